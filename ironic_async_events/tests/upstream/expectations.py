@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare the results of a run with the list of expected failures."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Mapping
+
+#: What stestr says of a test that did what it promised.
+GOOD = frozenset({'success', 'xfail'})
+
+
+class BadList(ValueError):
+    """The list of expected failures cannot be read."""
+
+
+def parse(lines: Iterable[str]) -> dict[str, str]:
+    """Read a list of expected failures.
+
+    :param lines: one test each, ``test.id  # reason``; blank lines and lines
+        that start with ``#`` are comments.
+    :returns: the reason of each test id.
+    :raises BadList: when a test has no reason or is listed twice.
+    """
+    expected: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text or text.startswith('#'):
+            continue
+        test_id, _, reason = (part.strip() for part in text.partition('#'))
+        if not reason:
+            raise BadList(
+                f'line {number}: {test_id} has no reason; write '
+                f'"{test_id}  # why it fails"'
+            )
+        if test_id in expected:
+            raise BadList(
+                f'line {number}: {test_id} is listed twice; remove one'
+            )
+        expected[test_id] = reason
+    return expected
+
+
+def read(path: pathlib.Path) -> dict[str, str]:
+    """Read the list of expected failures in a file.
+
+    :param path: the file.
+    :returns: the reason of each test id.
+    :raises BadList: when the file is missing or a line is wrong.
+    """
+    try:
+        text = path.read_text()
+    except OSError as exc:
+        raise BadList(
+            f'{path}: {exc.strerror}; create it (it may be empty) or name '
+            'another with --expected'
+        ) from exc
+    try:
+        return parse(text.splitlines())
+    except BadList as exc:
+        raise BadList(f'{path}: {exc}') from exc
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What a run says once the expected failures are taken out."""
+
+    passed: frozenset[str]
+    skipped: frozenset[str]
+    #: failed, and the list says why
+    expected: frozenset[str]
+    #: failed, and the list knows nothing of it
+    unexpected: frozenset[str]
+    #: listed, but passed, was skipped or does not exist any more
+    stale: frozenset[str]
+    #: loaded, but without a result: the process died or was stopped
+    unfinished: frozenset[str]
+
+    @property
+    def failed(self) -> int:
+        """How many tests contradict the list."""
+        return len(self.unexpected | self.stale | self.unfinished)
+
+    @property
+    def good(self) -> bool:
+        """Whether tests ran and none contradicts the list."""
+        ran = self.passed or self.expected
+        return bool(ran) and not self.failed
+
+
+def judge(
+    results: Mapping[str, str],
+    loaded: Iterable[str],
+    expected: Iterable[str],
+) -> Verdict:
+    """Compare results with the tests loaded and the failures expected.
+
+    :param results: stestr's status of each test id.
+    :param loaded: the ids of all tests that were to run.
+    :param expected: the ids of the tests that are known to fail.
+    :returns: the verdict.
+    """
+    known = frozenset(expected)
+    ended = {
+        test_id: status
+        for test_id, status in results.items()
+        if status not in ('exists', 'inprogress', 'unknown')
+    }
+    good = frozenset(i for i, s in ended.items() if s in GOOD)
+    skipped = frozenset(i for i, s in ended.items() if s == 'skip')
+    bad = frozenset(ended) - good - skipped
+    unfinished = (frozenset(results) | frozenset(loaded)) - frozenset(ended)
+    return Verdict(
+        passed=good - known,
+        skipped=skipped - known,
+        expected=bad & known,
+        unexpected=bad - known,
+        stale=known - bad - unfinished,
+        unfinished=unfinished,
+    )

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each test process saw of the plugin, told through one file each.
+
+The processes are stestr's: the runner starts stestr, stestr starts one
+process to list the tests and one per worker. Only the process itself can say
+whether the plugin was active in it, and only at its end whether it still was.
+"""
+
+import atexit
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+
+#: Where the processes leave their files.
+DIRECTORY = 'UPSTREAM_WITNESS'
+#: The Ironic package or module to load.
+SUITE = 'UPSTREAM_SUITE'
+#: "1": with the plugin; "0": stock Ironic.
+PLUGIN = 'UPSTREAM_PLUGIN'
+
+
+@dataclasses.dataclass(frozen=True)
+class Testimony:
+    """One process's account."""
+
+    lists: bool
+    tests: tuple[str, ...]
+    at_start: str
+    at_end: str | None
+
+
+def plugin_state() -> str:
+    """Say what the plugin is in this process.
+
+    :returns: 'active' when Ironic runs patched, 'absent' when nothing of the
+        plugin was imported, else what ``patching.state()`` says.
+    """
+    if 'ironic_async_events.patching' not in sys.modules:
+        return 'absent'
+    from ironic_async_events import patching
+
+    return str(patching.state())
+
+
+def testify(tests: Sequence[str]) -> None:
+    """Leave this process's account now, and complete it at exit.
+
+    :param tests: the ids of the tests that this process loaded.
+    """
+    pid = os.getpid()
+    path = pathlib.Path(os.environ[DIRECTORY]) / f'{pid}.json'
+    account = {
+        'lists': '--list' in sys.argv,
+        'tests': list(tests),
+        'at_start': plugin_state(),
+        'at_end': None,
+    }
+    path.write_text(json.dumps(account))
+
+    def complete() -> None:
+        # A test may fork: only the process that testified completes.
+        if os.getpid() == pid:
+            account['at_end'] = plugin_state()
+            path.write_text(json.dumps(account))
+
+    atexit.register(complete)
+
+
+def hear(directory: pathlib.Path) -> list[Testimony]:
+    """Read the accounts of all processes of a run.
+
+    :param directory: where the processes left them.
+    :returns: the accounts.
+    """
+    return [
+        Testimony(
+            lists=account['lists'],
+            tests=tuple(account['tests']),
+            at_start=account['at_start'],
+            at_end=account['at_end'],
+        )
+        for account in (
+            json.loads(path.read_text())
+            for path in sorted(directory.glob('*.json'))
+        )
+    ]
+
+
+def objections(accounts: Sequence[Testimony], wanted: str) -> list[str]:
+    """Say why the accounts do not prove that the run was what it claims.
+
+    :param accounts: the accounts of all processes of a run.
+    :param wanted: what the plugin had to be in each of them.
+    :returns: one line for each objection; none when the run is proven.
+    """
+    lines = []
+    if not any(account.lists for account in accounts):
+        lines.append('no process listed the tests')
+    if not any(not account.lists for account in accounts):
+        lines.append('no process ran the tests')
+    for account in accounts:
+        who = 'the listing process' if account.lists else 'a worker'
+        for when, state in (
+            ('start', account.at_start),
+            ('end', account.at_end),
+        ):
+            if state is None:
+                lines.append(f'{who} died before its end')
+            elif state != wanted:
+                lines.append(
+                    f'{who} had the plugin {state} at its {when}, '
+                    f'not {wanted}'
+                )
+    return lines
