@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sphinx configuration of the release notes."""
+
+extensions = ['openstackdocstheme', 'reno.sphinxext']
+
+project = 'ironic-async-events release notes'
+copyright = 'ironic-async-events maintainers'  # noqa: A001
+master_doc = 'index'
+exclude_patterns = []
+pygments_style = 'native'
+
+html_theme = 'openstackdocs'
+html_static_path = []
+
+openstackdocs_auto_name = False
+openstackdocs_auto_version = False
+openstackdocs_use_storyboard = False
