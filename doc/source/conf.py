@@ -8,7 +8,7 @@ extensions = [
 ]
 
 project = 'ironic-async-events'
-copyright = 'ironic-async-events maintainers'  # noqa: A001
+copyright = 'ironic-async-events maintainers'
 master_doc = 'index'
 exclude_patterns = []
 pygments_style = 'native'

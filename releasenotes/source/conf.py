@@ -4,7 +4,7 @@
 extensions = ['openstackdocstheme', 'reno.sphinxext']
 
 project = 'ironic-async-events release notes'
-copyright = 'ironic-async-events maintainers'  # noqa: A001
+copyright = 'ironic-async-events maintainers'
 master_doc = 'index'
 exclude_patterns = []
 pygments_style = 'native'

@@ -111,7 +111,6 @@ def objections(accounts: Sequence[Testimony], wanted: str) -> list[str]:
                 lines.append(f'{who} died before its end')
             elif state != wanted:
                 lines.append(
-                    f'{who} had the plugin {state} at its {when}, '
-                    f'not {wanted}'
+                    f'{who} had the plugin {state} at its {when}, not {wanted}'
                 )
     return lines
