@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to Ironic's provision state machine, answered from a table.
+
+What the table does not know, it does not judge: a newer Ironic may have more
+states and events.
+"""
+
+import collections
+import enum
+import functools
+
+from ironic_async_events.audit import table
+
+_UNSTABLE = frozenset(table.UNSTABLE)
+_EVENTS = frozenset(
+    event for events in table.TRANSITIONS.values() for event in events
+)
+_FAILURES = ('fail', 'error')
+
+
+class Verdict(enum.Enum):
+    """What the machine says about one step."""
+
+    LEGAL = 'legal'
+    ILLEGAL = 'illegal'
+    UNKNOWN = 'unknown'
+
+
+def results(state: str | None, event: str | None) -> tuple[str, ...]:
+    """Return the states that an event may lead to.
+
+    :param state: the provision state in which the event comes.
+    :param event: the event.
+    :returns: no state if the table knows no such step, else mostly one.
+    """
+    if state is None or event is None:
+        return ()
+    return table.TRANSITIONS.get(state, {}).get(event, ())
+
+
+@functools.cache
+def sources(event: str | None, state: str | None) -> frozenset[str | None]:
+    """Return the states from which an event leads to a state.
+
+    :param event: the event.
+    :param state: the state that it leads to.
+    :returns: the possible previous states; empty if there is none.
+    """
+    return frozenset(
+        old
+        for old, events in table.TRANSITIONS.items()
+        if event in events and state in events[event]
+    )
+
+
+def knows(state: str | None) -> bool:
+    """Say whether the table knows a provision state.
+
+    :param state: the name of the state.
+    :returns: True if it does.
+    """
+    return state in table.TARGETS
+
+
+def judge(
+    previous: str | None, event: str | None, state: str | None
+) -> Verdict:
+    """Say whether a state is what the machine makes of an event.
+
+    A pair of state and event that the table holds has only the results that
+    the table names. For any other pair the verdict is unknown as soon as one
+    of the three names is.
+
+    :param previous: the provision state before the event.
+    :param event: the event.
+    :param state: the provision state after it.
+    :returns: the verdict.
+    """
+    expected = results(previous, event)
+    if expected:
+        return Verdict.LEGAL if state in expected else Verdict.ILLEGAL
+    if knows(previous) and knows(state) and event in _EVENTS:
+        return Verdict.ILLEGAL
+    return Verdict.UNKNOWN
+
+
+def is_unstable(state: str | None, status: str = '') -> bool:
+    """Say whether somebody is at work on a node in this state.
+
+    :param state: the provision state.
+    :param status: the status of the notification that announced the state,
+        by which an unknown state is judged.
+    :returns: True if the state will be left without a request.
+    """
+    if knows(state):
+        return state in _UNSTABLE
+    return status == 'start'
+
+
+def status_of(previous: str | None, event: str | None, state: str) -> str:
+    """Return the status with which Ironic announces a step.
+
+    :param previous: the provision state before the event.
+    :param event: the event.
+    :param state: the provision state after it.
+    :returns: ``start``, ``end``, ``error`` or ``success``.
+    """
+    if event in _FAILURES:
+        return 'error'
+    match previous in _UNSTABLE, state in _UNSTABLE:
+        case False, True:
+            return 'start'
+        case True, False:
+            return 'end'
+    return 'success'
+
+
+@functools.cache
+def distance(start: str | None, goal: str | None) -> int | None:
+    """Return how few steps lead from one state to another.
+
+    :param start: the state to start from.
+    :param goal: the state to reach.
+    :returns: the number of steps, 0 if the states are the same, or None if
+        the table knows no way.
+    """
+    if start == goal:
+        return 0
+    seen = {start}
+    queue: collections.deque[tuple[str | None, int]] = collections.deque(
+        [(start, 0)]
+    )
+    while queue:
+        here, steps = queue.popleft()
+        for names in table.TRANSITIONS.get(here or '', {}).values():
+            for name in names:
+                if name == goal:
+                    return steps + 1
+                if name not in seen:
+                    seen.add(name)
+                    queue.append((name, steps + 1))
+    return None

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One notification becomes one immutable value, or the reason why not.
+
+:func:`observe` never raises, whatever it is given: what comes from a bus or
+a file was written by somebody else. It understands a notification as
+
+* oslo.messaging hands it over: ``message_id``, ``publisher_id``,
+  ``event_type``, ``priority``, ``payload``, ``timestamp``;
+* oslo.messaging puts it on the wire: ``{"oslo.version": ...,
+  "oslo.message": <the above, as JSON text or object>}``;
+* a recorder keeps it: ``{"message": <one of the above>, "received_at":
+  <seconds since 1970>, ...}``.
+"""
+
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+_EPOCH = datetime.datetime(1970, 1, 1)
+_EPOCH_UTC = _EPOCH.replace(tzinfo=datetime.UTC)
+#: Longer names are nonsense: a UUID has 36 characters, Ironic's column for a
+#: provision state 15.
+MAX_NAME = 255
+_STATUSES = frozenset(('start', 'end', 'error', 'success'))
+_PREFIX = 'baremetal.node.'
+#: What happened to the node -> the kind of observation.
+_KINDS = {
+    'provision_set': 'provision_set',
+    'provision_event': 'provision_event',
+    'create': 'create',
+    'delete': 'delete',
+}
+
+
+class Observation(NamedTuple):
+    """What one notification says about one node.
+
+    :param message_id: the id that a repetition would share.
+    :param node: the UUID of the node.
+    :param kind: ``provision_set`` or ``provision_event``, ``create`` or
+        ``delete``.
+    :param status: ``start``, ``end``, ``error`` or ``success``.
+    :param event: the event that the state machine processed.
+    :param previous_state: provision state before the event.
+    :param state: provision state after it.
+    :param previous_target: target provision state before the event.
+    :param target: target provision state after it.
+    :param publisher: who sent it, for example ``ironic-conductor.host``.
+    :param time: when it was sent, in seconds since 1970, by the sender's
+        clock; None if it did not say.
+    :param received: when a recorder received it; None if not recorded.
+    :param created: when the node was created, as the node has it.
+    :param sequence: its number among the node's notifications, if it has one.
+    :param operation_id: the operation that it belongs to, if it says.
+    """
+
+    message_id: str | None
+    node: str
+    kind: str
+    status: str
+    event: str | None
+    previous_state: str | None
+    state: str | None
+    previous_target: str | None = None
+    target: str | None = None
+    publisher: str = ''
+    time: float | None = None
+    received: float | None = None
+    created: str | None = None
+    sequence: int | None = None
+    operation_id: str | None = None
+
+    @property
+    def when(self) -> float | None:
+        """When it was received, or else sent; in seconds since 1970."""
+        return self.time if self.received is None else self.received
+
+    def __str__(self) -> str:
+        return (
+            f'{self.previous_state} -{self.event}-> {self.state} '
+            f'({self.status})'
+        )
+
+
+class Malformed(NamedTuple):
+    """A message that cannot be read as a notification.
+
+    :param reason: one clear line.
+    """
+
+    reason: str
+
+
+class Ignored(NamedTuple):
+    """A notification that says nothing about the life of a node.
+
+    :param event_type: its type, ``baremetal.node.power_set.end`` for example.
+    """
+
+    event_type: str
+
+
+class _Unreadable(Exception):
+    """Raised inside this module with the reason."""
+
+
+def _name(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise _Unreadable(
+            f'{what} is {type(value).__name__}, a string is expected'
+        )
+    if not value or len(value) > MAX_NAME or not value.isprintable():
+        raise _Unreadable(
+            f'{what} is empty, unprintable or longer than {MAX_NAME} '
+            f'characters'
+        )
+    return value
+
+
+def _maybe(value: Any, what: str) -> str | None:
+    return None if value is None else _name(value, what)
+
+
+def seconds(value: Any) -> float | None:
+    """Read a time as oslo.messaging, Ironic or a recorder writes it.
+
+    :param value: ISO 8601 text, UTC unless it says otherwise, or a number of
+        seconds since 1970.
+    :returns: seconds since 1970, or None if it cannot be read.
+    """
+    if isinstance(value, str):
+        if len(value) > MAX_NAME:
+            return None
+        try:
+            moment = datetime.datetime.fromisoformat(value)
+            start = _EPOCH if moment.tzinfo is None else _EPOCH_UTC
+            return (moment - start).total_seconds()
+        except (ValueError, OverflowError):
+            return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # Not a number, infinity and the year 10000 are no times.
+        return float(value) if 0 <= value < 253402300800 else None
+    return None
+
+
+def _unwrap(message: Any) -> tuple[Mapping[str, Any], float | None]:
+    """Take a notification out of its envelopes.
+
+    :param message: the notification, possibly recorded or on the wire.
+    :returns: the notification, and when a recorder received it.
+    :raises _Unreadable: when there is no notification in it.
+    """
+    received = None
+    # Recorder, envelope, notification: there is no fourth layer.
+    for _layer in range(3):
+        if not isinstance(message, Mapping):
+            raise _Unreadable(
+                f'a message is {type(message).__name__}, an object is expected'
+            )
+        if 'event_type' in message:
+            return message, received
+        if 'oslo.message' in message:
+            message = message['oslo.message']
+            if isinstance(message, str | bytes):
+                message = _decode(message)
+        elif 'message' in message:
+            received = seconds(message.get('received_at'))
+            message = message['message']
+        else:
+            break
+    raise _Unreadable(
+        'neither a notification (no event_type) nor an envelope of one'
+    )
+
+
+def _decode(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise _Unreadable('JSON is nested too deeply') from None
+    except ValueError as exc:
+        # The text of a decoding error may quote the input: keep its type.
+        place = getattr(exc, 'pos', None)
+        where = '' if place is None else f' at character {place}'
+        raise _Unreadable(f'not JSON{where}') from None
+
+
+def _read(message: Any) -> Observation | Ignored:
+    message, received = _unwrap(message)
+    event_type = _name(message['event_type'], 'event_type')
+    if not event_type.startswith(_PREFIX):
+        return Ignored(event_type)
+    what, _dot, status = event_type[len(_PREFIX) :].partition('.')
+    kind = _KINDS.get(what)
+    if kind is None:
+        return Ignored(event_type)
+    if status not in _STATUSES:
+        raise _Unreadable(f'the status of {event_type} is unknown')
+    payload = message.get('payload')
+    data = payload
+    if isinstance(payload, Mapping) and 'ironic_object.data' in payload:
+        data = payload['ironic_object.data']
+    if not isinstance(data, Mapping):
+        raise _Unreadable(
+            f'the payload of {event_type} is {type(data).__name__}, '
+            f'an object is expected'
+        )
+    get = data.get
+    # Ours says node_uuid and state, Ironic's uuid and provision_state.
+    node = get('uuid', get('node_uuid'))
+    sequence = get('sequence')
+    if sequence is not None and (
+        not isinstance(sequence, int)
+        or isinstance(sequence, bool)
+        or not 0 < sequence < 1 << 63
+    ):
+        raise _Unreadable('sequence is not a positive whole number')
+    if kind == 'provision_set' or kind == 'provision_event':
+        for required in ('event', 'previous_provision_state'):
+            if required not in data:
+                raise _Unreadable(f'the payload has no {required}')
+        if 'provision_state' not in data:
+            raise _Unreadable('the payload has no provision_state')
+    return Observation(
+        _maybe(message.get('message_id'), 'message_id'),
+        _name(node, "the node's uuid"),
+        kind,
+        status,
+        _maybe(get('event'), 'event'),
+        _maybe(get('previous_provision_state'), 'previous_provision_state'),
+        _maybe(get('provision_state'), 'provision_state'),
+        _maybe(
+            get('previous_target_provision_state'),
+            'previous_target_provision_state',
+        ),
+        _maybe(get('target_provision_state'), 'target_provision_state'),
+        _maybe(message.get('publisher_id'), 'publisher_id') or '',
+        seconds(message.get('timestamp')),
+        received,
+        _maybe(get('created_at'), 'created_at'),
+        sequence,
+        _maybe(get('operation_id'), 'operation_id'),
+    )
+
+
+def observe(message: Any) -> Observation | Malformed | Ignored:
+    """Turn one notification into an observation.
+
+    :param message: the notification as a dict, with or without envelopes.
+    :returns: the observation, or that the notification is of another kind,
+        or why it cannot be read.
+    """
+    try:
+        return _read(message)
+    except _Unreadable as exc:
+        return Malformed(str(exc))
+
+
+def observe_line(line: str | bytes) -> Observation | Malformed | Ignored:
+    """Turn one line of JSON into an observation.
+
+    :param line: the text of one message.
+    :returns: as :func:`observe`.
+    """
+    try:
+        return _read(_decode(line))
+    except _Unreadable as exc:
+        return Malformed(str(exc))

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare notifications with what really happened, exactly.
+
+A trigger in Ironic's database sees every change of a provision state that
+was committed. With these changes as the truth, each of them and each
+notification gets exactly one name::
+
+    account = compare(changes, observations)
+    account.expected  # changes that were committed
+    account.received  # notifications received, duplicates not counted
+    account.in_order  # ... that announce a change, in the right order
+    account.out_of_order  # ... that announce a change at the wrong place
+    account.illegal  # ... that show a step which the machine does not make
+    account.unexpected  # ... that announce a change which never happened
+    account.duplicate  # repetitions: same message id as one before
+    account.lost  # changes that no notification announced
+    account.clean  # whether every change was announced once and in order
+    account.rows  # one (node, name, change, observation) for each fault
+
+``changes`` are (node, previous state, new state), in the order of their
+commit for each node; ``observations`` are what
+:func:`~ironic_async_events.audit.observation.observe` made of the
+notifications, in the order in which they were received; what is not an
+observation of a ``provision_set`` is skipped. Always true::
+
+    received == in_order + out_of_order + illegal + unexpected
+    expected == in_order + out_of_order + lost + announced_wrongly
+
+How a node's notifications are matched with its changes: both are sequences
+of steps (previous state, new state). Their longest common subsequence is what
+was announced *in order*. Of the rest, a notification of an illegal step is
+taken for the announcement of the first change left that has its previous
+state and the state which the machine makes of its event
+(``announced_wrongly``: the change is not lost, its notification is
+*illegal*); every other one is matched with the first change left that is the
+same step (*out of order*: it is there, at another place). Notifications that
+are left are *unexpected*, changes that are left are *lost*.
+"""
+
+import array
+import collections
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ironic_async_events.audit import machine
+from ironic_async_events.audit import observation as obs
+
+Step = tuple[str | None, str | None]
+
+
+class Change(NamedTuple):
+    """A change of a node's provision state that was committed."""
+
+    node: str
+    previous_state: str | None
+    state: str | None
+
+
+class Row(NamedTuple):
+    """One fault.
+
+    :param node: the UUID of the node.
+    :param name: ``lost``, ``out of order``, ``illegal``, ``unexpected`` or
+        ``duplicate``.
+    :param change: the change that it is about, if there was one.
+    :param observation: the notification that it is about, if there was one.
+    """
+
+    node: str
+    name: str
+    change: Change | None
+    observation: obs.Observation | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """The balance of changes and notifications, see the module."""
+
+    expected: int = 0
+    received: int = 0
+    in_order: int = 0
+    out_of_order: int = 0
+    illegal: int = 0
+    announced_wrongly: int = 0
+    unexpected: int = 0
+    duplicate: int = 0
+    lost: int = 0
+    rows: tuple[Row, ...] = dataclasses.field(default=(), repr=False)
+
+    @property
+    def clean(self) -> bool:
+        """Whether every change was announced once, rightly, in order."""
+        return not self.rows
+
+    @classmethod
+    def total(cls, accounts: Iterable['Account']) -> 'Account':
+        """Add accounts up.
+
+        :param accounts: the accounts of nodes, or of runs.
+        :returns: one account of all of them.
+        """
+        counts: collections.Counter[str] = collections.Counter()
+        rows: list[Row] = []
+        for account in accounts:
+            counts.update(account.as_dict())
+            rows.extend(account.rows)
+        return cls(**counts, rows=tuple(rows))
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts by name, for a table."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != 'rows'
+        }
+
+
+def common(left: Sequence[Any], right: Sequence[Any]) -> list[tuple[int, int]]:
+    """Return a longest common subsequence (Myers' algorithm).
+
+    The time taken grows with the number of differences, not with the product
+    of the lengths, so a long and nearly faultless recording is cheap.
+
+    :param left: one sequence.
+    :param right: the other.
+    :returns: pairs of indices (left, right) of equal items, ascending.
+    """
+    # reach[middle + d] is how far in left a path on diagonal d has come,
+    # where a diagonal is index in left minus index in right.
+    middle = len(left) + len(right) + 1
+    reach = array.array('q', bytes(8 * (2 * middle + 1)))
+    history: list[array.array[int]] = []
+    for edits in range(middle):
+        history.append(reach[middle - edits - 1 : middle + edits + 2])
+        for line in range(middle - edits, middle + edits + 1, 2):
+            down = _goes_down(reach, line, line - middle, edits)
+            i = reach[line + 1] if down else reach[line - 1] + 1
+            j = i - line + middle
+            while i < len(left) and j < len(right) and left[i] == right[j]:
+                i, j = i + 1, j + 1
+            reach[line] = i
+            if i >= len(left) and j >= len(right):
+                return _walk_back(history, i, j)
+    raise AssertionError('two sequences differ in at most all their items')
+
+
+def _goes_down(
+    reach: Sequence[int], line: int, diagonal: int, edits: int
+) -> bool:
+    """Say whether a path comes from the diagonal above this one."""
+    return diagonal == -edits or (
+        diagonal != edits and reach[line - 1] < reach[line + 1]
+    )
+
+
+def _walk_back(
+    history: Sequence[Sequence[int]], i: int, j: int
+) -> list[tuple[int, int]]:
+    """Collect the equal items on the path that ends at (i, j)."""
+    pairs: list[tuple[int, int]] = []
+    for edits in range(len(history) - 1, -1, -1):
+        reach = history[edits]
+        line = i - j + edits + 1
+        down = _goes_down(reach, line, i - j, edits)
+        start = reach[line + 1] if down else reach[line - 1]
+        other = start - (i - j) - (1 if down else -1)
+        while i > max(start, 0) and j > max(other, 0):
+            i, j = i - 1, j - 1
+            pairs.append((i, j))
+        i, j = start, other
+    pairs.reverse()
+    return pairs
+
+
+def _announced(
+    seen: obs.Observation, open_changes: Sequence[Change]
+) -> Change | None:
+    """Find the change that a notification of an illegal step announces."""
+    wanted: set[Step] = {
+        (seen.previous_state, state)
+        for state in machine.results(seen.previous_state, seen.event)
+    }
+    fallback: set[Step] = {(seen.previous_state, seen.state)} | {
+        (source, seen.state)
+        for source in machine.sources(seen.event, seen.state)
+    }
+    for steps in (wanted, fallback):
+        for change in open_changes:
+            if change[1:] in steps:
+                return change
+    return None
+
+
+def _compare_node(
+    node: str, changes: list[Change], seen: list[obs.Observation]
+) -> Account:
+    """Make the account of one node."""
+    rows: list[Row] = []
+    ids: set[str] = set()
+    legal: list[obs.Observation] = []
+    illegal: list[obs.Observation] = []
+    for one in seen:
+        if one.message_id is not None and one.message_id in ids:
+            rows.append(Row(node, 'duplicate', None, one))
+            continue
+        ids.add(one.message_id or '')
+        verdict = machine.judge(one.previous_state, one.event, one.state)
+        wrong = verdict is machine.Verdict.ILLEGAL
+        (illegal if wrong else legal).append(one)
+    duplicate = len(rows)
+    pairs = common(
+        [change[1:] for change in changes],
+        [(one.previous_state, one.state) for one in legal],
+    )
+    matched = {i for i, _j in pairs}
+    placed = {j for _i, j in pairs}
+    left = [c for i, c in enumerate(changes) if i not in matched]
+    wrongly = 0
+    for one in illegal:
+        change = _announced(one, left)
+        if change is not None:
+            _remove(left, change)
+            wrongly += 1
+        rows.append(Row(node, 'illegal', change, one))
+    late = unexpected = 0
+    for j, one in enumerate(legal):
+        if j in placed:
+            continue
+        step = Change(node, one.previous_state, one.state)
+        if step in left:
+            _remove(left, step)
+            late += 1
+            rows.append(Row(node, 'out of order', step, one))
+        else:
+            unexpected += 1
+            rows.append(Row(node, 'unexpected', None, one))
+    rows.extend(Row(node, 'lost', change, None) for change in left)
+    return Account(
+        expected=len(changes),
+        received=len(legal) + len(illegal),
+        in_order=len(pairs),
+        out_of_order=late,
+        illegal=len(illegal),
+        announced_wrongly=wrongly,
+        unexpected=unexpected,
+        duplicate=duplicate,
+        lost=len(left),
+        rows=tuple(rows),
+    )
+
+
+def _remove(changes: list[Change], change: Change) -> None:
+    """Remove the first change that is equal."""
+    del changes[changes.index(change)]
+
+
+def compare(
+    changes: Iterable[Sequence[str | None]],
+    observations: Iterable[obs.Observation | obs.Malformed | obs.Ignored],
+    kind: str = 'provision_set',
+) -> Account:
+    """Compare what was received with what happened.
+
+    :param changes: (node, previous state, state) of every committed change,
+        in the order of commit for each node.
+    :param observations: what was received, in the order of reception.
+    :param kind: the kind of observations that announces the changes.
+    :returns: the account of all nodes together.
+    """
+    truth: dict[str, list[Change]] = {}
+    for node, previous, state in changes:
+        change = Change(str(node), previous, state)
+        truth.setdefault(change.node, []).append(change)
+    seen: dict[str, list[obs.Observation]] = {}
+    for one in observations:
+        if isinstance(one, obs.Observation) and one.kind == kind:
+            seen.setdefault(one.node, []).append(one)
+    return Account.total(
+        _compare_node(node, truth.get(node, []), seen.get(node, []))
+        for node in {**truth, **seen}
+    )

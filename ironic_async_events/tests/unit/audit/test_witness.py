@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exact comparison with what the database witnessed."""
+
+import functools
+import itertools
+import random
+
+from oslotest import base
+
+from ironic_async_events.audit import observation as obs
+from ironic_async_events.audit import witness
+
+STEPS = [
+    ('manage', 'enroll', 'verifying'),
+    ('done', 'verifying', 'manageable'),
+    ('inspect', 'manageable', 'inspecting'),
+    ('done', 'inspecting', 'manageable'),
+    ('inspect', 'manageable', 'inspecting'),
+    ('wait', 'inspecting', 'inspect wait'),
+    ('done', 'inspect wait', 'manageable'),
+]
+
+
+def seen(number, step, node='n1'):
+    event, previous, state = step
+    return obs.Observation(
+        f'm{number}', node, 'provision_set', 'end', event, previous, state
+    )
+
+
+def change(step, node='n1'):
+    return (node, step[1], step[2])
+
+
+CHANGES = [change(step) for step in STEPS]
+SEEN = [seen(number, step) for number, step in enumerate(STEPS)]
+
+
+def longest(left, right):
+    """The length of a longest common subsequence, the slow way."""
+
+    @functools.cache
+    def length(i, j):
+        if i == len(left) or j == len(right):
+            return 0
+        if left[i] == right[j]:
+            return 1 + length(i + 1, j + 1)
+        return max(length(i + 1, j), length(i, j + 1))
+
+    return length(0, 0)
+
+
+class CommonTest(base.BaseTestCase):
+    def test_is_a_longest_common_subsequence_of_any_two(self):
+        words = [
+            word
+            for size in range(5)
+            for word in itertools.product('ab', repeat=size)
+        ]
+        dice = random.Random(4)
+        pairs = list(itertools.product(words, words))
+        pairs += [
+            (
+                dice.choices('abc', k=dice.randrange(12)),
+                dice.choices('abc', k=dice.randrange(12)),
+            )
+            for _try in range(500)
+        ]
+        for left, right in pairs:
+            found = witness.common(left, right)
+            self.assertEqual(longest(left, right), len(found), (left, right))
+            self.assertEqual(
+                [left[i] for i, _j in found], [right[j] for _i, j in found]
+            )
+            for (i, j), (later_i, later_j) in itertools.pairwise(found):
+                self.assertLess(i, later_i)
+                self.assertLess(j, later_j)
+
+
+class CompareTest(base.BaseTestCase):
+    def check(self, changes, observations, **counts):
+        account = witness.compare(changes, observations)
+        found = {
+            name: count for name, count in account.as_dict().items() if count
+        }
+        self.assertEqual(counts, found)
+        self.assertEqual(
+            account.received,
+            account.in_order
+            + account.out_of_order
+            + account.illegal
+            + account.unexpected,
+        )
+        self.assertEqual(
+            account.expected,
+            account.in_order
+            + account.out_of_order
+            + account.lost
+            + account.announced_wrongly,
+        )
+        return account
+
+    def test_nothing_is_clean(self):
+        self.assertTrue(self.check([], []).clean)
+
+    def test_all_in_order_is_clean(self):
+        account = self.check(CHANGES, SEEN, expected=7, received=7, in_order=7)
+        self.assertTrue(account.clean)
+
+    def test_every_lost_notification_is_named(self):
+        for at in range(len(STEPS)):
+            account = self.check(
+                CHANGES,
+                SEEN[:at] + SEEN[at + 1 :],
+                expected=7,
+                received=6,
+                in_order=6,
+                lost=1,
+            )
+            self.assertEqual(['lost'], [row.name for row in account.rows])
+            self.assertEqual(CHANGES[at], account.rows[0].change[:3])
+
+    def test_every_swap_is_one_out_of_order(self):
+        for at in range(len(STEPS) - 1):
+            swapped = list(SEEN)
+            swapped[at : at + 2] = reversed(swapped[at : at + 2])
+            self.check(
+                CHANGES,
+                swapped,
+                expected=7,
+                received=7,
+                in_order=6,
+                out_of_order=1,
+            )
+
+    def test_a_repetition_is_a_duplicate(self):
+        for at in range(len(STEPS)):
+            self.check(
+                CHANGES,
+                [*SEEN[: at + 1], SEEN[at], *SEEN[at + 1 :]],
+                expected=7,
+                received=7,
+                in_order=7,
+                duplicate=1,
+            )
+
+    def test_a_repetition_under_another_id_is_unexpected(self):
+        self.check(
+            CHANGES,
+            [SEEN[0]._replace(message_id='other'), *SEEN],
+            expected=7,
+            received=8,
+            in_order=7,
+            unexpected=1,
+        )
+
+    def test_an_altered_state_is_illegal_and_its_change_not_lost(self):
+        for at in range(len(STEPS)):
+            wrong = list(SEEN)
+            wrong[at] = wrong[at]._replace(state='rescue')
+            account = self.check(
+                CHANGES,
+                wrong,
+                expected=7,
+                received=7,
+                in_order=6,
+                illegal=1,
+                announced_wrongly=1,
+            )
+            self.assertEqual(CHANGES[at], account.rows[0].change[:3])
+
+    def test_nodes_are_told_apart(self):
+        other = [change(step, 'n2') for step in STEPS]
+        self.check(
+            CHANGES + other,
+            [*SEEN, seen(20, STEPS[0], 'n2')],
+            expected=14,
+            received=8,
+            in_order=8,
+            lost=6,
+        )
+
+    def test_what_is_no_observation_is_skipped(self):
+        self.check(
+            CHANGES,
+            [obs.Malformed('x'), obs.Ignored('y'), *SEEN],
+            expected=7,
+            received=7,
+            in_order=7,
+        )
+
+    def test_messages_without_an_id_are_no_duplicates(self):
+        bare = [one._replace(message_id=None) for one in SEEN]
+        self.check(CHANGES, bare, expected=7, received=7, in_order=7)
