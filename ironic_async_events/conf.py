@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of the ``[async_events]`` group of ironic.conf."""
+
+from oslo_config import cfg
+
+from ironic_async_events import exceptions
+
+GROUP = cfg.OptGroup(
+    'async_events',
+    title='Provision state changes that are made by the worker',
+)
+
+OPTS = [
+    cfg.StrOpt(
+        'task_manager',
+        default='drop_in',
+        help='Task manager of the conductor, by its name in the entry point '
+        'namespace "ironic_async_events.task_manager". "drop_in" '
+        'understands the calls that today\'s Ironic makes, "native" only '
+        'the interface without callbacks. A site can register a class of '
+        'its own.',
+    ),
+    cfg.FloatOpt(
+        'start_timeout',
+        default=30.0,
+        min=0.0,
+        mutable=True,
+        help='How long (in seconds) a request waits until the worker that '
+        'it started has saved the new provision state. It is answered with '
+        '"202 Accepted" as soon as that is done, so that whoever asks next '
+        'sees the new state; or when this time is over. 0 means not to '
+        'wait: then a client can still see the old state after the answer.',
+    ),
+]
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Register the options; registering them again does nothing.
+
+    :param conf: the configuration of the Ironic service
+    """
+    conf.register_group(GROUP)
+    conf.register_opts(OPTS, group=GROUP)
+
+
+def check(conf: cfg.ConfigOpts) -> None:
+    """Read every option once, so that a bad value is found at the start.
+
+    :param conf: a configuration in which the options are registered
+    :raises InvalidConfiguration: when a value cannot be used
+    """
+    for opt in OPTS:
+        try:
+            conf[GROUP.name][opt.dest]
+        except ValueError as e:
+            raise exceptions.InvalidConfiguration(
+                f'[{GROUP.name}] {opt.name} in the configuration cannot be '
+                f'used: {e}'
+            ) from e
+
+
+def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
+    """Return the options for oslo-config-generator and the documentation.
+
+    :returns: pairs of a group and its options
+    """
+    return [(GROUP, OPTS)]

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The notification driver that switches the plugin on."""
+
+from typing import Any
+
+from oslo_config import cfg
+from oslo_messaging.notify import notifier
+
+from ironic_async_events import patching
+
+
+class AsyncEventsDriver(notifier.Driver):  # type: ignore[misc]
+    """A driver that sends nothing; that it is configured is what counts.
+
+    Every Ironic service constructs the drivers of
+    ``[oslo_messaging_notifications]`` right after it has parsed its
+    configuration and before it imports the conductor, more than once per
+    process. The other drivers of the configuration send the notifications.
+
+    :param conf: the configuration of the service
+    :param topics: topics of the notifications, unused
+    :param transport: transport of the notifications, unused
+    """
+
+    def __init__(
+        self, conf: cfg.ConfigOpts, topics: Any, transport: Any
+    ) -> None:
+        super().__init__(conf, topics, transport)
+        patching.install(conf)
+
+    def notify(
+        self, ctxt: Any, message: Any, priority: Any, retry: Any
+    ) -> None:
+        """Do nothing; called for every notification."""

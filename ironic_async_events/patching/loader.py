@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finding the task manager that the configuration names."""
+
+import inspect
+from typing import Any
+
+from stevedore import driver
+from stevedore import exception as stevedore_exceptions
+from stevedore import extension
+
+from ironic_async_events import exceptions
+
+NAMESPACE = 'ironic_async_events.task_manager'
+
+
+def load(name: str, stock: type[Any]) -> type[Any]:
+    """Load a task manager by the name of its entry point.
+
+    Needs Ironic's own task manager to be imported.
+
+    :param name: value of ``[async_events] task_manager``
+    :param stock: Ironic's own class, whose calls it must understand
+    :returns: the class
+    :raises TaskManagerNotLoaded: when there is none of that name, when it
+        cannot be imported, or when it does not fit this Ironic
+    """
+    try:
+        found = driver.DriverManager(
+            NAMESPACE, name, on_load_failure_callback=_raise
+        ).driver
+    except stevedore_exceptions.NoMatches:
+        known = extension.ExtensionManager(
+            NAMESPACE, on_load_failure_callback=lambda *args: None
+        ).names()
+        raise exceptions.TaskManagerNotLoaded(
+            f'[async_events] task_manager = {name} is not known; set it to '
+            f'one of: {", ".join(sorted(known))}'
+        ) from None
+    except Exception as e:
+        raise exceptions.TaskManagerNotLoaded(
+            f'[async_events] task_manager = {name} cannot be loaded: {e}'
+        ) from e
+    if not (inspect.isclass(found) and issubclass(found, stock)):
+        raise exceptions.TaskManagerNotLoaded(
+            f'[async_events] task_manager = {name} is not a subclass of '
+            f"{stock.__module__}.{stock.__name__}, Ironic's own"
+        )
+    expected = inspect.signature(stock.process_event).parameters.keys()
+    missing = expected - inspect.signature(found.process_event).parameters
+    if missing:
+        raise exceptions.TaskManagerNotLoaded(
+            f'[async_events] task_manager = {name} does not fit this Ironic, '
+            f'which calls process_event() with {", ".join(sorted(missing))}; '
+            f'set it to drop_in'
+        )
+    return found
+
+
+def _raise(manager: Any, entrypoint: Any, error: BaseException) -> None:
+    raise error

@@ -1,0 +1,470 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The task manager whose workers write the state of their nodes.
+
+Loading this module needs ``ironic.conductor.task_manager``; it is loaded by
+name (:mod:`ironic_async_events.patching`) after Ironic has imported that.
+"""
+
+from collections.abc import Callable
+from concurrent import futures
+import copy
+import types
+from typing import Any
+
+from ironic.common import exception
+from ironic.common.i18n import _
+from ironic.common import states
+from ironic.conductor import notification_utils as notify
+from ironic.conductor import task_manager
+from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_utils import excutils
+
+from ironic_async_events import callbacks
+from ironic_async_events import handover
+from ironic_async_events import snapshot
+from ironic_async_events import transition as tr
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+
+class AsyncEventTaskManager(task_manager.TaskManager):
+    """A task whose events are post-processed by the thread that does the work.
+
+    An event is *staged* first: the state machine advances, a
+    :class:`~ironic_async_events.transition.Transition` remembers how, and
+    neither the node nor the database has changed. It is *post-processed*
+    later: the node is saved and the notification sent. For an event that
+    starts work the first happens in the thread that accepts the request, the
+    second in the worker.
+
+    Takes the arguments of ``ironic.conductor.task_manager.TaskManager``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._staged: list[tr.Transition] = []
+        self._snapshot: snapshot.Snapshot | None = None
+        self._hand_over: handover.HandOver | None = None
+        super().__init__(*args, **kwargs)
+
+    def _lock(self) -> None:
+        super()._lock()
+        self._snapshot = snapshot.Snapshot(self.node)
+
+    # Staging
+
+    def process_event(
+        self,
+        event: str,
+        target_state: str | None = None,
+        last_error: str | None = None,
+    ) -> None:
+        """Process an event for the node's state and announce the result.
+
+        Called by whoever holds the lock: a worker, or the RPC thread for an
+        event that needs none.
+
+        :param event: name of the event
+        :param target_state: the node's new target provision state, in place
+            of the state machine's
+        :param last_error: the node's new ``last_error``
+        :raises InvalidState: when the state machine refuses the event;
+            nothing has changed then
+        """
+        self._stage(event, target_state, last_error, starts_work=False)
+        self.post_process_event()
+
+    def spawn_after(
+        self,
+        method: Callable[..., Any],
+        /,
+        *args: Any,
+        event: str | None = None,
+        target_state: str | None = None,
+        last_error: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Have a worker started when the task's ``with`` block ends.
+
+        Called by the RPC thread.
+
+        :param method: asks for the worker and returns its future, such as
+            ``ConductorManager._spawn_worker``
+        :param args: arguments of the method; with an event the first is the
+            callback, and the task is among the callback's arguments
+        :param event: name of the event with which the work starts: the state
+            machine advances now, the worker saves the state
+        :param target_state: the node's new target provision state, in place
+            of the state machine's
+        :param last_error: the node's new ``last_error``
+        :param kwargs: keyword arguments of the method
+        :raises InvalidState: when the state machine refuses the event;
+            nothing has changed then
+        :raises TypeError: when an event is given, but not with a callback
+            that has this task among its arguments
+        """
+        if event is not None:
+            if callbacks.find_task(*args[1:], **kwargs) is not self:
+                raise TypeError(
+                    'the arguments of spawn_after(event=...) must be a '
+                    'callback and its arguments, this task among them'
+                )
+            self._stage(event, target_state, last_error, starts_work=True)
+        self._spawn_with(method, args, kwargs)
+
+    def _spawn_with(
+        self,
+        method: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        # What Ironic's own spawn_after() does, but that refuses a keyword
+        # with the name of its parameter.
+        self._spawn_method = method
+        self._spawn_args = args
+        self._spawn_kwargs = kwargs
+
+    def _stage(
+        self,
+        event: str,
+        target_state: str | None,
+        last_error: str | None,
+        *,
+        starts_work: bool,
+    ) -> None:
+        """Advance the state machine and remember the step."""
+        # A copy takes the step, because the machine moves before it looks at
+        # the target state. The tables of the copies are the same: only the
+        # position differs.
+        fsm = copy.copy(self.fsm)
+        fsm.process_event(event, target_state=target_state)
+
+        if self._staged:
+            previous_state = self._staged[-1].state
+            previous_target = self._staged[-1].target
+        else:
+            previous_state = self.node.provision_state
+            previous_target = self.node.target_provision_state
+        # A node at rest has no target, unless it is there to start work.
+        at_rest = not starts_work and fsm.is_stable(fsm.current_state)
+        self._staged.append(
+            tr.Transition(
+                event=event,
+                previous_state=previous_state,
+                previous_target=previous_target,
+                state=fsm.current_state,
+                target=states.NOSTATE if at_rest else fsm.target_state,
+                last_error=last_error,
+                clears_error=starts_work,
+            )
+        )
+        self.fsm = fsm
+
+    # Post-processing
+
+    def post_process_event(self) -> None:
+        """Save and announce the staged events, in their order.
+
+        Called by the worker, before its main function.
+
+        :raises RuntimeError: when the request has been taken back in the
+            meantime; the worker must not do its work then
+        :raises Exception: what saving the node raised; the events that were
+            not saved are dropped
+        """
+        hand_over = self._hand_over
+        starting = hand_over is not None and not hand_over.is_saved
+        if hand_over is not None and starting:
+            if not hand_over.claim():
+                raise RuntimeError(
+                    'the request was taken back before its worker started'
+                )
+            # The thread may still have the context of its last request; the
+            # log lines have to carry the id of this one.
+            self.context.update_store()
+        while self._staged:
+            self._save(self._staged[0])
+            transition = self._staged.pop(0)
+            if hand_over is not None and starting and not self._staged:
+                self._snapshot = None
+                hand_over.saved()
+            elif self._snapshot is not None:
+                # What has been announced is not taken back any more.
+                self._snapshot = snapshot.Snapshot(self.node)
+            self._announce(transition)
+
+    def _save(self, transition: tr.Transition) -> None:
+        """Write a transition to the database and to the log."""
+        node = self.node
+        fields = {
+            'provision_state': transition.state,
+            'target_provision_state': transition.target,
+        }
+        if transition.changes_error:
+            fields['last_error'] = transition.last_error
+        before = {name: getattr(node, name) for name in fields}
+        clean = fields.keys() - node.obj_what_changed()
+        _set(node, fields)
+        try:
+            node.save()
+        except Exception:
+            with excutils.save_and_reraise_exception() as ctxt:
+                if self._was_saved(transition):
+                    ctxt.reraise = False
+                else:
+                    _set(node, before)
+                    node.obj_reset_changes(clean)
+                    self._staged.clear()
+                    self.node = node  # also puts the state machine back
+
+        log = LOG.error if transition.failed else LOG.info
+        log(
+            'Node %(node)s moved to provision state "%(state)s" '
+            'from state "%(previous)s"; target provision state is '
+            '"%(target)s"',
+            {
+                'node': node.uuid,
+                'state': transition.state,
+                'target': transition.target,
+                'previous': transition.previous_state,
+            },
+        )
+
+    def _was_saved(self, transition: tr.Transition) -> bool:
+        """Look whether a transition is in the database in spite of an error.
+
+        Saving a node commits, then reads the node back; the error may come
+        from the latter, or from a connection that broke with the answer.
+        """
+        if transition.state == transition.previous_state:
+            return False
+        node = self.node
+        try:
+            stored = type(node).get_by_uuid(self.context, node.uuid)
+        except Exception:
+            return False
+        if stored.provision_state != transition.state:
+            return False
+        node.obj_reset_changes()
+        node.refresh()
+        return True
+
+    def _announce(self, transition: tr.Transition) -> None:
+        """Send the notification of a transition that has been saved."""
+        notify.emit_provision_set_notification(
+            self,
+            transition.level,
+            transition.status(states.UNSTABLE_STATES),
+            transition.previous_state,
+            transition.previous_target,
+            transition.event,
+        )
+
+    # Starting the worker
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: types.TracebackType | None,
+    ) -> None:
+        """Start the worker, or release the node when there is none to start.
+
+        Called by the RPC thread.
+
+        :raises NoFreeConductorWorker: when no worker could be had
+        :raises Exception: what kept the worker from starting its work
+        """
+        if exc_type is None and self._spawn_method is not None:
+            if self._staged:
+                self._start_operation()
+            else:
+                self._start_worker()
+            return
+        try:
+            if exc_type is None:
+                # Staged, but then nothing was spawned that could do it.
+                self.post_process_event()
+        finally:
+            self.release_resources()
+
+    def _start_operation(self) -> None:
+        """Start a worker that begins with the staged events; wait for it."""
+        hand_over = self._hand_over = handover.HandOver()
+        callback, *args = self._spawn_args
+        self._spawn_args = (callbacks.PostProcessed(callback), *args)
+        node_uuid = self.node.uuid
+        timeout = CONF.async_events.start_timeout
+
+        future = self._start_worker()
+
+        # From here on the task is the worker's. What follows uses local
+        # references only.
+        if not issubclass(type(future), futures.Future) or not timeout:
+            # A spawn method with an unknown kind of future may never run
+            # anything: there is nothing to wait for.
+            return
+        if not hand_over.wait(timeout):
+            LOG.warning(
+                'The worker for node %(node)s has not started within '
+                '%(timeout)s seconds ([async_events]start_timeout). The '
+                'request is answered as accepted; the worker will start '
+                'when it is its turn.',
+                {'node': node_uuid, 'timeout': timeout},
+            )
+
+    def _start_worker(self) -> Any:
+        """Call the spawn method; clean up when it cannot start a worker."""
+        future = None
+        try:
+            future = self._spawn_method(
+                *self._spawn_args, **self._spawn_kwargs
+            )
+            # Don't unlock! The worker's end does.
+            future.add_done_callback(self._thread_release_resources)
+            return future
+        except Exception as e:
+            error = self._refusal(e)
+            try:
+                if future is not None:
+                    future.cancel()
+                if self._hand_over is None:
+                    self._call_spawn_error_hook(error)
+                elif self._hand_over.claim():
+                    self._take_back(error)
+            finally:
+                self.release_resources()
+            if error is e:
+                raise
+            raise error from e
+
+    def _thread_release_resources(self, fut: Any) -> None:
+        """Release the node when the worker has ended.
+
+        Called by the thread that ends the future: the worker, or whoever
+        cancels it. When the worker had not come as far as to save the state,
+        the request is taken back first.
+        """
+        hand_over = self._hand_over
+        if hand_over is None or hand_over.is_saved:
+            super()._thread_release_resources(fut)
+            return
+        if hand_over.claim():
+            # It never ran. Whoever asked for it may try again.
+            error = self._refusal(_cause_of(fut))
+        else:
+            error = _cause_of(fut)
+        try:
+            self._take_back(error)
+        finally:
+            try:
+                self.release_resources()
+            finally:
+                hand_over.failed(error)
+
+    # Requests that could not start
+
+    def _refusal(self, cause: BaseException) -> BaseException:
+        """Return what the caller gets when no worker could be had.
+
+        Ironic's own exceptions are answers already. Everything else means
+        that there is no worker, which a client should try again.
+        """
+        if isinstance(cause, exception.IronicException):
+            return cause
+        error = exception.NoFreeConductorWorker()
+        error.__cause__ = cause
+        return error
+
+    def _take_back(self, error: BaseException) -> None:
+        """Make the node what it was before the request; say why.
+
+        Never raises: the node has to be released afterwards in any case.
+        """
+        from ironic.conductor import utils  # imports the task manager itself
+
+        node = self.node
+        if isinstance(error, exception.NoFreeConductorWorker):
+            reason = _('No free conductor workers available')
+            log = (
+                'No free conductor workers available to perform an action '
+                'on node %(node)s'
+            )
+            cause = error.__cause__
+        else:
+            reason = _('The operation could not start')
+            log = 'An action on node %(node)s could not start'
+            cause = error
+        if cause is not None:
+            reason += ': ' + (str(cause) or type(cause).__name__)
+        try:
+            if self._snapshot is not None:
+                self._snapshot.restore(node)
+            utils.node_history_record(
+                node,
+                event=reason,
+                event_type=self._refusal_event_type(),
+                error=True,
+            )
+            node.save()
+        except Exception:
+            LOG.exception(
+                'Could not set node %s back to what it was before a request '
+                'that could not start',
+                node.uuid,
+            )
+        else:
+            LOG.warning(
+                log + ", setting node's provision_state back to "
+                '%(prov_state)s and target_provision_state to '
+                '%(tgt_prov_state)s. %(reason)s',
+                {
+                    'node': node.uuid,
+                    'prov_state': node.provision_state,
+                    'tgt_prov_state': node.target_provision_state,
+                    'reason': reason,
+                },
+            )
+        self._call_spawn_error_hook(error)
+
+    def _refusal_event_type(self) -> str:
+        """Return the type of the history record of a refused request."""
+        if self.node.provision_state in (
+            states.INSPECTING,
+            states.INSPECTWAIT,
+            states.INSPECTFAIL,
+        ):
+            return str(states.INTROSPECTION)
+        return str(states.PROVISIONING)
+
+    def _call_spawn_error_hook(self, error: BaseException) -> None:
+        """Call the hook of ``set_spawn_error_hook()``; survive it."""
+        hook = self._on_error_method
+        if hook is None:
+            return
+        try:
+            hook(error, *self._on_error_args, **self._on_error_kwargs)
+        except Exception:
+            LOG.exception(
+                "Task's on_error hook failed to call %(method)s on node "
+                '%(node)s',
+                {
+                    'method': getattr(hook, '__name__', hook),
+                    'node': self.node.uuid,
+                },
+            )
+
+
+def _set(node: Any, fields: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        setattr(node, name, value)
+
+
+def _cause_of(future: Any) -> BaseException:
+    """Return what kept a worker from saving the state of its operation."""
+    try:
+        error: BaseException | None = future.exception()
+    except futures.CancelledError as e:
+        return e
+    return error or RuntimeError('the worker ended without having started')
