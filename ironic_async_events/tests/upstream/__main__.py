@@ -5,6 +5,7 @@ Usage: ``python -m ironic_async_events.tests.upstream [--stock]``
 """
 
 import argparse
+from collections.abc import Callable
 import importlib.metadata
 import os
 import pathlib
@@ -13,13 +14,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import subunit
 import testtools
 
-from ironic_async_events.tests.upstream import expectations, witness
+from ironic_async_events.tests.upstream import expectations
+from ironic_async_events.tests.upstream import witness
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[2]

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare the results of a run with the list of expected failures."""
 
+from collections.abc import Iterable
+from collections.abc import Mapping
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Mapping
 
 #: What stestr says of a test that did what it promised.
 GOOD = frozenset({'success', 'xfail'})

@@ -7,12 +7,12 @@ whether the plugin was active in it, and only at its end whether it still was.
 """
 
 import atexit
+from collections.abc import Sequence
 import dataclasses
 import json
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
 
 #: Where the processes leave their files.
 DIRECTORY = 'UPSTREAM_WITNESS'
@@ -36,13 +36,20 @@ def plugin_state() -> str:
     """Say what the plugin is in this process.
 
     :returns: 'active' when Ironic runs patched, 'absent' when nothing of the
-        plugin was imported, else what ``patching.state()`` says.
+        plugin was imported, else what is wrong.
     """
     if 'ironic_async_events.patching' not in sys.modules:
         return 'absent'
     from ironic_async_events import patching
 
-    return str(patching.state())
+    state = patching.state()
+    if not state.active:
+        return f'inactive ({state})'
+    # What the plugin says of itself is not all: is it what Ironic uses?
+    task_manager = sys.modules['ironic.conductor.task_manager']
+    if task_manager.TaskManager.__module__ == task_manager.__name__:
+        return 'bypassed'
+    return 'active'
 
 
 def testify(tests: Sequence[str]) -> None:

@@ -4,11 +4,11 @@
 stestr discovers this module in each of its processes.
 """
 
+from collections.abc import Iterator
 import importlib.util
 import os
 import pathlib
 import unittest
-from collections.abc import Iterator
 
 from ironic_async_events.tests.upstream import witness
 
