@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What keeps a worker from starting.
+
+Each cause replaces ``ConductorManager._spawn_worker``, the edge of what is
+tested, and nothing behind it. Those with an executor use futurist's own,
+with one real thread.
+"""
+
+from collections.abc import Callable
+import contextlib
+import threading
+from typing import Any
+
+import fixtures
+import futurist
+from futurist import rejection
+from ironic.common import exception
+from ironic.db.sqlalchemy import api as db_api
+from oslo_db import exception as db_exception
+
+#: Seconds within which another thread must have answered; never used up
+#: unless something hangs.
+PATIENCE = 20
+
+Spawn = Callable[..., futurist.Future]
+
+
+class Worker(fixtures.Fixture):
+    """A pool of one real thread, with a spawn method like the manager's."""
+
+    def _setUp(self) -> None:
+        self.executor = futurist.ThreadPoolExecutor(max_workers=1)
+        # Not waited for: an idle futurist thread needs a second to notice.
+        self.addCleanup(self.executor.shutdown, wait=False)
+        self.ran = 0
+
+    def spawn(
+        self,
+        func: Callable[..., Any],
+        *args: Any,
+        _allow_reserved_pool: bool = True,
+        **kwargs: Any,
+    ) -> futurist.Future:
+        """Do what ``_spawn_worker`` does when there is a free worker."""
+        self.ran += 1
+        return self.executor.submit(func, *args, **kwargs)
+
+    def drain(self) -> None:
+        """Wait until everything has ended, call-backs of futures included."""
+        self.executor.submit(lambda: None).result(PATIENCE)
+
+
+class Cause:
+    """Why no worker starts.
+
+    :cvar name: in words.
+    :cvar error: what the caller of the operation has to get with the plugin.
+    :cvar root: what that error has to be chained to, if not itself.
+    :cvar only_staged: whether it can only happen to an operation that
+        changes the provision state before it starts.
+    """
+
+    name: str
+    error: type[Exception] = exception.NoFreeConductorWorker
+    root: type[BaseException] | None = None
+    only_staged = False
+
+    def arm(self, stack: contextlib.ExitStack) -> Spawn:
+        """Get ready for one request.
+
+        :param stack: where to leave what has to be cleaned up; closing it
+            waits for threads of this cause that still do something.
+        :returns: the spawn method for the manager.
+        """
+        raise NotImplementedError
+
+
+class NoFreeWorker(Cause):
+    """The manager found both of its pools full."""
+
+    name = 'NoFreeConductorWorker'
+
+    def arm(self, stack: contextlib.ExitStack) -> Spawn:
+        """Return a spawn method that raises what the manager's does."""
+
+        def spawn(*args: Any, **kwargs: Any) -> futurist.Future:
+            raise exception.NoFreeConductorWorker()
+
+        return spawn
+
+
+class CannotStartThread(Cause):
+    """The operating system gave no thread."""
+
+    name = 'RuntimeError'
+    root = RuntimeError
+
+    def arm(self, stack: contextlib.ExitStack) -> Spawn:
+        """Return a spawn method that raises what threading does."""
+
+        def spawn(*args: Any, **kwargs: Any) -> futurist.Future:
+            raise RuntimeError("can't start new thread")
+
+        return spawn
+
+
+class Rejected(Cause):
+    """The executor rejected the work and nobody translated that."""
+
+    name = 'RejectedSubmission'
+    root = futurist.RejectedSubmission
+
+    def arm(self, stack: contextlib.ExitStack) -> Spawn:
+        """Return the submit method of an executor that accepts nothing."""
+        executor = futurist.ThreadPoolExecutor(
+            max_workers=1, check_and_reject=rejection.reject_when_reached(0)
+        )
+        stack.callback(executor.shutdown, wait=False)
+        return executor.submit
+
+
+class Cancelled(Cause):
+    """The future was cancelled while it waited for a thread."""
+
+    name = 'cancelled future'
+    root = futurist.CancelledError
+
+    def arm(self, stack: contextlib.ExitStack) -> Spawn:
+        """Return a spawn method whose futures are cancelled in the queue.
+
+        The only thread of the pool is busy. Another thread cancels the
+        future as soon as somebody has asked to be told about its end.
+        """
+        worker = stack.enter_context(Worker())
+        stack.callback(worker.drain)
+        free = threading.Event()
+        stack.callback(free.set)
+        worker.spawn(free.wait, PATIENCE)
+
+        def spawn(*args: Any, **kwargs: Any) -> futurist.Future:
+            future = worker.spawn(*args, **kwargs)
+            watched = threading.Event()
+            add_done_callback = future.add_done_callback
+
+            def add(callback: Callable[[futurist.Future], object]) -> None:
+                add_done_callback(callback)
+                watched.set()
+
+            def cancel() -> None:
+                watched.wait(PATIENCE)
+                future.cancel()
+
+            future.add_done_callback = add
+            canceller = threading.Thread(target=cancel)
+            canceller.start()
+            # Runs before the queue is drained.
+            stack.callback(canceller.join, PATIENCE)
+            return future
+
+        return spawn
+
+
+class DatabaseGone(Cause):
+    """The database failed while the worker saved the new state, once."""
+
+    name = 'DBError'
+    error = db_exception.DBError
+    only_staged = True
+
+    def arm(self, stack: contextlib.ExitStack) -> Spawn:
+        """Return a spawn method of a pool whose first save fails.
+
+        Saves of the thread that makes the request do not count, nor do
+        those that leave the provision state alone.
+        """
+        requester = threading.get_ident()
+        update_node = db_api.Connection.update_node
+        failed = threading.Event()
+
+        def fail_once(api: Any, node_id: Any, values: Any) -> Any:
+            if (
+                'provision_state' in values
+                and threading.get_ident() != requester
+                and not failed.is_set()
+            ):
+                failed.set()
+                raise db_exception.DBError('the database is gone')
+            return update_node(api, node_id, values)
+
+        stack.enter_context(
+            fixtures.MonkeyPatch(
+                'ironic.db.sqlalchemy.api.Connection.update_node', fail_once
+            )
+        )
+        worker = stack.enter_context(Worker())
+        stack.callback(worker.drain)
+        return worker.spawn
+
+
+CAUSES: tuple[Cause, ...] = (
+    NoFreeWorker(),
+    CannotStartThread(),
+    Rejected(),
+    Cancelled(),
+    DatabaseGone(),
+)
