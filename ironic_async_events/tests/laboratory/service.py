@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start and stop a real Ironic: all in one, or conductor and API."""
+
+import json
+import pathlib
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+from ironic_async_events.tests.laboratory import (
+    configuration,
+    errors,
+    processes,
+    recording,
+)
+
+START_SECONDS = 90.0
+
+
+def script(name: str) -> str:
+    """Find a command of the Ironic that is installed beside this Python.
+
+    :raises LaboratoryError: when there is none.
+    """
+    path = pathlib.Path(sys.executable).parent / name
+    if not path.exists():
+        raise errors.LaboratoryError(
+            f'{path} is missing: install Ironic beside this Python'
+        )
+    return str(path)
+
+
+class Ironic:
+    """An Ironic on loopback in a directory of its own; a context manager.
+
+    :param directory: an existing directory for everything it writes.
+    :param plugin: whether the plugin's driver line is in ``ironic.conf``.
+    :param database: the URL of a database; an SQLite file if empty.
+    :param transport: the URL of a message bus. Without one, notifications
+        are recorded in :attr:`recording`.
+    :param split: start ``ironic-conductor`` and ``ironic-api`` instead of
+        the all-in-one ``ironic``.
+    :param options: more options, over those of the laboratory.
+    :param command: what to run instead of the all-in-one command.
+    """
+
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        *,
+        plugin: bool,
+        database: str = '',
+        transport: str = '',
+        split: bool = False,
+        options: configuration.Options | None = None,
+        command: Sequence[str] = (),
+    ) -> None:
+        self.directory = directory
+        self.database = database or f'sqlite:///{directory}/ironic.sqlite'
+        self.recording = directory / 'notifications.jsonl'
+        self.split = split
+        self.port = processes.free_port()
+        self._command = list(command)
+        self._config = directory / 'ironic.conf'
+        self._running: list[processes.Process] = []
+        drivers = ['messagingv2' if transport else 'async_events_recorder']
+        if plugin:
+            drivers.append('async_events')
+        rpc = 'none'
+        if split:
+            rpc = 'oslo' if transport else 'json-rpc'
+        self.options = configuration.merged(
+            configuration.base(
+                directory,
+                api_port=self.port,
+                database=self.database,
+                transport=transport or 'fake:/',
+                rpc=rpc,
+                drivers=drivers,
+            ),
+            {
+                'json_rpc': {
+                    'host_ip': '127.0.0.1',
+                    'port': processes.free_port(),
+                    'auth_strategy': 'noauth',
+                },
+                'DEFAULT': {'host': '127.0.0.1' if split else 'laboratory'},
+            },
+        )
+        self.options = configuration.merged(self.options, options or {})
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of the API."""
+        return f'http://127.0.0.1:{self.port}'
+
+    @property
+    def running(self) -> list[processes.Process]:
+        """What runs: one process, or the conductor and then the API."""
+        return list(self._running)
+
+    def log(self, name: str) -> pathlib.Path:
+        """Name the log of one command."""
+        return self.directory / f'{name}.log'
+
+    def create_schema(self) -> None:
+        """Write the configuration and create the tables.
+
+        :raises LaboratoryError: when ``ironic-dbsync`` fails.
+        """
+        configuration.write(self._config, self.options)
+        sync = self._process('ironic-dbsync', ['create_schema'])
+        with sync.start():
+            processes.wait_for(
+                lambda: sync.returncode is not None, START_SECONDS
+            )
+            if sync.returncode != 0:
+                raise errors.LaboratoryError(
+                    'ironic-dbsync failed. The end of its log:\n'
+                    + processes.tail(sync.log)
+                )
+
+    def start(self) -> Self:
+        """Start the service and wait until it can take requests.
+
+        :raises LaboratoryError: when it ends or does not answer in time.
+        """
+        configuration.write(self._config, self.options)
+        names = ['ironic-conductor', 'ironic-api'] if self.split else ['']
+        try:
+            for name in names:
+                self._running.append(self._process(name).start())
+            self._running[-1].require(
+                self._answers, START_SECONDS, 'answer at /v1'
+            )
+            # A registered conductor is what a node needs to be created.
+            self._running[0].require(
+                self._has_conductor, START_SECONDS, 'register its conductor'
+            )
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop what runs, the API first."""
+        while self._running:
+            self._running.pop().stop()
+
+    def _process(
+        self, name: str, arguments: Sequence[str] = ()
+    ) -> processes.Process:
+        name = name or 'ironic'
+        argv = [script(name)]
+        if name == 'ironic' and self._command:
+            argv = self._command
+        return processes.Process(
+            name,
+            [*argv, '--config-file', str(self._config), *arguments],
+            self.log(name),
+            {
+                recording.VARIABLE: str(self.recording),
+                'PYTHONUNBUFFERED': '1',
+            },
+        )
+
+    def get(self, path: str) -> Mapping[str, object] | None:
+        """Fetch one resource; None while the API does not answer."""
+        request = urllib.request.Request(
+            self.endpoint + path,
+            headers={'X-OpenStack-Ironic-API-Version': '1.49'},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                body: Mapping[str, object] = json.load(answer)
+                return body
+        except (OSError, ValueError, urllib.error.URLError):
+            return None
+
+    def _answers(self) -> bool:
+        return self.get('/v1') is not None
+
+    def _has_conductor(self) -> bool:
+        body = self.get('/v1/conductors') or {}
+        conductors = body.get('conductors')
+        return isinstance(conductors, list) and any(
+            conductor['alive'] for conductor in conductors
+        )
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A database trigger that sees every committed change of provision state.
+
+It is the one account that neither Ironic nor the plugin writes: what the
+notifications are measured against.
+"""
+
+import dataclasses
+import typing
+
+import sqlalchemy
+from sqlalchemy import pool
+
+TABLE = 'async_events_witness'
+
+# The stamp is the database's, on the same machine as the clients: SQLite
+# gives milliseconds, MariaDB microseconds.
+_SQLITE = (
+    f"""
+    CREATE TABLE {TABLE} (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        node TEXT NOT NULL,
+        before_state TEXT,
+        state TEXT,
+        before_target TEXT,
+        target TEXT,
+        seen_at REAL NOT NULL)
+    """,
+    f"""
+    CREATE TRIGGER {TABLE}_update
+    AFTER UPDATE OF provision_state ON nodes
+    WHEN OLD.provision_state IS NOT NEW.provision_state
+    BEGIN
+        INSERT INTO {TABLE}
+            (node, before_state, state, before_target, target, seen_at)
+        VALUES (NEW.uuid, OLD.provision_state, NEW.provision_state,
+            OLD.target_provision_state, NEW.target_provision_state,
+            (julianday('now') - 2440587.5) * 86400.0);
+    END
+    """,
+    f"""
+    CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes
+    BEGIN
+        INSERT INTO {TABLE} (node, state, target, seen_at)
+        VALUES (NEW.uuid, NEW.provision_state, NEW.target_provision_state,
+            (julianday('now') - 2440587.5) * 86400.0);
+    END
+    """,
+)
+_MARIADB = (
+    f"""
+    CREATE TABLE {TABLE} (
+        id BIGINT PRIMARY KEY AUTO_INCREMENT,
+        node VARCHAR(36) NOT NULL,
+        before_state VARCHAR(15),
+        state VARCHAR(15),
+        before_target VARCHAR(15),
+        target VARCHAR(15),
+        seen_at DOUBLE NOT NULL) ENGINE=InnoDB
+    """,
+    f"""
+    CREATE TRIGGER {TABLE}_update AFTER UPDATE ON nodes FOR EACH ROW
+    BEGIN
+        IF NOT (OLD.provision_state <=> NEW.provision_state) THEN
+            INSERT INTO {TABLE}
+                (node, before_state, state, before_target, target, seen_at)
+            VALUES (NEW.uuid, OLD.provision_state, NEW.provision_state,
+                OLD.target_provision_state, NEW.target_provision_state,
+                UNIX_TIMESTAMP(SYSDATE(6)));
+        END IF;
+    END
+    """,
+    f"""
+    CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes FOR EACH ROW
+    INSERT INTO {TABLE} (node, state, target, seen_at)
+    VALUES (NEW.uuid, NEW.provision_state, NEW.target_provision_state,
+        UNIX_TIMESTAMP(SYSDATE(6)))
+    """,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """One committed change of one node's provision state.
+
+    :param id: rises in the order of the commits of one node.
+    :param node: the node's UUID.
+    :param before_state: the state before; None when the node was created.
+    :param state: the state after.
+    :param before_target: the target state before.
+    :param target: the target state after.
+    :param seen_at: when the statement ran, in seconds since the epoch.
+    """
+
+    id: int
+    node: str
+    before_state: str | None
+    state: str | None
+    before_target: str | None
+    target: str | None
+    seen_at: float
+
+
+class Witness:
+    """Install the triggers and read back what they saw.
+
+    :param url: the database of the service under test.
+    """
+
+    def __init__(self, url: str) -> None:
+        # No connection outlives a call: an open one could hold a lock that
+        # the service under test would wait for.
+        self._engine = sqlalchemy.create_engine(url, poolclass=pool.NullPool)
+
+    def install(self) -> None:
+        """Create table and triggers; the schema must exist."""
+        sqlite = self._engine.dialect.name == 'sqlite'
+        with self._engine.begin() as connection:
+            for statement in _SQLITE if sqlite else _MARIADB:
+                connection.exec_driver_sql(statement)
+
+    def read(self, after: int = 0, node: str = '') -> list[Seen]:
+        """Give back what was seen, in the order of the commits.
+
+        :param after: leave out what has this id or a lower one.
+        :param node: only this node.
+        :returns: every change and every creation.
+        """
+        names = [field.name for field in dataclasses.fields(Seen)]
+        query = f'SELECT {", ".join(names)} FROM {TABLE} WHERE id > :after'
+        values: dict[str, typing.Any] = {'after': after}
+        if node:
+            query += ' AND node = :node'
+            values['node'] = node
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sqlalchemy.text(query + ' ORDER BY id'), values
+            )
+            return [Seen(*row) for row in rows]
