@@ -13,11 +13,8 @@ import warnings
 
 warnings.simplefilter('ignore')
 
-# Makes Ironic's test environment, before anything of Ironic is imported.
-from ironic.tests import unit  # noqa: E402, F401
-
+from ironic_async_events.tests import fixtures  # noqa: E402
 from ironic_async_events.tests.unit.spawn_failures import causes  # noqa: E402
-from ironic_async_events.tests.unit.spawn_failures import plugin  # noqa: E402
 from ironic_async_events.tests.unit.spawn_failures import runner  # noqa: E402
 
 
@@ -44,7 +41,9 @@ def _stock(report: runner.Report, verbose: bool) -> bool:
     counts = ', '.join(
         f'{count} {fate.value}' for fate, count in report.fates().items()
     )
-    print(f'stock, {report.cause.name}: {len(report.outcomes)} cases: {counts}')
+    print(
+        f'stock, {report.cause.name}: {len(report.outcomes)} cases: {counts}'
+    )
     altered = sum(bool(each.faults()) for each in report.outcomes)
     print(f'  {altered} of them differ in at least one respect')
     if verbose:
@@ -92,7 +91,7 @@ def main() -> int:
                 continue
             good &= _stock(runner.run(cause), arguments.verbose)
         else:
-            with plugin.Plugin():
+            with fixtures.Plugin():
                 report = runner.run(cause)
             good &= _plugin(report, arguments.verbose)
         sys.stdout.flush()

@@ -221,6 +221,8 @@ class SpawnFailure(Bench):
             notifications=notifications,
             error=error,
             found=self._look_again(node.uuid),
+            awaited=not self._case.periodic
+            and (self._case.staged or not self._cause.late),
         )
 
     def _request(self, uuid: str) -> BaseException | None:

@@ -275,8 +275,10 @@ def _table() -> Iterator[Case]:
         node={'reservation': DEAD_CONDUCTOR},
         periodic=True,
     )
-    for operation, state in (('power on', 'power on'),
-                             ('reboot', 'rebooting')):
+    for operation, state in (
+        ('power on', 'power on'),
+        ('reboot', 'rebooting'),
+    ):
         yield from _cases(
             operation,
             'available, active',

@@ -8,6 +8,7 @@ with one real thread.
 
 from collections.abc import Callable
 import contextlib
+import itertools
 import threading
 from typing import Any
 
@@ -58,12 +59,15 @@ class Cause:
     :cvar root: what that error has to be chained to, if not itself.
     :cvar only_staged: whether it can only happen to an operation that
         changes the provision state before it starts.
+    :cvar late: whether it happens after the spawn method has returned, so
+        that only a caller who waits for the worker can be told.
     """
 
     name: str
     error: type[Exception] = exception.NoFreeConductorWorker
     root: type[BaseException] | None = None
     only_staged = False
+    late = False
 
     def arm(self, stack: contextlib.ExitStack) -> Spawn:
         """Get ready for one request.
@@ -124,6 +128,7 @@ class Cancelled(Cause):
 
     name = 'cancelled future'
     root = futurist.CancelledError
+    late = True
 
     def arm(self, stack: contextlib.ExitStack) -> Spawn:
         """Return a spawn method whose futures are cancelled in the queue.
@@ -161,11 +166,18 @@ class Cancelled(Cause):
 
 
 class DatabaseGone(Cause):
-    """The database failed while the worker saved the new state, once."""
+    """The database failed while the worker saved the new state, once.
+
+    :param saves: how many saves of a state succeed before that.
+    """
 
     name = 'DBError'
     error = db_exception.DBError
     only_staged = True
+    late = True
+
+    def __init__(self, saves: int = 0) -> None:
+        self._saves = saves
 
     def arm(self, stack: contextlib.ExitStack) -> Spawn:
         """Return a spawn method of a pool whose first save fails.
@@ -175,15 +187,14 @@ class DatabaseGone(Cause):
         """
         requester = threading.get_ident()
         update_node = db_api.Connection.update_node
-        failed = threading.Event()
+        saves = itertools.count()
 
         def fail_once(api: Any, node_id: Any, values: Any) -> Any:
             if (
                 'provision_state' in values
                 and threading.get_ident() != requester
-                and not failed.is_set()
+                and next(saves) == self._saves
             ):
-                failed.set()
                 raise db_exception.DBError('the database is gone')
             return update_node(api, node_id, values)
 

@@ -58,6 +58,7 @@ class Outcome:
     :param notifications: what was sent, in order, as text.
     :param error: what the caller got, if anything.
     :param found: what the next pass did, if it is a matter of passes.
+    :param awaited: whether a caller was there to be told of an error.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Outcome:
     notifications: tuple[str, ...] = ()
     error: BaseException | None = None
     found: Found = Found.NOT_ASKED
+    awaited: bool = True
 
     @property
     def differing(self) -> frozenset[str]:

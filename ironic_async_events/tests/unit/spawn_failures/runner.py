@@ -58,7 +58,7 @@ class Report:
         return lines + self.broken
 
     def _judge_error(self, each: outcome.Outcome) -> Iterator[str]:
-        if each.found is not outcome.Found.NOT_ASKED:
+        if not each.awaited:
             return
         if type(each.error) is not self.cause.error:
             yield f'the caller got {each.error!r}'
