@@ -15,11 +15,11 @@ import tempfile
 from typing import Any
 
 import fixtures
+from ironic import objects
 from ironic.common import rpc
 from ironic.conf import CONF
 from ironic.db.sqlalchemy import models
 from ironic.drivers import base as drivers_base
-from ironic import objects
 from ironic.tests.unit.conductor import mgr_utils
 from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils

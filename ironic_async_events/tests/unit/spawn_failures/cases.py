@@ -5,7 +5,9 @@ One :class:`Case` is one operation from one starting state. The table is
 data; what it does not say is the same for every case (see ``base``).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
 import dataclasses
 import datetime
 from typing import Any

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the table and counts."""
 
-from collections.abc import Iterable, Iterator
 import collections
+from collections.abc import Iterable
+from collections.abc import Iterator
 import dataclasses
 from importlib import metadata
 import unittest
