@@ -15,6 +15,8 @@ _UNSTABLE = frozenset(table.UNSTABLE)
 _EVENTS = frozenset(
     event for events in table.TRANSITIONS.values() for event in events
 )
+#: Names come from messages: what is remembered of them must have a bound.
+_REMEMBERED = 4096
 _FAILURES = ('fail', 'error')
 
 
@@ -38,7 +40,7 @@ def results(state: str | None, event: str | None) -> tuple[str, ...]:
     return table.TRANSITIONS.get(state, {}).get(event, ())
 
 
-@functools.cache
+@functools.lru_cache(_REMEMBERED)
 def sources(event: str | None, state: str | None) -> frozenset[str | None]:
     """Return the states from which an event leads to a state.
 
@@ -62,6 +64,7 @@ def knows(state: str | None) -> bool:
     return state in table.TARGETS
 
 
+@functools.lru_cache(_REMEMBERED)
 def judge(
     previous: str | None, event: str | None, state: str | None
 ) -> Verdict:
@@ -115,7 +118,7 @@ def status_of(previous: str | None, event: str | None, state: str) -> str:
     return 'success'
 
 
-@functools.cache
+@functools.lru_cache(_REMEMBERED)
 def distance(start: str | None, goal: str | None) -> int | None:
     """Return how few steps lead from one state to another.
 

@@ -12,10 +12,11 @@ a file was written by somebody else. It understands a notification as
   <seconds since 1970>, ...}``.
 """
 
+from collections.abc import Mapping
 import datetime
 import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+from typing import NamedTuple
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 _EPOCH_UTC = _EPOCH.replace(tzinfo=datetime.UTC)

@@ -39,9 +39,11 @@ are left are *unexpected*, changes that are left are *lost*.
 
 import array
 import collections
+from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+from typing import NamedTuple
 
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import observation as obs

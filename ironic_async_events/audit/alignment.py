@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the simplest explanation of a few notifications that do not fit.
+
+A notification whose previous state is not the node's may have lost its
+predecessor, or have overtaken it. The next few notifications tell which: an
+order of all of them in which every state follows from the one before is
+better evidence for overtaking than anything else, unless losing one
+notification explains what was seen with less.
+
+Every explanation has a price, and the cheapest wins; if two are equal, the
+one that keeps the order of arrival. The prices, in words:
+
+* a gap (something was lost) costs as much as a message that was displaced;
+* a message that was displaced costs little if its time of sending agrees;
+* a final order that goes against the times of sending is dearer the more it
+  does: threads that race send within moments;
+* a node that is left at work when nothing more comes makes an explanation
+  less likely.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ironic_async_events.audit import machine
+from ironic_async_events.audit import observation as obs
+
+States = tuple[str | None, ...]
+
+GAP = 2.0
+MOVED = 2.0
+#: Moved, and the times of sending say the same.
+MOVED_IN_TIME = 0.5
+#: The node seems to have been deleted and created again, unannounced.
+REBORN = 2.0
+#: The final order goes against the times, by moments or by more.
+AGAINST_TIME = 1.0
+FAR_AGAINST_TIME = 2.5
+MOMENT = 2.0
+#: Nothing more comes, and the node is still at work.
+AT_WORK = 1.5
+
+#: The state in which nodes are created.
+_BIRTH = 'enroll'
+#: A message is not looked for further away than this.
+_REACH = 4
+#: Explanations that are tried before the best one so far is taken.
+_BUDGET = 2000
+
+
+class Link(NamedTuple):
+    """A notification as a link of the chain of a node's states.
+
+    :param seen: the notification.
+    :param before: states that it may follow; more than one if it is illegal,
+        because it is not known what is wrong with it.
+    :param after: states that it may lead to; likewise.
+    """
+
+    seen: obs.Observation
+    before: States
+    after: States
+
+
+def link(seen: obs.Observation) -> Link:
+    """Make a link of a notification.
+
+    :param seen: the notification.
+    :returns: the link.
+    """
+    previous, event, state = seen.previous_state, seen.event, seen.state
+    if machine.judge(previous, event, state) is not machine.Verdict.ILLEGAL:
+        return Link(seen, (previous,), (state,))
+    return Link(
+        seen,
+        (previous, *machine.sources(event, state)),
+        (state, *machine.results(previous, event)),
+    )
+
+
+class Explanation(NamedTuple):
+    """An order of links.
+
+    :param order: indices into the links, in the order of the states.
+    :param moved: the indices that were displaced, as few as possible.
+    :param price: what it costs.
+    """
+
+    order: tuple[int, ...]
+    moved: frozenset[int]
+    price: float
+
+
+def fits(ends: States | None, nxt: Link) -> bool:
+    """Say whether a link continues a chain.
+
+    :param ends: the states in which the chain may be; None if unknown.
+    :param nxt: the link.
+    :returns: True if it does.
+    """
+    return ends is None or any(state in ends for state in nxt.before)
+
+
+def reborn(ends: States | None, nxt: Link) -> bool:
+    """Say whether only a node that was created again explains a link.
+
+    :param ends: the states in which the chain may be; None if unknown.
+    :param nxt: the link.
+    :returns: True if the machine knows no way to the link's previous state,
+        and nodes are created in that state.
+    """
+    return (
+        ends is not None
+        and nxt.seen.previous_state == _BIRTH
+        and all(machine.distance(state, _BIRTH) is None for state in ends)
+    )
+
+
+def against_time(first: obs.Observation, second: obs.Observation) -> float:
+    """Return by how many seconds an order goes against the clock.
+
+    :param first: what comes first in the order.
+    :param second: what comes after it.
+    :returns: 0.0 also where times cannot be compared: one is missing, or
+        they are by the clocks of two hosts.
+    """
+    if (
+        first.time is None
+        or second.time is None
+        or first.publisher != second.publisher
+    ):
+        return 0.0
+    return max(0.0, first.time - second.time)
+
+
+def _joint(ends: States | None, last: Link | None, nxt: Link) -> float:
+    """Price what lies between two links."""
+    price = 0.0
+    if not fits(ends, nxt):
+        price = REBORN if reborn(ends, nxt) else GAP
+    if last is not None:
+        late = against_time(last.seen, nxt.seen)
+        if late:
+            price += AGAINST_TIME if late <= MOMENT else FAR_AGAINST_TIME
+    return price
+
+
+def displaced(order: Sequence[int]) -> frozenset[int]:
+    """Return the fewest indices whose removal leaves an ascending order.
+
+    :param order: a permutation.
+    :returns: the indices that were displaced, late ones before early ones.
+    """
+    runs: list[tuple[int, ...]] = []
+    for index in order:
+        longest = max(
+            (run for run in runs if run[-1] < index), key=len, default=()
+        )
+        runs.append((*longest, index))
+    # Of equally long runs the last one keeps what arrived first.
+    best: tuple[int, ...] = ()
+    for run in runs:
+        if len(run) >= len(best):
+            best = run
+    return frozenset(order) - frozenset(best)
+
+
+def _price_of_moves(order: Sequence[int], links: Sequence[Link]) -> float:
+    price = 0.0
+    places = {index: place for place, index in enumerate(order)}
+    for moved in displaced(order):
+        supported = False
+        for other in range(len(links)):
+            if other == moved:
+                continue
+            one, two = sorted((moved, other))
+            arrived = against_time(links[one].seen, links[two].seen)
+            supported = supported or bool(arrived)
+            if places[one] > places[two]:
+                one, two = two, one
+            if against_time(links[one].seen, links[two].seen):
+                supported = False
+                break
+        price += MOVED_IN_TIME if supported else MOVED
+    return price
+
+
+def explain(
+    ends: States | None, links: Sequence[Link], final: bool
+) -> Explanation:
+    """Find the cheapest order of links.
+
+    :param ends: the states of the chain before them; None if unknown.
+    :param links: the links in the order of arrival; no more than eight or so.
+    :param final: True if nothing more is to be expected.
+    :returns: the best explanation.
+    """
+    search = _Search(links, final)
+    price = 0.0
+    here, last = ends, None
+    for nxt in links:
+        price += _joint(here, last, nxt)
+        here, last = nxt.after, nxt
+    if price:
+        search.best_price = price + search.rest(last)
+        search.descend(ends, None, [], 0.0)
+    return Explanation(search.best, displaced(search.best), search.best_price)
+
+
+class _Search:
+    """Depth first, cheapest joint first, cut where it gets too dear."""
+
+    def __init__(self, links: Sequence[Link], final: bool) -> None:
+        self.links = links
+        self.final = final
+        self.best = tuple(range(len(links)))
+        self.best_price = 0.0
+        self.budget = _BUDGET
+
+    def rest(self, last: Link | None) -> float:
+        """Price what is left when the order ends with a link."""
+        if not self.final or last is None:
+            return 0.0
+        seen = last.seen
+        at_work = machine.is_unstable(last.after[-1], seen.status)
+        return AT_WORK if at_work else 0.0
+
+    def descend(
+        self,
+        ends: States | None,
+        last: Link | None,
+        order: list[int],
+        price: float,
+    ) -> None:
+        """Try every continuation of an order that may still win."""
+        if len(order) == len(self.links):
+            price += self.rest(last) + _price_of_moves(order, self.links)
+            if price < self.best_price:
+                self.best, self.best_price = tuple(order), price
+            return
+        waiting = [i for i in range(len(self.links)) if i not in order]
+        choices = sorted(
+            (_joint(ends, last, self.links[i]), i)
+            for i in waiting
+            if i <= waiting[0] + _REACH
+        )
+        for joint, i in choices:
+            self.budget -= 1
+            least = price + joint + (MOVED_IN_TIME if i > waiting[0] else 0)
+            if least >= self.best_price or self.budget < 0:
+                # What follows is dearer, but for the order of arrival.
+                continue
+            order.append(i)
+            nxt = self.links[i]
+            self.descend(nxt.after, nxt, order, price + joint)
+            order.pop()

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chain of one node's states, as its notifications tell it.
+
+As long as every notification continues the chain, nothing is kept but where
+the chain ends. One that does not continue it opens a window: it and the next
+few are held until their number, or the time, allows a decision.
+"""
+
+from ironic_async_events.audit import alignment
+from ironic_async_events.audit import machine
+from ironic_async_events.audit import observation as obs
+from ironic_async_events.audit.violation import Kind
+from ironic_async_events.audit.violation import Violation
+
+#: A window that has grown to this is decided ...
+_WINDOW = 8
+#: ... but for the youngest, whose successors are still to come.
+_UNDECIDED = 4
+#: The first notifications of a node that was joined in the middle stay
+#: doubtful for so long, because it is not known what came before them.
+_DOUBTFUL = 3
+#: Losses that a very late notification may still fill.
+_GAPS = 4
+
+
+class _Gap:
+    """A loss that was reported, in case that it comes after all."""
+
+    __slots__ = ('after', 'before', 'until')
+
+    def __init__(self, before: alignment.States, nxt: alignment.Link) -> None:
+        self.before = before
+        self.after = nxt.before
+        self.until = nxt.seen.time
+
+    def filled_by(self, nxt: alignment.Link) -> bool:
+        """Say whether a late notification is what was missing here."""
+        time = nxt.seen.time
+        return (
+            alignment.fits(self.before, nxt)
+            and any(state in self.after for state in nxt.after)
+            and (
+                time is None
+                or self.until is None
+                or time <= self.until + alignment.MOMENT
+            )
+        )
+
+
+class Chain:
+    """What is known of one node; used by one thread at a time.
+
+    :param ends: the state in which the node is known to be, if any.
+    """
+
+    __slots__ = ('_doubtful', '_ends', '_gaps', '_start', 'last', 'window')
+
+    def __init__(self, ends: alignment.States | None = None) -> None:
+        self._ends = ends
+        self._start = ends
+        #: The first notifications, while it is not sure that they were.
+        self._doubtful: list[alignment.Link] | None = (
+            [] if ends is None else None
+        )
+        self._gaps: list[_Gap] = []
+        #: Notifications that are held; empty while all is well.
+        self.window: list[alignment.Link] = []
+        #: The last notification that found its place.
+        self.last: obs.Observation | None = None
+
+    def add(self, seen: obs.Observation, legal: bool) -> list[Violation]:
+        """Take one more notification.
+
+        :param seen: the notification; not a duplicate.
+        :param legal: False if the machine does not make its step.
+        :returns: what is now known to be wrong with the order.
+        """
+        last = self.last
+        if self.window or (
+            last is not None and alignment.against_time(last, seen)
+        ):
+            return self._add_odd(alignment.link(seen))
+        if legal:
+            if self._ends is None or seen.previous_state in self._ends:
+                self._ends, self.last = (seen.state,), seen
+                if self._doubtful is not None:
+                    self._doubt(alignment.link(seen))
+                return []
+            return self._add_odd(alignment.link(seen))
+        nxt = alignment.link(seen)
+        if not alignment.fits(self._ends, nxt):
+            return self._add_odd(nxt)
+        self._ends, self.last = nxt.after, seen
+        self._doubt(nxt)
+        return []
+
+    def _doubt(self, nxt: alignment.Link) -> None:
+        """Remember one of the first notifications."""
+        if self._doubtful is not None:
+            self._doubtful.append(nxt)
+            if len(self._doubtful) > _DOUBTFUL:
+                self._doubtful = None
+
+    def _add_odd(self, nxt: alignment.Link) -> list[Violation]:
+        """Take a notification that does not continue the chain."""
+        if not self.window:
+            for gap in self._gaps:
+                if not alignment.fits(self._ends, nxt) and gap.filled_by(nxt):
+                    self._gaps.remove(gap)
+                    return [
+                        Violation(
+                            Kind.OUT_OF_ORDER,
+                            nxt.seen.node,
+                            nxt.seen,
+                            'arrived so late that it was taken for lost',
+                            fills=True,
+                        )
+                    ]
+            if self._doubtful:
+                self.window, self._ends = self._doubtful, self._start
+            self._doubtful = None
+        self.window.append(nxt)
+        if len(self.window) < _WINDOW:
+            return []
+        return self.settle(final=False)
+
+    def settle(self, final: bool = True) -> list[Violation]:
+        """Decide on what is held.
+
+        :param final: False to leave the youngest undecided.
+        :returns: what is now known to be wrong.
+        """
+        if not self.window:
+            return []
+        links = self.window
+        best = alignment.explain(self._ends, links, final)
+        count = len(links) if final else _cut(best.order)
+        found: list[Violation] = []
+        for place, index in enumerate(best.order[:count]):
+            nxt = links[index]
+            found += self._gap(nxt)
+            if index in best.moved:
+                found.append(
+                    Violation(
+                        Kind.OUT_OF_ORDER,
+                        nxt.seen.node,
+                        nxt.seen,
+                        _where(best.order, place, links),
+                    )
+                )
+            self._ends, self.last = nxt.after, nxt.seen
+        self.window = [links[i] for i in sorted(best.order[count:])]
+        self._resume()
+        return found
+
+    def _resume(self) -> None:
+        """Close the window if what is left in it continues the chain."""
+        ends, last = self._ends, self.last
+        for nxt in self.window:
+            if not alignment.fits(ends, nxt) or (
+                last is not None and alignment.against_time(last, nxt.seen)
+            ):
+                return
+            ends, last = nxt.after, nxt.seen
+        self._ends, self.last, self.window = ends, last, []
+
+    def _gap(self, nxt: alignment.Link) -> list[Violation]:
+        """Report what is missing before a link, if something is."""
+        ends = self._ends
+        if (
+            ends is None
+            or alignment.fits(ends, nxt)
+            or alignment.reborn(ends, nxt)
+        ):
+            return []
+        self._gaps = [*self._gaps[1 - _GAPS :], _Gap(ends, nxt)]
+        ways = [
+            steps
+            for start in ends
+            for goal in nxt.before
+            if (steps := machine.distance(start, goal)) is not None
+        ]
+        missing = min(ways, default=None)
+        return [
+            Violation(
+                Kind.LOST,
+                nxt.seen.node,
+                nxt.seen,
+                f'nothing told how the node came from {ends[0]!r} to '
+                f'{nxt.seen.previous_state!r}',
+                missing,
+            )
+        ]
+
+
+def _cut(order: tuple[int, ...]) -> int:
+    """Return how many of an order can be decided on.
+
+    What was displaced must stay together with what it was displaced against.
+    """
+    cuts = [
+        size
+        for size in range(1, len(order) + 1)
+        if max(order[:size]) == size - 1
+    ]
+    early = [size for size in cuts if size <= len(order) - _UNDECIDED]
+    return early[-1] if early else cuts[0]
+
+
+def _where(
+    order: tuple[int, ...], place: int, links: list[alignment.Link]
+) -> str:
+    """Say how a notification was displaced."""
+    index = order[place]
+    for later in order[place + 1 :]:
+        if later < index:
+            return f'arrived after {links[later].seen}, which follows it'
+    for earlier in order[:place]:
+        if earlier > index:
+            return f'arrived before {links[earlier].seen}, which precedes it'
+    return 'arrived at another place'

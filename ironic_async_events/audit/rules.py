@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Notifications in, violations out: the audit's streaming checker.
+
+:class:`Checker` takes one observation after the other and returns what it
+has found out. What it keeps is bounded by the number of nodes: for each of
+them where its chain of states ends, its last few message ids, and, while
+something does not fit, at most eight notifications.
+
+What can be known from notifications alone has limits, and they are these:
+
+* A node's first notification is believed: what was lost before it, was lost
+  before the audit began.
+* The last notification of a node, when lost, shows only if an operation stays
+  *unfinished* by it.
+* After a loss it is known where the node was and where it is, but not how it
+  came there: a gap counts once; the fewest notifications that can be missing
+  are said with it.
+* If a node goes round in circles (inspected again and again), a whole round
+  that was lost leaves no trace.
+
+Sequence numbers have but the second of them, and
+:func:`~ironic_async_events.audit.witness.compare` none.
+"""
+
+from array import array
+from collections.abc import Iterable
+
+from ironic_async_events.audit import chain
+from ironic_async_events.audit import machine
+from ironic_async_events.audit import numbers
+from ironic_async_events.audit import observation as obs
+from ironic_async_events.audit.violation import Kind
+from ironic_async_events.audit.violation import Violation
+
+#: How many of a node's message ids are remembered.
+RECENT = 32
+
+
+class _Track:
+    """What is kept of the notifications of one kind of one node."""
+
+    __slots__ = ('chain', 'created', 'next_id', 'recent')
+
+    def __init__(
+        self,
+        created: str | None,
+        links: chain.Chain | numbers.NumberedChain,
+    ) -> None:
+        self.created = created
+        self.chain = links
+        self.recent = array('q')
+        self.next_id = 0
+
+    def repeats(self, message_id: str) -> bool:
+        """Say whether a message id was seen lately, and remember it."""
+        # 64 bits are enough for a few dozen ids, and need no object each.
+        short = hash(message_id)
+        recent = self.recent
+        if short in recent:
+            return True
+        if len(recent) < RECENT:
+            recent.append(short)
+        else:
+            recent[self.next_id] = short
+            self.next_id = (self.next_id + 1) % RECENT
+        return False
+
+
+class Checker:
+    """The rules, applied to a stream; used by one thread at a time.
+
+    Time is what the notifications say (:attr:`Observation.when`), so that a
+    recording is judged as it was lived. Who listens to a bus calls
+    :meth:`advance` as well, because silence is news too.
+
+    :param unfinished_after: seconds after which an operation that started
+        should have ended; None to expect no end.
+    :param hold: seconds for which a notification that does not fit is held
+        before its predecessor is given up.
+    """
+
+    def __init__(
+        self, unfinished_after: float | None = None, hold: float = 10.0
+    ) -> None:
+        self._unfinished_after = unfinished_after
+        self._hold = hold
+        self._now = 0.0
+        self._tracks: dict[tuple[str, str], _Track] = {}
+        # Both in the order of their times, because time only advances.
+        self._held: dict[tuple[str, str], float] = {}
+        self._working: dict[tuple[str, str], tuple[float, obs.Observation]]
+        self._working = {}
+        self._overran: set[tuple[str, str]] = set()
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes are known at present."""
+        return len({node for _kind, node in self._tracks})
+
+    @property
+    def held(self) -> int:
+        """How many nodes have a notification that does not fit yet."""
+        return len(self._held)
+
+    def add(
+        self, seen: obs.Observation | obs.Malformed | obs.Ignored
+    ) -> list[Violation]:
+        """Take one more observation.
+
+        :param seen: the observation; anything else is passed over.
+        :returns: the violations that are now known, of whatever node.
+        """
+        if not isinstance(seen, obs.Observation):
+            return []
+        found: list[Violation] = []
+        when = seen.when
+        if when is not None and when > self._now:
+            self._now = when
+            if self._held or self._working:
+                found = self._overdue()
+        if seen.kind == 'create' or seen.kind == 'delete':
+            return found + self._life(seen)
+        key = (seen.kind, seen.node)
+        track = self._tracks.get(key)
+        if track is None:
+            track = self._begin(key, seen)
+        elif self._is_another(track, seen):
+            found += self._close(key)
+            track = self._begin(key, seen)
+        if seen.message_id is not None and track.repeats(seen.message_id):
+            detail = f'message {seen.message_id} was received before'
+            found.append(Violation(Kind.DUPLICATE, seen.node, seen, detail))
+            return found
+        legal = self._legal(seen, found)
+        links = track.chain
+        if isinstance(links, numbers.NumberedChain):
+            # One without a number among numbered ones cannot be placed.
+            if seen.sequence is not None:
+                found += links.add(seen, seen.sequence)
+        else:
+            found += links.add(seen, legal)
+        self._note(key, links)
+        return found
+
+    def advance(self, now: float) -> list[Violation]:
+        """Let time pass without a notification.
+
+        :param now: seconds since 1970, by the clock of the notifications.
+        :returns: the violations that are now known.
+        """
+        self._now = max(self._now, now)
+        return self._overdue()
+
+    def finish(self, complete: bool = False) -> list[Violation]:
+        """Say that nothing more will come.
+
+        :param complete: True if all operations ended before the end of what
+            was recorded, so that a node at work is unfinished at any age.
+        :returns: the violations that are now known: what was held is decided
+            on, and what started too long ago is unfinished.
+        """
+        found: list[Violation] = []
+        for key in list(self._held):
+            found += self._settle(key)
+        return found + self._unfinished(0 if complete else None)
+
+    @staticmethod
+    def _is_another(track: _Track, seen: obs.Observation) -> bool:
+        """Say whether a node was deleted and created again, unannounced."""
+        if track.created is None:
+            track.created = seen.created
+        elif seen.created is not None and seen.created != track.created:
+            return True
+        last = track.chain.last
+        return (
+            seen.sequence == 1
+            and last is not None
+            and (last.sequence or 0) > RECENT
+        )
+
+    def _begin(
+        self,
+        key: tuple[str, str],
+        seen: obs.Observation,
+        ends: tuple[str | None, ...] | None = None,
+    ) -> _Track:
+        """Begin the track of a node that is new here."""
+        links: chain.Chain | numbers.NumberedChain
+        if seen.sequence is not None:
+            links = numbers.NumberedChain()
+        else:
+            links = chain.Chain(ends)
+        track = self._tracks[key] = _Track(seen.created, links)
+        return track
+
+    def _life(self, seen: obs.Observation) -> list[Violation]:
+        """Take the creation or deletion of a node."""
+        if seen.status != 'end':
+            return []
+        found: list[Violation] = []
+        key = ('provision_set', seen.node)
+        if seen.kind == 'delete':
+            for old in (key, ('provision_event', seen.node)):
+                found += self._close(old)
+            return found
+        track = self._tracks.get(key)
+        # The API announces a creation, the conductor what follows: the first
+        # steps of the new node may be here already.
+        if track is None or track.created != seen.created:
+            found += self._close(key)
+            self._begin(key, seen, (seen.state,))
+        return found
+
+    def _close(self, key: tuple[str, str]) -> list[Violation]:
+        """End the life of a node: nothing of it can be unfinished."""
+        found = self._settle(key)
+        self._working.pop(key, None)
+        self._overran.discard(key)
+        self._tracks.pop(key, None)
+        return found
+
+    def _legal(self, seen: obs.Observation, found: list[Violation]) -> bool:
+        """Judge a step by itself."""
+        previous, event, state = seen.previous_state, seen.event, seen.state
+        verdict = machine.judge(previous, event, state)
+        if verdict is not machine.Verdict.ILLEGAL:
+            return True
+        right = ' or '.join(machine.results(previous, event)) or 'nothing'
+        detail = f'{event!r} makes {right} of {previous!r}, not {state!r}'
+        found.append(Violation(Kind.ILLEGAL, seen.node, seen, detail))
+        return False
+
+    def _note(
+        self,
+        key: tuple[str, str],
+        links: chain.Chain | numbers.NumberedChain,
+    ) -> None:
+        """Keep the books on what is held and what is at work."""
+        if links.window:
+            self._held.setdefault(key, self._now)
+            return
+        if self._held:
+            self._held.pop(key, None)
+        last = links.last
+        if last is not None:
+            # An illegal one may have the event wrong, or the state: only
+            # what is at work by both is.
+            right = machine.results(last.previous_state, last.event)
+            if machine.is_unstable(last.state, last.status) and (
+                not right or machine.is_unstable(right[0])
+            ):
+                if key not in self._working and key not in self._overran:
+                    self._working[key] = (self._now, last)
+            elif self._working or self._overran:
+                self._working.pop(key, None)
+                self._overran.discard(key)
+
+    def _settle(self, key: tuple[str, str]) -> list[Violation]:
+        """Decide on what is held of a node."""
+        if self._held.pop(key, None) is None:
+            return []
+        links = self._tracks[key].chain
+        found = links.settle()
+        self._note(key, links)
+        return found
+
+    def _overdue(self) -> list[Violation]:
+        """Act on what has waited long enough."""
+        found: list[Violation] = []
+        while self._held:
+            key, since = next(iter(self._held.items()))
+            if self._now - since < self._hold:
+                break
+            found += self._settle(key)
+        return found + self._unfinished()
+
+    def _unfinished(self, after: float | None = None) -> list[Violation]:
+        """Report, once each, the operations that should have ended."""
+        if after is None:
+            after = self._unfinished_after
+        found: list[Violation] = []
+        if after is None:
+            return found
+        while self._working:
+            key, (since, start) = next(iter(self._working.items()))
+            age = self._now - since
+            if age < after:
+                break
+            del self._working[key]
+            self._overran.add(key)
+            detail = f'in {start.state!r} for {age:.0f} s, and no end'
+            found.append(Violation(Kind.UNFINISHED, start.node, start, detail))
+        return found
+
+
+def check(
+    observations: Iterable[obs.Observation | obs.Malformed | obs.Ignored],
+    unfinished_after: float | None = None,
+    complete: bool = False,
+) -> list[Violation]:
+    """Check a whole recording.
+
+    :param observations: what was received, in the order of reception.
+    :param unfinished_after: as for :class:`Checker`.
+    :param complete: as for :meth:`Checker.finish`.
+    :returns: all violations.
+    """
+    checker = Checker(unfinished_after)
+    found: list[Violation] = []
+    for seen in observations:
+        found += checker.add(seen)
+    return found + checker.finish(complete)
