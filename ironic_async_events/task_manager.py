@@ -17,7 +17,6 @@ from ironic.common import states
 from ironic.conductor import notification_utils as notify
 from ironic.conductor import task_manager
 from oslo_config import cfg
-from oslo_log import log as logging
 from oslo_utils import excutils
 
 from ironic_async_events import callbacks
@@ -26,7 +25,8 @@ from ironic_async_events import snapshot
 from ironic_async_events import transition as tr
 
 CONF = cfg.CONF
-LOG = logging.getLogger(__name__)
+# The lines that Ironic's own task manager writes stay where they were.
+LOG = task_manager.LOG
 
 
 class AsyncEventTaskManager(task_manager.TaskManager):

@@ -1,1 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
+
+# First of all: it chooses the service backend, which can be done only once.
+import ironic.tests.unit  # noqa: F401

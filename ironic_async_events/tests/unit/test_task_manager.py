@@ -1,0 +1,628 @@
+# SPDX-License-Identifier: Apache-2.0
+
+from concurrent import futures
+import threading
+from unittest import mock
+
+import futurist
+from ironic.common import exception
+from ironic.common import states
+from ironic.conductor import utils
+from oslo_db import exception as db_exception
+
+from ironic_async_events import handover
+from ironic_async_events import legacy
+from ironic_async_events import task_manager
+from ironic_async_events.tests.unit import base
+
+DEPLOY = 'start deploy: available -> deploying'
+DONE = 'end done: deploying -> active'
+FAIL = 'error fail: deploying -> deploy failed'
+
+
+class HandOverTestCase(base.TaskTestCase):
+    """Both orders of the RPC thread and the worker, forced.
+
+    In each test the gate decides who is first; ``self.lines`` is compared as
+    a whole.
+    """
+
+    def deploy(self, work, spawn=None, error_hook=None):
+        """Accept a request to deploy, as an RPC method does."""
+        with self.task() as task:
+            task.process_event(
+                'deploy',
+                callback=spawn or self.executor.submit,
+                call_args=(work, task),
+                err_handler=error_hook,
+            )
+            self.lines.append('staged')
+        self.lines.append('answered')
+
+    def succeed(self, task):
+        self.lines.append('main')
+        task.process_event('done')
+
+    def fail(self, task):
+        self.lines.append('main')
+        task.process_event('fail')
+        raise RuntimeError('the work went wrong')
+
+    def spawn_and_finish(self, *args, **kwargs):
+        """Return to the RPC thread when the worker has ended."""
+        future = self.executor.submit(*args, **kwargs)
+        futures.wait([future], timeout=base.PATIENCE)
+        self.lines.append('worker ended')
+        return future
+
+    def drain(self):
+        """Wait until the worker has released everything."""
+        self.executor.shutdown()
+
+    # Success
+
+    def test_the_worker_ends_before_the_rpc_thread_looks_again(self):
+        self.deploy(self.succeed, self.spawn_and_finish)
+        self.assertEqual(
+            ['staged', DEPLOY, 'main', DONE, 'worker ended', 'answered'],
+            self.lines,
+        )
+        self.assert_state(states.ACTIVE, states.NOSTATE)
+        self.assertIsNone(self.stored().reservation)
+
+    def test_the_rpc_thread_returns_before_the_main_function(self):
+        gate = base.Gate()
+
+        def work(task):
+            gate.pass_through()
+            self.succeed(task)
+
+        self.deploy(work)
+        # Answered, so the next GET has to show the new state.
+        self.assert_state(states.DEPLOYING, states.ACTIVE)
+        self.assertIsNotNone(self.stored().reservation)
+        gate.open()
+        self.drain()
+        self.assertEqual(
+            ['staged', 'answered', DEPLOY, 'main', DONE],
+            sorted(self.lines, key=['staged', 'answered'].count, reverse=True),
+        )
+        self.assertLess(self.lines.index(DEPLOY), self.lines.index('main'))
+        self.assertIsNone(self.stored().reservation)
+
+    def test_the_rpc_thread_does_not_wait_for_the_bus(self):
+        gate = base.Gate()
+        emit = self.emit.side_effect
+        self.emit.side_effect = lambda *a: (gate.pass_through(), emit(*a))
+        self.deploy(self.succeed)
+        self.assert_state(states.DEPLOYING, states.ACTIVE)
+        self.assertEqual(['staged', 'answered'], self.lines)
+        gate.open()
+        self.drain()
+        self.assertEqual(
+            ['staged', 'answered', DEPLOY, 'main', DONE], self.lines
+        )
+
+    def test_without_waiting_the_worker_starts_after_the_answer(self):
+        self.config(start_timeout=0, group='async_events')
+        gate = base.Gate()
+        self.executor.submit(gate.pass_through)
+        self.deploy(self.succeed)
+        self.assert_state(states.AVAILABLE, states.NOSTATE)
+        gate.open()
+        self.drain()
+        self.assertEqual(
+            ['staged', 'answered', DEPLOY, 'main', DONE], self.lines
+        )
+        self.assert_state(states.ACTIVE, states.NOSTATE)
+
+    def test_a_late_worker_does_its_work_after_the_answer(self):
+        self.config(start_timeout=0.01, group='async_events')
+        gate = base.Gate()
+        self.executor.submit(gate.pass_through)
+        self.deploy(self.succeed)
+        self.assertEqual(['staged', 'answered'], self.lines)
+        gate.open()
+        self.drain()
+        self.assert_state(states.ACTIVE, states.NOSTATE)
+
+    def test_a_synchronous_executor_does_not_block(self):
+        self.deploy(self.succeed, futurist.SynchronousExecutor().submit)
+        self.assertEqual(
+            ['staged', DEPLOY, 'main', DONE, 'answered'], self.lines
+        )
+        self.assertIsNone(self.stored().reservation)
+
+    def test_a_mocked_spawn_method_does_not_block(self):
+        for future in (mock.Mock(), mock.Mock(spec=futurist.Future)):
+            task = self.task()
+            with task:
+                task.process_event(
+                    'deploy',
+                    callback=mock.Mock(return_value=future),
+                    call_args=(self.succeed, task),
+                )
+            future.add_done_callback.assert_called_once_with(
+                task._thread_release_resources
+            )
+            self.assert_state(states.AVAILABLE, states.NOSTATE)
+            task.release_resources()
+
+    # Failure of the work
+
+    def test_the_work_fails_before_the_rpc_thread_looks_again(self):
+        self.deploy(self.fail, self.spawn_and_finish)
+        self.assertEqual(
+            ['staged', DEPLOY, 'main', FAIL, 'worker ended', 'answered'],
+            self.lines,
+        )
+        self.assert_state(states.DEPLOYFAIL, states.ACTIVE)
+        self.assertIn('the work went wrong', self.stored().last_error)
+        self.assertIsNone(self.stored().reservation)
+
+    def test_the_work_fails_after_the_rpc_thread_has_returned(self):
+        gate = base.Gate()
+
+        def work(task):
+            gate.pass_through()
+            self.fail(task)
+
+        self.deploy(work)
+        gate.open()
+        self.drain()
+        self.assertEqual(FAIL, self.lines[-1])
+        self.assert_state(states.DEPLOYFAIL, states.ACTIVE)
+        self.assertIsNone(self.stored().reservation)
+
+    # A future that is cancelled
+
+    def spawn_and_cancel(self, *args, **kwargs):
+        gate = base.Gate()
+        self.executor.submit(gate.pass_through)
+        future = self.executor.submit(*args, **kwargs)
+        self.assertTrue(future.cancel())
+        gate.open()
+        return future
+
+    def test_a_future_is_cancelled_before_the_rpc_thread_looks_again(self):
+        error = self.assertRaises(
+            exception.NoFreeConductorWorker,
+            self.deploy,
+            self.succeed,
+            self.spawn_and_cancel,
+        )
+        self.assertIsInstance(error.__cause__, futurist.CancelledError)
+        self.assertEqual(['staged'], self.lines)
+        self.assert_taken_back()
+
+    def test_a_future_is_cancelled_while_the_rpc_thread_waits(self):
+        gate = base.Gate()
+        self.executor.submit(gate.pass_through)
+        spawned = []
+        wait = handover.HandOver.wait
+
+        def spawn(*args):
+            spawned.append(self.executor.submit(*args))
+            return spawned[0]
+
+        def wait_and_tell(hand_over, timeout):
+            canceller = threading.Thread(target=spawned[0].cancel)
+            canceller.start()
+            self.addCleanup(canceller.join)
+            return wait(hand_over, timeout)
+
+        with mock.patch.object(
+            handover.HandOver, 'wait', autospec=True, side_effect=wait_and_tell
+        ):
+            self.assertRaises(
+                exception.NoFreeConductorWorker,
+                self.deploy,
+                self.succeed,
+                spawn,
+            )
+        gate.open()
+        self.drain()
+        self.assertEqual(['staged'], self.lines)
+        self.assert_taken_back()
+
+    def test_a_future_is_cancelled_after_the_rpc_thread_has_returned(self):
+        self.config(start_timeout=0, group='async_events')
+        gate = base.Gate()
+        self.executor.submit(gate.pass_through)
+        spawned = []
+
+        def spawn(*args):
+            spawned.append(self.executor.submit(*args))
+            return spawned[0]
+
+        self.deploy(self.succeed, spawn)
+        self.assertTrue(spawned[0].cancel())
+        gate.open()
+        self.drain()
+        self.assertEqual(['staged', 'answered'], self.lines)
+        self.assert_taken_back()
+
+    # The state cannot be saved
+
+    def break_database(self):
+        update = self.dbapi.update_node
+        broken = mock.Mock(side_effect=[db_exception.DBError('gone')])
+
+        def update_node(uuid, values):
+            if values.get('provision_state') == states.DEPLOYING:
+                broken()
+            return update(uuid, values)
+
+        patcher = mock.patch.object(
+            self.dbapi, 'update_node', side_effect=update_node
+        )
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def test_saving_fails_before_the_rpc_thread_looks_again(self):
+        self.break_database()
+        self.assertRaises(
+            db_exception.DBError,
+            self.deploy,
+            self.succeed,
+            self.spawn_and_finish,
+        )
+        self.assertEqual(['staged', 'worker ended'], self.lines)
+        self.assert_taken_back()
+
+    def test_saving_fails_while_the_rpc_thread_waits(self):
+        self.break_database()
+        gate = base.Gate()
+        self.executor.submit(gate.pass_through)
+        wait = handover.HandOver.wait
+
+        def wait_and_tell(hand_over, timeout):
+            gate.open()
+            return wait(hand_over, timeout)
+
+        with mock.patch.object(
+            handover.HandOver, 'wait', autospec=True, side_effect=wait_and_tell
+        ):
+            self.assertRaises(
+                db_exception.DBError, self.deploy, self.succeed
+            )
+        self.assertEqual(['staged'], self.lines)
+        self.assert_taken_back()
+
+    def test_saving_fails_after_the_rpc_thread_has_returned(self):
+        self.config(start_timeout=0, group='async_events')
+        self.break_database()
+        gate = base.Gate()
+        self.executor.submit(gate.pass_through)
+        self.deploy(self.succeed)
+        gate.open()
+        self.drain()
+        self.assertEqual(['staged', 'answered'], self.lines)
+        self.assert_taken_back()
+
+    def test_an_error_after_the_commit_does_not_undo_it(self):
+        # The node is written and committed, then read back.
+        update = self.dbapi.update_node
+        broken = [db_exception.DBConnectionError('gone')]
+
+        def update_node(uuid, values):
+            node = update(uuid, values)
+            if broken and 'provision_state' in values:
+                raise broken.pop()
+            return node
+
+        with mock.patch.object(
+            self.dbapi, 'update_node', side_effect=update_node
+        ):
+            self.deploy(self.succeed, self.spawn_and_finish)
+        self.assertEqual(
+            ['staged', DEPLOY, 'main', DONE, 'worker ended', 'answered'],
+            self.lines,
+        )
+
+    # No worker
+
+    def test_a_request_without_a_worker_never_happened(self):
+        for cause in (
+            exception.NoFreeConductorWorker(),
+            RuntimeError("can't start new thread"),
+            futurist.RejectedSubmission('full'),
+            OSError(),
+        ):
+            self.lines.clear()
+            error = self.assertRaises(
+                exception.NoFreeConductorWorker,
+                self.deploy,
+                self.succeed,
+                mock.Mock(side_effect=cause),
+            )
+            if error is not cause:
+                self.assertIs(cause, error.__cause__)
+            self.assertEqual(['staged'], self.lines)
+            self.assert_state(states.AVAILABLE, states.NOSTATE)
+            self.assertIsNone(self.stored().reservation)
+            self.assertIn('No free conductor', self.stored().last_error)
+            self.assertIn(
+                str(error.__cause__ or ''), self.stored().last_error
+            )
+
+    def test_what_the_request_had_saved_is_taken_back_too(self):
+        before = self.stored()
+        with (
+            self.assertRaisesRegex(
+                exception.NoFreeConductorWorker, 'workers'
+            ),
+            self.task() as task,
+        ):
+            task.node.lessee = 'somebody'
+            task.node.instance_info = {'image': 'new'}
+            task.node.set_driver_internal_info('agent_url', 'url')
+            task.node.save()
+            task.process_event(
+                'deploy',
+                callback=mock.Mock(side_effect=RuntimeError),
+                call_args=(self.succeed, task),
+            )
+        after = self.stored()
+        for field in before.fields:
+            if field not in ('last_error', 'updated_at', 'traits'):
+                self.assertEqual(
+                    getattr(before, field), getattr(after, field), field
+                )
+
+    def test_a_worker_that_starts_after_the_refusal_does_nothing(self):
+        # An executor that queues the work before it finds out that it has
+        # no thread for it.
+        queued = []
+
+        def spawn(func, *args):
+            queued.append((func, args))
+            raise RuntimeError("can't start new thread")
+
+        self.assertRaises(
+            exception.NoFreeConductorWorker, self.deploy, self.succeed, spawn
+        )
+        func, args = queued[0]
+        self.assertRaisesRegex(RuntimeError, 'taken back', func, *args)
+        self.assertEqual(['staged'], self.lines)
+        self.assert_taken_back()
+
+    def test_a_node_that_is_gone_stops_its_worker(self):
+        def spawn(*args):
+            self.dbapi.destroy_node(self.node.uuid)
+            return self.executor.submit(*args)
+
+        self.assertRaises(
+            exception.NodeNotFound, self.deploy, self.succeed, spawn
+        )
+        self.assertEqual(['staged'], self.lines)
+
+    # Hooks
+
+    def test_hooks_that_the_task_manager_replaces_are_not_called(self):
+        for name in legacy.REPLACED_HOOKS:
+            with mock.patch.object(utils, name, autospec=True) as hook:
+                self.assertRaises(
+                    exception.NoFreeConductorWorker,
+                    self.deploy,
+                    self.succeed,
+                    mock.Mock(side_effect=RuntimeError),
+                    hook,
+                )
+            self.assertFalse(hook.called)
+
+    def test_other_hooks_get_what_they_were_promised(self):
+        calls = []
+
+        def hook(error, node, state, target):
+            calls.append((type(error), node.provision_state, state, target))
+
+        self.assertRaises(
+            exception.NoFreeConductorWorker,
+            self.deploy,
+            self.succeed,
+            mock.Mock(side_effect=RuntimeError),
+            hook,
+        )
+        self.assertEqual(
+            [
+                (
+                    exception.NoFreeConductorWorker,
+                    states.AVAILABLE,
+                    states.AVAILABLE,
+                    states.NOSTATE,
+                )
+            ],
+            calls,
+        )
+
+    def test_a_hook_that_raises_changes_nothing_else(self):
+        with mock.patch.object(
+            task_manager.LOG, 'exception', autospec=True
+        ) as log:
+            self.assertRaises(
+                exception.NoFreeConductorWorker,
+                self.deploy,
+                self.succeed,
+                mock.Mock(side_effect=RuntimeError),
+                mock.Mock(side_effect=ValueError, __name__='hook'),
+            )
+        self.assertTrue(log.called)
+        self.assert_taken_back()
+
+    def test_a_hook_of_a_spawn_without_event_sees_no_free_worker(self):
+        hook = mock.Mock()
+        with (
+            self.assertRaisesRegex(
+                exception.NoFreeConductorWorker, 'workers'
+            ),
+            self.task() as task,
+        ):
+            task.set_spawn_error_hook(hook, 1, two=2)
+            task.spawn_after(mock.Mock(side_effect=RuntimeError), len, task)
+        hook.assert_called_once_with(mock.ANY, 1, two=2)
+        self.assertIsInstance(
+            hook.call_args.args[0], exception.NoFreeConductorWorker
+        )
+        self.assertIsNone(self.stored().reservation)
+
+
+class ProcessEventTestCase(base.TaskTestCase):
+    def test_a_refused_event_leaves_everything_as_it_was(self):
+        with self.task() as task:
+            fsm = task.fsm
+            for event, target in (
+                ('fail', None),
+                ('nonsense', None),
+                ('deploy', 'nonsense'),
+                ('deploy', states.DEPLOYING),
+            ):
+                for callback in (None, mock.Mock()):
+                    self.assertRaises(
+                        exception.InvalidState,
+                        task.process_event,
+                        event,
+                        callback=callback,
+                        call_args=(len, task),
+                        target_state=target,
+                    )
+            self.assertIs(fsm, task.fsm)
+            self.assertEqual(states.AVAILABLE, fsm.current_state)
+            self.assertEqual(set(), task.node.obj_what_changed())
+        self.assertFalse(self.emit.called)
+        self.assert_state(states.AVAILABLE, states.NOSTATE)
+
+    def test_a_failed_save_leaves_the_task_usable(self):
+        with self.task() as task:
+            with mock.patch.object(
+                self.dbapi,
+                'update_node',
+                side_effect=db_exception.DBError('gone'),
+            ):
+                self.assertRaises(
+                    db_exception.DBError, task.process_event, 'deploy'
+                )
+            self.assertEqual(states.AVAILABLE, task.node.provision_state)
+            self.assertEqual(set(), task.node.obj_what_changed())
+            task.process_event('deploy')
+        self.assertEqual([DEPLOY], self.lines)
+
+    def test_what_was_announced_is_not_taken_back(self):
+        self.node.provision_state = states.SERVICEWAIT
+        self.node.target_provision_state = states.ACTIVE
+        self.node.save()
+        with (
+            self.assertRaisesRegex(
+                exception.NoFreeConductorWorker, 'workers'
+            ),
+            self.task() as task,
+        ):
+            task.process_event('fail')
+            task.process_event(
+                'abort',
+                callback=mock.Mock(side_effect=RuntimeError),
+                call_args=(len, task),
+            )
+        self.assert_state(states.SERVICEFAIL, states.ACTIVE)
+        self.assertEqual(
+            ['error fail: service wait -> service failed'], self.lines
+        )
+
+    def test_an_error_in_the_block_changes_nothing(self):
+        def fail():
+            with self.task() as task:
+                task.process_event(
+                    'deploy',
+                    callback=self.executor.submit,
+                    call_args=(len, task),
+                )
+                raise ValueError
+
+        self.assertRaises(ValueError, fail)
+        self.assert_state(states.AVAILABLE, states.NOSTATE)
+        self.assertIsNone(self.stored().reservation)
+        self.assertEqual([], self.lines)
+
+    def test_a_callback_without_a_task_gets_its_state_written_first(self):
+        states_seen = []
+
+        def spawn():
+            states_seen.append(self.stored().provision_state)
+            return self.executor.submit(lambda: None)
+
+        with self.task() as task:
+            task.process_event('deploy', callback=spawn)
+        self.executor.shutdown()
+        self.assertEqual([states.DEPLOYING], states_seen)
+        self.assertEqual([DEPLOY], self.lines)
+
+
+class NativeTestCase(base.TaskTestCase):
+    """The interface without callbacks."""
+
+    cls = task_manager.AsyncEventTaskManager
+
+    def test_an_event_is_spawned_and_post_processed(self):
+        def work(task, steps):
+            self.lines.append(f'main {steps}')
+            task.process_event('done')
+
+        with self.task(self.cls) as task:
+            task.spawn_after(
+                futurist.SynchronousExecutor().submit,
+                work,
+                task,
+                event='deploy',
+                steps=['a'],
+            )
+        self.assertEqual([DEPLOY, "main ['a']", DONE], self.lines)
+
+    def test_target_and_error_are_the_events(self):
+        with self.task(self.cls) as task:
+            task.spawn_after(
+                futurist.SynchronousExecutor().submit,
+                lambda task: None,
+                task,
+                event='deploy',
+                target_state=states.AVAILABLE,
+                last_error='why',
+            )
+        self.assert_state(states.DEPLOYING, states.AVAILABLE)
+        self.assertEqual('why', self.stored().last_error)
+
+    def test_a_refused_event_spawns_nothing(self):
+        spawn = mock.Mock()
+        with self.task(self.cls) as task:
+            self.assertRaises(
+                exception.InvalidState,
+                task.spawn_after,
+                spawn,
+                len,
+                task,
+                event='nonsense',
+            )
+        self.assertFalse(spawn.called)
+
+    def test_an_event_without_its_task_is_refused_at_once(self):
+        with self.task(self.cls) as task:
+            self.assertRaisesRegex(
+                TypeError,
+                'this task among them',
+                task.spawn_after,
+                mock.Mock(),
+                len,
+                event='deploy',
+            )
+            self.assertEqual(states.AVAILABLE, task.fsm.current_state)
+
+    def test_a_request_without_a_worker_never_happened(self):
+        with (
+            self.assertRaisesRegex(
+                exception.NoFreeConductorWorker, 'workers'
+            ),
+            self.task(self.cls) as task,
+        ):
+            task.spawn_after(
+                mock.Mock(side_effect=RuntimeError), len, task, event='deploy'
+            )
+        self.assert_taken_back()
