@@ -173,7 +173,8 @@ def main() -> int:
     for complaint in complaints:
         print(f'not proven: {complaint}')
     print('======\nTotals\n======')
-    print(f'Ran: {len(results)} of {len(loaded)} tests')
+    ended = len(loaded | results.keys()) - len(verdict.unfinished)
+    print(f'Ran: {ended} of {len(loaded)} tests')
     print(f' - Passed: {len(verdict.passed)}')
     print(f' - Skipped: {len(verdict.skipped)}')
     print(f' - Expected Fail: {len(verdict.expected)}')
