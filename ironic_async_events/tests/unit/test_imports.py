@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is imported where; each test in an interpreter of its own."""
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+
+from oslotest import base
+
+# Not conductors: what they import has been brought by somebody else.
+STANDARD = set(sys.stdlib_module_names) | {'ironic_async_events', '__main__'}
+
+
+class ImportTestCase(base.BaseTestCase):
+    def run_python(self, source):
+        """Run a program that prints JSON as its last line."""
+        done = subprocess.run(
+            [sys.executable, '-c', source],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(0, done.returncode, done.stderr)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def test_importing_the_package_does_nothing(self):
+        got = self.run_python(
+            'import sys, json\n'
+            'before = set(sys.modules)\n'
+            'import ironic_async_events\n'
+            'print(json.dumps(sorted(set(sys.modules) - before)))\n'
+        )
+        self.assertEqual(['ironic_async_events'], got)
+
+    def test_installing_imports_no_module_of_ironic(self):
+        got = self.run_python(
+            'import sys, json\n'
+            'from ironic_async_events import patching\n'
+            'patching.install()\n'
+            'print(json.dumps([m for m in sys.modules\n'
+            '                  if m.partition(".")[0] == "ironic"]))\n'
+        )
+        self.assertEqual([], got)
+
+    def test_an_api_service_stays_as_it_is(self):
+        # The API imports some modules of the conductor by itself.
+        got = self.run_python(
+            'import sys, json\n'
+            'from ironic_async_events import patching\n'
+            'patching.install()\n'
+            'before = set(m for m in sys.modules if "async_events" in m)\n'
+            'import ironic.command\n'
+            'from ironic.conductor import task_manager\n'
+            'after = set(m for m in sys.modules if "async_events" in m)\n'
+            'print(json.dumps([sorted(after - before),\n'
+            '                  task_manager.TaskManager.__module__,\n'
+            '                  "ironic.conductor.manager" in sys.modules]))\n'
+        )
+        self.assertEqual(
+            [[], 'ironic.conductor.task_manager', False], got
+        )
+
+    def test_a_conductor_imports_only_what_ironic_has_brought(self):
+        got = self.run_python(
+            'import sys, json\n'
+            'import ironic.command\n'
+            'from ironic.conductor import manager\n'
+            'from ironic_async_events import notify, patching\n'
+            'import stevedore.driver, wrapt\n'
+            'before = set(sys.modules)\n'
+            'patching.install()\n'
+            'assert patching.state().active, patching.state()\n'
+            'print(json.dumps(sorted(set(m.partition(".")[0]\n'
+            '      for m in set(sys.modules) - before))))\n'
+        )
+        brought = set(required_by('ironic'))
+        foreign = {
+            name
+            for name in got
+            if name not in STANDARD
+            and not brought & set(distributions_of(name))
+        }
+        self.assertEqual(set(), foreign)
+        for name in ('wrapt', 'stevedore', 'futurist', 'oslo.messaging'):
+            self.assertIn(name.replace('.', '-'), brought)
+
+
+def normalized(name):
+    return name.lower().replace('_', '-').replace('.', '-')
+
+
+def distributions_of(module):
+    table = importlib.metadata.packages_distributions()
+    return [normalized(name) for name in table.get(module, ())]
+
+
+def required_by(name, seen=None):
+    """Return the names of all that a distribution brings."""
+    seen = set() if seen is None else seen
+    if normalized(name) in seen:
+        return seen
+    try:
+        requires = importlib.metadata.requires(name) or ()
+    except importlib.metadata.PackageNotFoundError:
+        return seen
+    seen.add(normalized(name))
+    for line in requires:
+        if 'extra ==' not in line:
+            stripped = line.replace('(', ' ').replace(';', ' ')
+            for mark in '<>=!~[':
+                stripped = stripped.replace(mark, ' ')
+            required_by(stripped.split()[0], seen)
+    return seen
