@@ -160,6 +160,13 @@ class Bench(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
         """Count the records of a node's history."""
         return len(objects.NodeHistory.list_by_node_id(self.context, node_id))
 
+    def time_out(self) -> fixtures.Fixture:
+        """Return a fixture under which every time-out has passed."""
+        later = timeutils.utcnow() + datetime.timedelta(seconds=2 * _TIME_OUT)
+        return fixtures.MonkeyPatch(
+            'oslo_utils.timeutils.utcnow', lambda: later
+        )
+
     def lose_conductor(self, hostname: str) -> None:
         """Register a conductor that has not been heard of for years."""
         objects.Conductor.register(
@@ -249,10 +256,7 @@ class SpawnFailure(Bench):
             return outcome.Found.NOT_ASKED
         if self._is_dealt_with(uuid):
             return outcome.Found.NEXT
-        later = timeutils.utcnow() + datetime.timedelta(seconds=2 * _TIME_OUT)
-        self.useFixture(
-            fixtures.MonkeyPatch('oslo_utils.timeutils.utcnow', lambda: later)
-        )
+        self.useFixture(self.time_out())
         if self._is_dealt_with(uuid):
             return outcome.Found.LATER
         return outcome.Found.NEVER

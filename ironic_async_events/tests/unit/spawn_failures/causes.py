@@ -208,6 +208,18 @@ class DatabaseGone(Cause):
         return worker.spawn
 
 
+class Interrupted(DatabaseGone):
+    """The database failed after the work had begun: no refusal.
+
+    Not one of the causes: the node stays where the last save left it.
+    """
+
+    name = 'DBError later'
+
+    def __init__(self) -> None:
+        super().__init__(saves=1)
+
+
 CAUSES: tuple[Cause, ...] = (
     NoFreeWorker(),
     CannotStartThread(),
