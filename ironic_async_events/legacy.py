@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The calls that today's Ironic makes, translated to the clean interface."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
 import contextlib
 import contextvars
 from typing import Any
@@ -109,7 +111,7 @@ class DropInTaskManager(task_manager.AsyncEventTaskManager):
             self.set_spawn_error_hook(err_handler, self.node, *before)
         self.spawn_after(callback, *args, **kwargs)
 
-    def spawn_after(  # type: ignore[override]
+    def spawn_after(
         self, method: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> None:
         """Have a worker started when the task's ``with`` block ends.

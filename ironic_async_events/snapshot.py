@@ -27,8 +27,8 @@ _IMMUTABLE = (
 @functools.cache
 def _kept_fields(cls: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names of the immutable and of the mutable fields."""
-    plain = []
-    mutable = []
+    plain: list[str] = []
+    mutable: list[str] = []
     for name, field in cls.fields.items():
         if name not in _NOT_KEPT:
             kind = plain if isinstance(field, _IMMUTABLE) else mutable
@@ -50,7 +50,7 @@ class Snapshot:
     __slots__ = ('_mutable', '_plain')
 
     def __init__(self, node: Any) -> None:
-        plain, mutable = _kept_fields(type(node))
+        plain, mutable = _kept_fields(node.__class__)
         self._plain = operator.attrgetter(*plain)(node)
         self._mutable = pickle.dumps(
             operator.attrgetter(*mutable)(node), pickle.HIGHEST_PROTOCOL
@@ -62,9 +62,10 @@ class Snapshot:
         :param node: an object of the node that the snapshot was taken of
         :returns: names of the fields that were set
         """
-        plain, mutable = _kept_fields(type(node))
+        plain, mutable = _kept_fields(node.__class__)
         before = dict(zip(plain, self._plain, strict=True))
-        before.update(zip(mutable, pickle.loads(self._mutable), strict=True))
+        values = pickle.loads(self._mutable)  # noqa: S301, pickled above
+        before.update(zip(mutable, values, strict=True))
         changed = [
             name for name in before if getattr(node, name) != before[name]
         ]

@@ -12,8 +12,8 @@ import types
 from typing import Any
 
 from ironic.common import exception
-from ironic.common.i18n import _
 from ironic.common import states
+from ironic.common.i18n import _
 from ironic.conductor import notification_utils as notify
 from ironic.conductor import task_manager
 from oslo_config import cfg
@@ -41,6 +41,9 @@ class AsyncEventTaskManager(task_manager.TaskManager):
 
     Takes the arguments of ``ironic.conductor.task_manager.TaskManager``.
     """
+
+    fsm: Any
+    node: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._staged: list[tr.Transition] = []
@@ -386,15 +389,12 @@ class AsyncEventTaskManager(task_manager.TaskManager):
 
         node = self.node
         if isinstance(error, exception.NoFreeConductorWorker):
+            what = 'No free conductor workers available to perform an action'
             reason = _('No free conductor workers available')
-            log = (
-                'No free conductor workers available to perform an action '
-                'on node %(node)s'
-            )
             cause = error.__cause__
         else:
+            what = 'Could not start an action'
             reason = _('The operation could not start')
-            log = 'An action on node %(node)s could not start'
             cause = error
         if cause is not None:
             reason += ': ' + (str(cause) or type(cause).__name__)
@@ -416,10 +416,11 @@ class AsyncEventTaskManager(task_manager.TaskManager):
             )
         else:
             LOG.warning(
-                log + ", setting node's provision_state back to "
-                '%(prov_state)s and target_provision_state to '
-                '%(tgt_prov_state)s. %(reason)s',
+                "%(what)s on node %(node)s, setting node's "
+                'provision_state back to %(prov_state)s and '
+                'target_provision_state to %(tgt_prov_state)s. %(reason)s',
                 {
+                    'what': what,
                     'node': node.uuid,
                     'prov_state': node.provision_state,
                     'tgt_prov_state': node.target_provision_state,

@@ -127,9 +127,7 @@ def _patch() -> None:
         _conf.async_events.task_manager, task_manager.TaskManager
     )
     with contextlib.ExitStack() as stack:
-        stack.callback(
-            patch.replace(task_manager, 'TaskManager', replacement)
-        )
+        stack.callback(patch.replace(task_manager, 'TaskManager', replacement))
         patched = [f'{targets.TASK_MANAGER}.TaskManager']
         for target, place in found:
             if target.wrap is not None and place is not None:

@@ -25,7 +25,7 @@ def load(name: str, stock: type[Any]) -> type[Any]:
         cannot be imported, or when it does not fit this Ironic
     """
     try:
-        found = driver.DriverManager(
+        found: Any = driver.DriverManager(
             NAMESPACE, name, on_load_failure_callback=_raise
         ).driver
     except stevedore_exceptions.NoMatches:
@@ -40,20 +40,22 @@ def load(name: str, stock: type[Any]) -> type[Any]:
         raise exceptions.TaskManagerNotLoaded(
             f'[async_events] task_manager = {name} cannot be loaded: {e}'
         ) from e
-    if not (inspect.isclass(found) and issubclass(found, stock)):
+    if not (isinstance(found, type) and issubclass(found, stock)):
         raise exceptions.TaskManagerNotLoaded(
             f'[async_events] task_manager = {name} is not a subclass of '
             f"{stock.__module__}.{stock.__name__}, Ironic's own"
         )
     expected = inspect.signature(stock.process_event).parameters.keys()
-    missing = expected - inspect.signature(found.process_event).parameters
+    task_manager: Any = found
+    accepted = inspect.signature(task_manager.process_event).parameters
+    missing = expected - accepted.keys()
     if missing:
         raise exceptions.TaskManagerNotLoaded(
             f'[async_events] task_manager = {name} does not fit this Ironic, '
             f'which calls process_event() with {", ".join(sorted(missing))}; '
             f'set it to drop_in'
         )
-    return found
+    return task_manager
 
 
 def _raise(manager: Any, entrypoint: Any, error: BaseException) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 from unittest import mock
 
 import futurist
+from ironic import objects
 from ironic.common import states
 from ironic.conductor import notification_utils
-from ironic import objects
 from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
 

@@ -68,9 +68,7 @@ class PostProcessedTestCase(base.BaseTestCase):
         self.assertEqual('Do the work.', proxy.__doc__)
         self.assertEqual(function, proxy)
         self.assertEqual(proxy, function)
-        self.assertEqual(
-            inspect.signature(function), inspect.signature(proxy)
-        )
+        self.assertEqual(inspect.signature(function), inspect.signature(proxy))
 
     def test_a_bound_method_stays_recognisable(self):
         proxy = callbacks.PostProcessed(Worker().method)

@@ -57,9 +57,7 @@ class ImportTestCase(base.BaseTestCase):
             '                  task_manager.TaskManager.__module__,\n'
             '                  "ironic.conductor.manager" in sys.modules]))\n'
         )
-        self.assertEqual(
-            [[], 'ironic.conductor.task_manager', False], got
-        )
+        self.assertEqual([[], 'ironic.conductor.task_manager', False], got)
 
     def test_a_conductor_imports_only_what_ironic_has_brought(self):
         got = self.run_python(

@@ -14,6 +14,7 @@ from ironic.conductor import task_manager
 from ironic.tests.unit.conductor import mgr_utils
 from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
+import oslo_messaging as messaging
 
 from ironic_async_events.tests import fixtures as async_fixtures
 
@@ -110,9 +111,7 @@ class StagedResumeTestCase(ManagerTestCase):
     """Operations that Ironic moves before it asks for a worker."""
 
     def assert_resumed(self, call, node, func, lines):
-        self.mock(
-            *func, side_effect=lambda *args: self.lines.append('main')
-        )
+        self.mock(*func, side_effect=lambda *args: self.lines.append('main'))
         call(self.context, node.uuid)
         self.assertEqual(lines, self.lines)
 
@@ -197,7 +196,10 @@ class StagedResumeTestCase(ManagerTestCase):
     def test_a_service_that_cannot_be_aborted_keeps_waiting(self):
         self.spawn_with(NO_WORKER)
         node = self.node(states.SERVICEWAIT, states.ACTIVE)
-        self.assertRaises(Exception, self.abort, self.context, node.uuid)
+        # The RPC layer wraps the error for the API.
+        self.assertRaises(
+            messaging.ExpectedException, self.abort, self.context, node.uuid
+        )
         node.refresh()
         self.assertEqual(states.SERVICEWAIT, node.provision_state)
         self.assertEqual([], self.lines)

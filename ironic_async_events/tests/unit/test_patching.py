@@ -60,9 +60,7 @@ class PatchingTestCase(base.BaseTestCase):
     def override(self, **options):
         for name, value in options.items():
             cfg.CONF.set_override(name, value, 'async_events')
-            self.addCleanup(
-                cfg.CONF.clear_override, name, 'async_events'
-            )
+            self.addCleanup(cfg.CONF.clear_override, name, 'async_events')
 
     def assert_refused(self, reason):
         with mock.patch.object(installer.LOG, 'error', autospec=True) as log:
@@ -80,9 +78,7 @@ class PatchingTestCase(base.BaseTestCase):
             SystemExit, manager.ConductorManager, 'host', 'topic'
         )
         self.assertIsInstance(error, exceptions.RefusedToStart)
-        self.assertEqual(
-            f'ironic-async-events: {state.refusal}', error.code
-        )
+        self.assertEqual(f'ironic-async-events: {state.refusal}', error.code)
         patching.uninstall()
         self.assert_stock()
 
@@ -203,9 +199,7 @@ class PatchingTestCase(base.BaseTestCase):
 
     def test_it_is_subclass_of_what_it_replaces(self):
         self.assertTrue(
-            issubclass(
-                task_manager.AsyncEventTaskManager, stock.TaskManager
-            )
+            issubclass(task_manager.AsyncEventTaskManager, stock.TaskManager)
         )
 
 

@@ -283,9 +283,7 @@ class HandOverTestCase(base.TaskTestCase):
         with mock.patch.object(
             handover.HandOver, 'wait', autospec=True, side_effect=wait_and_tell
         ):
-            self.assertRaises(
-                db_exception.DBError, self.deploy, self.succeed
-            )
+            self.assertRaises(db_exception.DBError, self.deploy, self.succeed)
         self.assertEqual(['staged'], self.lines)
         self.assert_taken_back()
 
@@ -342,16 +340,12 @@ class HandOverTestCase(base.TaskTestCase):
             self.assert_state(states.AVAILABLE, states.NOSTATE)
             self.assertIsNone(self.stored().reservation)
             self.assertIn('No free conductor', self.stored().last_error)
-            self.assertIn(
-                str(error.__cause__ or ''), self.stored().last_error
-            )
+            self.assertIn(str(error.__cause__ or ''), self.stored().last_error)
 
     def test_what_the_request_had_saved_is_taken_back_too(self):
         before = self.stored()
         with (
-            self.assertRaisesRegex(
-                exception.NoFreeConductorWorker, 'workers'
-            ),
+            self.assertRaisesRegex(exception.NoFreeConductorWorker, 'workers'),
             self.task() as task,
         ):
             task.node.lessee = 'somebody'
@@ -453,9 +447,7 @@ class HandOverTestCase(base.TaskTestCase):
     def test_a_hook_of_a_spawn_without_event_sees_no_free_worker(self):
         hook = mock.Mock()
         with (
-            self.assertRaisesRegex(
-                exception.NoFreeConductorWorker, 'workers'
-            ),
+            self.assertRaisesRegex(exception.NoFreeConductorWorker, 'workers'),
             self.task() as task,
         ):
             task.set_spawn_error_hook(hook, 1, two=2)
@@ -512,9 +504,7 @@ class ProcessEventTestCase(base.TaskTestCase):
         self.node.target_provision_state = states.ACTIVE
         self.node.save()
         with (
-            self.assertRaisesRegex(
-                exception.NoFreeConductorWorker, 'workers'
-            ),
+            self.assertRaisesRegex(exception.NoFreeConductorWorker, 'workers'),
             self.task() as task,
         ):
             task.process_event('fail')
@@ -617,9 +607,7 @@ class NativeTestCase(base.TaskTestCase):
 
     def test_a_request_without_a_worker_never_happened(self):
         with (
-            self.assertRaisesRegex(
-                exception.NoFreeConductorWorker, 'workers'
-            ),
+            self.assertRaisesRegex(exception.NoFreeConductorWorker, 'workers'),
             self.task(self.cls) as task,
         ):
             task.spawn_after(
