@@ -153,7 +153,9 @@ def displaced(order: Sequence[int]) -> frozenset[int]:
     runs: list[tuple[int, ...]] = []
     for index in order:
         longest = max(
-            (run for run in runs if run[-1] < index), key=len, default=()
+            (run for run in reversed(runs) if run[-1] < index),
+            key=len,
+            default=(),
         )
         runs.append((*longest, index))
     # Of equally long runs the last one keeps what arrived first.

@@ -95,9 +95,7 @@ def is_unstable(state: str | None, status: str = '') -> bool:
         by which an unknown state is judged.
     :returns: True if the state will be left without a request.
     """
-    if knows(state):
-        return state in _UNSTABLE
-    return status == 'start'
+    return state in _UNSTABLE or (status == 'start' and not knows(state))
 
 
 def status_of(previous: str | None, event: str | None, state: str) -> str:

@@ -15,8 +15,11 @@ a file was written by somebody else. It understands a notification as
 from collections.abc import Mapping
 import datetime
 import json
+import sys
 from typing import Any
 from typing import NamedTuple
+
+from ironic_async_events.audit import table
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 _EPOCH_UTC = _EPOCH.replace(tzinfo=datetime.UTC)
@@ -25,12 +28,12 @@ _EPOCH_UTC = _EPOCH.replace(tzinfo=datetime.UTC)
 MAX_NAME = 255
 _STATUSES = frozenset(('start', 'end', 'error', 'success'))
 _PREFIX = 'baremetal.node.'
-#: What happened to the node -> the kind of observation.
-_KINDS = {
-    'provision_set': 'provision_set',
-    'provision_event': 'provision_event',
-    'create': 'create',
-    'delete': 'delete',
+_WHOLE_LIVES = frozenset(('create', 'delete'))
+_KINDS = _WHOLE_LIVES | {'provision_set', 'provision_event'}
+_REQUIRED = ('event', 'previous_provision_state', 'provision_state')
+#: Names that need no second look; they are most of what is looked at.
+_COMMON = frozenset(table.TRANSITIONS) | {
+    event for events in table.TRANSITIONS.values() for event in events
 }
 
 
@@ -120,7 +123,9 @@ def _name(value: Any, what: str) -> str:
 
 
 def _maybe(value: Any, what: str) -> str | None:
-    return None if value is None else _name(value, what)
+    if value is None or (type(value) is str and value in _COMMON):
+        return value
+    return _name(value, what)
 
 
 def seconds(value: Any) -> float | None:
@@ -193,9 +198,9 @@ def _read(message: Any) -> Observation | Ignored:
     if not event_type.startswith(_PREFIX):
         return Ignored(event_type)
     what, _dot, status = event_type[len(_PREFIX) :].partition('.')
-    kind = _KINDS.get(what)
-    if kind is None:
+    if what not in _KINDS:
         return Ignored(event_type)
+    kind = sys.intern(what)
     if status not in _STATUSES:
         raise _Unreadable(f'the status of {event_type} is unknown')
     payload = message.get('payload')
@@ -217,12 +222,10 @@ def _read(message: Any) -> Observation | Ignored:
         or not 0 < sequence < 1 << 63
     ):
         raise _Unreadable('sequence is not a positive whole number')
-    if kind == 'provision_set' or kind == 'provision_event':
-        for required in ('event', 'previous_provision_state'):
+    if kind not in _WHOLE_LIVES:
+        for required in _REQUIRED:
             if required not in data:
                 raise _Unreadable(f'the payload has no {required}')
-        if 'provision_state' not in data:
-            raise _Unreadable('the payload has no provision_state')
     return Observation(
         _maybe(message.get('message_id'), 'message_id'),
         _name(node, "the node's uuid"),

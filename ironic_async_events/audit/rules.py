@@ -242,18 +242,12 @@ class Checker:
         if self._held:
             self._held.pop(key, None)
         last = links.last
-        if last is not None:
-            # An illegal one may have the event wrong, or the state: only
-            # what is at work by both is.
-            right = machine.results(last.previous_state, last.event)
-            if machine.is_unstable(last.state, last.status) and (
-                not right or machine.is_unstable(right[0])
-            ):
-                if key not in self._working and key not in self._overran:
-                    self._working[key] = (self._now, last)
-            elif self._working or self._overran:
-                self._working.pop(key, None)
-                self._overran.discard(key)
+        if last is not None and _at_work(last):
+            if key not in self._working and key not in self._overran:
+                self._working[key] = (self._now, last)
+        elif self._working or self._overran:
+            self._working.pop(key, None)
+            self._overran.discard(key)
 
     def _settle(self, key: tuple[str, str]) -> list[Violation]:
         """Decide on what is held of a node."""
@@ -291,6 +285,16 @@ class Checker:
             detail = f'in {start.state!r} for {age:.0f} s, and no end'
             found.append(Violation(Kind.UNFINISHED, start.node, start, detail))
         return found
+
+
+def _at_work(last: obs.Observation) -> bool:
+    """Say whether a node is at work after a notification."""
+    if not machine.is_unstable(last.state, last.status):
+        return False
+    # An illegal one may have the event wrong, or the state: only what is at
+    # work by both is.
+    right = machine.results(last.previous_state, last.event)
+    return not right or machine.is_unstable(right[0])
 
 
 def check(

@@ -135,16 +135,17 @@ JUDGES = (
 )
 
 
-def results(seed):
+def results(seed, number=8):
     """Judge every spoiled recording.
 
+    :param number: of how many clean recordings.
     :returns: {(mutation, right name, place): {judge: what it said -> how
         many times}}.
     """
     found = {}
     for mutation, name in MUTATIONS:
         dice = random.Random(seed)
-        for clean in clean_recordings(seed):
+        for clean in clean_recordings(seed, number):
             for at, spoiled in mutation(clean, dice):
                 key = (mutation.__name__, name, place_of(mutation, at, clean))
                 row = found.setdefault(key, {})

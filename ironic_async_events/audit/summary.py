@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audit as one object: messages in, counts and violations out."""
+
+import collections
+from typing import Any
+
+from ironic_async_events.audit import observation as obs
+from ironic_async_events.audit import rules
+from ironic_async_events.audit.violation import Kind
+from ironic_async_events.audit.violation import Violation
+
+#: How many violations, and how many reasons for malformed messages, are kept
+#: to be shown; all are counted.
+KEPT = 1000
+
+
+class Audit:
+    """Counts what was read and what was wrong; used by one thread at a time.
+
+    :param unfinished_after: as for :class:`rules.Checker`.
+    :param hold: as for :class:`rules.Checker`.
+    """
+
+    def __init__(
+        self, unfinished_after: float | None = None, hold: float = 10.0
+    ) -> None:
+        self._checker = rules.Checker(unfinished_after, hold)
+        #: Everything that was read, malformed messages included.
+        self.messages = 0
+        #: Notifications of another kind than those that are checked.
+        self.ignored = 0
+        self.malformed = 0
+        #: Why messages were malformed, the first :data:`KEPT` reasons.
+        self.reasons: collections.Counter[str] = collections.Counter()
+        #: Counts of the notifications that were checked, by status.
+        self.statuses: collections.Counter[str] = collections.Counter()
+        self.counts: dict[Kind, int] = dict.fromkeys(Kind, 0)
+        #: The fewest notifications that the losses can be.
+        self.missing = 0
+        #: The first :data:`KEPT` violations.
+        self.violations: list[Violation] = []
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes are known at present."""
+        return self._checker.nodes
+
+    @property
+    def held(self) -> int:
+        """How many nodes have a notification that does not fit yet."""
+        return self._checker.held
+
+    @property
+    def checked(self) -> int:
+        """How many notifications were checked."""
+        return self.messages - self.ignored - self.malformed
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was wrong.
+
+        A malformed message is no violation: nobody can say of what node.
+        """
+        return not any(self.counts.values())
+
+    def take(
+        self, seen: obs.Observation | obs.Malformed | obs.Ignored
+    ) -> list[Violation]:
+        """Take what was made of one message.
+
+        :param seen: the value that ``observe`` returned.
+        :returns: the violations that are now known.
+        """
+        self.messages += 1
+        if isinstance(seen, obs.Malformed):
+            self.malformed += 1
+            if seen.reason in self.reasons or len(self.reasons) < KEPT:
+                self.reasons[seen.reason] += 1
+            return []
+        if isinstance(seen, obs.Ignored):
+            self.ignored += 1
+            return []
+        self.statuses[seen.status] += 1
+        found = self._checker.add(seen)
+        return self._count(found) if found else found
+
+    def advance(self, now: float) -> list[Violation]:
+        """Let time pass, see :meth:`rules.Checker.advance`.
+
+        :param now: seconds since 1970.
+        :returns: the violations that are now known.
+        """
+        return self._count(self._checker.advance(now))
+
+    def finish(self, complete: bool = False) -> list[Violation]:
+        """End the audit, see :meth:`rules.Checker.finish`.
+
+        :param complete: whether all operations should have ended.
+        :returns: the violations that are now known.
+        """
+        return self._count(self._checker.finish(complete))
+
+    def _count(self, found: list[Violation]) -> list[Violation]:
+        for violation in found:
+            self.counts[violation.kind] += 1
+            if violation.kind is Kind.LOST:
+                # What the machine cannot tell is one at the least.
+                self.missing += violation.missing or 1
+            if violation.fills:
+                self.counts[Kind.LOST] -= 1
+                self.missing -= 1
+        room = KEPT - len(self.violations)
+        self.violations.extend(found[: max(0, room)])
+        return found
+
+    def rows(self) -> list[tuple[str, int]]:
+        """Return all counts with their names, for a table."""
+        return [
+            ('messages', self.messages),
+            ('checked', self.checked),
+            ('ignored', self.ignored),
+            ('malformed', self.malformed),
+            *((kind.value, count) for kind, count in self.counts.items()),
+            ('missing at least', self.missing),
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all counts by name."""
+        return dict(self.rows())
