@@ -202,9 +202,10 @@ class Life(base.Bench):
             f'{type(error).__name__ if error else "accepted"}, '
             f'now {after["provision_state"]}'
         )
+        if isinstance(cause, causes.Interrupted):
+            return []
         seen = outcome.Outcome(case.name, before, after, error=error)
-        refused = cause is not None and asked
-        if refused and not isinstance(cause, causes.Interrupted):
+        if cause is not None and asked:
             # Nothing of it may be left.
             faults = seen.faults()
         elif error is not None and not case.periodic:
@@ -217,9 +218,7 @@ class Life(base.Bench):
             ]
         else:
             return []
-        if len(self._sent(uuid)) != sent and not isinstance(
-            cause, causes.Interrupted
-        ):
+        if len(self._sent(uuid)) != sent:
             faults.append('something was sent for a refused request')
         return faults
 
