@@ -6,6 +6,7 @@ from collections.abc import Collection
 from collections.abc import Iterator
 import contextlib
 import contextvars
+import functools
 from typing import Any
 
 from ironic.common import states
@@ -107,6 +108,8 @@ class DropInTaskManager(task_manager.AsyncEventTaskManager):
                 {'event': event, 'node': self.node.uuid},
             )
             self.post_process_event()
+            # None of the hooks that are replaced: the state is written.
+            err_handler = err_handler and functools.partial(err_handler)
         if err_handler is not None:
             self.set_spawn_error_hook(err_handler, self.node, *before)
         self.spawn_after(callback, *args, **kwargs)
@@ -147,6 +150,8 @@ class DropInTaskManager(task_manager.AsyncEventTaskManager):
         event_type = REPLACED_HOOKS[name] if name else None
         return event_type or super()._refusal_event_type()
 
-    def _call_spawn_error_hook(self, error: BaseException) -> None:
-        if self._hand_over is None or self._replaced_hook() is None:
-            super()._call_spawn_error_hook(error)
+    def _refused(self, error: BaseException) -> None:
+        if self._replaced_hook() is None:
+            super()._refused(error)
+        else:
+            self._take_back(error)

@@ -332,10 +332,8 @@ class AsyncEventTaskManager(task_manager.TaskManager):
             try:
                 if future is not None:
                     future.cancel()
-                if self._hand_over is None:
-                    self._call_spawn_error_hook(error)
-                elif self._hand_over.claim():
-                    self._take_back(error)
+                if self._hand_over is None or self._hand_over.claim():
+                    self._refused(error)
             finally:
                 self.release_resources()
             if error is e:
@@ -350,21 +348,32 @@ class AsyncEventTaskManager(task_manager.TaskManager):
         the request is taken back first.
         """
         hand_over = self._hand_over
-        if hand_over is None or hand_over.is_saved:
+        error = self._start_error(fut)
+        if error is None:
             super()._thread_release_resources(fut)
             return
-        if hand_over.claim():
-            # It never ran. Whoever asked for it may try again.
-            error = self._refusal(_cause_of(fut))
-        else:
-            error = _cause_of(fut)
         try:
-            self._take_back(error)
+            self._refused(error)
         finally:
             try:
                 self.release_resources()
             finally:
-                hand_over.failed(error)
+                if hand_over is not None:
+                    hand_over.failed(error)
+
+    def _start_error(self, fut: Any) -> BaseException | None:
+        """Return why the worker did not start; None if it did."""
+        hand_over = self._hand_over
+        if hand_over is None:
+            # "is True", for the futures of tests that are mocks.
+            if fut.cancelled() is not True:
+                return None
+        elif hand_over.is_saved:
+            return None
+        elif not hand_over.claim():
+            return _cause_of(fut)
+        # It never ran; whoever asked for it may try again.
+        return self._refusal(_cause_of(fut))
 
     # Requests that could not start
 
@@ -379,6 +388,15 @@ class AsyncEventTaskManager(task_manager.TaskManager):
         error = exception.NoFreeConductorWorker()
         error.__cause__ = cause
         return error
+
+    def _refused(self, error: BaseException) -> None:
+        """Clean up after a request that could not start.
+
+        :param error: what the caller of the request gets
+        """
+        if self._hand_over is not None:
+            self._take_back(error)
+        self._call_spawn_error_hook(error)
 
     def _take_back(self, error: BaseException) -> None:
         """Make the node what it was before the request; say why.
@@ -427,7 +445,6 @@ class AsyncEventTaskManager(task_manager.TaskManager):
                     'reason': reason,
                 },
             )
-        self._call_spawn_error_hook(error)
 
     def _refusal_event_type(self) -> str:
         """Return the type of the history record of a refused request."""

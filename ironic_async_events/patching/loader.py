@@ -13,7 +13,7 @@ from ironic_async_events import exceptions
 NAMESPACE = 'ironic_async_events.task_manager'
 
 
-def load(name: str, stock: type[Any]) -> type[Any]:
+def load(name: str, stock: type[Any]) -> Any:
     """Load a task manager by the name of its entry point.
 
     Needs Ironic's own task manager to be imported.

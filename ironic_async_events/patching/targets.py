@@ -14,6 +14,7 @@ import types
 from typing import Any
 
 from ironic_async_events import exceptions
+from ironic_async_events import pool
 
 TASK_MANAGER = 'ironic.conductor.task_manager'
 MANAGER = 'ironic.conductor.manager'
@@ -36,6 +37,12 @@ def _staged(*events: str) -> Callable[[Any], Any]:
         return wrapper
 
     return decorate
+
+
+def _found_again(method: Callable[..., Any]) -> Callable[..., Any]:
+    from ironic_async_events import orphans  # needs Ironic's modules
+
+    return orphans.found_again(method)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +90,9 @@ class Target:
                     f'this Ironic has no {self.name}, which is needed '
                     f'because {self.why}'
                 )
+            if isinstance(owner, type):
+                # The class that has it, not one that inherits it.
+                owner = next(c for c in owner.__mro__ if part in vars(c))
         parameters = tuple(inspect.signature(found).parameters)
         if parameters != self.parameters:
             raise exceptions.UnsupportedIronic(
@@ -174,5 +184,19 @@ TARGETS = (
         ('self', 'task'),
         'the abort of a service fails the node before it asks for a worker',
         wrap=_staged('fail'),
+    ),
+    Target(
+        MANAGER,
+        'ConductorManager._check_orphan_nodes',
+        ('self', 'context'),
+        'a node that could not be taken over must be found again',
+        wrap=_found_again,
+    ),
+    Target(
+        MANAGER,
+        'ConductorManager._spawn_worker',
+        ('self', 'func', 'args', '_allow_reserved_pool', 'kwargs'),
+        'a pool must not count workers that never started',
+        wrap=pool.recovering,
     ),
 )
