@@ -53,6 +53,14 @@ def delay(clean, dice):
         yield at, [*rest[: at + 3], clean[at], *rest[at + 3 :]]
 
 
+def hasten(clean, dice):
+    """Let one arrive three places early, with its time."""
+    for at in range(len(clean) - 3):
+        early = clean[at + 3]
+        rest = clean[: at + 3] + clean[at + 4 :]
+        yield at, [*rest[:at], early, *rest[at:]]
+
+
 def repeat(clean, dice):
     """Deliver one twice, the second time up to five places later."""
     for at in range(len(clean)):
@@ -84,6 +92,7 @@ MUTATIONS = (
     (swap, 'out of order'),
     (swap_at_the_source, 'out of order'),
     (delay, 'out of order'),
+    (hasten, 'out of order'),
     (repeat, 'duplicate'),
     (alter_state, 'illegal'),
     (alter_event, 'illegal'),

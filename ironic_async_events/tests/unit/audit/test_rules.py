@@ -275,7 +275,7 @@ class HoldTest(base.BaseTestCase):
 
     def test_what_is_kept_of_a_node_is_bounded(self):
         dice = random.Random(1)
-        life = recordings.observations(recordings.walk(dice, 5000))
+        life = recordings.observations(recordings.walk(dice, 2000))
         dice.shuffle(life)
         checker = rules.Checker(hold=1e9)
         for one in life:
