@@ -50,6 +50,9 @@ def forget_unstarted(executor: Any) -> int:
         unstarted = [w for w in executor._workers if w.ident is None]
         for worker in unstarted:
             executor._workers.remove(worker)
+            # futurist joins at exit whatever somebody still refers to, and
+            # a thread that never started cannot be joined.
+            worker.join = _nothing_to_join
     if unstarted:
         LOG.warning(
             '%d worker(s) could not be started by the operating system and '
@@ -57,3 +60,7 @@ def forget_unstarted(executor: Any) -> int:
             len(unstarted),
         )
     return len(unstarted)
+
+
+def _nothing_to_join(timeout: float | None = None) -> None:
+    pass
