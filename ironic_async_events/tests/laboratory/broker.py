@@ -12,7 +12,8 @@ from typing import Self
 import amqp
 import kombu
 
-from ironic_async_events.tests.laboratory import database, processes
+from ironic_async_events.tests.laboratory import database
+from ironic_async_events.tests.laboratory import processes
 
 _START_SECONDS = 90.0
 _PACKAGE = 'rabbitmq-server'

@@ -8,7 +8,8 @@ import queue
 import socket
 import threading
 import time
-from typing import Any, Self
+from typing import Any
+from typing import Self
 
 import kombu
 
@@ -86,9 +87,7 @@ class Collector:
                 ):
                     self._ready.put(None)
                     while not self._stopping.is_set():
-                        with contextlib.suppress(
-                            socket.timeout, TimeoutError
-                        ):
+                        with contextlib.suppress(socket.timeout, TimeoutError):
                             connection.drain_events(timeout=_POLL_SECONDS)
         except BaseException as error:
             self._ready.put(error)

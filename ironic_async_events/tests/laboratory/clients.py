@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that lead nodes through their lives, through openstacksdk."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
 import concurrent.futures
 import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import openstack
-from openstack import exceptions, resource
+from openstack import exceptions
+from openstack import resource
 from openstack.baremetal.v1 import node as sdk_node
 
-from ironic_async_events.tests.laboratory import (
-    contract,
-    errors,
-    lifecycle,
-)
+from ironic_async_events.tests.laboratory import contract
+from ironic_async_events.tests.laboratory import errors
+from ironic_async_events.tests.laboratory import lifecycle
 
 _BUSY = (409, 503)
 _OPERATION_SECONDS = 60.0
@@ -66,9 +66,7 @@ class Account:
     :param refused: how often a request was turned away as busy.
     """
 
-    accepted: list[contract.Accepted] = dataclasses.field(
-        default_factory=list
-    )
+    accepted: list[contract.Accepted] = dataclasses.field(default_factory=list)
     refused: int = 0
 
 
@@ -84,14 +82,14 @@ class Client:
     def __init__(
         self,
         endpoint: str,
-        account: Account,
-        stopping: threading.Event,
+        account: Account | None = None,
+        stopping: threading.Event | None = None,
         progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connect(endpoint)
         self._session = self._connection.baremetal
-        self._account = account
-        self._stopping = stopping
+        self._account = Account() if account is None else account
+        self._stopping = stopping or threading.Event()
         self._progress = progress
 
     def live(self, operations: Sequence[lifecycle.Operation]) -> None:
@@ -109,9 +107,7 @@ class Client:
     def create(self) -> WatchedNode:
         """Create a node that every operation of the life finds fit."""
         created = self._session.create_node(driver='fake-hardware')
-        node = WatchedNode.existing(
-            connection=self._connection, id=created.id
-        )
+        node = WatchedNode.existing(connection=self._connection, id=created.id)
         node.fetch(self._session)
         return node
 
@@ -161,9 +157,7 @@ class Client:
             node.instance_info = dict(lifecycle.INSTANCE_INFO)
             node.commit(self._session)
 
-    def _ask(
-        self, node: WatchedNode, operation: lifecycle.Operation
-    ) -> float:
+    def _ask(self, node: WatchedNode, operation: lifecycle.Operation) -> float:
         deadline = time.monotonic() + _OPERATION_SECONDS
         while True:
             node.first_get = None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the ``ironic.conf`` of a service under test."""
 
-import pathlib
 from collections.abc import Mapping
+import pathlib
 
 Options = Mapping[str, Mapping[str, object]]
 """Group -> option -> value; a list is written as one line per value."""

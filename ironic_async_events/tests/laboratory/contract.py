@@ -5,8 +5,9 @@ Pure: judged after the run, from what clients and the witness wrote down.
 """
 
 import collections
+from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
-from collections.abc import Iterable, Sequence
 
 from ironic_async_events.tests.laboratory import witness
 
@@ -72,16 +73,12 @@ def violations(
     return found
 
 
-def _broken(
-    request: Accepted, changes: Sequence[witness.Seen]
-) -> str | None:
+def _broken(request: Accepted, changes: Sequence[witness.Seen]) -> str | None:
     if not changes:
         return 'was accepted, and no change of state was ever saved'
     late = changes[0].seen_at - request.accepted_at
     if late > TOLERANCE:
-        return (
-            f'the new state was saved {late * 1000:.0f} ms after the 202'
-        )
+        return f'the new state was saved {late * 1000:.0f} ms after the 202'
     by_then = {
         change.state
         for change in changes

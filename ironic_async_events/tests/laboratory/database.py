@@ -13,7 +13,8 @@ from typing import Self
 
 import pymysql
 
-from ironic_async_events.tests.laboratory import errors, processes
+from ironic_async_events.tests.laboratory import errors
+from ironic_async_events.tests.laboratory import processes
 
 _INSTALL_SECONDS = 60.0
 _START_SECONDS = 60.0
@@ -53,8 +54,7 @@ class MariaDB:
     def url(self) -> str:
         """What Ironic and the witness connect to."""
         return (
-            'mysql+pymysql://root@localhost/ironic'
-            f'?unix_socket={self._socket}'
+            f'mysql+pymysql://root@localhost/ironic?unix_socket={self._socket}'
         )
 
     def start(self) -> Self:

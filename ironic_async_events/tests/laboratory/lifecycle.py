@@ -8,8 +8,8 @@ steps of the request are valid, which is why the one here stands before a
 step that does not exist; and a ``wait`` step leaves the node in ``servicing``.
 """
 
-import dataclasses
 from collections.abc import Mapping
+import dataclasses
 from typing import Any
 
 _LOG = {'interface': 'vendor', 'step': 'log_passthrough'}

@@ -2,6 +2,9 @@
 """Start processes in groups of their own, and never leave one behind."""
 
 import atexit
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import contextlib
 import os
 import pathlib
@@ -9,7 +12,6 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from ironic_async_events.tests.laboratory import errors
@@ -144,8 +146,7 @@ class Process:
             else f'ended with code {ended} before it came to {what}'
         )
         raise errors.LaboratoryError(
-            f'{self.name} {how}. The end of its log:\n'
-            f'{tail(log or self.log)}'
+            f'{self.name} {how}. The end of its log:\n{tail(log or self.log)}'
         )
 
     def stop(self) -> None:

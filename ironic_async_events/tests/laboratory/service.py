@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start and stop a real Ironic: all in one, or conductor and API."""
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 import json
 import pathlib
 import sys
+from typing import Self
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
-from typing import Self
 
-from ironic_async_events.tests.laboratory import (
-    configuration,
-    errors,
-    processes,
-    recording,
-)
+from ironic_async_events.tests.laboratory import configuration
+from ironic_async_events.tests.laboratory import errors
+from ironic_async_events.tests.laboratory import processes
+from ironic_async_events.tests.laboratory import recording
 
 START_SECONDS = 90.0
 
@@ -110,8 +109,7 @@ class Ironic:
 
         :raises LaboratoryError: when ``ironic-dbsync`` fails.
         """
-        configuration.write(self._config, self.options)
-        sync = self._process('ironic-dbsync', ['create_schema'])
+        sync = self.part('ironic-dbsync', ['create_schema'])
         with sync.start():
             processes.wait_for(
                 lambda: sync.returncode is not None, START_SECONDS
@@ -127,13 +125,14 @@ class Ironic:
 
         :raises LaboratoryError: when it ends or does not answer in time.
         """
-        configuration.write(self._config, self.options)
-        names = ['ironic-conductor', 'ironic-api'] if self.split else ['']
+        names = ['ironic']
+        if self.split:
+            names = ['ironic-conductor', 'ironic-api']
         try:
             for name in names:
-                self._running.append(self._process(name).start())
+                self._running.append(self.part(name).start())
             self._running[-1].require(
-                self._answers, START_SECONDS, 'answer at /v1'
+                self.answers, START_SECONDS, 'answer at /v1'
             )
             # A registered conductor is what a node needs to be created.
             self._running[0].require(
@@ -149,10 +148,21 @@ class Ironic:
         while self._running:
             self._running.pop().stop()
 
-    def _process(
-        self, name: str, arguments: Sequence[str] = ()
+    def part(
+        self,
+        name: str,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> processes.Process:
-        name = name or 'ironic'
+        """Prepare one command of Ironic; the caller starts and stops it.
+
+        :param name: the command.
+        :param arguments: after the configuration file.
+        :param environment: more variables.
+        :returns: a process that was not started yet.
+        :raises LaboratoryError: when the command is not installed.
+        """
+        configuration.write(self._config, self.options)
         argv = [script(name)]
         if name == 'ironic' and self._command:
             argv = self._command
@@ -160,10 +170,8 @@ class Ironic:
             name,
             [*argv, '--config-file', str(self._config), *arguments],
             self.log(name),
-            {
-                recording.VARIABLE: str(self.recording),
-                'PYTHONUNBUFFERED': '1',
-            },
+            {recording.VARIABLE: str(self.recording)}
+            | dict(environment or {}),
         )
 
     def get(self, path: str) -> Mapping[str, object] | None:
@@ -179,7 +187,8 @@ class Ironic:
         except (OSError, ValueError, urllib.error.URLError):
             return None
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Tell whether the API answers."""
         return self.get('/v1') is not None
 
     def _has_conductor(self) -> bool:
