@@ -16,9 +16,10 @@ from ironic_async_events.audit.violation import Violation
 _WINDOW = 8
 #: ... but for the youngest, whose successors are still to come.
 _UNDECIDED = 4
-#: The first notifications of a node that was joined in the middle stay
-#: doubtful for so long, because it is not known what came before them.
-_DOUBTFUL = 3
+#: Notifications that fitted may have done so by chance: the last few are
+#: looked at again when one comes that was sent before them, or while it is
+#: not known what came before them.
+_BACK = 3
 #: Losses that a very late notification may still fill.
 _GAPS = 4
 
@@ -53,15 +54,13 @@ class Chain:
     :param ends: the state in which the node is known to be, if any.
     """
 
-    __slots__ = ('_doubtful', '_ends', '_gaps', '_start', 'last', 'window')
+    __slots__ = ('_back', '_ends', '_gaps', '_start', 'last', 'window')
 
     def __init__(self, ends: alignment.States | None = None) -> None:
         self._ends = ends
+        #: The last few that fitted, and where the chain ended before them.
+        self._back: tuple[obs.Observation, ...] = ()
         self._start = ends
-        #: The first notifications, while it is not sure that they were.
-        self._doubtful: list[alignment.Link] | None = (
-            [] if ends is None else None
-        )
         self._gaps: list[_Gap] = []
         #: Notifications that are held; empty while all is well.
         self.window: list[alignment.Link] = []
@@ -82,24 +81,23 @@ class Chain:
             return self._add_odd(alignment.link(seen))
         if legal:
             if self._ends is None or seen.previous_state in self._ends:
-                self._ends, self.last = (seen.state,), seen
-                if self._doubtful is not None:
-                    self._doubt(alignment.link(seen))
+                self._accept(seen, (seen.state,))
                 return []
             return self._add_odd(alignment.link(seen))
         nxt = alignment.link(seen)
         if not alignment.fits(self._ends, nxt):
             return self._add_odd(nxt)
-        self._ends, self.last = nxt.after, seen
-        self._doubt(nxt)
+        self._accept(seen, nxt.after)
         return []
 
-    def _doubt(self, nxt: alignment.Link) -> None:
-        """Remember one of the first notifications."""
-        if self._doubtful is not None:
-            self._doubtful.append(nxt)
-            if len(self._doubtful) > _DOUBTFUL:
-                self._doubtful = None
+    def _accept(self, seen: obs.Observation, ends: alignment.States) -> None:
+        """Continue the chain."""
+        back = self._back
+        if len(back) == _BACK:
+            self._start = alignment.link(back[0]).after
+            back = back[1:]
+        self._back = (*back, seen)
+        self._ends, self.last = ends, seen
 
     def _add_odd(self, nxt: alignment.Link) -> list[Violation]:
         """Take a notification that does not continue the chain."""
@@ -116,9 +114,12 @@ class Chain:
                             fills=True,
                         )
                     ]
-            if self._doubtful:
-                self.window, self._ends = self._doubtful, self._start
-            self._doubtful = None
+            if self._start is None or any(
+                alignment.against_time(one, nxt.seen) for one in self._back
+            ):
+                self.window = [alignment.link(one) for one in self._back]
+                self._ends = self._start
+            self._back = ()
         self.window.append(nxt)
         if len(self.window) < _WINDOW:
             return []
@@ -150,6 +151,7 @@ class Chain:
                 )
             self._ends, self.last = nxt.after, nxt.seen
         self.window = [links[i] for i in sorted(best.order[count:])]
+        self._start = self._ends
         self._resume()
         return found
 
@@ -163,6 +165,7 @@ class Chain:
                 return
             ends, last = nxt.after, nxt.seen
         self._ends, self.last, self.window = ends, last, []
+        self._start = ends
 
     def _gap(self, nxt: alignment.Link) -> list[Violation]:
         """Report what is missing before a link, if something is."""

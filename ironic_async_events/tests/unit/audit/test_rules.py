@@ -131,6 +131,14 @@ class RulesTest(base.BaseTestCase):
         )
         self.check([], [*life, other])
 
+    def test_a_clock_that_steps_back_is_clean(self):
+        life = recordings.observations(VERIFY + INSPECT + DEPLOY)
+        for at in range(len(life)):
+            stepped = life[:at] + [
+                one._replace(time=one.time - 30) for one in life[at:]
+            ]
+            self.check([], stepped)
+
     def test_a_node_created_again_under_its_uuid_is_clean(self):
         old = recordings.observations(VERIFY + INSPECT)
         again = recordings.observations(VERIFY, first=9.0, created='c2')
