@@ -10,7 +10,6 @@ import tempfile
 import fixtures
 from oslotest import base
 from testtools import content
-from testtools import content_type
 
 from ironic_async_events.tests.laboratory import bench
 from ironic_async_events.tests.laboratory import processes
@@ -44,14 +43,6 @@ class Service(fixtures.Fixture):
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)
         self.bench = stack.enter_context(bench.started(self.wanted))
-        for path in (self.bench.ironic.log(name) for name in self.logs):
-            self.addDetail(
-                path.name,
-                content.Content(
-                    content_type.UTF8_TEXT,
-                    lambda path=path: [processes.tail(path, 200).encode()],
-                ),
-            )
 
     @property
     def logs(self) -> tuple[str, ...]:
@@ -76,7 +67,17 @@ class FunctionalTestCase(base.BaseTestCase):
         :param wanted: what to start.
         :returns: what runs, until the test ends.
         """
-        return self.useFixture(Service(wanted)).bench
+        fixture = self.useFixture(Service(wanted))
+
+        def attach_logs(exc_info: object) -> None:
+            for name in fixture.logs:
+                log = fixture.bench.ironic.log(name)
+                self.addDetail(
+                    log.name, content.text_content(processes.tail(log, 60))
+                )
+
+        self.addOnException(attach_logs)
+        return fixture.bench
 
     def measure(self, wanted: run.Run) -> run.Result:
         """Do one whole run on services of its own.

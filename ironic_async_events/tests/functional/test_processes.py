@@ -5,7 +5,10 @@ import re
 import sys
 
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.laboratory import bench
+from ironic_async_events.tests.laboratory import lifecycle
 from ironic_async_events.tests.laboratory import processes
+from ironic_async_events.tests.laboratory import recording
 from ironic_async_events.tests.laboratory import run
 from ironic_async_events.tests.laboratory import service
 
@@ -34,30 +37,63 @@ class KindsOfProcesses(base.FunctionalTestCase):
         self.assertEqual(result.account.expected, result.account.in_order)
         self.assertEqual([], list(result.get_violations)[:10])
 
+    def emitters(self, running: bench.Bench) -> set[tuple[int, bool]]:
+        """Give who announced starts: process, and whether a pool's worker.
+
+        On stock it is the thread of the API that does it.
+        """
+        return {
+            (one['process'], not one['thread'].startswith('CP Server'))
+            for one in recording.read(running.recording)
+            if one['message']['event_type'].endswith('provision_set.start')
+        }
+
     def test_a_forked_worker_inherits_the_plugin(self):
-        wanted = run.Run(plugin=True, clients=2)
+        wanted = run.Run(
+            plugin=True, clients=2, operations=lifecycle.SHORT_LIFE
+        )
         running = self.start(wanted)
-        master = str(running.ironic.running[0].pid)
+        master = running.ironic.running[0].pid
         self.assert_clean(run.measure(running, wanted))
         log = running.ironic.log('ironic').read_text()
-        self.assertEqual([master], installed_in(log))
+        self.assertEqual([str(master)], installed_in(log))
+        ((process, by_worker),) = self.emitters(running)
+        self.assertNotEqual(master, process)
+        self.assertTrue(by_worker)
 
     def test_a_spawned_worker_installs_the_plugin_itself(self):
-        wanted = run.Run(plugin=True, clients=2, command=SPAWNED)
+        wanted = run.Run(
+            plugin=True,
+            clients=2,
+            operations=lifecycle.SHORT_LIFE,
+            command=SPAWNED,
+        )
         running = self.start(wanted)
-        master = str(running.ironic.running[0].pid)
+        master = running.ironic.running[0].pid
         self.assert_clean(run.measure(running, wanted))
         log = running.ironic.log('ironic').read_text()
-        workers = [pid for pid in installed_in(log) if pid != master]
-        self.assertEqual(1, len(workers))
-        # It is this process that does the work.
-        self.assertRegex(
-            log, rf'(?m)^\S+ \S+ {workers[0]} \S+ \S+ .* moved to provision'
+        self.assertIn('multiprocessing start method: spawn', log)
+        ((process, by_worker),) = self.emitters(running)
+        self.assertNotEqual(master, process)
+        self.assertTrue(by_worker)
+
+    def test_on_stock_the_thread_of_the_request_announces_the_start(self):
+        wanted = run.Run(
+            plugin=False, clients=2, operations=lifecycle.SHORT_LIFE
         )
+        running = self.start(wanted)
+        run.measure(running, wanted)
+        ((_process, by_worker),) = self.emitters(running)
+        self.assertFalse(by_worker)
 
     def test_conductor_and_api_as_services_of_their_own(self):
         wanted = run.Run(
-            plugin=True, mariadb=True, rabbitmq=True, split=True, clients=4
+            plugin=True,
+            mariadb=True,
+            rabbitmq=True,
+            split=True,
+            clients=4,
+            operations=lifecycle.SHORT_LIFE,
         )
         running = self.start(wanted)
         self.assert_clean(run.measure(running, wanted))

@@ -5,6 +5,7 @@ Where an operation ends in the state in which it began, clients depend on it.
 """
 
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.laboratory import lifecycle
 from ironic_async_events.tests.laboratory import run
 from ironic_async_events.tests.laboratory import waiting
 
@@ -39,6 +40,7 @@ class NotWaitingForTheWorker(base.FunctionalTestCase):
         wanted = run.Run(
             plugin=True,
             clients=base.CLIENTS,
+            operations=lifecycle.SHORT_LIFE,
             options={'async_events': {'start_timeout': 0}},
         )
         result = self.measure(wanted)

@@ -119,5 +119,8 @@ LIFE = (
 )
 """In this order; each starts in the state in which the one before ended."""
 
+SHORT_LIFE = LIFE[:6]
+"""Up to the first rest in ``available``, from where a node can be deleted."""
+
 INSTANCE_INFO = {'image_source': 'http://127.0.0.1/image'}
 """What ``rebuild`` wants to find; nobody fetches it."""

@@ -45,6 +45,8 @@ class RecordingDriver(notifier.Driver):  # type: ignore[misc]
                 {
                     'message': message,
                     'priority': priority,
+                    'process': os.getpid(),
+                    'thread': threading.current_thread().name,
                     'monotonic': time.monotonic(),
                     'received_at': time.time(),
                 },
