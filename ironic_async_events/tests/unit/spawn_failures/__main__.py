@@ -11,7 +11,8 @@ import logging
 import sys
 import warnings
 
-warnings.simplefilter('ignore')
+# Ironic's fixtures set filters of their own.
+warnings.showwarning = lambda *args, **kwargs: None
 
 from ironic_async_events.tests import fixtures  # noqa: E402
 from ironic_async_events.tests.unit.spawn_failures import causes  # noqa: E402

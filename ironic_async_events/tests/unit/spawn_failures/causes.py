@@ -16,7 +16,6 @@ import fixtures
 import futurist
 from futurist import rejection
 from ironic.common import exception
-from ironic.db.sqlalchemy import api as db_api
 from oslo_db import exception as db_exception
 
 #: Seconds within which another thread must have answered; never used up
@@ -185,6 +184,9 @@ class DatabaseGone(Cause):
         Saves of the thread that makes the request do not count, nor do
         those that leave the provision state alone.
         """
+        # Older releases cannot import it before their options.
+        from ironic.db.sqlalchemy import api as db_api
+
         requester = threading.get_ident()
         update_node = db_api.Connection.update_node
         saves = itertools.count()
