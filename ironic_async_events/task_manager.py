@@ -11,17 +11,17 @@ import copy
 import types
 from typing import Any
 
-from ironic.common import exception
 from ironic.common import states
-from ironic.common.i18n import _
-from ironic.conductor import notification_utils as notify
 from ironic.conductor import task_manager
 from oslo_config import cfg
 from oslo_utils import excutils
 
 from ironic_async_events import callbacks
+from ironic_async_events import delivery
 from ironic_async_events import handover
+from ironic_async_events import refusal
 from ironic_async_events import snapshot
+from ironic_async_events import step
 from ironic_async_events import transition as tr
 
 CONF = cfg.CONF
@@ -187,82 +187,21 @@ class AsyncEventTaskManager(task_manager.TaskManager):
             # log lines have to carry the id of this one.
             self.context.update_store()
         while self._staged:
-            self._save(self._staged[0])
-            transition = self._staged.pop(0)
-            if hand_over is not None and starting and not self._staged:
+            transition = self._staged[0]
+            last = starting and len(self._staged) == 1
+            action = step.Step(self, transition, hand_over if last else None)
+            try:
+                delivery.current().process(action)
+            except Exception:
+                with excutils.save_and_reraise_exception():
+                    action.undo()
+                    self._staged.clear()
+            self._staged.pop(0)
+            if last:
                 self._snapshot = None
-                hand_over.saved()
             elif self._snapshot is not None:
                 # What has been announced is not taken back any more.
                 self._snapshot = snapshot.Snapshot(self.node)
-            self._announce(transition)
-
-    def _save(self, transition: tr.Transition) -> None:
-        """Write a transition to the database and to the log."""
-        node = self.node
-        fields = {
-            'provision_state': transition.state,
-            'target_provision_state': transition.target,
-        }
-        if transition.changes_error:
-            fields['last_error'] = transition.last_error
-        before = {name: getattr(node, name) for name in fields}
-        clean = fields.keys() - node.obj_what_changed()
-        _set(node, fields)
-        try:
-            node.save()
-        except Exception:
-            with excutils.save_and_reraise_exception() as ctxt:
-                if self._was_saved(transition):
-                    ctxt.reraise = False
-                else:
-                    _set(node, before)
-                    node.obj_reset_changes(clean)
-                    self._staged.clear()
-                    self.node = node  # also puts the state machine back
-
-        log = LOG.error if transition.failed else LOG.info
-        log(
-            'Node %(node)s moved to provision state "%(state)s" '
-            'from state "%(previous)s"; target provision state is '
-            '"%(target)s"',
-            {
-                'node': node.uuid,
-                'state': transition.state,
-                'target': transition.target,
-                'previous': transition.previous_state,
-            },
-        )
-
-    def _was_saved(self, transition: tr.Transition) -> bool:
-        """Look whether a transition is in the database in spite of an error.
-
-        Saving a node commits, then reads the node back; the error may come
-        from the latter, or from a connection that broke with the answer.
-        """
-        if transition.state == transition.previous_state:
-            return False
-        node = self.node
-        try:
-            stored = type(node).get_by_uuid(self.context, node.uuid)
-        except Exception:
-            return False
-        if stored.provision_state != transition.state:
-            return False
-        node.obj_reset_changes()
-        node.refresh()
-        return True
-
-    def _announce(self, transition: tr.Transition) -> None:
-        """Send the notification of a transition that has been saved."""
-        notify.emit_provision_set_notification(
-            self,
-            transition.level,
-            transition.status(states.UNSTABLE_STATES),
-            transition.previous_state,
-            transition.previous_target,
-            transition.event,
-        )
 
     # Starting the worker
 
@@ -328,7 +267,7 @@ class AsyncEventTaskManager(task_manager.TaskManager):
             future.add_done_callback(self._thread_release_resources)
             return future
         except Exception as e:
-            error = self._refusal(e)
+            error = refusal.answer_to(e)
             try:
                 if future is not None:
                     future.cancel()
@@ -371,23 +310,11 @@ class AsyncEventTaskManager(task_manager.TaskManager):
         elif hand_over.is_saved:
             return None
         elif not hand_over.claim():
-            return _cause_of(fut)
+            return refusal.cause_of(fut)
         # It never ran; whoever asked for it may try again.
-        return self._refusal(_cause_of(fut))
+        return refusal.answer_to(refusal.cause_of(fut))
 
     # Requests that could not start
-
-    def _refusal(self, cause: BaseException) -> BaseException:
-        """Return what the caller gets when no worker could be had.
-
-        Ironic's own exceptions are answers already. Everything else means
-        that there is no worker, which a client should try again.
-        """
-        if isinstance(cause, exception.IronicException):
-            return cause
-        error = exception.NoFreeConductorWorker()
-        error.__cause__ = cause
-        return error
 
     def _refused(self, error: BaseException) -> None:
         """Clean up after a request that could not start.
@@ -399,62 +326,14 @@ class AsyncEventTaskManager(task_manager.TaskManager):
         self._call_spawn_error_hook(error)
 
     def _take_back(self, error: BaseException) -> None:
-        """Make the node what it was before the request; say why.
-
-        Never raises: the node has to be released afterwards in any case.
-        """
-        from ironic.conductor import utils  # imports the task manager itself
-
-        node = self.node
-        if isinstance(error, exception.NoFreeConductorWorker):
-            what = 'No free conductor workers available to perform an action'
-            reason = _('No free conductor workers available')
-            cause = error.__cause__
-        else:
-            what = 'Could not start an action'
-            reason = _('The operation could not start')
-            cause = error
-        if cause is not None:
-            reason += ': ' + (str(cause) or type(cause).__name__)
-        try:
-            if self._snapshot is not None:
-                self._snapshot.restore(node)
-            utils.node_history_record(
-                node,
-                event=reason,
-                event_type=self._refusal_event_type(),
-                error=True,
-            )
-            node.save()
-        except Exception:
-            LOG.exception(
-                'Could not set node %s back to what it was before a request '
-                'that could not start',
-                node.uuid,
-            )
-        else:
-            LOG.warning(
-                "%(what)s on node %(node)s, setting node's "
-                'provision_state back to %(prov_state)s and '
-                'target_provision_state to %(tgt_prov_state)s. %(reason)s',
-                {
-                    'what': what,
-                    'node': node.uuid,
-                    'prov_state': node.provision_state,
-                    'tgt_prov_state': node.target_provision_state,
-                    'reason': reason,
-                },
-            )
+        """Make the node what it was before the request; say why."""
+        refusal.take_back(
+            self.node, self._snapshot, error, self._refusal_event_type()
+        )
 
     def _refusal_event_type(self) -> str:
         """Return the type of the history record of a refused request."""
-        if self.node.provision_state in (
-            states.INSPECTING,
-            states.INSPECTWAIT,
-            states.INSPECTFAIL,
-        ):
-            return str(states.INTROSPECTION)
-        return str(states.PROVISIONING)
+        return refusal.event_type(self.node)
 
     def _call_spawn_error_hook(self, error: BaseException) -> None:
         """Call the hook of ``set_spawn_error_hook()``; survive it."""
@@ -472,17 +351,3 @@ class AsyncEventTaskManager(task_manager.TaskManager):
                     'node': self.node.uuid,
                 },
             )
-
-
-def _set(node: Any, fields: dict[str, Any]) -> None:
-    for name, value in fields.items():
-        setattr(node, name, value)
-
-
-def _cause_of(future: Any) -> BaseException:
-    """Return what kept a worker from saving the state of its operation."""
-    try:
-        error: BaseException | None = future.exception()
-    except futures.CancelledError as e:
-        return e
-    return error or RuntimeError('the worker ended without having started')

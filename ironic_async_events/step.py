@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a transition of a node is saved, logged, announced, or forgotten."""
+
+from typing import Any
+
+from ironic.common import states
+from ironic.conductor import notification_utils as notify
+from ironic.conductor import task_manager
+
+from ironic_async_events import handover
+from ironic_async_events import transition as tr
+
+# The lines that Ironic's own task manager writes stay where they were.
+LOG = task_manager.LOG
+
+
+class Step:
+    """One transition of one task, on its way into the world.
+
+    :param task: the task, which holds the lock on its node
+    :param transition: the transition
+    :param hand_over: told when the state is saved, if anybody waits for it
+    """
+
+    def __init__(
+        self,
+        task: Any,
+        transition: tr.Transition,
+        hand_over: handover.HandOver | None,
+    ) -> None:
+        self._task = task
+        self._node = task.node
+        self._transition = transition
+        self._hand_over = hand_over
+        self._fields = {
+            'provision_state': transition.state,
+            'target_provision_state': transition.target,
+        }
+        if transition.changes_error:
+            self._fields['last_error'] = transition.last_error
+        self._before = {
+            name: getattr(self._node, name) for name in self._fields
+        }
+        self._clean = self._fields.keys() - self._node.obj_what_changed()
+
+    def save(self) -> None:
+        """See :class:`ironic_async_events.delivery.Step`."""
+        self._set(self._fields)
+        self._node.save()
+
+    def was_saved(self) -> bool:
+        """Look into the database.
+
+        Saving a node commits, then reads the node back; an error may come
+        from the latter, or from a connection that broke with the answer.
+        """
+        transition = self._transition
+        if transition.state == transition.previous_state:
+            return False
+        try:
+            stored = type(self._node).get_by_uuid(
+                self._task.context, self._node.uuid
+            )
+        except Exception:
+            return False
+        if stored.provision_state != transition.state:
+            return False
+        self._node.obj_reset_changes()
+        self._node.refresh()
+        return True
+
+    def saved(self) -> None:
+        """Write Ironic's log line and wake the RPC thread."""
+        log = LOG.error if self._transition.failed else LOG.info
+        log(
+            'Node %(node)s moved to provision state "%(state)s" '
+            'from state "%(previous)s"; target provision state is '
+            '"%(target)s"',
+            {
+                'node': self._node.uuid,
+                'state': self._transition.state,
+                'target': self._transition.target,
+                'previous': self._transition.previous_state,
+            },
+        )
+        if self._hand_over is not None:
+            self._hand_over.saved()
+
+    def announce(self) -> None:
+        """Send Ironic's notification."""
+        transition = self._transition
+        notify.emit_provision_set_notification(
+            self._task,
+            transition.level,
+            transition.status(states.UNSTABLE_STATES),
+            transition.previous_state,
+            transition.previous_target,
+            transition.event,
+        )
+
+    def undo(self) -> None:
+        """Forget a transition that could not be saved."""
+        self._set(self._before)
+        self._node.obj_reset_changes(self._clean)
+        # Also puts the state machine back.
+        self._task.node = self._node
+
+    def _set(self, fields: dict[str, Any]) -> None:
+        for name, value in fields.items():
+            setattr(self._node, name, value)
