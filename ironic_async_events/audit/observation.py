@@ -31,9 +31,12 @@ _PREFIX = 'baremetal.node.'
 _WHOLE_LIVES = frozenset(('create', 'delete'))
 _KINDS = _WHOLE_LIVES | {'provision_set', 'provision_event'}
 _REQUIRED = ('event', 'previous_provision_state', 'provision_state')
-#: Names that need no second look; they are most of what is looked at.
-_COMMON = frozenset(table.TRANSITIONS) | {
-    event for events in table.TRANSITIONS.values() for event in events
+#: Names that need no second look; they are most of what is looked at. There
+#: is one object of each, however many messages hold it.
+_COMMON = {
+    name: name
+    for state, events in table.TRANSITIONS.items()
+    for name in (state, *events)
 }
 
 
@@ -123,8 +126,10 @@ def _name(value: Any, what: str) -> str:
 
 
 def _maybe(value: Any, what: str) -> str | None:
-    if value is None or (type(value) is str and value in _COMMON):
-        return value
+    if value is None:
+        return None
+    if type(value) is str and value in _COMMON:
+        return _COMMON[value]
     return _name(value, what)
 
 

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ironic-async-events audit``."""
+
+import argparse
+import time
+from typing import Any
+
+from cliff import lister
+from rich import console
+
+from ironic_async_events.audit import summary
+from ironic_async_events.audit import violation
+from ironic_async_events.command import live
+from ironic_async_events.command import options
+from ironic_async_events.command import sources
+
+CLEAN, VIOLATIONS, NOTHING_READ = 0, 1, 2
+
+
+class Audit(lister.Lister):
+    """Check that provision-state notifications are complete and in order.
+
+    Listens to the notifications of a deployment, or reads recorded ones, and
+    checks that each node's form one unbroken chain: each one's previous state
+    is the state of the one before. Listening takes no message from anybody
+    else. What can be wrong:
+
+    lost: a previous state was never announced.
+    out of order: a notification arrived at another place than the one where
+    its states belong.
+    duplicate: the same message id was received before.
+    illegal: the state is not what Ironic's state machine makes of the event
+    in the previous state.
+    unfinished: an operation started, and neither end nor error came in time.
+
+    Exit code: 0 if nothing was wrong, 1 if something was, 2 if there was
+    nothing to read or to listen to.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the parser of the command line."""
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        options.add_sources(parser)
+        rules = parser.add_argument_group('rules')
+        rules.add_argument(
+            '--unfinished-after',
+            metavar='SECONDS',
+            type=float,
+            help='report an operation as unfinished when neither end nor '
+            'error has come so long after its start (default: never)',
+        )
+        rules.add_argument(
+            '--hold',
+            metavar='SECONDS',
+            type=float,
+            default=10.0,
+            help='how long a notification that does not fit is held, in case '
+            'the one before it is late, until that one is called lost '
+            '(default: %(default)g)',
+        )
+        rules.add_argument(
+            '--complete',
+            action='store_true',
+            help='all operations had ended when the recording ended: report '
+            'as unfinished what is at work then',
+        )
+        parser.add_argument(
+            '--violations',
+            action='store_true',
+            help='print one row for each violation, the first '
+            f'{summary.KEPT} of them, instead of the counts',
+        )
+        parser.add_argument(
+            '--no-live',
+            action='store_true',
+            help='show nothing until the end',
+        )
+        return parser
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """Run the command.
+
+        :param parsed_args: the parsed options.
+        :returns: the exit code.
+        """
+        self.audit = summary.Audit(
+            parsed_args.unfinished_after, parsed_args.hold
+        )
+        try:
+            super().run(parsed_args)
+        except sources.SourceError as exc:
+            self.app.stderr.write(f'{exc}\n')
+            return NOTHING_READ
+        self._remark(parsed_args)
+        return CLEAN if self.audit.clean else VIOLATIONS
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Audit until there is no more, time is up, or Ctrl-C.
+
+        :param parsed_args: the parsed options.
+        :returns: the names of the columns, and the rows.
+        :raises SourceError: when there is nothing to read or to listen to.
+        """
+        audit = self.audit
+        messages = options.source(parsed_args, parsed_args.file)
+        title = parsed_args.file or 'the bus'
+        terminal = console.Console(
+            stderr=True, quiet=parsed_args.no_live, highlight=False
+        )
+        view = live.View(audit, f'Audit of {title}', terminal)
+
+        def take(batch: list[sources.Seen]) -> None:
+            found: list[violation.Violation] = []
+            for seen in batch:
+                found += audit.take(seen)
+            if messages.live:
+                found += audit.advance(time.time())
+            view.update(found)
+
+        with view:
+            options.run(messages, parsed_args.duration, take)
+        audit.finish(parsed_args.complete)
+        if parsed_args.violations:
+            return _violations(audit)
+        return ('What', 'Count'), list(audit.rows())
+
+    def _remark(self, parsed_args: argparse.Namespace) -> None:
+        """Say on standard error what the table does not say."""
+        audit = self.audit
+        say = self.app.stderr.write
+        if not audit.checked:
+            say(
+                'No provision-state notification was received: is '
+                'notification_level set in ironic.conf, and driver in '
+                '[oslo_messaging_notifications]?\n'
+            )
+        for reason, count in audit.reasons.most_common(5):
+            say(f'{count} malformed: {reason}\n')
+        total = sum(audit.counts.values())
+        if total and not parsed_args.violations:
+            say(f'{total} violations; --violations lists them\n')
+
+
+def _violations(
+    audit: summary.Audit,
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Make a row of each violation."""
+    columns = (
+        'Node',
+        'Violation',
+        'Time',
+        'Event',
+        'Previous State',
+        'State',
+        'Missing',
+        'Detail',
+        'Message ID',
+    )
+    rows = [
+        (
+            one.node,
+            one.kind.value,
+            _time(one.observation.when),
+            one.observation.event,
+            one.observation.previous_state,
+            one.observation.state,
+            one.missing,
+            one.detail,
+            one.observation.message_id,
+        )
+        for one in audit.violations
+    ]
+    return columns, rows
+
+
+def _time(when: float | None) -> str | None:
+    """Write a time as ISO 8601, UTC, with milliseconds."""
+    if when is None:
+        return None
+    text = time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(when))
+    return f'{text}.{int(when % 1 * 1000):03d}Z'

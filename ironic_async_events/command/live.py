@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is shown while an audit runs."""
+
+import collections
+from collections.abc import Iterable
+import time
+
+from rich import box
+from rich import console
+from rich import live
+from rich import table
+from rich import text
+
+from ironic_async_events.audit import summary
+from ironic_async_events.audit import violation
+
+_SHOWN = 10
+_EVERY = 0.25
+_COLOURS = {
+    violation.Kind.LOST: 'bold red',
+    violation.Kind.OUT_OF_ORDER: 'bold yellow',
+    violation.Kind.DUPLICATE: 'cyan',
+    violation.Kind.ILLEGAL: 'bold magenta',
+    violation.Kind.UNFINISHED: 'blue',
+}
+
+
+class View:
+    """Counts and the latest violations, on a terminal; else nothing.
+
+    A context manager; used by the main thread.
+
+    :param audit: what is shown.
+    :param title: what is audited.
+    :param terminal: where it is shown.
+    """
+
+    def __init__(
+        self, audit: summary.Audit, title: str, terminal: console.Console
+    ) -> None:
+        self._audit = audit
+        self._title = title
+        self._latest: collections.deque[violation.Violation]
+        self._latest = collections.deque(maxlen=_SHOWN)
+        self._since = self._shown = time.monotonic()
+        self._live = (
+            live.Live(console=terminal, auto_refresh=False, transient=True)
+            if terminal.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> 'View':
+        if self._live is not None:
+            self._live.start()
+            self.update((), at_once=True)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def update(
+        self,
+        found: Iterable[violation.Violation],
+        at_once: bool = False,
+    ) -> None:
+        """Show what has changed, four times a second at the most.
+
+        :param found: the violations that are new.
+        :param at_once: show it even if something was shown just now.
+        """
+        self._latest.extend(found)
+        now = time.monotonic()
+        if self._live is None or (now - self._shown < _EVERY and not at_once):
+            return
+        self._shown = now
+        self._live.update(self.picture(now - self._since), refresh=True)
+
+    def picture(self, seconds: float) -> console.RenderableType:
+        """Return what is to be shown.
+
+        :param seconds: for how long the audit has been running.
+        :returns: something that rich can print.
+        """
+        audit = self._audit
+        counts = table.Table(
+            box=box.SIMPLE, title=text.Text(self._title), title_justify='left'
+        )
+        for name in ('messages', 'checked', 'nodes', 'held', 'malformed'):
+            counts.add_column(name, justify='right')
+        for kind in violation.Kind:
+            counts.add_column(kind.value, justify='right')
+        counts.add_row(
+            str(audit.messages),
+            str(audit.checked),
+            str(audit.nodes),
+            str(audit.held),
+            str(audit.malformed),
+            *(
+                text.Text(str(count), _COLOURS[kind] if count else 'green')
+                for kind, count in audit.counts.items()
+            ),
+        )
+        foot = text.Text(f'{seconds:.0f} s; Ctrl-C ends the audit', 'dim')
+        if not self._latest:
+            return console.Group(counts, foot)
+        latest = table.Table(box=box.SIMPLE, show_header=False)
+        for _column in range(3):
+            latest.add_column(overflow='ellipsis', no_wrap=True)
+        for one in self._latest:
+            latest.add_row(
+                text.Text(one.kind.value, _COLOURS[one.kind]),
+                text.Text(one.node),
+                text.Text(f'{one.observation}: {one.detail}'),
+            )
+        return console.Group(counts, latest, foot)

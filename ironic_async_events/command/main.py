@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ironic-async-events``: the program and its commands."""
+
+from collections.abc import Sequence
+import importlib.metadata
+import sys
+
+from cliff import app
+from cliff import commandmanager
+
+from ironic_async_events.command import audit
+from ironic_async_events.command import timeline
+
+#: Name -> class; a table in place of entry points, so that a command is there
+#: whenever the module is.
+COMMANDS = {
+    'audit': audit.Audit,
+    'timeline': timeline.Timeline,
+}
+
+
+class Commands(commandmanager.CommandManager):
+    """The commands of the program.
+
+    :param namespace: entry points of it would be commands too.
+    """
+
+    def __init__(self, namespace: str = 'ironic_async_events.cli') -> None:
+        super().__init__(namespace)
+        for name, command in COMMANDS.items():
+            self.add_command(name, command)
+
+
+class App(app.App):
+    """See for yourself that no provision-state notification is lost."""
+
+    def __init__(self) -> None:
+        try:
+            version = importlib.metadata.version('ironic-async-events')
+        except importlib.metadata.PackageNotFoundError:
+            version = 'unknown'
+        super().__init__(
+            description='Tools for the provision-state notifications of '
+            'Ironic.',
+            version=version,
+            command_manager=Commands(),
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    :param argv: the arguments; by default those of the process.
+    :returns: the exit code.
+    """
+    code: int = App().run(sys.argv[1:] if argv is None else list(argv))
+    return code
+
+
+if __name__ == '__main__':
+    sys.exit(main())

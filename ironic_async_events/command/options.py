@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that the commands have in common, and what they choose."""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Iterator
+import contextlib
+import signal
+import time
+from typing import Any
+
+from ironic_async_events.command import sources
+
+
+def _positive(text: str) -> float:
+    """Read a number of seconds.
+
+    :raises argparse.ArgumentTypeError: when it is not above zero.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float('inf'):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not a number of seconds above zero'
+        )
+    return value
+
+
+def add_sources(
+    parser: argparse.ArgumentParser, several_files: bool = False
+) -> None:
+    """Add the options that say where messages come from.
+
+    :param parser: the parser of a command.
+    :param several_files: whether ``--file`` can be given more than once.
+    """
+    files = parser.add_argument_group('recorded messages')
+    files.add_argument(
+        '--file',
+        metavar='PATH',
+        action='append' if several_files else 'store',
+        help='read messages from a file instead of the bus: one JSON object '
+        'a line, as oslo.messaging hands a notification over, puts it on the '
+        'wire or writes it to a log; "-" is standard input'
+        + ('; can be repeated, for pictures side by side' * several_files),
+    )
+    bus = parser.add_argument_group('messages on the bus')
+    bus.add_argument(
+        '--transport-url',
+        metavar='URL',
+        help='transport URL of the bus, for example '
+        'rabbit://user:password@host:5672/; by default the one that the '
+        'configuration files name',
+    )
+    bus.add_argument(
+        '--config-file',
+        metavar='PATH',
+        action='append',
+        default=[],
+        help="Ironic's configuration file, for the transport URL and the "
+        'options of the messaging driver; can be repeated',
+    )
+    bus.add_argument(
+        '--topic',
+        metavar='TOPIC',
+        action='append',
+        help='topic of the notifications, all priorities of it; can be '
+        'repeated (default: ironic_versioned_notifications)',
+    )
+    bus.add_argument(
+        '--exchange',
+        metavar='NAME',
+        default='ironic',
+        help='exchange of the notifications (default: %(default)s)',
+    )
+    bus.add_argument(
+        '--pool',
+        metavar='NAME',
+        help='name of a queue of our own that is kept when the command ends, '
+        'so that the next run goes on where this one stopped; it fills until '
+        'then. By default a queue is made, and deleted in the end',
+    )
+    bus.add_argument(
+        '--duration',
+        metavar='SECONDS',
+        type=_positive,
+        help='end after so long (default: at Ctrl-C)',
+    )
+
+
+def source(args: argparse.Namespace, path: str | None) -> sources.Source:
+    """Choose the source.
+
+    :param args: the parsed options.
+    :param path: the file to read, None to listen to the bus.
+    :returns: the source, not entered yet.
+    :raises SourceError: when it is not said what to read.
+    """
+    if path is not None:
+        return sources.of_path(path)
+    if not args.transport_url and not args.config_file:
+        raise sources.SourceError(
+            'nothing to read: give --file, --transport-url or --config-file'
+        )
+    try:
+        from ironic_async_events.command import bus
+    except ImportError as exc:
+        raise sources.SourceError(
+            f'cannot listen to a bus without oslo.messaging: {exc}'
+        ) from exc
+    return bus.Bus(
+        args.transport_url,
+        args.config_file,
+        args.topic or (bus.TOPIC,),
+        args.exchange,
+        args.pool,
+    )
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does: with a summary, and tidily."""
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run(
+    messages: sources.Source,
+    duration: float | None,
+    take: Callable[[list[sources.Seen]], None],
+) -> None:
+    """Read from a source until it ends, time is up, or Ctrl-C.
+
+    :param messages: the source; it is entered and closed here.
+    :param duration: seconds after which to end; None to go on.
+    :param take: is called with each batch, by the calling thread; with an
+        empty one when nothing came for a while.
+    :raises SourceError: when there is nothing to read or to listen to.
+    """
+    try:
+        with _interruptible(), messages:
+            end = None if duration is None else time.monotonic() + duration
+            for batch in messages.batches():
+                take(batch)
+                if end is not None and time.monotonic() >= end:
+                    return
+    except KeyboardInterrupt:
+        return

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One colour for each provision state, the same in every picture.
+
+A hue is an operation, its brightness says what the node is doing: at work
+(full), waiting (light), held (lighter), failed (dark). States of rest are
+grey and green. Red is nobody's: it is for what is wrong.
+"""
+
+import colorsys
+import zlib
+
+#: Operation -> hue in degrees. From 20 to 320, clear of red.
+_HUES = {
+    'verify': 55,
+    'inspect': 265,
+    'clean': 185,
+    'deploy': 215,
+    'delet': 30,
+    'adopt': 160,
+    'rescu': 310,
+    'unrescu': 290,
+    'servic': 85,
+}
+_REST = {
+    'enroll': '#d9d9d9',
+    'manageable': '#a8a8a8',
+    'available': '#c9e7b6',
+    'active': '#5aa35a',
+    'error': '#3d3d3d',
+    'rescue': '#e3b7dd',
+}
+_NAMES = {'wait call-back': 'deploy wait'}
+#: What the node does -> lightness, saturation.
+_DOES = {
+    'failed': (0.28, 0.45),
+    'wait': (0.74, 0.6),
+    'hold': (0.86, 0.5),
+}
+_WORKS = (0.52, 0.62)
+
+
+def colour(state: str) -> str:
+    """Return the colour of a provision state.
+
+    :param state: the name of the state; an unknown one gets a colour that is
+        the same in every picture too.
+    :returns: the colour as ``#rrggbb``.
+    """
+    if state in _REST:
+        return _REST[state]
+    name = _NAMES.get(state, state)
+    hue = 20 + zlib.crc32(name.encode()) % 300
+    for operation, angle in _HUES.items():
+        if name.startswith(operation):
+            hue = angle
+    lightness, saturation = _WORKS
+    for word, (light, strong) in _DOES.items():
+        if name.endswith(word):
+            lightness, saturation = light, strong
+    parts = colorsys.hls_to_rgb(hue / 360, lightness, saturation)
+    return '#' + ''.join(f'{round(part * 255):02x}' for part in parts)
+
+
+def text_on(background: str) -> str:
+    """Return black or white, whichever is legible.
+
+    :param background: a colour as ``#rrggbb``.
+    :returns: ``#000000`` or ``#ffffff``.
+    """
+    red, green, blue = (int(background[i : i + 2], 16) for i in (1, 3, 5))
+    light = 0.299 * red + 0.587 * green + 0.114 * blue
+    return '#000000' if light > 140 else '#ffffff'

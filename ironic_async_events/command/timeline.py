@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ironic-async-events timeline``."""
+
+import argparse
+from collections.abc import Sequence
+import os
+import time
+
+from cliff import command
+from rich import console
+
+from ironic_async_events.audit import observation as obs
+from ironic_async_events.audit import rules
+from ironic_async_events.audit import timeline
+from ironic_async_events.audit import violation
+from ironic_async_events.command import drawing
+from ironic_async_events.command import options
+from ironic_async_events.command import sources
+from ironic_async_events.command import textual
+
+#: A picture of more notifications than this shows nothing any more.
+MOST = 1000000
+
+
+class Timeline(command.Command):
+    """Show the life of nodes as their notifications tell it.
+
+    Draws the provision states of each node as coloured bars over time, its
+    notifications as marks, and what the audit finds wrong in red. Where a bar
+    is hatched, the notification at its end does not follow from its state:
+    somewhere in between the node was elsewhere, and nothing told.
+
+    Exit code: 0 if a picture was made, 2 if there was nothing to draw.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the parser of the command line."""
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        options.add_sources(parser, several_files=True)
+        picture = parser.add_argument_group('picture')
+        picture.add_argument(
+            '--output',
+            metavar='PATH',
+            help='write a picture, SVG or PNG by the ending of the path '
+            '(default: text on the terminal)',
+        )
+        picture.add_argument(
+            '--title',
+            metavar='TEXT',
+            action='append',
+            default=[],
+            help='title of the picture; can be repeated, once for each '
+            '--file (default: the name of the file)',
+        )
+        picture.add_argument(
+            '--node',
+            metavar='UUID',
+            action='append',
+            default=[],
+            help='show this node, the beginning of its UUID is enough; can '
+            'be repeated (default: those with violations first)',
+        )
+        picture.add_argument(
+            '--limit',
+            metavar='NUMBER',
+            type=int,
+            default=50,
+            help='show at most so many nodes (default: %(default)s)',
+        )
+        picture.add_argument(
+            '--complete',
+            action='store_true',
+            help='all operations had ended when the recording ended: mark as '
+            'unfinished what is at work then',
+        )
+        return parser
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """Run the command.
+
+        :param parsed_args: the parsed options.
+        :returns: the exit code.
+        """
+        try:
+            self.take_action(parsed_args)
+        except sources.SourceError as exc:
+            self.app.stderr.write(f'{exc}\n')
+            return 2
+        return 0
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        """Read, then draw.
+
+        :param parsed_args: the parsed options.
+        :raises SourceError: when there is nothing to draw, or no way to.
+        """
+        output = parsed_args.output
+        if output and not output.endswith(drawing.FORMATS):
+            raise sources.SourceError(
+                f'cannot write {output}: the name of a picture ends in '
+                f'{" or ".join(drawing.FORMATS)}'
+            )
+        paths: Sequence[str | None] = parsed_args.file or [None]
+        panels = []
+        for number, path in enumerate(paths):
+            titles = parsed_args.title
+            title = os.path.basename(path or 'the bus')
+            if number < len(titles):
+                title = titles[number]
+            lives = _read(parsed_args, path)
+            if not lives:
+                raise sources.SourceError(
+                    f'nothing to draw: no provision-state notification of '
+                    f'such a node in {path or "what was heard"}'
+                )
+            panels.append(drawing.Panel(title, lives))
+        if not output:
+            # Not the application's stdout: rich finds out what it can do.
+            terminal = console.Console(highlight=False)
+            for panel in panels:
+                textual.show(panel.title, panel.lives, terminal)
+            return
+        try:
+            drawing.draw(panels, output)
+        except ImportError as exc:
+            raise sources.SourceError(
+                f'a picture needs matplotlib: {exc}; install '
+                f'ironic-async-events[audit]'
+            ) from exc
+        except OSError as exc:
+            raise sources.SourceError(
+                f'cannot write {output}: {exc.strerror}'
+            ) from exc
+
+
+def _read(args: argparse.Namespace, path: str | None) -> list[timeline.Life]:
+    """Read one recording, and choose the nodes to show."""
+    seen: list[obs.Observation] = []
+    found: list[violation.Violation] = []
+    checker = rules.Checker()
+    messages = options.source(args, path)
+
+    def take(batch: list[sources.Seen]) -> None:
+        for one in batch:
+            if not isinstance(one, obs.Observation):
+                continue
+            wanted = not args.node or one.node.startswith(tuple(args.node))
+            if wanted and len(seen) < MOST:
+                seen.append(one)
+                found.extend(checker.add(one))
+
+    options.run(messages, args.duration, take)
+    found += checker.finish(args.complete)
+    until = time.time() if messages.live else None
+    lives = timeline.lives(seen, found, until)
+    # With those that have violations first, a limit hides nothing of note.
+    lives.sort(key=lambda life: not life.flags)
+    return lives[: args.limit]
