@@ -31,6 +31,15 @@ OPTS = [
         'sees the new state; or when this time is over. 0 means not to '
         'wait: then a client can still see the old state after the answer.',
     ),
+    cfg.BoolOpt(
+        'sequence_notifications',
+        default=False,
+        mutable=True,
+        help='Send a "baremetal.node.provision_event" notification after '
+        'each "baremetal.node.provision_set", with a number that has no '
+        'gaps for each node and with the operation that it belongs to. The '
+        'number is kept in the driver_internal_info of the node.',
+    ),
 ]
 
 

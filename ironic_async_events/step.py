@@ -1,14 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a transition of a node is saved, logged, announced, or forgotten."""
 
+import time
 from typing import Any
 
 from ironic.common import states
 from ironic.conductor import notification_utils as notify
 from ironic.conductor import task_manager
+from oslo_config import cfg
 
 from ironic_async_events import handover
+from ironic_async_events import sequence
 from ironic_async_events import transition as tr
+
+CONF = cfg.CONF
+
+# The states in which an operation is under way; in a hold it waits for its
+# user.
+_WORKING = frozenset(
+    (
+        *states.UNSTABLE_STATES,
+        states.CLEANHOLD,
+        states.DEPLOYHOLD,
+        states.SERVICEHOLD,
+    )
+)
 
 # The lines that Ironic's own task manager writes stay where they were.
 LOG = task_manager.LOG
@@ -32,16 +48,30 @@ class Step:
         self._node = task.node
         self._transition = transition
         self._hand_over = hand_over
-        self._fields = {
+        self._fields: dict[str, Any] = {
             'provision_state': transition.state,
             'target_provision_state': transition.target,
         }
         if transition.changes_error:
             self._fields['last_error'] = transition.last_error
+        self._mark: sequence.Mark | None = None
+        if CONF.async_events.sequence_notifications:
+            self._number()
         self._before = {
             name: getattr(self._node, name) for name in self._fields
         }
         self._clean = self._fields.keys() - self._node.obj_what_changed()
+
+    def _number(self) -> None:
+        """Give the transition its number, which is saved with the state."""
+        info = self._node.driver_internal_info or {}
+        self._mark = sequence.following(
+            sequence.read(info), self._transition, _WORKING, time.time()
+        )
+        self._fields['driver_internal_info'] = {
+            **info,
+            sequence.KEY: self._mark.as_dict(),
+        }
 
     def save(self) -> None:
         """See :class:`ironic_async_events.delivery.Step`."""
@@ -87,16 +117,29 @@ class Step:
             self._hand_over.saved()
 
     def announce(self) -> None:
-        """Send Ironic's notification."""
+        """Send Ironic's notification, and the numbered one if it is on."""
         transition = self._transition
+        status = transition.status(states.UNSTABLE_STATES)
         notify.emit_provision_set_notification(
             self._task,
             transition.level,
-            transition.status(states.UNSTABLE_STATES),
+            status,
             transition.previous_state,
             transition.previous_target,
             transition.event,
         )
+        if self._mark is not None:
+            # Registers its classes with Ironic when it is imported.
+            from ironic_async_events import objects
+
+            objects.emit_provision_event(
+                self._task.context,
+                self._node.uuid,
+                transition,
+                status,
+                self._mark,
+                time.time(),
+            )
 
     def undo(self) -> None:
         """Forget a transition that could not be saved."""

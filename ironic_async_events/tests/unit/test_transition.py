@@ -13,6 +13,7 @@ from oslotest import base
 
 from ironic_async_events import legacy
 from ironic_async_events import transition
+from ironic_async_events.tests import fixtures as async_fixtures
 
 
 class FakeNode:
@@ -46,6 +47,7 @@ class WholeMachineTestCase(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.useFixture(fixtures.FakeLogger(level='CRITICAL'))
+        self.useFixture(async_fixtures.Options())
 
     def process(self, cls, state, target, event, callback, **kwargs):
         """Process an event with a class; return everything that it did."""
