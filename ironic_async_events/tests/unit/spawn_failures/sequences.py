@@ -19,7 +19,6 @@ from ironic.common import exception
 from ironic.common import states
 from ironic.conductor import manager
 from ironic.conductor import task_manager
-from ironic.db.sqlalchemy import api as db_api
 from ironic.drivers.modules import fake
 import oslo_messaging
 
@@ -132,6 +131,9 @@ class Life(base.Bench):
 
     def _record_saves(self) -> None:
         """Note every change of a provision state that is written."""
+        # Older releases cannot import it before their options.
+        from ironic.db.sqlalchemy import api as db_api
+
         update_node = db_api.Connection.update_node
 
         def record(api: Any, node_id: Any, values: Any) -> Any:
