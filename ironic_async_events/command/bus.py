@@ -188,7 +188,10 @@ class Bus(sources.Queued):
 
 def _where(transport: Any) -> str:
     """Name the hosts of a transport, without users and passwords."""
-    url = oslo_messaging.TransportURL.parse(transport.conf, transport._url)
+    driver: Any = getattr(transport, '_driver', None)
+    url = getattr(driver, '_url', None)
+    if url is None:
+        return 'the bus'
     hosts = [f'{host.hostname}:{host.port or "-"}' for host in url.hosts]
     return f'{url.transport}://' + ','.join(hosts)
 

@@ -6,6 +6,7 @@ global state, and no second's wait for those who want no picture.
 """
 
 from collections.abc import Sequence
+import logging
 import os
 from typing import Any
 from typing import NamedTuple
@@ -26,7 +27,7 @@ _UNITS = (
     (0, 1, 'seconds'),
 )
 #: A character of a label takes about this part of an inch.
-_CHARACTER = 0.075
+_CHARACTER = 0.066
 
 
 class Panel(NamedTuple):
@@ -71,6 +72,8 @@ def draw(panels: Sequence[Panel], path: str) -> None:
     import matplotlib
     from matplotlib import figure
 
+    # It tells of its fonts, and nobody asked.
+    logging.getLogger('matplotlib').setLevel(logging.WARNING)
     rows = max([len(panel.lives) for panel in panels] + [1])
     height = 0.9 if rows == 1 else 0.55 if rows <= 6 else 0.24
     states = {
@@ -80,7 +83,7 @@ def draw(panels: Sequence[Panel], path: str) -> None:
         for span in life.spans
     }
     legend_rows = -(-(len(states) + 6) // 6)
-    below = 0.75 + 0.24 * legend_rows
+    below = 0.62 + 0.19 * legend_rows
     size = (
         max(11.0, 6.5 * len(panels)),
         0.65 + height * rows + below,
@@ -91,11 +94,14 @@ def draw(panels: Sequence[Panel], path: str) -> None:
         'svg.hashsalt': 'ironic-async-events',
         'font.family': 'sans-serif',
     }
+    # One scale for all, so that what is side by side can be compared.
+    seconds = max(panel.seconds for panel in panels)
     with matplotlib.rc_context(settings):
         picture = figure.Figure(figsize=size)
         axes = picture.subplots(1, len(panels), squeeze=False)[0]
         for panel, one in zip(panels, axes, strict=True):
-            _draw_panel(one, panel, height, size[0] / len(panels))
+            width = size[0] / len(panels)
+            _draw_panel(one, panel, seconds, height, width)
         first = 1.1 if rows > 1 else 0.9
         picture.subplots_adjust(
             left=first / size[0],
@@ -104,7 +110,7 @@ def draw(panels: Sequence[Panel], path: str) -> None:
             bottom=below / size[1],
             wspace=1.2 / (size[0] / len(panels)),
         )
-        _legend(picture, sorted(states), size[1])
+        _legend(picture, sorted(states), size[1], height > 0.3)
         metadata = {'Date': None} if path.endswith('.svg') else {}
         picture.savefig(
             path,
@@ -114,11 +120,13 @@ def draw(panels: Sequence[Panel], path: str) -> None:
         )
 
 
-def _draw_panel(axes: Any, panel: Panel, height: float, width: float) -> None:
+def _draw_panel(
+    axes: Any, panel: Panel, seconds: float, height: float, width: float
+) -> None:
     """Draw one recording."""
-    unit, name = _unit(panel.seconds)
+    unit, name = _unit(seconds)
     start = panel.start
-    end = panel.seconds / unit
+    end = seconds / unit
     inch = end / max(1.0, width - 1.5)
     for row, life in enumerate(panel.lives):
         for span in life.spans:
@@ -195,8 +203,10 @@ def _draw_span(
         )
 
 
-def _legend(picture: Any, states: Sequence[str], height: float) -> None:
-    """Say what the colours and the marks mean."""
+def _legend(
+    picture: Any, states: Sequence[str], height: float, marks: bool
+) -> None:
+    """Say what the colours, and the marks if there are any, mean."""
     from matplotlib import lines
     from matplotlib import patches
 
@@ -207,6 +217,7 @@ def _legend(picture: Any, states: Sequence[str], height: float) -> None:
     entries += [
         lines.Line2D([], [], color='black', marker=mark, lw=0, label=status)
         for status, mark in _MARKERS.items()
+        if marks
     ]
     entries += [
         patches.Patch(

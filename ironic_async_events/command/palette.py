@@ -24,7 +24,7 @@ _HUES = {
 _REST = {
     'enroll': '#d9d9d9',
     'manageable': '#a8a8a8',
-    'available': '#c9e7b6',
+    'available': '#f1e4b3',
     'active': '#5aa35a',
     'error': '#3d3d3d',
     'rescue': '#e3b7dd',

@@ -3,8 +3,10 @@
 
 from collections.abc import Sequence
 import datetime
+import itertools
 
 from rich import box
+from rich import columns
 from rich import console
 from rich import table
 from rich import text
@@ -22,41 +24,46 @@ def _bar(
 ) -> text.Text:
     """Draw the states of one node into so many characters.
 
-    A character shows the state at its end; a red one holds a violation.
+    A character shows the state at its end, or that there is a violation.
     """
-    bar = text.Text(no_wrap=True)
-    wrong = {
-        min(width - 1, int((flag.time - start) / seconds * width)): flag
-        for flag in life.flags
-    }
     spans = iter(life.spans)
     span = next(spans, None)
+    cells: list[timeline.Span | None] = []
     for place in range(width):
         moment = start + (place + 1) * seconds / width
         while span is not None and span.end < moment - 1e-9:
             span = next(spans, None)
-        if place in wrong:
-            bar.append('!', _WRONG)
-        elif span is None or span.start > moment:
-            bar.append(' ')
-        else:
-            colour = palette.colour(span.state)
-            style = f'{palette.text_on(colour)} on {colour}'
-            bar.append(' ' if span.sure else '/', style)
+        begun = span is not None and span.start <= moment
+        cells.append(span if begun else None)
+    bar = text.Text(no_wrap=True)
+    for shown, group in itertools.groupby(cells):
+        size = len(list(group))
+        if shown is None:
+            bar.append(' ' * size)
+            continue
+        # Where there are no colours, the name tells, as far as it has room.
+        name = shown.state[: max(1, size - 1)].ljust(size)
+        if not shown.sure:
+            name = name[0].ljust(size, '/')
+        colour = palette.colour(shown.state)
+        bar.append(name, f'{palette.text_on(colour)} on {colour}')
+    for flag in life.flags:
+        place = int((flag.time - start) / seconds * width)
+        place = max(0, min(width - 1, place))
+        bar = bar[:place] + text.Text('!', _WRONG) + bar[place + 1 :]
     return bar
 
 
-def _legend(lives: Sequence[timeline.Life]) -> text.Text:
+def _legend(lives: Sequence[timeline.Life]) -> columns.Columns:
     """Say what the colours mean."""
-    legend = text.Text()
+    entries = []
     for state in sorted({span.state for one in lives for span in one.spans}):
-        legend.append('  ', f'on {palette.colour(state)}')
-        legend.append(f' {state}  ')
-    legend.append('/', 'bold')
-    legend.append(' not sure  ')
-    legend.append('!', _WRONG)
-    legend.append(' violation')
-    return legend
+        colour = palette.colour(state)
+        style = f'{palette.text_on(colour)} on {colour}'
+        entries.append(text.Text.assemble((f' {state} ', style)))
+    entries.append(text.Text('/ not sure'))
+    entries.append(text.Text.assemble(('!', _WRONG), ' violation'))
+    return columns.Columns(entries)
 
 
 def _history(life: timeline.Life) -> table.Table:

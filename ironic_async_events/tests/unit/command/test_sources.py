@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files, pipes and the bus as sources of messages."""
+
+import io
+import json
+import os
+import threading
+
+import fixtures
+from oslo_config import cfg
+import oslo_messaging
+from oslotest import base
+
+from ironic_async_events.audit import observation as obs
+from ironic_async_events.command import bus
+from ironic_async_events.command import parallel
+from ironic_async_events.command import sources
+from ironic_async_events.tests.unit.audit import recordings
+
+
+def everything(source):
+    with source:
+        return [seen for batch in source.batches() for seen in batch]
+
+
+class FilesTest(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.path = os.path.join(
+            self.useFixture(fixtures.TempDir()).path, 'recording'
+        )
+        text = io.StringIO()
+        recordings.write(text, 300, 7, seed=1)
+        lines = text.getvalue().splitlines()
+        lines[20] = '[nonsense]'
+        lines[30] = ''
+        lines[40] = json.dumps({'event_type': 'baremetal.port.create.end'})
+        with open(self.path, 'w') as stream:
+            stream.write('\n'.join(lines))
+        self.expected = [obs.observe_line(line) for line in lines if line]
+        self.assertEqual(299, len(self.expected))
+
+    def test_a_file_is_read_in_order(self):
+        self.assertEqual(self.expected, everything(sources.File(self.path)))
+
+    def test_a_stream_is_read_in_order(self):
+        with open(self.path, 'rb') as stream:
+            self.assertEqual(self.expected, everything(sources.Stream(stream)))
+
+    def test_a_pipe_is_read_as_a_stream(self):
+        pipe = self.path + '.pipe'
+        os.mkfifo(pipe)
+        opened = threading.Thread(target=self._feed, args=(pipe,))
+        opened.start()
+        self.addCleanup(opened.join)
+        source = sources.of_path(pipe)
+        self.assertIsInstance(source, sources.Stream)
+        self.assertEqual(self.expected, everything(source))
+
+    def _feed(self, pipe):
+        with open(pipe, 'wb') as stream, open(self.path, 'rb') as whole:
+            stream.write(whole.read())
+
+    def test_parts_of_any_size_join_without_a_seam(self):
+        size = os.path.getsize(self.path)
+        for part in (1000, 1801, 4096, size - 1, size, 2 * size):
+            found = [
+                row
+                for start in range(0, size, part)
+                for row in parallel._read_part(
+                    self.path, start, min(start + part, size)
+                )
+            ]
+            self.assertEqual(
+                self.expected,
+                [
+                    obs.Observation._make(row) if type(row) is tuple else row
+                    for row in found
+                ],
+                part,
+            )
+
+    def test_processes_read_in_order(self):
+        size = os.path.getsize(self.path)
+        self.assertEqual(
+            self.expected,
+            everything(parallel.LargeFile(self.path, size, part=50000)),
+        )
+
+    def test_a_large_file_is_read_by_processes(self):
+        self.assertIsInstance(sources.of_path(self.path), sources.File)
+        self.useFixture(fixtures.MockPatchObject(parallel, 'WORTHWHILE', 1000))
+        self.useFixture(fixtures.MockPatch('os.cpu_count', lambda: 2))
+        self.assertIsInstance(sources.of_path(self.path), parallel.LargeFile)
+
+    def test_a_line_without_end_is_malformed_and_passed_over(self):
+        self.useFixture(fixtures.MockPatchObject(sources, 'MAX_LINE', 100))
+        text = b'x' * 1000 + b'\n' + b'[1]\n' + b'y' * 101
+        self.assertEqual(
+            [
+                obs.Malformed('a line is longer than 100 bytes'),
+                obs.Malformed('a message is list, an object is expected'),
+                obs.Malformed('a line is longer than 100 bytes'),
+            ],
+            list(sources.read(io.BytesIO(text))),
+        )
+
+    def test_what_cannot_be_read_says_so(self):
+        for path, reason in (
+            ('/nowhere/at/all', 'No such file or directory'),
+            (os.path.dirname(self.path), 'Is a directory'),
+        ):
+            error = self.assertRaises(
+                sources.SourceError, everything, sources.of_path(path)
+            )
+            self.assertEqual(f'cannot read {path}: {reason}', str(error))
+
+
+class BusTest(base.BaseTestCase):
+    """Over oslo.messaging's driver for tests, which knows pools too."""
+
+    def listen(self, **options):
+        source = bus.Bus('fake://', **options)
+        # The fake driver's exchanges belong to a transport: share ours.
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'oslo_messaging.get_notification_transport', self._transport
+            )
+        )
+        return source
+
+    def setUp(self):
+        super().setUp()
+        self._real = oslo_messaging.get_notification_transport
+        self.transport = None
+
+    def _transport(self, conf, url=None):
+        conf.register_opts([])
+        self.transport = self._real(conf, url=url)
+        return self.transport
+
+    def notify(self, priority, message):
+        notifier = oslo_messaging.Notifier(
+            self.transport,
+            publisher_id=message['publisher_id'],
+            driver='messagingv2',
+            topics=[bus.TOPIC],
+        )
+        getattr(notifier, priority)(
+            {}, message['event_type'], message['payload']
+        )
+
+    def test_every_priority_is_heard(self):
+        steps = [
+            ('inspect', 'manageable', 'inspecting'),
+            ('fail', 'inspecting', 'inspect failed'),
+            ('inspect', 'inspect failed', 'inspecting'),
+            ('done', 'inspecting', 'manageable'),
+        ] * 10
+        heard = []
+        with self.listen(exchange='openstack') as source:
+            for number, step in enumerate(steps):
+                message = recordings.message(
+                    step, 'node-1', 1, recordings.START, f'm{number}'
+                )
+                self.notify(message['priority'].lower(), message)
+            for batch in source.batches():
+                heard += batch
+                if len(heard) >= len(steps):
+                    break
+        # This driver has a queue for each priority: the order between them
+        # is kept by RabbitMQ's, and tested there.
+        self.assertEqual(
+            sorted(steps),
+            sorted((x.event, x.previous_state, x.state) for x in heard),
+        )
+        self.assertEqual(
+            [step for step in steps if step[0] != 'fail'],
+            [
+                (x.event, x.previous_state, x.state)
+                for x in heard
+                if x.event != 'fail'
+            ],
+        )
+        self.assertTrue(all(x.received for x in heard))
+        self.assertEqual(40, len({x.message_id for x in heard}))
+
+    def test_pools_of_two_audits_differ_and_a_named_one_is_kept(self):
+        self.assertIn(str(os.getpid()), bus.own_pool())
+        with self.listen(pool='mine') as source:
+            self.assertEqual('mine', source._pool)
+            self.assertTrue(source._keep_pool)
+
+    def test_a_bus_that_does_not_answer_is_given_up(self):
+        hang = threading.Event()
+        self.addCleanup(hang.set)
+        source = self.listen(timeout=0.05)
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'oslo_messaging.notify.listener.NotificationServer.start',
+                lambda *args, **kwargs: hang.wait(),
+            )
+        )
+        error = self.assertRaises(sources.SourceError, source.__enter__)
+        self.assertIn('no connection within 0.05 s', str(error))
+
+    def test_a_url_without_sense_says_so_without_its_password(self):
+        for url in ('nonsense://user:secret@host', 'secret', ':::secret'):
+            error = self.assertRaises(
+                sources.SourceError, bus.Bus(url).__enter__
+            )
+            self.assertIn('--transport-url', str(error))
+            self.assertNotIn('secret', str(error))
+
+    def test_a_configuration_file_that_is_missing_says_so(self):
+        source = bus.Bus(config_files=['/nowhere.conf'])
+        error = self.assertRaises(sources.SourceError, source.__enter__)
+        self.assertIn('/nowhere.conf', str(error))
+        self.assertIsInstance(error.__cause__, cfg.Error)
