@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ironic-async-events-status upgrade check``: would it work here?"""
+
+from collections.abc import Sequence
+import importlib
+import importlib.metadata
+import sys
+import types
+from typing import Any
+
+from oslo_config import cfg
+from oslo_upgradecheck import upgradecheck
+
+from ironic_async_events import conf as async_conf
+from ironic_async_events import exceptions
+from ironic_async_events.patching import loader
+from ironic_async_events.patching import targets
+
+CONF = cfg.CONF
+
+_NOTIFICATIONS = 'oslo_messaging_notifications'
+
+#: Releases with which the plugin is tested; others are judged by their shape.
+TESTED = ('24.1', '26.1', '29.0', '32.1', '35.1', '39.0')
+
+# Ironic's commands choose the service backend when they are imported, before
+# any other module of Ironic: Ironic 32 and later, and the releases before it.
+_FIRST_IMPORTS = ('ironic.command', 'ironic.cmd')
+
+
+def _prepare() -> None:
+    """Import of Ironic what has to be imported first."""
+    for name in _FIRST_IMPORTS:
+        try:
+            importlib.import_module(name)
+            return
+        except ModuleNotFoundError as e:
+            if e.name not in (name, 'ironic'):
+                raise
+
+
+def _ironic() -> dict[str, types.ModuleType]:
+    """Import what is patched."""
+    return {name: importlib.import_module(name) for name in targets.MODULES}
+
+
+class Checks(upgradecheck.UpgradeCommands):
+    """What has to be true for a conductor to run with the plugin."""
+
+    def _check_driver(self) -> upgradecheck.Result:
+        drivers = CONF[_NOTIFICATIONS].driver
+        if any(driver.startswith('async_events') for driver in drivers):
+            return _success(f'driver = {", ".join(drivers)}')
+        return _failure(
+            'The plugin is not switched on. Add to the configuration: '
+            f'[{_NOTIFICATIONS}] driver = async_events'
+        )
+
+    def _check_notifications(self) -> upgradecheck.Result:
+        if CONF.notification_level is None:
+            return _warning(
+                'Ironic sends no notifications. Add to the configuration: '
+                '[DEFAULT] notification_level = info'
+            )
+        senders = set(CONF[_NOTIFICATIONS].driver) - {'async_events', 'noop'}
+        if not senders:
+            return _warning(
+                'No driver publishes the notifications. Add to the '
+                f'configuration: [{_NOTIFICATIONS}] driver = messagingv2'
+            )
+        return _success(f'level {CONF.notification_level}')
+
+    def _check_options(self) -> upgradecheck.Result:
+        try:
+            async_conf.check(CONF)
+        except exceptions.AsyncEventsError as e:
+            return _failure(str(e))
+        return _success('')
+
+    def _check_ironic(self) -> upgradecheck.Result:
+        try:
+            version = importlib.metadata.version('ironic')
+            modules = _ironic()
+            for target in targets.TARGETS:
+                target.find(modules[target.module])
+        except importlib.metadata.PackageNotFoundError:
+            return _failure(
+                'Ironic is not installed in this Python environment. '
+                'Install the plugin where Ironic lives.'
+            )
+        except exceptions.AsyncEventsError as e:
+            return _failure(
+                f'Ironic {version}: {e}. Remove from the configuration: '
+                f'[{_NOTIFICATIONS}] driver = async_events'
+            )
+        if not version.startswith(TESTED):
+            return _warning(
+                f'Ironic {version} has everything in the expected shape, but '
+                f'the plugin is tested with {", ".join(TESTED)} only.'
+            )
+        return _success(f'Ironic {version}')
+
+    def _check_task_manager(self) -> upgradecheck.Result:
+        try:
+            stock: Any = _ironic()[targets.TASK_MANAGER]
+            found = loader.load(
+                CONF.async_events.task_manager, stock.TaskManager
+            )
+        except exceptions.AsyncEventsError as e:
+            return _failure(f'{e}.')
+        except (ImportError, ValueError) as e:
+            return _failure(f'The task manager cannot be loaded: {e}')
+        return _success(f'{found.__module__}.{found.__qualname__}')
+
+    _upgrade_checks = (
+        ('Plugin switched on', _check_driver),
+        ('Notifications sent', _check_notifications),
+        ('Options', _check_options),
+        ('Ironic fits', _check_ironic),
+        ('Task manager loads', _check_task_manager),
+    )
+
+
+def _success(details: str) -> upgradecheck.Result:
+    return upgradecheck.Result(upgradecheck.Code.SUCCESS, details)
+
+
+def _warning(details: str) -> upgradecheck.Result:
+    return upgradecheck.Result(upgradecheck.Code.WARNING, details)
+
+
+def _failure(details: str) -> upgradecheck.Result:
+    return upgradecheck.Result(upgradecheck.Code.FAILURE, details)
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Register the options that the checks read.
+
+    :param conf: a configuration
+    """
+    _prepare()
+    from oslo_messaging import opts as messaging_opts  # chooses a backend too
+
+    async_conf.register(conf)
+    for group, options in messaging_opts.list_opts():
+        if group == _NOTIFICATIONS:
+            conf.register_opts(options, group=group)
+    try:
+        importlib.import_module('ironic.conf')
+    except ImportError:
+        conf.register_opts([cfg.StrOpt('notification_level')])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    :param argv: the arguments; by default those of the process
+    :returns: the exit code of oslo.upgradecheck: 0 all is well, 1 there are
+        warnings, 2 the conductor would not run with the plugin
+    """
+    register(CONF)
+    code: int = upgradecheck.main(
+        CONF,
+        project='ironic',
+        upgrade_command=Checks(),
+        argv=list(sys.argv[1:] if argv is None else argv),
+    )
+    return code
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import subprocess
+import sys
+
+from oslotest import base
+
+GOOD = """
+[DEFAULT]
+notification_level = info
+[oslo_messaging_notifications]
+driver = messagingv2
+driver = async_events
+"""
+
+
+class StatusTestCase(base.BaseTestCase):
+    """The program as an operator runs it."""
+
+    def check(self, configuration):
+        path = self.create_tempfiles([('ironic', configuration)], '.conf')[0]
+        done = subprocess.run(
+            [
+                sys.executable,
+                '-W',
+                'ignore',
+                '-m',
+                'ironic_async_events.command.status',
+                '--config-file',
+                path,
+                'upgrade',
+                'check',
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        # The table breaks its lines.
+        text = ' '.join(done.stdout.replace('|', ' ').split())
+        return done.returncode, text + done.stderr
+
+    def test_a_good_configuration_passes(self):
+        code, text = self.check(GOOD)
+        self.assertEqual(0, code, text)
+        self.assertIn('Check: Ironic fits Result: Success', text)
+
+    def test_a_driver_that_is_missing_is_named(self):
+        code, text = self.check(GOOD.replace('driver = async_events', ''))
+        self.assertEqual(2, code)
+        self.assertIn(
+            '[oslo_messaging_notifications] driver = async_events', text
+        )
+
+    def test_notifications_that_are_off_are_a_warning(self):
+        code, text = self.check(GOOD.replace('notification_level', '#'))
+        self.assertEqual(1, code)
+        self.assertIn('[DEFAULT] notification_level = info', text)
+
+    def test_notifications_that_nobody_publishes_are_a_warning(self):
+        code, text = self.check(GOOD.replace('driver = messagingv2', ''))
+        self.assertEqual(1, code)
+        self.assertIn(
+            '[oslo_messaging_notifications] driver = messagingv2', text
+        )
+
+    def test_an_unknown_task_manager_is_named(self):
+        code, text = self.check(GOOD + '[async_events]\ntask_manager = x\n')
+        self.assertEqual(2, code)
+        self.assertIn('task_manager = x is not known', text)
+        self.assertIn('drop_in', text)
+
+    def test_an_unusable_option_is_named(self):
+        code, text = self.check(GOOD + '[async_events]\nstart_timeout = x\n')
+        self.assertEqual(2, code)
+        self.assertIn('[async_events] start_timeout', text)
