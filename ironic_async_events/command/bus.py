@@ -13,6 +13,7 @@ pool of them, takes the messages.
 
 from collections.abc import Sequence
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -204,6 +205,8 @@ def _delete_queue(transport: Any, name: str) -> None:
     # Drivers without queues of their own (fake, kafka) have none to delete.
     if not hasattr(driver, '_get_connection'):
         return
+    # It warns of an answer that comes while its channel is being closed.
+    logging.getLogger('amqp').setLevel(logging.ERROR)
     with (
         contextlib.suppress(Exception),
         driver._get_connection(common.PURPOSE_SEND) as connection,

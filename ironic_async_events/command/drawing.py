@@ -69,11 +69,11 @@ def draw(panels: Sequence[Panel], path: str) -> None:
     :param path: where to write the picture; its ending says as what.
     :raises OSError: when it cannot be written.
     """
+    # It tells of its fonts when it is imported, and nobody asked.
+    logging.getLogger('matplotlib').setLevel(logging.WARNING)
     import matplotlib
     from matplotlib import figure
 
-    # It tells of its fonts, and nobody asked.
-    logging.getLogger('matplotlib').setLevel(logging.WARNING)
     rows = max([len(panel.lives) for panel in panels] + [1])
     height = 0.9 if rows == 1 else 0.55 if rows <= 6 else 0.24
     states = {

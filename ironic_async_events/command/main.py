@@ -34,6 +34,9 @@ class Commands(commandmanager.CommandManager):
 class App(app.App):
     """See for yourself that no provision-state notification is lost."""
 
+    # Without --verbose, what libraries log as information is not shown.
+    DEFAULT_VERBOSE_LEVEL = 0
+
     def __init__(self) -> None:
         try:
             version = importlib.metadata.version('ironic-async-events')

@@ -104,6 +104,7 @@ def source(args: argparse.Namespace, path: str | None) -> sources.Source:
         raise sources.SourceError(
             'nothing to read: give --file, --transport-url or --config-file'
         )
+    _choose_threads()
     try:
         from ironic_async_events.command import bus
     except ImportError as exc:
@@ -117,6 +118,15 @@ def source(args: argparse.Namespace, path: str | None) -> sources.Source:
         args.exchange,
         args.pool,
     )
+
+
+def _choose_threads() -> None:
+    """Keep oslo.service, which oslo.messaging imports, from eventlet."""
+    with contextlib.suppress(Exception):
+        # Older releases have no choice; a choice that was made stays.
+        from oslo_service import backend
+
+        backend.init_backend(backend.BackendType.THREADING)
 
 
 @contextlib.contextmanager

@@ -151,8 +151,17 @@ def _read(args: argparse.Namespace, path: str | None) -> list[timeline.Life]:
 
     options.run(messages, args.duration, take)
     found += checker.finish(args.complete)
-    until = time.time() if messages.live else None
-    lives = timeline.lives(seen, found, until)
+    lives = timeline.lives(seen, found, _end(seen, messages.live))
     # With those that have violations first, a limit hides nothing of note.
     lives.sort(key=lambda life: not life.flags)
     return lives[: args.limit]
+
+
+def _end(seen: Sequence[obs.Observation], live: bool) -> float | None:
+    """Choose the end of the picture, so that the last states are seen."""
+    times = [one.when for one in seen if one.when is not None]
+    if live:
+        return time.time()
+    if not times:
+        return None
+    return max(times) + (0.02 * (max(times) - min(times)) or 1.0)

@@ -8,8 +8,8 @@ from testtools import content
 
 from ironic_async_events.audit import rules
 from ironic_async_events.audit import witness
-from ironic_async_events.tests.unit.audit import mutations
-from ironic_async_events.tests.unit.audit import recordings
+from ironic_async_events.tests.samples import mutations
+from ironic_async_events.tests.samples import recordings
 
 #: What can be said when more cannot be known, see rules.py.
 _LESS = {

@@ -10,7 +10,7 @@ from testtools import content
 
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import summary
-from ironic_async_events.tests.unit.audit import recordings
+from ironic_async_events.tests.samples import recordings
 
 NODE = '1be26c0b-03f2-4d2e-ae87-c02d7f33c123'
 STEP = ('provide', 'manageable', 'cleaning')

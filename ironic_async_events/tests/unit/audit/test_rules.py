@@ -8,7 +8,7 @@ from oslotest import base
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import rules
 from ironic_async_events.audit.violation import Kind
-from ironic_async_events.tests.unit.audit import recordings
+from ironic_async_events.tests.samples import recordings
 
 VERIFY = [
     ('manage', 'enroll', 'verifying'),

@@ -8,7 +8,7 @@ from ironic_async_events.audit import rules
 from ironic_async_events.audit import summary
 from ironic_async_events.audit import timeline
 from ironic_async_events.audit.violation import Kind
-from ironic_async_events.tests.unit.audit import recordings
+from ironic_async_events.tests.samples import recordings
 
 STEPS = [
     ('inspect', 'manageable', 'inspecting'),

@@ -12,7 +12,7 @@ from oslotest import base
 from ironic_async_events.audit import table
 from ironic_async_events.command import main
 from ironic_async_events.command import palette
-from ironic_async_events.tests.unit.audit import recordings
+from ironic_async_events.tests.samples import recordings
 
 STEPS = [
     ('manage', 'enroll', 'verifying'),

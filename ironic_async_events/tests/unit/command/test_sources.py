@@ -15,7 +15,7 @@ from ironic_async_events.audit import observation as obs
 from ironic_async_events.command import bus
 from ironic_async_events.command import parallel
 from ironic_async_events.command import sources
-from ironic_async_events.tests.unit.audit import recordings
+from ironic_async_events.tests.samples import recordings
 
 
 def everything(source):

@@ -3,7 +3,7 @@
 
 As a program it writes a file of any size, to measure the audit with::
 
-    python -m ironic_async_events.tests.unit.audit.recordings \\
+    python -m ironic_async_events.tests.samples.recordings \\
         --notifications 1000000 --nodes 10000 > recording.jsonl
 """
 

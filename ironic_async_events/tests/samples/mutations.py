@@ -3,7 +3,7 @@
 
 As a program it prints the table::
 
-    python -m ironic_async_events.tests.unit.audit.mutations
+    python -m ironic_async_events.tests.samples.mutations
 
 A recording is spoiled in exactly one place, then judged twice: by the
 streaming checker, which knows the notifications alone, and by the comparison
@@ -19,7 +19,7 @@ from ironic_async_events.audit import machine
 from ironic_async_events.audit import rules
 from ironic_async_events.audit import table
 from ironic_async_events.audit import witness
-from ironic_async_events.tests.unit.audit import recordings
+from ironic_async_events.tests.samples import recordings
 
 
 def drop(clean, dice):

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audit on a real RabbitMQ, beside another consumer."""
+
+import contextlib
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+from oslo_config import cfg
+import oslo_messaging
+from testtools import content
+
+from ironic_async_events.command import bus
+from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.laboratory import broker
+from ironic_async_events.tests.laboratory import bus as laboratory_bus
+from ironic_async_events.tests.samples import recordings
+
+COUNT = 2000
+_AT_MOST = 60.0
+
+
+class AuditTest(base.FunctionalTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        directory = self.useFixture(base.Directory()).path
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        self.rabbit = stack.enter_context(broker.RabbitMQ(directory))
+        self.directory = directory
+        dice = random.Random(4)
+        self.messages = [
+            recordings.message(
+                step, f'node-{node}', node, recordings.START, 'not used'
+            )
+            for node in range(20)
+            for step in recordings.walk(dice, COUNT // 20)
+        ]
+
+    def audit(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start an audit, and wait until it listens."""
+        before = self.queues()
+        program = subprocess.Popen(
+            [
+                sys.executable,
+                '-m',
+                'ironic_async_events.command',
+                'audit',
+                '--transport-url',
+                self.rabbit.url,
+                '--complete',
+                '-f',
+                'json',
+                *arguments,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        self.wait_for(
+            lambda: (
+                len(self.queues()) > len(before) or program.poll() is not None
+            )
+        )
+        # All priorities of the topic are bound one after the other.
+        self.wait_for(lambda: self.bindings() >= 7)
+        return program
+
+    def wait_for(self, ready) -> None:
+        deadline = time.monotonic() + _AT_MOST
+        while not ready():
+            self.assertLess(time.monotonic(), deadline, 'waited in vain')
+            time.sleep(0.1)
+
+    def rabbitmqctl(self, *arguments: str) -> list[str]:
+        place = pathlib.Path(broker._PLACE) / 'rabbitmqctl'
+        done = subprocess.run(
+            [str(place), '-q', *arguments, '--no-table-headers'],
+            env={**os.environ, **self.rabbit._environment()},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.splitlines()
+
+    def queues(self) -> list[str]:
+        return self.rabbitmqctl('list_queues', 'name')
+
+    def bindings(self) -> int:
+        """How many priorities the queues of audits are bound to."""
+        return sum(
+            line.startswith('ironic\t') and 'ironic-async-events' in line
+            for line in self.rabbitmqctl(
+                'list_bindings', 'source_name', 'destination_name'
+            )
+        )
+
+    def send(self, messages) -> None:
+        """Send notifications as Ironic does."""
+        conf = cfg.ConfigOpts()
+        conf([])
+        transport = oslo_messaging.get_notification_transport(
+            conf, url=self.rabbit.url
+        )
+        conf.set_override('control_exchange', 'ironic')
+        transport._driver._default_exchange = 'ironic'
+        self.addCleanup(transport.cleanup)
+        notifier = oslo_messaging.Notifier(
+            transport,
+            publisher_id='ironic-conductor.one',
+            driver='messagingv2',
+            topics=[bus.TOPIC],
+        )
+        for one in messages:
+            send = getattr(notifier, one['priority'].lower())
+            send({}, one['event_type'], one['payload'])
+
+    def finish(self, program: subprocess.Popen[str]):
+        """End an audit.
+
+        :returns: its exit code, its counts.
+        """
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=_AT_MOST)
+        self.addDetail('stderr', content.text_content(err))
+        rows = json.loads(out)
+        return program.returncode, {x['What']: x['Count'] for x in rows}
+
+    def test_both_get_everything_in_order(self) -> None:
+        path = self.directory / 'other.jsonl'
+        other = laboratory_bus.Collector(self.rabbit.amqp_url, path).start()
+        self.addCleanup(other.stop)
+        program = self.audit()
+        second = self.audit()
+        self.send(self.messages)
+        other.wait_quiet()
+        for one in (program, second):
+            code, counts = self.finish(one)
+            self.assertEqual(len(self.messages), counts['checked'])
+            for name in ('lost', 'out of order', 'duplicate', 'illegal'):
+                self.assertEqual(0, counts[name], name)
+            # The walks end where they end: nothing is at work there.
+            self.assertEqual(0, code)
+        self.assertEqual(len(self.messages), other.count)
+
+    def test_a_loss_is_1_and_the_queue_is_gone(self) -> None:
+        before = self.queues()
+        program = self.audit()
+        self.assertEqual(len(before) + 1, len(self.queues()))
+        self.send(self.messages[:50] + self.messages[51:100])
+        time.sleep(2)
+        code, counts = self.finish(program)
+        self.assertEqual(1, code)
+        self.assertEqual(99, counts['checked'])
+        self.assertEqual(1, counts['lost'])
+        # What is left, the notifier made.
+        self.assertEqual(
+            [], [x for x in self.queues() if 'ironic-async-events' in x]
+        )
+
+    def test_a_duration_ends_it(self) -> None:
+        program = self.audit('--duration', '3')
+        out, _err = program.communicate(timeout=_AT_MOST)
+        self.assertEqual(0, program.returncode)
+        self.assertIn('messages', out)
+
+    def test_a_wrong_password_is_2(self) -> None:
+        url = self.rabbit.url.replace('guest:guest', 'guest:secret')
+        done = subprocess.run(
+            [
+                sys.executable,
+                '-m',
+                'ironic_async_events.command',
+                'audit',
+                '--transport-url',
+                url,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=_AT_MOST,
+            check=False,
+        )
+        self.assertEqual(2, done.returncode, done.stderr)
+        self.assertIn('cannot listen to rabbit://127.0.0.1', done.stderr)
+        self.assertNotIn('secret', done.stderr)
