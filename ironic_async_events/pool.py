@@ -11,55 +11,63 @@ LOG = logging.getLogger(__name__)
 
 
 def recovering(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Have a conductor forget the workers that could not be started.
+    """Have the pools of a conductor forget workers that never started.
 
     futurist adds a worker to its pool before it starts the thread. When the
     system refuses the thread, the worker stays, counts as busy for good, and
     with enough of them every request is turned away, whatever the system
     gives later.
 
-    :param method: ``ConductorManager._spawn_worker``; called by any thread
-        that wants a worker
+    :param method: ``ConductorManager._init_executors``; called by the thread
+        that starts the conductor
     :returns: the method that takes its place
     """
 
     @functools.wraps(method)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except RuntimeError:
-            for name in ('_executor', '_reserved_executor'):
-                forget_unstarted(getattr(self, name, None))
-            raise
+        result = method(self, *args, **kwargs)
+        for name in ('_executor', '_reserved_executor'):
+            guard(getattr(self, name, None))
+        return result
 
     return wrapper
 
 
-def forget_unstarted(executor: Any) -> int:
-    """Remove workers whose thread never started from a pool.
+def guard(executor: Any) -> None:
+    """Have one pool forget a worker that could not be started.
 
-    :param executor: one of futurist's; pools without threads (eventlet's)
-        are left alone
-    :returns: how many were removed
+    Ironic and its periodic tasks hand work to the pool in several places;
+    all of them come to the method that adds a thread.
+
+    :param executor: one of futurist's; what adds no threads (eventlet's
+        pools, None) is left alone
     """
-    workers = getattr(executor, '_workers', None)
-    lock = getattr(executor, '_shutdown_lock', None)
-    if not isinstance(workers, list) or lock is None:
-        return 0
-    with lock:
-        unstarted = [w for w in executor._workers if w.ident is None]
-        for worker in unstarted:
-            executor._workers.remove(worker)
-            # futurist joins at exit whatever somebody still refers to, and
-            # a thread that never started cannot be joined.
-            worker.join = _nothing_to_join
-    if unstarted:
-        LOG.warning(
-            '%d worker(s) could not be started by the operating system and '
-            'are not counted any more',
-            len(unstarted),
-        )
-    return len(unstarted)
+    add_thread = getattr(executor, '_add_thread', None)
+    if add_thread is None or not hasattr(executor, '_workers'):
+        return
+
+    @functools.wraps(add_thread)
+    def add_or_forget() -> None:
+        # Called under the lock of the pool.
+        try:
+            add_thread()
+        except RuntimeError:
+            _forget_unstarted(executor._workers)
+            raise
+
+    executor._add_thread = add_or_forget
+
+
+def _forget_unstarted(workers: list[Any]) -> None:
+    for worker in [w for w in workers if w.ident is None]:
+        workers.remove(worker)
+        # futurist joins at exit what somebody still refers to, and a thread
+        # that never started cannot be joined.
+        worker.join = _nothing_to_join
+    LOG.warning(
+        'The operating system could not start a worker; the pool has %d',
+        len(workers),
+    )
 
 
 def _nothing_to_join(timeout: float | None = None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import dataclasses
 import functools
 import inspect
+import sys
 import types
 from typing import Any
 
@@ -43,6 +44,26 @@ def _found_again(method: Callable[..., Any]) -> Callable[..., Any]:
     from ironic_async_events import orphans  # needs Ironic's modules
 
     return orphans.found_again(method)
+
+
+def _starts_relay(method: Callable[..., Any]) -> Callable[..., Any]:
+    return _with_relay('started', method)
+
+
+def _stops_relay(method: Callable[..., Any]) -> Callable[..., Any]:
+    return _with_relay('stopped', method)
+
+
+def _with_relay(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a method where there is an outbox; nothing is imported else."""
+
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        service: Any = sys.modules.get('ironic_async_events.outbox.service')
+        wrap = getattr(service, name, lambda method: method)
+        return wrap(method)(*args, **kwargs)
+
+    return wrapper
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,9 +215,23 @@ TARGETS = (
     ),
     Target(
         MANAGER,
-        'ConductorManager._spawn_worker',
-        ('self', 'func', 'args', '_allow_reserved_pool', 'kwargs'),
+        'ConductorManager._init_executors',
+        ('self', 'total_workers', 'reserved_percentage'),
         'a pool must not count workers that never started',
         wrap=pool.recovering,
+    ),
+    Target(
+        MANAGER,
+        'ConductorManager.init_host',
+        ('self', 'admin_context', 'start_consoles', 'start_allocations'),
+        'the relay of the outbox starts with the conductor',
+        wrap=_starts_relay,
+    ),
+    Target(
+        MANAGER,
+        'ConductorManager.del_host',
+        ('self', 'deregister', 'clear_node_reservations'),
+        'the relay of the outbox ends with the conductor',
+        wrap=_stops_relay,
     ),
 )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import threading
+import unittest
 from unittest import mock
 
 import futurist
@@ -16,26 +17,34 @@ def no_thread(self):
     raise RuntimeError("can't start new thread")
 
 
-class Conductor:
-    """As much of a conductor manager as spawning needs."""
+class Conductor(base_manager.BaseConductorManager):
+    """As much of a conductor as spawning needs."""
 
-    spawn_stock = base_manager.BaseConductorManager._spawn_worker
-    spawn = pool.recovering(spawn_stock)
+    def __init__(self, size):
+        self._init_executors(size)
 
-    def __init__(self, executor):
-        self._executor = executor
-        self._reserved_executor = None
-
-
-class PoolTestCase(base.BaseTestCase):
-    def executor(self, size):
-        executor = futurist.DynamicThreadPoolExecutor(
+    def _init_executors(self, size):
+        self._executor = futurist.DynamicThreadPoolExecutor(
             max_workers=size,
             check_and_reject=base_manager.reject_when_reached(size),
         )
-        self.addCleanup(executor.shutdown)
-        self.addCleanup(pool.forget_unstarted, executor)
-        return executor
+        self._reserved_executor = None
+
+
+class RecoveringConductor(Conductor):
+    _init_executors = pool.recovering(Conductor._init_executors)
+
+
+@unittest.skipUnless(
+    hasattr(base_manager, 'reject_when_reached'),
+    'this Ironic has a pool of green threads, which cannot be refused',
+)
+class PoolTestCase(base.BaseTestCase):
+    def conductor(self, cls=RecoveringConductor):
+        conductor = cls(4)
+        self.addCleanup(conductor._executor.shutdown)
+        self.addCleanup(pool._forget_unstarted, conductor._executor._workers)
+        return conductor
 
     def refuse_threads(self, spawn, times):
         """Ask for workers while the system has no thread to give."""
@@ -49,39 +58,49 @@ class PoolTestCase(base.BaseTestCase):
                 )
 
     def test_stock_is_full_for_good(self):
-        conductor = Conductor(self.executor(4))
-        self.refuse_threads(conductor.spawn_stock, 8)
+        conductor = self.conductor(Conductor)
+        self.refuse_threads(conductor._spawn_worker, 8)
         self.assertEqual(4, conductor._executor.num_workers)
         self.assertRaises(
             exception.NoFreeConductorWorker,
-            conductor.spawn_stock,
+            conductor._spawn_worker,
             lambda: None,
         )
 
     def test_a_pool_recovers_when_there_are_threads_again(self):
-        conductor = Conductor(self.executor(4))
-        self.refuse_threads(conductor.spawn, 8)
+        conductor = self.conductor()
+        self.refuse_threads(conductor._spawn_worker, 8)
         self.assertEqual(0, conductor._executor.num_workers)
-        future = conductor.spawn(lambda: 'worked')
+        future = conductor._spawn_worker(lambda: 'worked')
         self.assertEqual('worked', future.result(async_base.PATIENCE))
 
+    def test_it_does_not_matter_who_asks_for_the_thread(self):
+        # Periodic tasks submit to the pool without the conductor.
+        conductor = self.conductor()
+        self.refuse_threads(conductor._executor.submit, 8)
+        self.assertEqual(0, conductor._executor.num_workers)
+
     def test_workers_that_run_are_kept(self):
-        executor = self.executor(4)
+        conductor = self.conductor()
         gate = async_base.Gate()
         self.addCleanup(gate.open)
-        conductor = Conductor(executor)
-        conductor.spawn(gate.pass_through)
+        conductor._spawn_worker(gate.pass_through)
         gate.wait_for_arrival()
-        self.refuse_threads(conductor.spawn, 8)
-        self.assertEqual(1, executor.num_workers)
+        self.refuse_threads(conductor._spawn_worker, 8)
+        self.assertEqual(1, conductor._executor.num_workers)
 
     def test_the_error_stays_what_it_was(self):
-        conductor = Conductor(self.executor(4))
+        conductor = self.conductor()
         with mock.patch.object(threading.Thread, 'start', no_thread):
             self.assertRaisesRegex(
-                RuntimeError, "can't start", conductor.spawn, lambda: None
+                RuntimeError,
+                "can't start",
+                conductor._spawn_worker,
+                lambda: None,
             )
 
     def test_other_pools_are_left_alone(self):
         for executor in (None, object(), futurist.SynchronousExecutor()):
-            self.assertEqual(0, pool.forget_unstarted(executor))
+            before = dict(getattr(executor, '__dict__', {}))
+            pool.guard(executor)
+            self.assertEqual(before, getattr(executor, '__dict__', {}))
