@@ -22,10 +22,8 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ironic_async_events.audit import links
 from ironic_async_events.audit import machine
-from ironic_async_events.audit import observation as obs
-
-States = tuple[str | None, ...]
 
 GAP = 2.0
 MOVED = 2.0
@@ -40,48 +38,16 @@ MOMENT = 2.0
 #: Nothing more comes, and the node is still at work.
 AT_WORK = 1.5
 
-#: The state in which nodes are created.
-_BIRTH = 'enroll'
 #: A message is not looked for further away than this.
 _REACH = 4
 #: Explanations that are tried before the best one so far is taken.
 _BUDGET = 150
 
 
-class Link(NamedTuple):
-    """A notification as a link of the chain of a node's states.
-
-    :param seen: the notification.
-    :param before: states that it may follow; more than one if it is illegal,
-        because it is not known what is wrong with it.
-    :param after: states that it may lead to; likewise.
-    """
-
-    seen: obs.Observation
-    before: States
-    after: States
-
-
-def link(seen: obs.Observation) -> Link:
-    """Make a link of a notification.
-
-    :param seen: the notification.
-    :returns: the link.
-    """
-    previous, event, state = seen.previous_state, seen.event, seen.state
-    if machine.judge(previous, event, state) is not machine.Verdict.ILLEGAL:
-        return Link(seen, (previous,), (state,))
-    return Link(
-        seen,
-        (previous, *machine.sources(event, state)),
-        (state, *machine.results(previous, event)),
-    )
-
-
 class Explanation(NamedTuple):
     """An order of links.
 
-    :param order: indices into the links, in the order of the states.
+    :param order: indices into the held, in the order of the states.
     :param moved: the indices that were displaced, as few as possible.
     :param price: what it costs.
     """
@@ -91,55 +57,15 @@ class Explanation(NamedTuple):
     price: float
 
 
-def fits(ends: States | None, nxt: Link) -> bool:
-    """Say whether a link continues a chain.
-
-    :param ends: the states in which the chain may be; None if unknown.
-    :param nxt: the link.
-    :returns: True if it does.
-    """
-    return ends is None or any(state in ends for state in nxt.before)
-
-
-def reborn(ends: States | None, nxt: Link) -> bool:
-    """Say whether only a node that was created again explains a link.
-
-    :param ends: the states in which the chain may be; None if unknown.
-    :param nxt: the link.
-    :returns: True if the machine knows no way to the link's previous state,
-        and nodes are created in that state.
-    """
-    return (
-        ends is not None
-        and nxt.seen.previous_state == _BIRTH
-        and all(machine.distance(state, _BIRTH) is None for state in ends)
-    )
-
-
-def against_time(first: obs.Observation, second: obs.Observation) -> float:
-    """Return by how many seconds an order goes against the clock.
-
-    :param first: what comes first in the order.
-    :param second: what comes after it.
-    :returns: 0.0 also where times cannot be compared: one is missing, or
-        they are by the clocks of two hosts.
-    """
-    if (
-        first.time is None
-        or second.time is None
-        or first.publisher != second.publisher
-    ):
-        return 0.0
-    return max(0.0, first.time - second.time)
-
-
-def _joint(ends: States | None, last: Link | None, nxt: Link) -> float:
+def _joint(
+    ends: links.States | None, last: links.Link | None, nxt: links.Link
+) -> float:
     """Price what lies between two links."""
     price = 0.0
-    if not fits(ends, nxt):
-        price = REBORN if reborn(ends, nxt) else GAP
+    if not links.fits(ends, nxt):
+        price = REBORN if links.reborn(ends, nxt) else GAP
     if last is not None:
-        late = against_time(last.seen, nxt.seen)
+        late = links.against_time(last.seen, nxt.seen)
         if late:
             price += AGAINST_TIME if late <= MOMENT else FAR_AGAINST_TIME
     return price
@@ -167,20 +93,20 @@ def displaced(order: Sequence[int]) -> frozenset[int]:
     return frozenset(order) - frozenset(best)
 
 
-def _price_of_moves(order: Sequence[int], links: Sequence[Link]) -> float:
+def _price_of_moves(order: Sequence[int], held: Sequence[links.Link]) -> float:
     price = 0.0
     places = {index: place for place, index in enumerate(order)}
     for moved in displaced(order):
         supported = False
-        for other in range(len(links)):
+        for other in range(len(held)):
             if other == moved:
                 continue
             one, two = sorted((moved, other))
-            arrived = against_time(links[one].seen, links[two].seen)
+            arrived = links.against_time(held[one].seen, held[two].seen)
             supported = supported or bool(arrived)
             if places[one] > places[two]:
                 one, two = two, one
-            if against_time(links[one].seen, links[two].seen):
+            if links.against_time(held[one].seen, held[two].seen):
                 supported = False
                 break
         price += MOVED_IN_TIME if supported else MOVED
@@ -188,34 +114,34 @@ def _price_of_moves(order: Sequence[int], links: Sequence[Link]) -> float:
 
 
 def explain(
-    ends: States | None, links: Sequence[Link], final: bool
+    ends: links.States | None, held: Sequence[links.Link], final: bool
 ) -> Explanation:
     """Find the cheapest order of links.
 
     :param ends: the states of the chain before them; None if unknown.
-    :param links: the links in the order of arrival; no more than eight or so.
+    :param held: the links in the order of arrival; no more than eight or so.
     :param final: True if nothing more is to be expected.
     :returns: the best explanation.
     """
-    search = _Search(links, final)
+    search = _Search(held, final)
     price = 0.0
     here, last = ends, None
-    for nxt in links:
+    for nxt in held:
         price += _joint(here, last, nxt)
         here, last = nxt.after, nxt
     if price:
         search.best_price = price + search.rest(last)
-        for order in _likely(links):
+        for order in _likely(held):
             search.try_order(ends, order)
         search.descend(ends, None, [], 0.0)
     return Explanation(search.best, displaced(search.best), search.best_price)
 
 
-def _likely(links: Sequence[Link]) -> Iterator[list[int]]:
+def _likely(held: Sequence[links.Link]) -> Iterator[list[int]]:
     """Yield orders to try first, so that much need not be tried at all."""
-    count = len(links)
+    count = len(held)
     arrived = list(range(count))
-    yield sorted(arrived, key=lambda index: links[index].seen.time or 0.0)
+    yield sorted(arrived, key=lambda index: held[index].seen.time or 0.0)
     for index in range(count):
         rest = arrived[:index] + arrived[index + 1 :]
         nearest = range(max(0, index - _REACH), index + _REACH + 1)
@@ -226,14 +152,14 @@ def _likely(links: Sequence[Link]) -> Iterator[list[int]]:
 class _Search:
     """Depth first, cheapest joint first, cut where it gets too dear."""
 
-    def __init__(self, links: Sequence[Link], final: bool) -> None:
-        self.links = links
+    def __init__(self, held: Sequence[links.Link], final: bool) -> None:
+        self.held = held
         self.final = final
-        self.best = tuple(range(len(links)))
+        self.best = tuple(range(len(held)))
         self.best_price = 0.0
         self.budget = _BUDGET
 
-    def rest(self, last: Link | None) -> float:
+    def rest(self, last: links.Link | None) -> float:
         """Price what is left when the order ends with a link."""
         if not self.final or last is None:
             return 0.0
@@ -241,35 +167,37 @@ class _Search:
         at_work = machine.is_unstable(last.after[-1], seen.status)
         return AT_WORK if at_work else 0.0
 
-    def try_order(self, ends: States | None, order: Sequence[int]) -> None:
+    def try_order(
+        self, ends: links.States | None, order: Sequence[int]
+    ) -> None:
         """Price one order, and keep it if it is the best so far."""
         price, last = 0.0, None
         for index in order:
-            nxt = self.links[index]
+            nxt = self.held[index]
             price += _joint(ends, last, nxt)
             if price >= self.best_price:
                 return
             ends, last = nxt.after, nxt
-        price += self.rest(last) + _price_of_moves(order, self.links)
+        price += self.rest(last) + _price_of_moves(order, self.held)
         if price < self.best_price:
             self.best, self.best_price = tuple(order), price
 
     def descend(
         self,
-        ends: States | None,
-        last: Link | None,
+        ends: links.States | None,
+        last: links.Link | None,
         order: list[int],
         price: float,
     ) -> None:
         """Try every continuation of an order that may still win."""
-        if len(order) == len(self.links):
-            price += self.rest(last) + _price_of_moves(order, self.links)
+        if len(order) == len(self.held):
+            price += self.rest(last) + _price_of_moves(order, self.held)
             if price < self.best_price:
                 self.best, self.best_price = tuple(order), price
             return
-        waiting = [i for i in range(len(self.links)) if i not in order]
+        waiting = [i for i in range(len(self.held)) if i not in order]
         choices = sorted(
-            (_joint(ends, last, self.links[i]), i)
+            (_joint(ends, last, self.held[i]), i)
             for i in waiting
             if i <= waiting[0] + _REACH
         )
@@ -280,6 +208,6 @@ class _Search:
                 # What follows is dearer, but for the order of arrival.
                 continue
             order.append(i)
-            nxt = self.links[i]
+            nxt = self.held[i]
             self.descend(nxt.after, nxt, order, price + joint)
             order.pop()

@@ -7,6 +7,7 @@ few are held until their number, or the time, allows a decision.
 """
 
 from ironic_async_events.audit import alignment
+from ironic_async_events.audit import links
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit.violation import Kind
@@ -29,16 +30,16 @@ class _Gap:
 
     __slots__ = ('after', 'before', 'until')
 
-    def __init__(self, before: alignment.States, nxt: alignment.Link) -> None:
+    def __init__(self, before: links.States, nxt: links.Link) -> None:
         self.before = before
         self.after = nxt.before
         self.until = nxt.seen.time
 
-    def filled_by(self, nxt: alignment.Link) -> bool:
+    def filled_by(self, nxt: links.Link) -> bool:
         """Say whether a late notification is what was missing here."""
         time = nxt.seen.time
         return (
-            alignment.fits(self.before, nxt)
+            links.fits(self.before, nxt)
             and any(state in self.after for state in nxt.after)
             and (
                 time is None
@@ -56,14 +57,14 @@ class Chain:
 
     __slots__ = ('_back', '_ends', '_gaps', '_start', 'last', 'window')
 
-    def __init__(self, ends: alignment.States | None = None) -> None:
+    def __init__(self, ends: links.States | None = None) -> None:
         self._ends = ends
         #: The last few that fitted, and where the chain ended before them.
         self._back: tuple[obs.Observation, ...] = ()
         self._start = ends
         self._gaps: list[_Gap] = []
         #: Notifications that are held; empty while all is well.
-        self.window: list[alignment.Link] = []
+        self.window: list[links.Link] = []
         #: The last notification that found its place.
         self.last: obs.Observation | None = None
 
@@ -76,34 +77,34 @@ class Chain:
         """
         last = self.last
         if self.window or (
-            last is not None and alignment.against_time(last, seen)
+            last is not None and links.against_time(last, seen)
         ):
-            return self._add_odd(alignment.link(seen))
+            return self._add_odd(links.link(seen))
         if legal:
             if self._ends is None or seen.previous_state in self._ends:
                 self._accept(seen, (seen.state,))
                 return []
-            return self._add_odd(alignment.link(seen))
-        nxt = alignment.link(seen)
-        if not alignment.fits(self._ends, nxt):
+            return self._add_odd(links.link(seen))
+        nxt = links.link(seen)
+        if not links.fits(self._ends, nxt):
             return self._add_odd(nxt)
         self._accept(seen, nxt.after)
         return []
 
-    def _accept(self, seen: obs.Observation, ends: alignment.States) -> None:
+    def _accept(self, seen: obs.Observation, ends: links.States) -> None:
         """Continue the chain."""
         back = self._back
         if len(back) == _BACK:
-            self._start = alignment.link(back[0]).after
+            self._start = links.link(back[0]).after
             back = back[1:]
         self._back = (*back, seen)
         self._ends, self.last = ends, seen
 
-    def _add_odd(self, nxt: alignment.Link) -> list[Violation]:
+    def _add_odd(self, nxt: links.Link) -> list[Violation]:
         """Take a notification that does not continue the chain."""
         if not self.window:
             for gap in self._gaps:
-                if not alignment.fits(self._ends, nxt) and gap.filled_by(nxt):
+                if not links.fits(self._ends, nxt) and gap.filled_by(nxt):
                     self._gaps.remove(gap)
                     return [
                         Violation(
@@ -115,9 +116,9 @@ class Chain:
                         )
                     ]
             if self._start is None or any(
-                alignment.against_time(one, nxt.seen) for one in self._back
+                links.against_time(one, nxt.seen) for one in self._back
             ):
-                self.window = [alignment.link(one) for one in self._back]
+                self.window = [links.link(one) for one in self._back]
                 self._ends = self._start
             self._back = ()
         self.window.append(nxt)
@@ -133,12 +134,12 @@ class Chain:
         """
         if not self.window:
             return []
-        links = self.window
-        best = alignment.explain(self._ends, links, final)
-        count = len(links) if final else _cut(best.order)
+        held = self.window
+        best = alignment.explain(self._ends, held, final)
+        count = len(held) if final else _cut(best.order)
         found: list[Violation] = []
         for place, index in enumerate(best.order[:count]):
-            nxt = links[index]
+            nxt = held[index]
             found += self._gap(nxt)
             if index in best.moved:
                 found.append(
@@ -146,11 +147,11 @@ class Chain:
                         Kind.OUT_OF_ORDER,
                         nxt.seen.node,
                         nxt.seen,
-                        _where(best.order, place, links),
+                        _where(best.order, place, held),
                     )
                 )
             self._ends, self.last = nxt.after, nxt.seen
-        self.window = [links[i] for i in sorted(best.order[count:])]
+        self.window = [held[i] for i in sorted(best.order[count:])]
         self._start = self._ends
         self._resume()
         return found
@@ -159,22 +160,18 @@ class Chain:
         """Close the window if what is left in it continues the chain."""
         ends, last = self._ends, self.last
         for nxt in self.window:
-            if not alignment.fits(ends, nxt) or (
-                last is not None and alignment.against_time(last, nxt.seen)
+            if not links.fits(ends, nxt) or (
+                last is not None and links.against_time(last, nxt.seen)
             ):
                 return
             ends, last = nxt.after, nxt.seen
         self._ends, self.last, self.window = ends, last, []
         self._start = ends
 
-    def _gap(self, nxt: alignment.Link) -> list[Violation]:
+    def _gap(self, nxt: links.Link) -> list[Violation]:
         """Report what is missing before a link, if something is."""
         ends = self._ends
-        if (
-            ends is None
-            or alignment.fits(ends, nxt)
-            or alignment.reborn(ends, nxt)
-        ):
+        if ends is None or links.fits(ends, nxt) or links.reborn(ends, nxt):
             return []
         self._gaps = [*self._gaps[1 - _GAPS :], _Gap(ends, nxt)]
         ways = [
@@ -210,15 +207,13 @@ def _cut(order: tuple[int, ...]) -> int:
     return early[-1] if early else cuts[0]
 
 
-def _where(
-    order: tuple[int, ...], place: int, links: list[alignment.Link]
-) -> str:
+def _where(order: tuple[int, ...], place: int, held: list[links.Link]) -> str:
     """Say how a notification was displaced."""
     index = order[place]
     for later in order[place + 1 :]:
         if later < index:
-            return f'arrived after {links[later].seen}, which follows it'
+            return f'arrived after {held[later].seen}, which follows it'
     for earlier in order[:place]:
         if earlier > index:
-            return f'arrived before {links[earlier].seen}, which precedes it'
+            return f'arrived before {held[earlier].seen}, which precedes it'
     return 'arrived at another place'

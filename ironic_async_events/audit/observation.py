@@ -218,8 +218,6 @@ def _read(message: Any) -> Observation | Ignored:
             f'an object is expected'
         )
     get = data.get
-    # Ours says node_uuid and state, Ironic's uuid and provision_state.
-    node = get('uuid', get('node_uuid'))
     sequence = get('sequence')
     if sequence is not None and (
         not isinstance(sequence, int)
@@ -233,7 +231,7 @@ def _read(message: Any) -> Observation | Ignored:
                 raise _Unreadable(f'the payload has no {required}')
     return Observation(
         _maybe(message.get('message_id'), 'message_id'),
-        _name(node, "the node's uuid"),
+        _name(get('uuid'), "the node's uuid"),
         kind,
         status,
         _maybe(get('event'), 'event'),

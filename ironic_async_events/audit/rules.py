@@ -26,9 +26,11 @@ from array import array
 from collections.abc import Iterable
 
 from ironic_async_events.audit import chain
+from ironic_async_events.audit import links
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import numbers
 from ironic_async_events.audit import observation as obs
+from ironic_async_events.audit import work
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.audit.violation import Violation
 
@@ -44,10 +46,10 @@ class _Track:
     def __init__(
         self,
         created: str | None,
-        links: chain.Chain | numbers.NumberedChain,
+        line: chain.Chain | numbers.NumberedChain,
     ) -> None:
         self.created = created
-        self.chain = links
+        self.chain = line
         self.recent = array('q')
         self.next_id = 0
 
@@ -88,9 +90,7 @@ class Checker:
         self._tracks: dict[tuple[str, str], _Track] = {}
         # Both in the order of their times, because time only advances.
         self._held: dict[tuple[str, str], float] = {}
-        self._working: dict[tuple[str, str], tuple[float, obs.Observation]]
-        self._working = {}
-        self._overran: set[tuple[str, str]] = set()
+        self._work = work.Work()
 
     @property
     def nodes(self) -> int:
@@ -116,30 +116,30 @@ class Checker:
         when = seen.when
         if when is not None and when > self._now:
             self._now = when
-            if self._held or self._working:
-                found = self._overdue()
+            found = self._overdue()
         if seen.kind == 'create' or seen.kind == 'delete':
             return found + self._life(seen)
         key = (seen.kind, seen.node)
         track = self._tracks.get(key)
         if track is None:
             track = self._begin(key, seen)
-        elif self._is_another(track, seen):
-            found += self._close(key)
-            track = self._begin(key, seen)
         if seen.message_id is not None and track.repeats(seen.message_id):
             detail = f'message {seen.message_id} was received before'
             found.append(Violation(Kind.DUPLICATE, seen.node, seen, detail))
             return found
+        if self._is_another(track, seen):
+            found += self._close(key)
+            track = self._begin(key, seen)
+            track.repeats(seen.message_id or '')
         legal = self._legal(seen, found)
-        links = track.chain
-        if isinstance(links, numbers.NumberedChain):
+        line = track.chain
+        if isinstance(line, numbers.NumberedChain):
             # One without a number among numbered ones cannot be placed.
             if seen.sequence is not None:
-                found += links.add(seen, seen.sequence)
+                found += line.add(seen, seen.sequence)
         else:
-            found += links.add(seen, legal)
-        self._note(key, links)
+            found += line.add(seen, legal)
+        self._note(key, line)
         return found
 
     def advance(self, now: float) -> list[Violation]:
@@ -172,10 +172,13 @@ class Checker:
         elif seen.created is not None and seen.created != track.created:
             return True
         last = track.chain.last
-        return (
-            seen.sequence == 1
-            and last is not None
-            and (last.sequence or 0) > RECENT
+        if seen.sequence != 1 or last is None or not last.sequence:
+            return False
+        # Numbers begin anew for a new node alone. One whose last number was
+        # this one is not told from a repetition unless its state says so.
+        return last.sequence > RECENT or (
+            seen.previous_state == links.BIRTH
+            and machine.distance(last.state, links.BIRTH) is None
         )
 
     def _begin(
@@ -185,12 +188,12 @@ class Checker:
         ends: tuple[str | None, ...] | None = None,
     ) -> _Track:
         """Begin the track of a node that is new here."""
-        links: chain.Chain | numbers.NumberedChain
+        line: chain.Chain | numbers.NumberedChain
         if seen.sequence is not None:
-            links = numbers.NumberedChain()
+            line = numbers.NumberedChain()
         else:
-            links = chain.Chain(ends)
-        track = self._tracks[key] = _Track(seen.created, links)
+            line = chain.Chain(ends)
+        track = self._tracks[key] = _Track(seen.created, line)
         return track
 
     def _life(self, seen: obs.Observation) -> list[Violation]:
@@ -214,8 +217,7 @@ class Checker:
     def _close(self, key: tuple[str, str]) -> list[Violation]:
         """End the life of a node: nothing of it can be unfinished."""
         found = self._settle(key)
-        self._working.pop(key, None)
-        self._overran.discard(key)
+        self._work.end(key)
         self._tracks.pop(key, None)
         return found
 
@@ -233,29 +235,24 @@ class Checker:
     def _note(
         self,
         key: tuple[str, str],
-        links: chain.Chain | numbers.NumberedChain,
+        line: chain.Chain | numbers.NumberedChain,
     ) -> None:
         """Keep the books on what is held and what is at work."""
-        if links.window:
+        if line.window:
             self._held.setdefault(key, self._now)
             return
         if self._held:
             self._held.pop(key, None)
-        last = links.last
-        if last is not None and _at_work(last):
-            if key not in self._working and key not in self._overran:
-                self._working[key] = (self._now, last)
-        elif self._working or self._overran:
-            self._working.pop(key, None)
-            self._overran.discard(key)
+        if line.last is not None:
+            self._work.note(key, line.last, self._now)
 
     def _settle(self, key: tuple[str, str]) -> list[Violation]:
         """Decide on what is held of a node."""
         if self._held.pop(key, None) is None:
             return []
-        links = self._tracks[key].chain
-        found = links.settle()
-        self._note(key, links)
+        line = self._tracks[key].chain
+        found = line.settle()
+        self._note(key, line)
         return found
 
     def _overdue(self) -> list[Violation]:
@@ -272,29 +269,9 @@ class Checker:
         """Report, once each, the operations that should have ended."""
         if after is None:
             after = self._unfinished_after
-        found: list[Violation] = []
         if after is None:
-            return found
-        while self._working:
-            key, (since, start) = next(iter(self._working.items()))
-            age = self._now - since
-            if age < after:
-                break
-            del self._working[key]
-            self._overran.add(key)
-            detail = f'in {start.state!r} for {age:.0f} s, and no end'
-            found.append(Violation(Kind.UNFINISHED, start.node, start, detail))
-        return found
-
-
-def _at_work(last: obs.Observation) -> bool:
-    """Say whether a node is at work after a notification."""
-    if not machine.is_unstable(last.state, last.status):
-        return False
-    # An illegal one may have the event wrong, or the state: only what is at
-    # work by both is.
-    right = machine.results(last.previous_state, last.event)
-    return not right or machine.is_unstable(right[0])
+            return []
+        return self._work.overdue(self._now, after)
 
 
 def check(

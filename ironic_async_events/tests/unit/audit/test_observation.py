@@ -91,7 +91,6 @@ class FormsTest(base.BaseTestCase):
         numbered['event_type'] = 'baremetal.node.provision_event.start'
         data = numbered['payload']['ironic_object.data']
         data |= {'sequence': 7, 'operation_id': 'op'}
-        data['node_uuid'] = data.pop('uuid')
         self.assertEqual(
             EXPECTED._replace(
                 kind='provision_event', sequence=7, operation_id='op'

@@ -357,6 +357,25 @@ class NumberedTest(base.BaseTestCase):
             [(one.kind, one.fills) for one in found],
         )
 
+    def test_a_node_created_again_unannounced_begins_anew(self):
+        old = [
+            one._replace(
+                message_id=f'{one.message_id}n',
+                kind='provision_event',
+                sequence=number,
+                created=None,
+            )
+            for number, one in enumerate(
+                recordings.observations(VERIFY + INSPECT), 1
+            )
+        ]
+        new = [one._replace(message_id=f'{one.message_id}b') for one in old]
+        self.check([], old + new)
+        self.check(
+            ['duplicate: message node-1-1n was received before'],
+            [*old, old[0], *new],
+        )
+
     def test_a_node_created_again_begins_anew(self):
         again = [
             one._replace(message_id=f'a{one.sequence}', created='c2')

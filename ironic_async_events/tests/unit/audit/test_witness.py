@@ -8,6 +8,7 @@ import random
 from oslotest import base
 
 from ironic_async_events.audit import observation as obs
+from ironic_async_events.audit import subsequence
 from ironic_async_events.audit import witness
 
 STEPS = [
@@ -67,7 +68,7 @@ class CommonTest(base.BaseTestCase):
             for _try in range(500)
         ]
         for left, right in pairs:
-            found = witness.common(left, right)
+            found = subsequence.common(left, right)
             self.assertEqual(longest(left, right), len(found), (left, right))
             self.assertEqual(
                 [left[i] for i, _j in found], [right[j] for _i, j in found]
