@@ -22,7 +22,6 @@ Sequence numbers have but the second of them, and
 :func:`~ironic_async_events.audit.witness.compare` none.
 """
 
-from array import array
 from collections.abc import Iterable
 
 from ironic_async_events.audit import chain
@@ -30,42 +29,10 @@ from ironic_async_events.audit import links
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import numbers
 from ironic_async_events.audit import observation as obs
+from ironic_async_events.audit import tracks
 from ironic_async_events.audit import work
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.audit.violation import Violation
-
-#: How many of a node's message ids are remembered.
-RECENT = 32
-
-
-class _Track:
-    """What is kept of the notifications of one kind of one node."""
-
-    __slots__ = ('chain', 'created', 'next_id', 'recent')
-
-    def __init__(
-        self,
-        created: str | None,
-        line: chain.Chain | numbers.NumberedChain,
-    ) -> None:
-        self.created = created
-        self.chain = line
-        self.recent = array('q')
-        self.next_id = 0
-
-    def repeats(self, message_id: str) -> bool:
-        """Say whether a message id was seen lately, and remember it."""
-        # 64 bits are enough for a few dozen ids, and need no object each.
-        short = hash(message_id)
-        recent = self.recent
-        if short in recent:
-            return True
-        if len(recent) < RECENT:
-            recent.append(short)
-        else:
-            recent[self.next_id] = short
-            self.next_id = (self.next_id + 1) % RECENT
-        return False
 
 
 class Checker:
@@ -87,7 +54,7 @@ class Checker:
         self._unfinished_after = unfinished_after
         self._hold = hold
         self._now = 0.0
-        self._tracks: dict[tuple[str, str], _Track] = {}
+        self._tracks: dict[tuple[str, str], tracks.Track] = {}
         # Both in the order of their times, because time only advances.
         self._held: dict[tuple[str, str], float] = {}
         self._work = work.Work()
@@ -165,7 +132,7 @@ class Checker:
         return found + self._unfinished(0 if complete else None)
 
     @staticmethod
-    def _is_another(track: _Track, seen: obs.Observation) -> bool:
+    def _is_another(track: tracks.Track, seen: obs.Observation) -> bool:
         """Say whether a node was deleted and created again, unannounced."""
         if track.created is None:
             track.created = seen.created
@@ -176,7 +143,7 @@ class Checker:
             return False
         # Numbers begin anew for a new node alone. One whose last number was
         # this one is not told from a repetition unless its state says so.
-        return last.sequence > RECENT or (
+        return last.sequence > tracks.RECENT or (
             seen.previous_state == links.BIRTH
             and machine.distance(last.state, links.BIRTH) is None
         )
@@ -186,14 +153,14 @@ class Checker:
         key: tuple[str, str],
         seen: obs.Observation,
         ends: tuple[str | None, ...] | None = None,
-    ) -> _Track:
+    ) -> tracks.Track:
         """Begin the track of a node that is new here."""
         line: chain.Chain | numbers.NumberedChain
         if seen.sequence is not None:
             line = numbers.NumberedChain()
         else:
             line = chain.Chain(ends)
-        track = self._tracks[key] = _Track(seen.created, line)
+        track = self._tracks[key] = tracks.Track(seen.created, line)
         return track
 
     def _life(self, seen: obs.Observation) -> list[Violation]:

@@ -7,6 +7,7 @@ from oslotest import base
 
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import rules
+from ironic_async_events.audit import tracks
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.tests.samples import recordings
 
@@ -290,7 +291,7 @@ class HoldTest(base.BaseTestCase):
             checker.add(one)
             (track,) = checker._tracks.values()
             self.assertLessEqual(len(track.chain.window), 8)
-            self.assertLessEqual(len(track.recent), rules.RECENT)
+            self.assertLessEqual(len(track.recent), tracks.RECENT)
             self.assertLessEqual(len(track.chain._gaps), 4)
 
 
