@@ -40,6 +40,65 @@ OPTS = [
         'gaps for each node and with the operation that it belongs to. The '
         'number is kept in the driver_internal_info of the node.',
     ),
+    cfg.FloatOpt(
+        'outbox_lease',
+        default=10.0,
+        min=1.0,
+        help='How long (in seconds) a conductor may relay the messages of '
+        'the outbox without asking the database for more time. When it '
+        'dies, another takes over within this time.',
+    ),
+    cfg.FloatOpt(
+        'outbox_poll_interval',
+        default=0.05,
+        min=0.01,
+        help='How often (in seconds) the conductor that relays looks for '
+        'messages that other processes have stored. It learns at once of '
+        'its own.',
+    ),
+    cfg.IntOpt(
+        'outbox_batch',
+        default=100,
+        min=1,
+        max=1000,
+        help='How many messages of the outbox are read, and deleted, at '
+        'once. After a crash at most as many are published again.',
+    ),
+    cfg.IntOpt(
+        'outbox_attempts',
+        default=5,
+        min=1,
+        help='How often a message of the outbox is refused by the message '
+        'bus, while others pass, before it is set aside.',
+    ),
+    cfg.FloatOpt(
+        'outbox_drain_timeout',
+        default=5.0,
+        min=0.0,
+        help='How long (in seconds) a conductor that shuts down goes on to '
+        'publish the messages of the outbox. What is left stays there.',
+    ),
+    cfg.FloatOpt(
+        'outbox_watch_interval',
+        default=15.0,
+        min=1.0,
+        help='How often (in seconds) backlog and age of the outbox are '
+        'compared with the thresholds and sent as gauges.',
+    ),
+    cfg.ListOpt(
+        'outbox_backlog_thresholds',
+        item_type=cfg.types.Integer(min=1),
+        default=[1000, 10000, 100000, 1000000],
+        help='A warning is logged when this many messages wait in the '
+        'outbox.',
+    ),
+    cfg.ListOpt(
+        'outbox_age_thresholds',
+        item_type=cfg.types.Integer(min=1),
+        default=[60, 600, 3600],
+        help='A warning is logged when the oldest message in the outbox has '
+        'been waiting for this many seconds.',
+    ),
 ]
 
 

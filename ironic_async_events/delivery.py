@@ -17,6 +17,9 @@ class Step(Protocol):
         :raises Exception: when the database cannot take it
         """
 
+    def rolled_back(self) -> None:
+        """Note that what was saved is not in the database after all."""
+
     def was_saved(self) -> bool:
         """Look whether the state is in the database in spite of an error."""
 

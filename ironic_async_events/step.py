@@ -60,6 +60,7 @@ class Step:
         self._before = {
             name: getattr(self._node, name) for name in self._fields
         }
+        self._saving: set[str] = set()
         self._clean = self._fields.keys() - self._node.obj_what_changed()
 
     def _number(self) -> None:
@@ -76,7 +77,15 @@ class Step:
     def save(self) -> None:
         """See :class:`ironic_async_events.delivery.Step`."""
         self._set(self._fields)
+        self._saving = self._node.obj_what_changed()
         self._node.save()
+
+    def rolled_back(self) -> None:
+        """Have the next save write everything again.
+
+        What else the caller has changed on the node is among it.
+        """
+        self._set({name: getattr(self._node, name) for name in self._saving})
 
     def was_saved(self) -> bool:
         """Look into the database.

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ironic-async-events-dbsync``: the tables of the outbox.
+
+Built like ``ironic-dbsync``, with nothing but what Ironic has brought: it
+runs where that runs.
+"""
+
+import argparse
+from collections.abc import Sequence
+import sys
+from typing import Any
+
+from oslo_config import cfg
+
+CONF = cfg.CONF
+
+
+class Commands:
+    """What can be done; each method is a command."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
+
+    def upgrade(self) -> str:
+        """Create the tables or bring them up to date."""
+        from ironic_async_events.outbox import schema
+
+        engine = _engine()
+        schema.upgrade(engine)
+        return f'The tables of the outbox are at {schema.current(engine)}.'
+
+    def current(self) -> str:
+        """Show the version of the tables."""
+        from ironic_async_events.outbox import schema
+
+        found = schema.current(_engine())
+        return found or 'There are no tables of the outbox.'
+
+    def drop(self) -> str:
+        """Remove the tables; Ironic's stay as they are."""
+        from ironic_async_events.outbox import schema
+        from ironic_async_events.outbox import store
+
+        engine = _engine()
+        if schema.current(engine) is None:
+            return 'There are no tables of the outbox.'
+        if not (self._conf.command.force or store.is_empty()):
+            sys.exit(
+                'There are messages in the outbox. Let a conductor publish '
+                'them, or lose them with --force.'
+            )
+        schema.drop(engine)
+        return 'The tables of the outbox are gone.'
+
+
+def _engine() -> Any:
+    from ironic.db import sqlalchemy as ironic_db  # noqa: F401, configures
+    from oslo_db.sqlalchemy import enginefacade
+
+    return enginefacade.writer.get_engine()
+
+
+def _add_parsers(subparsers: Any) -> None:
+    for name in ('upgrade', 'current', 'drop'):
+        text = getattr(Commands, name).__doc__
+        parser: argparse.ArgumentParser = subparsers.add_parser(
+            name, help=text, description=text
+        )
+        if name == 'drop':
+            parser.add_argument(
+                '--force',
+                action='store_true',
+                help='Lose the messages that have not been published.',
+            )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the program.
+
+    :param argv: the arguments; by default those of the process
+    """
+    from ironic_async_events.command import ironic_conf
+
+    ironic_conf.prepare()
+    CONF.register_cli_opt(
+        cfg.SubCommandOpt(
+            'command',
+            title='Command',
+            help='What to do with the tables of the outbox',
+            handler=_add_parsers,
+        )
+    )
+    ironic_conf.read(list(sys.argv[1:] if argv is None else argv))
+    print(getattr(Commands(CONF), CONF.command.name)())
+
+
+if __name__ == '__main__':
+    main()

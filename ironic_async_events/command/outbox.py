@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ironic-async-events outbox``: what waits, and what was set aside."""
+
+import argparse
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
+
+from cliff import command
+from cliff import lister
+from cliff import show
+
+from ironic_async_events.command import ironic_conf
+from ironic_async_events.outbox import lease
+from ironic_async_events.outbox import message
+from ironic_async_events.outbox import store
+
+
+class NotSetAside(Exception):
+    """A message that was named is not set aside."""
+
+
+class _Outbox:
+    """What the commands share: they read Ironic's configuration."""
+
+    def get_parser(self, name: str) -> argparse.ArgumentParser:
+        """Add the option for the configuration."""
+        parser: argparse.ArgumentParser = super().get_parser(  # type: ignore[misc]
+            name
+        )
+        parser.add_argument(
+            '--config-file',
+            action='append',
+            default=[],
+            metavar='FILE',
+            help="Ironic's configuration file; may be given more than once. "
+            'By default the files that Ironic itself reads.',
+        )
+        return parser
+
+    def open(self, arguments: argparse.Namespace) -> None:
+        """Get ready to use Ironic's database."""
+        ironic_conf.prepare()
+        ironic_conf.read((), arguments.config_file)
+        from ironic.db import sqlalchemy as ironic_db  # noqa: F401, configures
+        from oslo_db.sqlalchemy import enginefacade
+
+        from ironic_async_events.outbox import schema
+
+        schema.check(enginefacade.reader.get_engine())
+
+
+class Status(_Outbox, show.ShowOne):
+    """Show how much waits, for how long, and which conductor relays."""
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[Sequence[str], Sequence[Any]]:
+        """Run the command."""
+        self.open(parsed_args)
+        backlog = store.backlog()
+        held = lease.look()
+        relay = held.holder if held.seconds else 'none'
+        return (
+            ('waiting', 'oldest_seconds', 'set_aside', 'relay', 'lease'),
+            (
+                backlog.count,
+                round(backlog.seconds, 3),
+                backlog.set_aside,
+                relay,
+                round(held.seconds, 3),
+            ),
+        )
+
+
+class List(_Outbox, lister.Lister):
+    """List the messages that were set aside."""
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
+        """Run the command."""
+        self.open(parsed_args)
+        return (
+            ('id', 'message_id', 'type', 'about', 'seconds', 'tries', 'error'),
+            [
+                (
+                    one.id,
+                    one.message_id,
+                    _event_type(one.body),
+                    one.subject,
+                    round(one.seconds),
+                    one.attempts,
+                    one.error,
+                )
+                for one in store.listed()
+            ],
+        )
+
+
+class _Named(_Outbox, command.Command):
+    """Does something to messages that are named."""
+
+    def get_parser(self, name: str) -> argparse.ArgumentParser:
+        """Add the numbers of the messages."""
+        parser = super().get_parser(name)
+        parser.add_argument(
+            'id',
+            type=int,
+            nargs='+',
+            help='Number of a message that was set aside, see "list".',
+        )
+        return parser
+
+    def report(self, wanted: Sequence[int], found: set[int]) -> None:
+        """Fail if some of the messages are not there.
+
+        :param wanted: the numbers that were named
+        :param found: the numbers of those that were set aside
+        :raises NotSetAside: when they differ
+        """
+        missing = sorted(set(wanted) - found)
+        if missing:
+            raise NotSetAside(
+                'not set aside: '
+                + ', '.join(map(str, missing))
+                + '; see "outbox list"'
+            )
+
+
+class Retry(_Named):
+    """Let messages that were set aside be published after all.
+
+    Those that were stored after them are published already: they come out of
+    order.
+    """
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        """Run the command."""
+        self.open(parsed_args)
+        self.report(parsed_args.id, store.retry(parsed_args.id))
+
+
+class Purge(_Named):
+    """Delete messages that were set aside; they are never published."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        """Run the command."""
+        self.open(parsed_args)
+        self.report(parsed_args.id, store.purge(parsed_args.id))
+
+
+def _event_type(body: str) -> str:
+    try:
+        return str(message.Message.decode(body).body.get('event_type'))
+    except (ValueError, AttributeError):
+        return 'unreadable'

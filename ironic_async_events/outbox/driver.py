@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The notification driver that stores, and switches the plugin on."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+from ironic_async_events import notify
+from ironic_async_events.outbox import message as stored
+from ironic_async_events.outbox import note
+from ironic_async_events.outbox import service
+from ironic_async_events.outbox import store
+
+
+class OutboxDriver(notify.AsyncEventsDriver):
+    """A driver that stores every notification for the relay to publish.
+
+    Ironic makes one for each of its notifiers, which differ in their topics.
+    Takes the arguments of
+    :class:`ironic_async_events.notify.AsyncEventsDriver`.
+
+    :raises RefusedToStart: in an API whose database lacks the tables
+    """
+
+    def __init__(
+        self, conf: cfg.ConfigOpts, topics: Any, transport: Any
+    ) -> None:
+        # First: the conductor may be there already, and be patched at once.
+        service.use(transport)
+        super().__init__(conf, topics, transport)
+        service.check_api(conf)
+
+    def notify(
+        self, ctxt: Any, message: Any, priority: Any, retry: Any
+    ) -> None:
+        """Store a notification.
+
+        Called for every notification, by the thread that sends it.
+
+        :raises Exception: what the database says; oslo.messaging logs it
+        """
+        found = stored.Message(
+            topics=tuple(self.topics),
+            context=ctxt,
+            body=message,
+            priority=priority,
+        )
+        taken = note.open_note()
+        if taken is None:
+            store.repeated()(store.put, found, service.wake)
+            return
+        try:
+            store.put(found, service.wake)
+        except Exception as e:
+            taken.error = e
+            raise
+        taken.stored += 1

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A notification on its way through the database; a value."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+from typing import Any
+
+from oslo_serialization import jsonutils
+
+_NODE = 'baremetal.node.'
+_DATA = 'ironic_object.data'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Message:
+    """What a notification driver is given.
+
+    :param topics: the topics of the notifier
+    :param context: the request's context, serialised
+    :param body: the notification itself
+    :param priority: its priority, as the notifier names it
+    """
+
+    topics: Sequence[str]
+    context: Mapping[str, Any]
+    body: Mapping[str, Any]
+    priority: str
+
+    @property
+    def id(self) -> str:
+        """The id that every repetition shares."""
+        return str(self.body['message_id'])
+
+    @property
+    def subject(self) -> str:
+        """What the message is about: a node, or nothing but itself.
+
+        Messages about one subject are published in the order in which they
+        were stored.
+        """
+        payload = self.body.get('payload')
+        if isinstance(payload, Mapping) and str(
+            self.body.get('event_type')
+        ).startswith(_NODE):
+            data = payload.get(_DATA, payload)
+            if isinstance(data, Mapping):
+                found = data.get('uuid') or data.get('node_uuid')
+                if isinstance(found, str) and 0 < len(found) <= 64:
+                    return found
+        return self.id
+
+    def encode(self) -> str:
+        """Return the message as ASCII text.
+
+        :raises TypeError: when there is something in it that is no JSON
+        :raises ValueError: likewise
+        """
+        return str(
+            jsonutils.dumps(
+                {
+                    'topics': list(self.topics),
+                    'context': self.context,
+                    'body': self.body,
+                    'priority': self.priority,
+                }
+            )
+        )
+
+    @classmethod
+    def decode(cls, text: str) -> 'Message':
+        """Make the message again.
+
+        :param text: what :meth:`encode` returned
+        :raises ValueError: when it is something else
+        """
+        try:
+            found = jsonutils.loads(text)
+            return cls(
+                topics=found['topics'],
+                context=found['context'],
+                body=found['body'],
+                priority=found['priority'],
+            )
+        except (KeyError, TypeError) as e:
+            raise ValueError(f'not a stored message: {e!r}') from e

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What alembic runs; the connection comes from the caller."""
+
+from alembic import context
+
+from ironic_async_events.outbox import table
+
+context.configure(
+    connection=context.config.attributes['connection'],
+    version_table=table.VERSION_TABLE,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the thread of the relay does, turn by turn."""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Sequence
+import dataclasses
+from typing import Protocol
+
+from oslo_log import log as logging
+
+from ironic_async_events.outbox import lease as leasing
+from ironic_async_events.outbox import outage
+from ironic_async_events.outbox import publisher
+from ironic_async_events.outbox import store
+from ironic_async_events.outbox import suspects
+from ironic_async_events.outbox import watch
+
+LOG = logging.getLogger(__name__)
+
+
+class Rows(Protocol):
+    """The messages; :mod:`ironic_async_events.outbox.store` in earnest."""
+
+    def waiting(self, limit: int, but: Collection[str]) -> list[store.Row]:
+        """See :func:`ironic_async_events.outbox.store.waiting`."""
+
+    def delete(self, ids: Collection[int]) -> None:
+        """See :func:`ironic_async_events.outbox.store.delete`."""
+
+    def set_aside(self, id: int, attempts: int, error: str) -> None:
+        """See :func:`ironic_async_events.outbox.store.set_aside`."""
+
+    def backlog(self) -> store.Backlog:
+        """See :func:`ironic_async_events.outbox.store.backlog`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pause:
+    """What to do before the next turn.
+
+    :param seconds: how long to wait
+    :param for_messages: whether a message of this process ends the wait
+    """
+
+    seconds: float
+    for_messages: bool = True
+
+
+class Relay:
+    """Publishes what is stored, as long as it has the lease.
+
+    Each relay that publishes begins with the oldest message of a subject and
+    leaves none out. So whoever publishes a message has published those
+    before it, and first occurrences are in order even if two relays should
+    be at work at the same time.
+
+    :param rows: the messages
+    :param lease: this relay's view of the lease
+    :param publish: publishes one message and waits for the confirmation
+    :param suspects: messages that were refused
+    :param watch: looks at the backlog
+    :param clock: tells the time, in seconds
+    :param batch: how many messages are read and deleted at once
+    :param poll: seconds between two looks for messages of other processes
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        lease: leasing.Lease,
+        publish: Callable[[str], None],
+        suspects: suspects.Suspects,
+        watch: watch.Watch,
+        clock: Callable[[], float],
+        batch: int,
+        poll: float,
+    ) -> None:
+        self._rows = rows
+        self._lease = lease
+        self._publish = publish
+        self._suspects = suspects
+        self._watch = watch
+        self._batch = batch
+        self._poll = poll
+        self._clock = clock
+        self._bus = outage.Outage('the message bus', clock)
+        self._database = outage.Outage('the database', clock)
+        # Confirmed by the bus, not deleted yet.
+        self._confirmed: dict[int, None] = {}
+        # Subjects with a message that was refused, since one passed.
+        self._refused: set[str] = set()
+        # No message is tried before; None while the bus is there.
+        self._retry_at: float | None = None
+        self._leads = False
+
+    def turn(self) -> Pause:
+        """Publish a batch, if it is this relay's turn.
+
+        Never raises.
+
+        :returns: how long to wait for the next turn
+        """
+        try:
+            pause = self._turn()
+        except Exception as e:
+            if not self._database.lasts:
+                LOG.debug('The relay of the outbox failed', exc_info=True)
+            return Pause(self._database.failed(e), for_messages=False)
+        self._database.over()
+        return pause
+
+    def drain(self) -> bool:
+        """Publish a batch on the way out.
+
+        Never raises.
+
+        :returns: whether there may be more that can be published
+        """
+        try:
+            if not self._lease.hold() or self._retry_at is not None:
+                return False
+            return self._publish_all(self._read()) > 0
+        except Exception:
+            return False
+
+    def end(self) -> None:
+        """Give the lease up. Never raises."""
+        try:
+            if self._confirmed:
+                self._delete()
+            if self._leads:
+                self._lease.give_up()
+        except Exception as e:
+            LOG.warning(
+                'The relay of the outbox could not give up its lease; '
+                'another takes over when it ends. %s',
+                e,
+            )
+
+    def _turn(self) -> Pause:
+        if self._confirmed:
+            # The last turn could not.
+            self._delete()
+        leads = self._hold()
+        to_lease = self._lease.seconds_to_next()
+        if not leads:
+            return Pause(to_lease, for_messages=False)
+        self._watch.look()
+        if self._retry_at is not None:
+            left = self._retry_at - self._clock()
+            if left > 0:
+                return Pause(min(left, to_lease), for_messages=False)
+            self._retry_at = None
+            self._refused.clear()
+            self._suspects.try_all()
+        found = self._read()
+        self._publish_all(found)
+        full = len(found) == self._batch
+        return Pause(0 if full else min(self._poll, to_lease))
+
+    def _hold(self) -> bool:
+        leads = self._lease.hold()
+        if leads and not self._leads:
+            LOG.info('This conductor relays the messages of the outbox now')
+            # Others may have tried in the meantime.
+            self._suspects.clear()
+        elif self._leads and not leads:
+            LOG.info('Another conductor relays the messages of the outbox')
+        self._leads = leads
+        return leads
+
+    def _read(self) -> list[store.Row]:
+        return self._rows.waiting(self._batch, self._suspects.blocked())
+
+    def _publish_all(self, found: Sequence[store.Row]) -> int:
+        """Publish messages, and delete what the bus has confirmed.
+
+        :returns: how many the bus has confirmed
+        """
+        count = 0
+        try:
+            for row in found:
+                if self._retry_at is not None or not self._lease.hold():
+                    break
+                if not self._suspects.is_blocked(row.subject):
+                    count += self._publish_one(row)
+        finally:
+            if self._confirmed:
+                self._delete()
+        return count
+
+    def _publish_one(self, row: store.Row) -> bool:
+        try:
+            self._try(row)
+        except Exception as e:
+            self._was_refused(row, e)
+            return False
+        self._confirmed[row.id] = None
+        self._refused.clear()
+        for guilty in self._suspects.passed(row.subject):
+            self._set_aside(guilty)
+        if self._bus.lasts:
+            self._bus.over(lambda: self._rows.backlog().count)
+        return True
+
+    def _try(self, row: store.Row) -> None:
+        try:
+            self._publish(row.body)
+        except Exception as e:
+            if self._refused or publisher.is_own_fault(e):
+                raise
+            # A connection that broke while nobody used it: the first one to
+            # use it finds out.
+            self._publish(row.body)
+
+    def _was_refused(self, row: store.Row, error: Exception) -> None:
+        own = publisher.is_own_fault(error)
+        again = row.subject in self._refused
+        suspect = self._suspects.refused(row.id, row.subject, error, own)
+        if suspect is not None:
+            self._set_aside(suspect)
+        if own:
+            return
+        self._refused.add(row.subject)
+        if len(self._refused) > 1:
+            # Two that are about different things, and nothing that passed in
+            # between: it is not the messages.
+            self._retry_at = self._clock() + self._bus.failed(error)
+        elif again:
+            # There is no other message that could tell.
+            self._bus.failed(error)
+
+    def _set_aside(self, one: suspects.Suspect) -> None:
+        self._rows.set_aside(one.id, one.attempts, one.error)
+        self._suspects.forget(one.subject)
+        self._refused.discard(one.subject)
+        LOG.error(
+            'Message %(id)d of the outbox, about %(subject)s, was refused '
+            '%(attempts)d times by itself and is set aside: %(error)s. See '
+            '"ironic-async-events outbox list".',
+            {
+                'id': one.id,
+                'subject': one.subject,
+                'attempts': one.attempts,
+                'error': one.error,
+            },
+        )
+
+    def _delete(self) -> None:
+        self._rows.delete(self._confirmed.keys())
+        self._confirmed.clear()

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the outbox is in one process: a delivery, and in a conductor a relay.
+
+The relay belongs to the process that runs the conductor: it is started and
+ended with the conductor's manager.
+"""
+
+from collections.abc import Callable
+import functools
+import os
+import socket
+import sys
+from typing import Any
+import uuid
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from ironic_async_events import delivery
+from ironic_async_events import exceptions
+from ironic_async_events.outbox import lease
+from ironic_async_events.outbox import publisher
+from ironic_async_events.outbox import relay
+from ironic_async_events.outbox import schema
+from ironic_async_events.outbox import store
+from ironic_async_events.outbox import suspects
+from ironic_async_events.outbox import thread
+from ironic_async_events.outbox import transaction
+from ironic_async_events.outbox import watch
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+# Whether a process serves the API: it has imported this before it parses its
+# configuration. ironic-dbsync has not, and must run without our tables.
+_API = 'ironic.api.app'
+
+_transport: Any = None
+_thread: thread.Thread | None = None
+_checked = False
+
+
+def use(transport: Any) -> None:
+    """Make the outbox the delivery of this process.
+
+    Called by the main thread of a service, for each of its notifiers.
+
+    :param transport: the notification transport
+    """
+    global _transport
+    _transport = transport
+    if not isinstance(delivery.current(), transaction.InOneTransaction):
+        delivery.use(transaction.InOneTransaction())
+
+
+def check_api(conf: cfg.ConfigOpts) -> None:
+    """Refuse to serve the API with a database that lacks the tables.
+
+    :param conf: the configuration of the service
+    :raises RefusedToStart: when something is wrong with the tables
+    """
+    global _checked
+    if _checked or _API not in sys.modules:
+        return
+    _checked = True
+    try:
+        with schema.glance(conf.database.connection) as engine:
+            schema.check(engine)
+    except exceptions.RefusedToStart as e:
+        LOG.error('%s', e)
+        raise
+    except Exception as e:
+        # It is Ironic's to say so, and to wait for the database.
+        LOG.warning(
+            'ironic-async-events: could not look for the tables of the '
+            'outbox: %s',
+            e,
+        )
+
+
+def wake() -> None:
+    """Tell the relay of this process, if any, that there is a message."""
+    if _thread is not None:
+        _thread.wake()
+
+
+def started(init_host: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a conductor start its relay.
+
+    :param init_host: the method of the manager that starts a conductor
+    :returns: the method to put in its place
+    """
+
+    @functools.wraps(init_host)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if _transport is None:
+            return init_host(*args, **kwargs)
+        from ironic.db import sqlalchemy as ironic_db  # noqa: F401
+        from oslo_db.sqlalchemy import enginefacade
+
+        # Where the tables are missing, nothing must have begun.
+        schema.check(enginefacade.reader.get_engine())
+        result = init_host(*args, **kwargs)
+        _start()
+        return result
+
+    return wrapper
+
+
+def stopped(del_host: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a conductor end its relay.
+
+    :param del_host: the method of the manager that ends a conductor
+    :returns: the method to put in its place
+    """
+
+    @functools.wraps(del_host)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            # It waits for the workers, who may have something to say.
+            return del_host(*args, **kwargs)
+        finally:
+            _stop()
+
+    return wrapper
+
+
+def _start() -> None:
+    global _thread
+    if _thread is None:
+        _thread = thread.Thread(_relay)
+        _thread.start()
+
+
+def _stop() -> None:
+    global _thread
+    if _thread is not None:
+        _thread.stop(CONF.async_events.outbox_drain_timeout)
+        _thread = None
+
+
+def _relay() -> relay.Relay:
+    options = CONF.async_events
+    clock = lease.clock
+    holder = f'{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
+    return relay.Relay(
+        rows=store,
+        lease=lease.Lease(lease.Row(), holder, options.outbox_lease, clock),
+        publish=publisher.Publisher(_transport).publish,
+        suspects=suspects.Suspects(options.outbox_attempts, clock),
+        watch=watch.Watch(
+            store.backlog,
+            options.outbox_watch_interval,
+            options.outbox_backlog_thresholds,
+            options.outbox_age_thresholds,
+            watch.send_gauge,
+            clock,
+        ),
+        clock=clock,
+        batch=options.outbox_batch,
+        poll=options.outbox_poll_interval,
+    )

@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that is said to the database about messages.
+
+Sessions are Ironic's own: a writer within a writer of the same thread joins
+its transaction.
+"""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Sequence
+import contextlib
+import dataclasses
+from typing import Any
+
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy import exc as sa_exc
+import tenacity
+
+from ironic_async_events.outbox import dbtime
+from ironic_async_events.outbox import message
+from ironic_async_events.outbox import table
+
+_COLUMNS = table.OUTBOX.c
+_WAITING = _COLUMNS.set_aside_at.is_(None)
+_MAX_ERROR = 255
+
+# How long a transaction that stands in the way of another is tried again.
+_TRY_SECONDS = 120
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One stored message.
+
+    :param id: rises in the order of the transitions of one node
+    :param message_id: the id that every repetition shares
+    :param subject: what the message is about
+    :param body: the message, encoded
+    """
+
+    id: int
+    message_id: str
+    subject: str
+    body: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SetAside:
+    """One message that was set aside.
+
+    :param id: its number, which the commands take
+    :param message_id: the id that every repetition shares
+    :param subject: what it is about
+    :param body: the message, encoded
+    :param attempts: how often it was refused
+    :param error: how, at last
+    :param seconds: for how long it has been set aside
+    """
+
+    id: int
+    message_id: str
+    subject: str
+    body: str
+    attempts: int
+    error: str
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits to be published.
+
+    :param count: how many messages
+    :param seconds: for how long the oldest of them
+    :param set_aside: how many do not wait any more
+    """
+
+    count: int
+    seconds: float
+    set_aside: int
+
+
+@contextlib.contextmanager
+def writer() -> Iterator[Any]:
+    """Open Ironic's session for writing, or join the one that is open."""
+    from ironic.db.sqlalchemy import api  # configures the database
+
+    with api._session_for_write() as session:
+        yield session
+
+
+@contextlib.contextmanager
+def reader() -> Iterator[Any]:
+    """Open Ironic's session for reading, or join the one that is open."""
+    from ironic.db.sqlalchemy import api  # configures the database
+
+    with api._session_for_read() as session:
+        yield session
+
+
+@contextlib.contextmanager
+def transaction() -> Iterator[Any]:
+    """Open the transaction of a transition.
+
+    Used by the worker.
+    """
+    with writer() as session:
+        if session.get_bind().dialect.name == 'sqlite':
+            # Ironic repeats a statement that finds the database locked, for
+            # ever. Within a transaction that began by reading that is of no
+            # use: the lock for writing has to come first.
+            session.execute(
+                table.RELAY.update()
+                .where(table.RELAY.c.id == 0)
+                .values(id=table.RELAY.c.id)
+            )
+        yield session
+
+
+def passes_by(error: BaseException) -> bool:
+    """Tell whether the same transaction may succeed when it is repeated.
+
+    :param error: what it raised
+    """
+    if isinstance(error, db_exc.DBDeadlock):
+        return True
+    return isinstance(
+        error, sa_exc.OperationalError | db_exc.DBError
+    ) and 'database is locked' in str(error)
+
+
+def repeated() -> tenacity.Retrying:
+    """Return what repeats a whole transaction that stood in another's way."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(passes_by),
+        wait=tenacity.wait_random_exponential(0.05, max=1),
+        stop=tenacity.stop_after_delay(_TRY_SECONDS),
+        reraise=True,
+    )
+
+
+def put(found: message.Message, committed: Callable[[], None]) -> None:
+    """Store a message, in the open transaction if there is one.
+
+    Called by whatever thread sends a notification.
+
+    :param found: the message
+    :param committed: called in the same thread after the commit
+    :raises TypeError: when the message is no JSON
+    :raises ValueError: likewise
+    :raises Exception: what the database says
+    """
+    values = {
+        'message_id': found.id,
+        'subject': found.subject,
+        'body': found.encode(),
+        'stored_at': dbtime.epoch(),
+        'attempts': 0,
+    }
+    with writer() as session:
+        session.execute(table.OUTBOX.insert().values(**values))
+        event.listen(
+            session, 'after_commit', lambda session: committed(), once=True
+        )
+
+
+def waiting(limit: int, but: Collection[str] = ()) -> list[Row]:
+    """Read the oldest messages that wait.
+
+    Always from the beginning: ids are given before the commit, so that a
+    message may come to light after one with a higher id.
+
+    :param limit: how many at most
+    :param but: subjects to leave out
+    :returns: messages in the order in which they were stored
+    """
+    query = (
+        sa.select(
+            _COLUMNS.id, _COLUMNS.message_id, _COLUMNS.subject, _COLUMNS.body
+        )
+        .where(_WAITING)
+        .order_by(_COLUMNS.id)
+        .limit(limit)
+    )
+    if but:
+        query = query.where(_COLUMNS.subject.not_in(sorted(but)))
+    with reader() as session:
+        return [Row(*row) for row in session.execute(query)]
+
+
+def delete(ids: Collection[int]) -> None:
+    """Delete messages that the bus has confirmed. For the relay alone.
+
+    :param ids: their numbers
+    """
+    with writer() as session:
+        session.execute(
+            table.OUTBOX.delete().where(_COLUMNS.id.in_(sorted(ids)))
+        )
+
+
+def set_aside(id: int, attempts: int, error: str) -> None:
+    """Take a message out of the way.
+
+    :param id: its number
+    :param attempts: how often it was refused
+    :param error: how, at last
+    """
+    with writer() as session:
+        session.execute(
+            table.OUTBOX.update()
+            .where(_COLUMNS.id == id)
+            .values(
+                set_aside_at=dbtime.epoch(),
+                attempts=attempts,
+                error=error[:_MAX_ERROR],
+            )
+        )
+
+
+def listed() -> list[SetAside]:
+    """Read the messages that were set aside, the oldest first."""
+    query = (
+        sa.select(
+            _COLUMNS.id,
+            _COLUMNS.message_id,
+            _COLUMNS.subject,
+            _COLUMNS.body,
+            _COLUMNS.attempts,
+            _COLUMNS.error,
+            dbtime.epoch() - _COLUMNS.set_aside_at,
+        )
+        .where(sa.not_(_WAITING))
+        .order_by(_COLUMNS.id)
+    )
+    with reader() as session:
+        return [SetAside(*row) for row in session.execute(query)]
+
+
+def retry(ids: Sequence[int]) -> set[int]:
+    """Let messages that were set aside wait again.
+
+    :param ids: their numbers
+    :returns: the numbers of those that were set aside
+    """
+    with writer() as session:
+        found = _set_aside_among(session, ids)
+        session.execute(
+            table.OUTBOX.update()
+            .where(_COLUMNS.id.in_(sorted(found)))
+            .values(set_aside_at=None, attempts=0, error=None)
+        )
+    return found
+
+
+def purge(ids: Sequence[int]) -> set[int]:
+    """Delete messages that were set aside; they are never published.
+
+    :param ids: their numbers
+    :returns: the numbers of those that were set aside
+    """
+    with writer() as session:
+        found = _set_aside_among(session, ids)
+        session.execute(
+            table.OUTBOX.delete().where(_COLUMNS.id.in_(sorted(found)))
+        )
+    return found
+
+
+def _set_aside_among(session: Any, ids: Sequence[int]) -> set[int]:
+    query = (
+        sa.select(_COLUMNS.id)
+        .where(_COLUMNS.id.in_(ids), sa.not_(_WAITING))
+        .with_for_update()
+    )
+    return set(session.execute(query).scalars())
+
+
+def backlog() -> Backlog:
+    """Count what waits, and say for how long."""
+    oldest = (
+        sa.select(_COLUMNS.stored_at)
+        .where(_WAITING)
+        .order_by(_COLUMNS.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    counted = sa.select(sa.func.count()).select_from(table.OUTBOX)
+    with reader() as session:
+        count, set_aside, seconds = session.execute(
+            sa.select(
+                counted.where(_WAITING).scalar_subquery(),
+                counted.where(sa.not_(_WAITING)).scalar_subquery(),
+                dbtime.epoch() - oldest,
+            )
+        ).one()
+    return Backlog(count, max(0.0, seconds or 0.0), set_aside)
+
+
+def is_empty() -> bool:
+    """Tell whether there is no message at all."""
+    with reader() as session:
+        query = sa.select(_COLUMNS.id).limit(1)
+        return session.execute(query).first() is None

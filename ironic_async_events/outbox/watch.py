@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backlog and age, for the log and for Ironic's metrics."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import functools
+from typing import Any
+
+from oslo_log import log as logging
+
+from ironic_async_events.outbox import store
+
+LOG = logging.getLogger(__name__)
+
+
+class Threshold:
+    """Says when a figure rises above a threshold, and when it is low again.
+
+    :param text: the line, with ``%(figure)d`` and ``%(threshold)d``
+    :param thresholds: figures, in any order
+    """
+
+    def __init__(self, text: str, thresholds: Sequence[int]) -> None:
+        self._text = text
+        self._thresholds = sorted(thresholds)
+        self._passed = 0
+
+    def look(self, figure: float) -> None:
+        """Compare, and log if a threshold was passed since the last time.
+
+        :param figure: what it is now
+        """
+        passed = sum(figure >= one for one in self._thresholds)
+        if passed > self._passed:
+            LOG.warning(
+                self._text,
+                {
+                    'figure': figure,
+                    'threshold': self._thresholds[passed - 1],
+                },
+            )
+            self._passed = passed
+        elif not passed and self._passed:
+            LOG.info(
+                'The outbox is below its thresholds again: %(figure)d < '
+                '%(threshold)d',
+                {'figure': figure, 'threshold': self._thresholds[0]},
+            )
+            self._passed = 0
+
+
+class Watch:
+    """Looks at the backlog from time to time. Used by the relay's thread.
+
+    :param read: reads the backlog
+    :param seconds: how often it is looked at
+    :param counts: thresholds for the number of messages
+    :param ages: thresholds for the age of the oldest message, in seconds
+    :param send: takes the name and the value of a gauge
+    :param clock: tells the time, in seconds
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], store.Backlog],
+        seconds: float,
+        counts: Sequence[int],
+        ages: Sequence[int],
+        send: Callable[[str, float], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._read = read
+        self._seconds = seconds
+        self._count = Threshold(
+            'The outbox holds %(figure)d messages that wait to be published '
+            '(threshold: %(threshold)d)',
+            counts,
+        )
+        self._age = Threshold(
+            'The oldest message in the outbox has been waiting for '
+            '%(figure)d seconds (threshold: %(threshold)d)',
+            ages,
+        )
+        self._send = send
+        self._clock = clock
+        self._due = clock()
+
+    def look(self) -> None:
+        """Look at the backlog if it is time to.
+
+        :raises Exception: what the database says
+        """
+        if self._clock() < self._due:
+            return
+        found = self._read()
+        self._due = self._clock() + self._seconds
+        self._count.look(found.count)
+        self._age.look(found.seconds)
+        self._send('backlog', found.count)
+        self._send('age', found.seconds)
+        self._send('set_aside', found.set_aside)
+
+
+@functools.cache
+def _logger() -> Any:
+    try:
+        from ironic.common import metrics_utils
+    except ImportError:  # up to 2024.2
+        from ironic_lib import metrics_utils
+    return metrics_utils.get_metrics_logger('async_events.outbox')
+
+
+def send_gauge(name: str, value: float) -> None:
+    """Send a gauge to wherever Ironic's metrics go.
+
+    :param name: its name
+    :param value: its value
+    """
+    _logger().send_gauge(name, value)
