@@ -23,18 +23,17 @@ class Audit(lister.Lister):
     Listens to the notifications of a deployment, or reads recorded ones, and
     checks that each node's form one unbroken chain: each one's previous state
     is the state of the one before. Listening takes no message from anybody
-    else. What can be wrong:
+    else.
 
-    lost: a previous state was never announced.
-    out of order: a notification arrived at another place than the one where
-    its states belong.
-    duplicate: the same message id was received before.
-    illegal: the state is not what Ironic's state machine makes of the event
-    in the previous state.
-    unfinished: an operation started, and neither end nor error came in time.
+    A violation is one of these. *Lost*: a previous state was never announced.
+    *Out of order*: a notification arrived at another place than the one where
+    its states belong. *Duplicate*: its message id was received before.
+    *Illegal*: its state is not what Ironic's state machine makes of the event
+    in the previous state. *Unfinished*: an operation started, and neither end
+    nor error came in time.
 
-    Exit code: 0 if nothing was wrong, 1 if something was, 2 if there was
-    nothing to read or to listen to.
+    The exit code is 0 if nothing was wrong, 1 if something was, and 2 if
+    there was nothing to read or to listen to.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

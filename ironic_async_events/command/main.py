@@ -11,8 +11,9 @@ from cliff import commandmanager
 from ironic_async_events.command import audit
 from ironic_async_events.command import timeline
 
-#: Name -> class; a table in place of entry points, so that a command is there
-#: whenever the module is.
+NAMESPACE = 'ironic_async_events.cli'
+#: Name -> class: the commands that are there without being installed, too.
+#: All others are entry points.
 COMMANDS = {
     'audit': audit.Audit,
     'timeline': timeline.Timeline,
@@ -22,10 +23,10 @@ COMMANDS = {
 class Commands(commandmanager.CommandManager):
     """The commands of the program.
 
-    :param namespace: entry points of it would be commands too.
+    :param namespace: of the entry points that are commands.
     """
 
-    def __init__(self, namespace: str = 'ironic_async_events.cli') -> None:
+    def __init__(self, namespace: str = NAMESPACE) -> None:
         super().__init__(namespace)
         for name, command in COMMANDS.items():
             self.add_command(name, command)
@@ -47,6 +48,7 @@ class App(app.App):
             'Ironic.',
             version=version,
             command_manager=Commands(),
+            deferred_help=True,
         )
 
 

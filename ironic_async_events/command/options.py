@@ -42,8 +42,8 @@ def add_sources(
         metavar='PATH',
         action='append' if several_files else 'store',
         help='read messages from a file instead of the bus: one JSON object '
-        'a line, as oslo.messaging hands a notification over, puts it on the '
-        'wire or writes it to a log; "-" is standard input'
+        'a line, as oslo.messaging hands a notification over or puts it on '
+        'the wire; "-" is standard input'
         + ('; can be repeated, for pictures side by side' * several_files),
     )
     bus = parser.add_argument_group('messages on the bus')

@@ -30,7 +30,8 @@ class Timeline(command.Command):
     is hatched, the notification at its end does not follow from its state:
     somewhere in between the node was elsewhere, and nothing told.
 
-    Exit code: 0 if a picture was made, 2 if there was nothing to draw.
+    The exit code is 0 if a picture was made, and 2 if there was nothing to
+    draw.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
