@@ -106,7 +106,10 @@ class Client:
 
     def create(self) -> WatchedNode:
         """Create a node that every operation of the life finds fit."""
-        created = self._session.create_node(driver='fake-hardware')
+        created = self._session.create_node(
+            driver='fake-hardware',
+            instance_info=dict(lifecycle.INSTANCE_INFO),
+        )
         node = WatchedNode.existing(connection=self._connection, id=created.id)
         node.fetch(self._session)
         return node
@@ -149,13 +152,9 @@ class Client:
                 f'{operation} starts in {operation.start!r}, but the node '
                 f'is in {node.provision_state!r}'
             )
-        # Ironic puts a node that failed into maintenance, and wipes the
-        # instance when it tears down.
+        # Ironic puts a node that failed into maintenance.
         if node.is_maintenance:
             node.unset_maintenance(self._session)
-        if operation.verb in ('active', 'adopt'):
-            node.instance_info = dict(lifecycle.INSTANCE_INFO)
-            node.commit(self._session)
 
     def _ask(self, node: WatchedNode, operation: lifecycle.Operation) -> float:
         deadline = time.monotonic() + _OPERATION_SECONDS
