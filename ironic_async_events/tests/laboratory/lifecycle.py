@@ -123,4 +123,7 @@ SHORT_LIFE = LIFE[:6]
 """Up to the first rest in ``available``, from where a node can be deleted."""
 
 INSTANCE_INFO = {'image_source': 'http://127.0.0.1/image'}
-"""What ``rebuild`` wants to find; nobody fetches it. Gone with the tear-down."""
+"""What ``rebuild`` wants to find; nobody fetches it.
+
+A tear-down wipes it; ``adopt`` does without.
+"""
