@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that ask for far more than the conductor has workers for."""
 
-from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
@@ -24,7 +23,7 @@ _MAY_DIFFER = frozenset(('last_error', 'updated_at', 'reservation'))
 _OPERATION_SECONDS = 60.0
 _CONFIGDRIVE = 'H4sIAAAAAAAAAwMAAAAAAAAAAAA='
 # How often a node that was refused is asked for the same once more, at once.
-_AGAIN = 1
+_AGAIN = 4
 _PAUSE = 0.02
 
 OPERATIONS: Mapping[str, Sequence[lifecycle.Operation]] = {
@@ -136,13 +135,15 @@ class Presser:
 
     def _turn(self, node: str) -> None:
         """Ask a node that is at rest for what it can do in its state."""
-        state = self._get(node)['provision_state']
+        before = self._get(node)
+        state = before['provision_state']
         if state not in OPERATIONS:
             self._strand(node, f'is left in {state!r}')
             return
         operation = self._random.choice(OPERATIONS[state])
-        self._prepare(node, operation)
-        before, row = self._get(node), self._row(node)
+        if self._prepare(before, operation):
+            before = self._get(node)
+        row = self._row(node)
         for _ in range(1 + _AGAIN):
             if not self._ask(node, operation, before, row):
                 return
@@ -225,17 +226,27 @@ class Presser:
         self.record.stranded.append(f'{node} {how}')
         del self._pending[node]
 
-    def _prepare(self, node: str, operation: lifecycle.Operation) -> None:
-        path = f'/v1/nodes/{node}'
-        if self._get(node)['maintenance']:
+    def _prepare(
+        self, node: Mapping[str, Any], operation: lifecycle.Operation
+    ) -> bool:
+        """Make a node fit for an operation; tell whether that changed it."""
+        path = f'/v1/nodes/{node["uuid"]}'
+        changed = False
+        if node['maintenance']:
             self._must('DELETE', f'{path}/maintenance')
-        if operation.verb in ('active', 'adopt'):
+            changed = True
+        if (
+            operation.verb in ('active', 'adopt')
+            and node['instance_info'] != lifecycle.INSTANCE_INFO
+        ):
             patch = {
                 'op': 'add',
                 'path': '/instance_info',
                 'value': lifecycle.INSTANCE_INFO,
             }
             self._must('PATCH', path, [patch])
+            changed = True
+        return changed
 
     def _get(self, node: str) -> Mapping[str, Any]:
         body: Mapping[str, Any] = self._must('GET', f'/v1/nodes/{node}').json()
@@ -277,5 +288,3 @@ def _different(
         if name not in _MAY_DIFFER and before.get(name) != after.get(name)
     )
 
-
-Progress = Callable[[str], None]
