@@ -12,17 +12,13 @@ a file was written by somebody else. It understands a notification as
   <seconds since 1970>, ...}``.
 """
 
-from collections.abc import Mapping
-import datetime
-import json
-import sys
+import functools
 from typing import Any
 from typing import NamedTuple
 
+from ironic_async_events.audit import envelope
 from ironic_async_events.audit import table
 
-_EPOCH = datetime.datetime(1970, 1, 1)
-_EPOCH_UTC = _EPOCH.replace(tzinfo=datetime.UTC)
 #: Longer names are nonsense: a UUID has 36 characters, Ironic's column for a
 #: provision state 15.
 MAX_NAME = 255
@@ -108,21 +104,16 @@ class Ignored(NamedTuple):
     event_type: str
 
 
-class _Unreadable(Exception):
-    """Raised inside this module with the reason."""
-
-
 def _name(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise _Unreadable(
+        raise envelope.Unreadable(
             f'{what} is {type(value).__name__}, a string is expected'
         )
-    if not value or len(value) > MAX_NAME or not value.isprintable():
-        raise _Unreadable(
-            f'{what} is empty, unprintable or longer than {MAX_NAME} '
-            f'characters'
-        )
-    return value
+    if 0 < len(value) <= MAX_NAME and value.isprintable():
+        return value
+    raise envelope.Unreadable(
+        f'{what} is empty, unprintable or longer than {MAX_NAME} characters'
+    )
 
 
 def _maybe(value: Any, what: str) -> str | None:
@@ -133,87 +124,32 @@ def _maybe(value: Any, what: str) -> str | None:
     return _name(value, what)
 
 
-def seconds(value: Any) -> float | None:
-    """Read a time as oslo.messaging, Ironic or a recorder writes it.
-
-    :param value: ISO 8601 text, UTC unless it says otherwise, or a number of
-        seconds since 1970.
-    :returns: seconds since 1970, or None if it cannot be read.
-    """
-    if isinstance(value, str):
-        if len(value) > MAX_NAME:
-            return None
-        try:
-            moment = datetime.datetime.fromisoformat(value)
-            start = _EPOCH if moment.tzinfo is None else _EPOCH_UTC
-            return (moment - start).total_seconds()
-        except (ValueError, OverflowError):
-            return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        # Not a number, infinity and the year 10000 are no times.
-        return float(value) if 0 <= value < 253402300800 else None
-    return None
-
-
-def _unwrap(message: Any) -> tuple[Mapping[str, Any], float | None]:
-    """Take a notification out of its envelopes.
-
-    :param message: the notification, possibly recorded or on the wire.
-    :returns: the notification, and when a recorder received it.
-    :raises _Unreadable: when there is no notification in it.
-    """
-    received = None
-    # Recorder, envelope, notification: there is no fourth layer.
-    for _layer in range(3):
-        if not isinstance(message, Mapping):
-            raise _Unreadable(
-                f'a message is {type(message).__name__}, an object is expected'
-            )
-        if 'event_type' in message:
-            return message, received
-        if 'oslo.message' in message:
-            message = message['oslo.message']
-            if isinstance(message, str | bytes):
-                message = _decode(message)
-        elif 'message' in message:
-            received = seconds(message.get('received_at'))
-            message = message['message']
-        else:
-            break
-    raise _Unreadable(
-        'neither a notification (no event_type) nor an envelope of one'
-    )
-
-
-def _decode(text: str | bytes) -> Any:
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise _Unreadable('JSON is nested too deeply') from None
-    except ValueError as exc:
-        # The text of a decoding error may quote the input: keep its type.
-        place = getattr(exc, 'pos', None)
-        where = '' if place is None else f' at character {place}'
-        raise _Unreadable(f'not JSON{where}') from None
+@functools.lru_cache(256)
+def _split(event_type: str) -> tuple[str, str]:
+    """Split an event type into kind and status; no kind: not for us."""
+    if not event_type.startswith(_PREFIX):
+        return '', ''
+    what, _dot, status = event_type[len(_PREFIX) :].partition('.')
+    return (what, status) if what in _KINDS else ('', '')
 
 
 def _read(message: Any) -> Observation | Ignored:
-    message, received = _unwrap(message)
+    message, received = envelope.unwrap(message)
     event_type = _name(message['event_type'], 'event_type')
-    if not event_type.startswith(_PREFIX):
+    kind, status = _split(event_type)
+    if not kind:
         return Ignored(event_type)
-    what, _dot, status = event_type[len(_PREFIX) :].partition('.')
-    if what not in _KINDS:
-        return Ignored(event_type)
-    kind = sys.intern(what)
     if status not in _STATUSES:
-        raise _Unreadable(f'the status of {event_type} is unknown')
+        raise envelope.Unreadable(f'the status of {event_type} is unknown')
     payload = message.get('payload')
     data = payload
-    if isinstance(payload, Mapping) and 'ironic_object.data' in payload:
+    if (
+        isinstance(payload, envelope.OBJECT)
+        and 'ironic_object.data' in payload
+    ):
         data = payload['ironic_object.data']
-    if not isinstance(data, Mapping):
-        raise _Unreadable(
+    if not isinstance(data, envelope.OBJECT):
+        raise envelope.Unreadable(
             f'the payload of {event_type} is {type(data).__name__}, '
             f'an object is expected'
         )
@@ -224,11 +160,11 @@ def _read(message: Any) -> Observation | Ignored:
         or isinstance(sequence, bool)
         or not 0 < sequence < 1 << 63
     ):
-        raise _Unreadable('sequence is not a positive whole number')
+        raise envelope.Unreadable('sequence is not a positive whole number')
     if kind not in _WHOLE_LIVES:
         for required in _REQUIRED:
             if required not in data:
-                raise _Unreadable(f'the payload has no {required}')
+                raise envelope.Unreadable(f'the payload has no {required}')
     return Observation(
         _maybe(message.get('message_id'), 'message_id'),
         _name(get('uuid'), "the node's uuid"),
@@ -243,7 +179,7 @@ def _read(message: Any) -> Observation | Ignored:
         ),
         _maybe(get('target_provision_state'), 'target_provision_state'),
         _maybe(message.get('publisher_id'), 'publisher_id') or '',
-        seconds(message.get('timestamp')),
+        envelope.seconds(message.get('timestamp')),
         received,
         _maybe(get('created_at'), 'created_at'),
         sequence,
@@ -260,7 +196,7 @@ def observe(message: Any) -> Observation | Malformed | Ignored:
     """
     try:
         return _read(message)
-    except _Unreadable as exc:
+    except envelope.Unreadable as exc:
         return Malformed(str(exc))
 
 
@@ -271,6 +207,6 @@ def observe_line(line: str | bytes) -> Observation | Malformed | Ignored:
     :returns: as :func:`observe`.
     """
     try:
-        return _read(_decode(line))
-    except _Unreadable as exc:
+        return _read(envelope.decode(line))
+    except envelope.Unreadable as exc:
         return Malformed(str(exc))
