@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare the results of two runs test by test; pure."""
+
+import collections
+from collections.abc import Mapping
+import dataclasses
+
+PASSED = 'success'
+FAILED = 'fail'
+SKIPPED = 'skip'
+#: A test that started and has no result.
+UNFINISHED = 'inprogress'
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two runs, test by test.
+
+    :param stock: status of each test on stock Ironic.
+    :param plugin: status of each test with the plugin.
+    """
+
+    stock: Mapping[str, str]
+    plugin: Mapping[str, str]
+
+    @property
+    def worse(self) -> list[str]:
+        """Tests that did not do as well with the plugin as on stock.
+
+        A test that passed and was skipped then, or is gone, is one of them:
+        what was not run shows nothing.
+        """
+        return sorted(
+            test
+            for test in {*self.stock, *self.plugin}
+            if _rank(self.plugin.get(test)) > _rank(self.stock.get(test))
+        )
+
+    @property
+    def better(self) -> list[str]:
+        """Tests that did better with the plugin than on stock."""
+        return sorted(
+            test
+            for test in {*self.stock, *self.plugin}
+            if _rank(self.plugin.get(test)) < _rank(self.stock.get(test))
+        )
+
+    @property
+    def acceptable(self) -> bool:
+        """Whether tests ran and the plugin made none of them worse."""
+        return PASSED in self.plugin.values() and not self.worse
+
+    def rows(self) -> list[tuple[str, int, int]]:
+        """Count each status: its name, on stock, with the plugin."""
+        stock = collections.Counter(self.stock.values())
+        plugin = collections.Counter(self.plugin.values())
+        return [
+            (status, stock[status], plugin[status])
+            for status in sorted({PASSED, FAILED, SKIPPED, *stock, *plugin})
+        ]
+
+
+def _rank(status: str | None) -> int:
+    """Order the statuses from good to bad."""
+    if status == PASSED:
+        return 0
+    return 1 if status == SKIPPED else 2
