@@ -104,9 +104,11 @@ class View:
         foot = text.Text(f'{seconds:.0f} s; Ctrl-C ends the audit', 'dim')
         if not self._latest:
             return console.Group(counts, foot)
-        latest = table.Table(box=box.SIMPLE, show_header=False)
-        for _column in range(3):
-            latest.add_column(overflow='ellipsis', no_wrap=True)
+        # The name and the node are never cut short, the words are.
+        latest = table.Table(box=box.SIMPLE, show_header=False, expand=True)
+        for least in (12, 36):
+            latest.add_column(min_width=least, no_wrap=True)
+        latest.add_column(ratio=1, overflow='ellipsis', no_wrap=True)
         for one in self._latest:
             latest.add_row(
                 text.Text(one.kind.value, _COLOURS[one.kind]),
