@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program as its user meets it."""
 
+import importlib.util
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import xml.etree.ElementTree
 
 import fixtures
 from oslotest import base
+import testtools
 
 from ironic_async_events.audit import table
 from ironic_async_events.command import main
@@ -27,6 +29,12 @@ STEPS = [
 def _words(text):
     """Text without its line breaks."""
     return ' '.join(text.split())
+
+
+#: It comes with the extra audit; nothing else that is tested needs it.
+needs_matplotlib = testtools.skipUnless(
+    importlib.util.find_spec('matplotlib'), 'matplotlib is not installed'
+)
 
 
 class CommandTestCase(base.BaseTestCase):
@@ -171,6 +179,7 @@ class AuditTest(CommandTestCase):
 
 
 class TimelineTest(CommandTestCase):
+    @needs_matplotlib
     def test_a_picture_is_svg_that_names_its_states(self):
         output = os.path.join(self.directory, 'one.svg')
         code, _out, err = self.run_program(
@@ -192,6 +201,7 @@ class TimelineTest(CommandTestCase):
         ):
             self.assertIn(expected, text)
 
+    @needs_matplotlib
     def test_the_same_recording_makes_the_same_svg(self):
         pictures = []
         for name in ('a.svg', 'b.svg'):
@@ -203,6 +213,7 @@ class TimelineTest(CommandTestCase):
                 pictures.append(stream.read())
         self.assertEqual(pictures[0], pictures[1])
 
+    @needs_matplotlib
     def test_two_recordings_side_by_side_as_png(self):
         output = os.path.join(self.directory, 'two.png')
         path = self.write(nodes=3)
@@ -247,6 +258,7 @@ class TimelineTest(CommandTestCase):
         self.assertEqual(0, code)
         self.assertEqual(1, out.count('node-000'))
 
+    @needs_matplotlib
     def test_nothing_to_draw_is_2_and_one_clear_line(self):
         path = self.write()
         for arguments, expected in (
