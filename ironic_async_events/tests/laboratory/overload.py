@@ -98,6 +98,10 @@ class Result:
             'refused 503': record.refused,
             'other answers': len(record.others),
             'altered': len(record.altered),
+            ' not only the time': sum(
+                not line.endswith(': provision_updated_at')
+                for line in record.altered
+            ),
             'changes by refused': len(self.refused_changes),
             'not ended': len(record.unended),
             'stranded': len(record.stranded),
