@@ -8,6 +8,14 @@ from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.laboratory import kill
 from ironic_async_events.tests.laboratory import run
 
+# What the thread of the request saves itself, the worker's start aside: a
+# deploy's image and steps, a rescue's password. And the lock.
+SAVED_BEFORE = {
+    'driver_internal_info',
+    'instance_info',
+    'reservation',
+    'updated_at',
+}
 STATES = ('provision_state', 'target_provision_state')
 
 
@@ -26,6 +34,7 @@ class KilledBeforeTheStart(base.FunctionalTestCase):
             for field in STATES:
                 self.assertEqual(one.before[field], one.after[field], name)
                 self.assertEqual(one.before[field], one.restarted[field], name)
+            self.assertEqual(set(), set(one.different) - SAVED_BEFORE, name)
             # The killed conductor held the lock; its successor gave it back.
             self.assertEqual('laboratory', one.after['reservation'], name)
             self.assertIsNone(one.restarted['reservation'], name)

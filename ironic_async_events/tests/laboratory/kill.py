@@ -20,7 +20,7 @@ from ironic_async_events.tests.laboratory import lifecycle
 
 OPTIONS = {
     'async_events': {
-        'task_manager': 'laboratory_stops_before_save',
+        'task_manager': 'stopped_before_save',
         # The requests shall still wait for their workers when it happens.
         'start_timeout': 600,
     }

@@ -2,7 +2,7 @@
 """A task manager whose workers stop right before they save anything.
 
 Loaded inside the service under test, as the task manager
-``laboratory_stops_before_save``. See :mod:`.kill` for what it is good for.
+``stopped_before_save``. See :mod:`.kill` for what it is good for.
 """
 
 import pathlib
