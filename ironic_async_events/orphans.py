@@ -2,6 +2,8 @@
 """Nodes of a dead conductor that could not be taken over in one pass."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
 import functools
 from typing import Any
 
@@ -9,7 +11,7 @@ from ironic import objects
 from ironic.common import exception
 from ironic.common import states
 from ironic.conductor import manager
-from ironic.conductor import utils
+import wrapt
 
 # The states that ConductorManager._check_orphan_nodes cleans up.
 _UNFINISHED = (states.DEPLOYING, states.CLEANING)
@@ -32,43 +34,46 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(method)
     def wrapper(self: Any, context: Any) -> None:
-        orphans = _find(self)
+        watched = _Watched(self)
         try:
-            method(self, context)
+            method(watched, context)
         finally:
-            for uuid, host, updated_at in orphans:
-                _give_back(context, uuid, host, updated_at)
+            for uuid, row in watched._self_orphans.items():
+                # Nodes in maintenance only lose their reservation.
+                if not row['maintenance']:
+                    _give_back(context, uuid, row['reservation'])
 
     return wrapper
 
 
-def _find(conductor: Any) -> list[tuple[str, str, Any]]:
-    """Return what Ironic is about to take over."""
-    offline = utils.exclude_current_conductor(
-        conductor.host, conductor.dbapi.get_offline_conductors()
-    )
-    if not offline:
-        return []
-    rows = conductor.iter_nodes(
-        fields=['reservation', 'provision_updated_at', 'provision_state'],
-        filters={'reserved_by_any_of': offline, 'maintenance': False},
-    )
-    return [
-        (uuid, host, updated_at)
-        for uuid, _driver, _group, host, updated_at, state in rows
-        if state in _UNFINISHED
-    ]
+class _Watched(wrapt.ObjectProxy):  # type: ignore[misc]
+    """The conductor, with a note of the orphans that a pass goes through.
+
+    :param conductor: Ironic's ``ConductorManager``
+    """
+
+    def __init__(self, conductor: Any) -> None:
+        super().__init__(conductor)
+        self._self_orphans: dict[str, dict[str, Any]] = {}
+
+    def iter_nodes(
+        self, fields: Sequence[str] | None = None, **kwargs: Any
+    ) -> Iterator[Any]:
+        """See Ironic; rows that tell the reservation are noted."""
+        for row in self.__wrapped__.iter_nodes(fields=fields, **kwargs):
+            if fields is not None and 'reservation' in fields:
+                columns = ('uuid', 'driver', 'conductor_group', *fields)
+                self._self_orphans[row[0]] = dict(
+                    zip(columns, row, strict=True)
+                )
+            yield row
 
 
-def _give_back(context: Any, uuid: str, host: str, updated_at: Any) -> None:
+def _give_back(context: Any, uuid: str, host: str) -> None:
     """Reserve a node for its dead conductor again, if nobody failed it."""
     try:
         node = objects.Node.get_by_uuid(context, uuid)
-        if (
-            node.reservation is None
-            and node.provision_state in _UNFINISHED
-            and _same_time(node.provision_updated_at, updated_at)
-        ):
+        if node.reservation is None and node.provision_state in _UNFINISHED:
             objects.Node.reserve(context, host, node.id)
             LOG.warning(
                 'Node %(node)s could not be taken over from conductor '
@@ -77,10 +82,3 @@ def _give_back(context: Any, uuid: str, host: str, updated_at: Any) -> None:
             )
     except (exception.NodeNotFound, exception.NodeLocked) as e:
         LOG.info('Node %s is not kept for the next pass: %s', uuid, e)
-
-
-def _same_time(one: Any, other: Any) -> bool:
-    # The object's time has a zone, the row's has none.
-    return bool(
-        one == other or (one and other and one.replace(tzinfo=None) == other)
-    )
