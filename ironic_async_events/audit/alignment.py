@@ -128,7 +128,7 @@ def explain(
     here, last = ends, None
     for nxt in held:
         price += _joint(here, last, nxt)
-        here, last = nxt.after, nxt
+        here, last = links.leads(here, nxt), nxt
     if price:
         search.best_price = price + search.rest(last)
         for order in _likely(held):
@@ -177,7 +177,7 @@ class _Search:
             price += _joint(ends, last, nxt)
             if price >= self.best_price:
                 return
-            ends, last = nxt.after, nxt
+            ends, last = links.leads(ends, nxt), nxt
         price += self.rest(last) + _price_of_moves(order, self.held)
         if price < self.best_price:
             self.best, self.best_price = tuple(order), price
@@ -209,5 +209,6 @@ class _Search:
                 continue
             order.append(i)
             nxt = self.held[i]
-            self.descend(nxt.after, nxt, order, price + joint)
+            after = links.leads(ends, nxt)
+            self.descend(after, nxt, order, price + joint)
             order.pop()

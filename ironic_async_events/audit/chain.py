@@ -88,14 +88,14 @@ class Chain:
         nxt = links.link(seen)
         if not links.fits(self._ends, nxt):
             return self._add_odd(nxt)
-        self._accept(seen, nxt.after)
+        self._accept(seen, links.leads(self._ends, nxt))
         return []
 
     def _accept(self, seen: obs.Observation, ends: links.States) -> None:
         """Continue the chain."""
         back = self._back
         if len(back) == _BACK:
-            self._start = links.link(back[0]).after
+            self._start = links.leads(self._start, links.link(back[0]))
             back = back[1:]
         self._back = (*back, seen)
         self._ends, self.last = ends, seen
@@ -150,7 +150,8 @@ class Chain:
                         _where(best.order, place, held),
                     )
                 )
-            self._ends, self.last = nxt.after, nxt.seen
+            self._ends = links.leads(self._ends, nxt)
+            self.last = nxt.seen
         self.window = [held[i] for i in sorted(best.order[count:])]
         self._start = self._ends
         self._resume()
@@ -164,7 +165,7 @@ class Chain:
                 last is not None and links.against_time(last, nxt.seen)
             ):
                 return
-            ends, last = nxt.after, nxt.seen
+            ends, last = links.leads(ends, nxt), nxt.seen
         self._ends, self.last, self.window = ends, last, []
         self._start = ends
 

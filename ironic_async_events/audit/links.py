@@ -18,12 +18,14 @@ class Link(NamedTuple):
     :param seen: the notification.
     :param before: states that it may follow; more than one if it is illegal,
         because it is not known what is wrong with it.
-    :param after: states that it may lead to; likewise.
+    :param after: states that it may lead to, if its previous state is right.
+    :param other: states that it leads to, if its previous state is wrong.
     """
 
     seen: obs.Observation
     before: States
     after: States
+    other: States = ()
 
 
 def link(seen: obs.Observation) -> Link:
@@ -35,11 +37,31 @@ def link(seen: obs.Observation) -> Link:
     previous, event, state = seen.previous_state, seen.event, seen.state
     if machine.judge(previous, event, state) is not machine.Verdict.ILLEGAL:
         return Link(seen, (previous,), (state,))
-    return Link(
-        seen,
-        (previous, *machine.sources(event, state)),
-        (state, *machine.results(previous, event)),
-    )
+    after: States = machine.results(previous, event)
+    # A state that one event makes of the previous one: perhaps it is the
+    # event that is wrong. Any other is a state that the node came to later,
+    # and shows too early: what the event makes is where the node was.
+    if not after or machine.distance(previous, state) == 1:
+        after = (state, *after)
+    sources = machine.sources(event, state) - {previous}
+    return Link(seen, (previous, *sources), after, (state,))
+
+
+def leads(ends: States | None, nxt: Link) -> States:
+    """Return the states that a link leads to.
+
+    :param ends: the states of the chain before it; None if unknown.
+    :param nxt: the link.
+    :returns: more than one if it is illegal and they cannot be told apart.
+    """
+    if not nxt.other:
+        return nxt.after
+    if ends is not None:
+        if nxt.seen.previous_state in ends:
+            return nxt.after
+        if fits(ends, nxt):
+            return nxt.other
+    return nxt.after + nxt.other
 
 
 def fits(ends: States | None, nxt: Link) -> bool:

@@ -77,6 +77,32 @@ def alter_state(clean, dice):
                 yield at, [*clean[:at], wrong, *clean[at + 1 :]]
 
 
+def alter_previous(clean, dice):
+    """Let one show every other previous state that makes it illegal."""
+    for at, one in enumerate(clean):
+        for state in table.TARGETS:
+            if one.state not in machine.results(state, one.event):
+                wrong = one._replace(previous_state=state)
+                yield at, [*clean[:at], wrong, *clean[at + 1 :]]
+
+
+def show_too_early(clean, dice):
+    """Let one show the state that the next one leads to, and lose that.
+
+    Stock Ironic does it: the worker was faster than the notification of the
+    start, and the one of the end is never sent.
+    """
+    for at in range(1, len(clean) - 1):
+        late = clean[at + 1].state
+        one = clean[at]
+        if (
+            late not in machine.results(one.previous_state, one.event)
+            and machine.distance(one.previous_state, late) != 1
+        ):
+            wrong = one._replace(state=late)
+            yield at, [*clean[:at], wrong, *clean[at + 2 :]]
+
+
 def alter_event(clean, dice):
     """Let one show another event than the right one."""
     for at, one in enumerate(clean):
@@ -95,7 +121,9 @@ MUTATIONS = (
     (hasten, 'out of order'),
     (repeat, 'duplicate'),
     (alter_state, 'illegal'),
+    (alter_previous, 'illegal'),
     (alter_event, 'illegal'),
+    (show_too_early, 'illegal, 1 lost'),
 )
 
 
@@ -132,7 +160,8 @@ def place_of(mutation, at, clean):
     """Name the places where less can be known."""
     if at == 0 and mutation in (drop, swap_at_the_source):
         return 'first'
-    if at == len(clean) - 1 and mutation is drop:
+    lost = {drop: at, show_too_early: at + 1}.get(mutation)
+    if lost == len(clean) - 1:
         return 'last'
     return ''
 
