@@ -12,6 +12,8 @@ from typing import Any
 
 from oslo_config import cfg
 
+from ironic_async_events.command import ironic_conf
+
 CONF = cfg.CONF
 
 
@@ -79,8 +81,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     :param argv: the arguments; by default those of the process
     """
-    from ironic_async_events.command import ironic_conf
-
     ironic_conf.prepare()
     CONF.register_cli_opt(
         cfg.SubCommandOpt(

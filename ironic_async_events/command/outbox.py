@@ -16,8 +16,12 @@ from ironic_async_events.outbox import message
 from ironic_async_events.outbox import store
 
 
-class NotSetAside(Exception):
-    """A message that was named is not set aside."""
+class NotSetAside(SystemExit):
+    """A message that was named is not set aside.
+
+    Ends the program with one line: the log of an Ironic that is configured
+    to write a file says nothing on the terminal.
+    """
 
 
 class _Outbox:

@@ -60,14 +60,6 @@ class Suspects:
             if now < one.due
         }
 
-    def is_blocked(self, subject: str) -> bool:
-        """Tell whether nothing about a subject is published now.
-
-        :param subject: what a message is about
-        """
-        one = self._by_subject.get(subject)
-        return one is not None and self._clock() < one.due
-
     def refused(
         self, id: int, subject: str, error: BaseException, own: bool
     ) -> Suspect | None:

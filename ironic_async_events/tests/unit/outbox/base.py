@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A database with the tables of the outbox, and clocks that stand still."""
+
+import logging
+from typing import Any
+
+import fixtures
+from ironic.tests.unit.db import base as db_base
+from oslo_db.sqlalchemy import enginefacade
+import sqlalchemy as sa
+
+from ironic_async_events.outbox import message
+from ironic_async_events.outbox import table
+
+
+class Clock:
+    """Tells the time that the test says."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Log(fixtures.Fixture):
+    """What the plugin logs from INFO on."""
+
+    def _setUp(self) -> None:
+        self._logger = self.useFixture(fixtures.FakeLogger(level='INFO'))
+        for name, logger in logging.root.manager.loggerDict.items():
+            # Ironic's migrations disable every logger that is there.
+            if name.startswith('ironic_async_events') and isinstance(
+                logger, logging.Logger
+            ):
+                logger.disabled = False
+
+    def lines(self, text: str = '') -> list[str]:
+        """Return the lines in which a text is found."""
+        return [x for x in self._logger.output.splitlines() if text in x]
+
+
+class OutboxTestCase(db_base.DbTestCase):
+    """Tests with Ironic's tables and those of the outbox."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.engine = enginefacade.writer.get_engine()
+        with self.engine.begin() as connection:
+            for one in (table.OUTBOX, table.RELAY):
+                one.create(connection)
+                self.addCleanup(one.drop, self.engine, checkfirst=True)
+            connection.execute(
+                table.RELAY.insert().values(
+                    id=1, holder='', term=0, expires_at=0
+                )
+            )
+
+    def rows(self) -> list[Any]:
+        """Read the whole outbox, in the order of storing."""
+        with self.engine.connect() as connection:
+            return list(
+                connection.execute(
+                    sa.select(table.OUTBOX).order_by(table.OUTBOX.c.id)
+                )
+            )
+
+
+def make_message(id: str, node: str = 'node', **more: Any) -> message.Message:
+    """Make a message about a node.
+
+    :param id: its id
+    :param node: the node
+    :param more: fields of the payload
+    """
+    return message.Message(
+        topics=('topic',),
+        context={'user': 'somebody'},
+        body={
+            'message_id': id,
+            'event_type': 'baremetal.node.provision_set.end',
+            'payload': {'ironic_object.data': {'uuid': node, **more}},
+        },
+        priority='INFO',
+    )

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the commands."""
+
+import os
+import subprocess
+import sys
+
+import fixtures
+from oslotest import base
+
+from ironic_async_events.command import ironic_conf
+from ironic_async_events.command import main
+from ironic_async_events.command import outbox
+from ironic_async_events.outbox import lease
+from ironic_async_events.outbox import schema
+from ironic_async_events.outbox import store
+from ironic_async_events.tests.unit.outbox import base as outbox_base
+
+
+class OutboxTestCase(outbox_base.OutboxTestCase):
+    def setUp(self):
+        super().setUp()
+        # The configuration is that of the test.
+        for name in ('prepare', 'read'):
+            self.useFixture(
+                fixtures.MockPatchObject(ironic_conf, name, lambda *args: None)
+            )
+        self.useFixture(
+            fixtures.MockPatchObject(schema, 'check', lambda engine: None)
+        )
+
+    def run_command(self, command, *arguments):
+        one = command(None, None)
+        return one.take_action(one.get_parser('').parse_args(arguments))
+
+    def put(self, *ids, aside=False):
+        for id in ids:
+            store.put(outbox_base.make_message(id), lambda: None)
+            if aside:
+                store.set_aside(self.rows()[-1].id, 5, 'too large')
+
+    def test_each_command_is_found_by_its_name(self):
+        manager = main.Commands()
+        for name, command in (
+            ('status', outbox.Status),
+            ('list', outbox.List),
+            ('retry', outbox.Retry),
+            ('purge', outbox.Purge),
+        ):
+            found, _, _ = manager.find_command(['outbox', name])
+            self.assertIs(command, found)
+
+    def test_status(self):
+        self.put('one', 'two')
+        self.put('three', aside=True)
+        found = dict(zip(*self.run_command(outbox.Status), strict=True))
+        self.assertEqual(
+            (2, 1, 'none'),
+            (found['waiting'], found['set_aside'], found['relay']),
+        )
+        self.assertLess(found['oldest_seconds'], 60)
+        lease.Row().take('somebody', 60)
+        found = dict(zip(*self.run_command(outbox.Status), strict=True))
+        self.assertEqual('somebody', found['relay'])
+
+    def test_list(self):
+        self.put('one')
+        self.put('two', aside=True)
+        names, rows = self.run_command(outbox.List)
+        (found,) = (dict(zip(names, row, strict=True)) for row in rows)
+        self.assertEqual(
+            {
+                'id': self.rows()[1].id,
+                'message_id': 'two',
+                'type': 'baremetal.node.provision_set.end',
+                'about': 'node',
+                'seconds': 0,
+                'tries': 5,
+                'error': 'too large',
+            },
+            found,
+        )
+
+    def test_retry_and_purge(self):
+        self.put('one', 'two', 'three', aside=True)
+        one, two, _three = (str(row.id) for row in self.rows())
+        self.run_command(outbox.Retry, one)
+        self.run_command(outbox.Purge, two)
+        self.assertEqual(
+            ['one', 'three'], [row.message_id for row in self.rows()]
+        )
+        self.assertEqual(
+            ['one'], [row.message_id for row in store.waiting(10)]
+        )
+
+    def test_what_waits_is_neither_purged_nor_tried_again(self):
+        self.put('one')
+        self.put('two', aside=True)
+        one, two = (str(row.id) for row in self.rows())
+        for command in (outbox.Purge, outbox.Retry):
+            error = self.assertRaises(
+                outbox.NotSetAside, self.run_command, command, one
+            )
+            self.assertIn(f'not set aside: {one}', str(error))
+        self.assertEqual([one, two], [str(row.id) for row in self.rows()])
+
+    def test_nothing_is_purged_that_is_not_named(self):
+        self.put('one', aside=True)
+        self.assertRaises(SystemExit, self.run_command, outbox.Purge)
+        self.assertEqual(1, len(self.rows()))
+
+
+class ProgramTestCase(base.BaseTestCase):
+    """The programs themselves, each in a process of its own."""
+
+    def setUp(self):
+        super().setUp()
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.config = os.path.join(directory, 'ironic.conf')
+        with open(self.config, 'w') as file:
+            file.write(
+                '[database]\n'
+                f'connection = sqlite:///{directory}/ironic.sqlite\n'
+            )
+
+    def run_program(self, module, *arguments, code=0):
+        done = subprocess.run(
+            [
+                sys.executable,
+                '-W',
+                'ignore',
+                '-m',
+                f'ironic_async_events.command.{module}',
+                *arguments,
+                '--config-file',
+                self.config,
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(code, done.returncode, done.stderr)
+        self.assertNotIn('Traceback', done.stderr)
+        return done.stdout if code == 0 else done.stderr
+
+    def test_without_tables_it_says_what_to_do(self):
+        refusal = self.run_program('main', 'outbox', 'status', code=1)
+        self.assertIn('ironic-async-events-dbsync upgrade', refusal)
+
+    def test_a_configuration_that_is_not_there(self):
+        self.config = '/nowhere/ironic.conf'
+        refusal = self.run_program('main', 'outbox', 'list', code=1)
+        self.assertIn('/nowhere/ironic.conf', refusal)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of back-off, outage and thresholds."""
+
+from oslotest import base
+
+from ironic_async_events.outbox import backoff
+from ironic_async_events.outbox import outage
+from ironic_async_events.outbox import store
+from ironic_async_events.outbox import watch
+from ironic_async_events.tests.unit.outbox import base as outbox_base
+
+
+class BackOffTestCase(base.BaseTestCase):
+    def pauses(self, count):
+        one = backoff.BackOff(first=0.25, longest=10)
+        return [one.next() for _ in range(count)]
+
+    def test_it_grows_to_a_bound_with_jitter(self):
+        runs = [self.pauses(12) for _ in range(200)]
+        for place, each in enumerate(zip(*runs, strict=True)):
+            # Each pause is between a quarter of the first and twice the one
+            # before, and the bound.
+            self.assertGreaterEqual(min(each), 0.25 / 4)
+            self.assertLessEqual(max(each), min(10, 0.25 * 2**place))
+            if place:
+                self.assertGreater(len(set(each)), 100)
+        means = [sum(each) / len(each) for each in zip(*runs, strict=True)]
+        self.assertLess(means[0], means[3])
+        self.assertLess(means[3], means[6])
+
+    def test_it_begins_again(self):
+        one = backoff.BackOff(first=0.25, longest=10)
+        for _ in range(50):
+            one.next()
+        one.reset()
+        self.assertLessEqual(one.next(), 0.25)
+
+
+class LogTestCase(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.clock = outbox_base.Clock()
+        self.lines = self.useFixture(outbox_base.Log()).lines
+
+
+class OutageTestCase(LogTestCase):
+    def test_it_is_said_once_and_once_more_when_over(self):
+        one = outage.Outage('the bus', self.clock)
+        for _ in range(50):
+            one.failed(OSError('refused'))
+            self.clock.now += 1
+        self.assertTrue(one.lasts)
+        for _ in range(3):
+            one.over(lambda: 7)
+        first, last = self.lines()
+        self.assertIn('cannot reach the bus', first)
+        self.assertIn('OSError: refused', first)
+        self.assertIn('again after 50 seconds; 7 messages', last)
+        self.assertFalse(one.lasts)
+
+    def test_without_one_nothing_is_said_or_counted(self):
+        one = outage.Outage('the bus', self.clock)
+        one.over(self.fail)
+        self.assertEqual([], self.lines())
+
+
+class WatchTestCase(LogTestCase):
+    def setUp(self):
+        super().setUp()
+        self.backlog = store.Backlog(0, 0.0, 0)
+        self.sent = []
+        self.watch = watch.Watch(
+            lambda: self.backlog,
+            10,
+            [100, 10],
+            [60],
+            lambda name, value: self.sent.append((name, value)),
+            self.clock,
+        )
+
+    def look(self, count, seconds=0.0):
+        self.backlog = store.Backlog(count, seconds, 3)
+        self.watch.look()
+        self.clock.now += 10
+
+    def test_a_threshold_is_logged_when_it_is_passed(self):
+        for count in (9, 10, 11, 50, 150, 120, 11, 9, 9):
+            self.look(count)
+        lines = self.lines()
+        self.assertEqual(3, len(lines), lines)
+        self.assertIn('10 messages', lines[0])
+        self.assertIn('150 messages', lines[1])
+        self.assertIn('9 < 10', lines[2])
+
+    def test_so_is_the_age(self):
+        self.look(1, 59.9)
+        self.look(1, 61)
+        (line,) = self.lines()
+        self.assertIn('61 seconds (threshold: 60)', line)
+
+    def test_gauges_are_sent_from_time_to_time(self):
+        self.look(5, 1.5)
+        self.clock.now -= 1
+        self.watch.look()
+        self.assertEqual(
+            [('backlog', 5), ('age', 1.5), ('set_aside', 3)], self.sent
+        )
+
+    def test_ironic_takes_the_gauges(self):
+        watch.send_gauge('backlog', 1)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the edge to the bus: what messagingv2 sends, and its errors."""
+
+import json
+import logging
+import threading
+from unittest import mock
+
+from oslo_config import cfg
+import oslo_messaging
+from oslo_messaging.notify import messaging
+from oslotest import base
+
+from ironic_async_events.outbox import message
+from ironic_async_events.outbox import publisher
+from ironic_async_events.outbox import quiet
+from ironic_async_events.tests.unit.outbox import base as outbox_base
+
+
+class PublisherTestCase(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.transport = mock.Mock(spec=oslo_messaging.transport.Transport)
+
+    def sent(self):
+        found = []
+        for call in self.transport._send_notification.call_args_list:
+            target, context, body = call.args
+            found.append(
+                (target.topic, dict(context), dict(body), call.kwargs)
+            )
+        self.transport._send_notification.reset_mock()
+        return found
+
+    def test_it_sends_what_messagingv2_sends(self):
+        stored = outbox_base.make_message('one')
+        messaging.MessagingV2Driver(
+            cfg.ConfigOpts(), topics=['a', 'b'], transport=self.transport
+        ).notify(stored.context, stored.body, 'INFO', 0)
+        expected = self.sent()
+        publisher.Publisher(self.transport).publish(
+            message.Message(
+                ('a', 'b'), stored.context, stored.body, 'INFO'
+            ).encode()
+        )
+        self.assertEqual(expected, self.sent())
+
+    def test_a_failure_is_raised(self):
+        self.transport._send_notification.side_effect = (
+            oslo_messaging.MessageDeliveryFailure
+        )
+        error = self.assertRaises(
+            oslo_messaging.MessageDeliveryFailure,
+            publisher.Publisher(self.transport).publish,
+            outbox_base.make_message('one').encode(),
+        )
+        self.assertFalse(publisher.is_own_fault(error))
+
+    def test_what_is_no_message_is_its_own_fault(self):
+        for text in ('{', json.dumps({'topics': 7})):
+            error = self.assertRaises(
+                ValueError, publisher.Publisher(self.transport).publish, text
+            )
+            self.assertTrue(publisher.is_own_fault(error))
+
+    def test_the_bus_is_not_the_messages_fault(self):
+        for error in (OSError(), TimeoutError(), ConnectionResetError()):
+            self.assertFalse(publisher.is_own_fault(error))
+
+
+class QuietTestCase(base.BaseTestCase):
+    def test_only_one_thread_is_quiet_and_only_for_a_time(self):
+        logger = logging.getLogger('oslo_messaging._drivers.impl_rabbit')
+        logger.disabled = False
+        lines = []
+        handler = logging.Handler()
+        handler.emit = lambda record: lines.append(record.getMessage())
+        logger.addHandler(handler)
+        self.addCleanup(logger.removeHandler, handler)
+
+        with quiet.drivers():
+            logger.error('unreachable')
+            other = threading.Thread(
+                target=logger.error, args=('another thread',)
+            )
+            other.start()
+            other.join()
+        logger.error('afterwards')
+        self.assertEqual(['another thread', 'afterwards'], lines)

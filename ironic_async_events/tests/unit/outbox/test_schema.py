@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the tables: how they come, go, and are missed."""
+
+import os
+import sys
+
+from alembic import script
+import fixtures
+from oslo_config import cfg
+from oslotest import base
+import sqlalchemy as sa
+
+from ironic_async_events import conf as async_conf
+from ironic_async_events import exceptions
+from ironic_async_events.outbox import lease
+from ironic_async_events.outbox import schema
+from ironic_async_events.outbox import service
+from ironic_async_events.outbox import table
+
+
+def shape(engine):
+    """Describe every table of a database."""
+    found = {}
+    inspector = sa.inspect(engine)
+    for name in inspector.get_table_names():
+        found[name] = (
+            [
+                (c['name'], str(c['type']), c['nullable'])
+                for c in inspector.get_columns(name)
+            ],
+            inspector.get_pk_constraint(name)['constrained_columns'],
+            [i['column_names'] for i in inspector.get_indexes(name)],
+        )
+    return found
+
+
+class SchemaTestCase(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.url = f'sqlite:///{os.path.join(directory, "ironic.sqlite")}'
+        self.engine = sa.create_engine(self.url)
+        self.addCleanup(self.engine.dispose)
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(
+                'CREATE TABLE alembic_version (version_num VARCHAR(32))'
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO alembic_version VALUES ('of ironic')"
+            )
+
+    def test_the_version_that_is_needed_is_the_last_migration(self):
+        found = script.ScriptDirectory(str(schema._PLACE))
+        self.assertEqual([schema.VERSIONS[-1]], list(found.get_heads()))
+        self.assertEqual(
+            set(schema.VERSIONS),
+            {one.revision for one in found.walk_revisions()},
+        )
+
+    def test_migrations_make_what_the_program_expects(self):
+        schema.upgrade(self.engine)
+        other = sa.create_engine('sqlite://', poolclass=sa.pool.StaticPool)
+        self.addCleanup(other.dispose)
+        table._METADATA.create_all(other)
+        made = shape(self.engine)
+        for name, expected in shape(other).items():
+            self.assertEqual(expected, made[name])
+
+    def test_upgrading_twice_is_upgrading_once(self):
+        schema.upgrade(self.engine)
+        schema.upgrade(self.engine)
+        self.assertEqual(schema.VERSIONS[-1], schema.current(self.engine))
+        with self.engine.connect() as connection:
+            rows = list(connection.execute(sa.select(table.RELAY)))
+        self.assertEqual([(1, '', 0, 0.0)], rows)
+
+    def test_dropping_leaves_ironics_schema_as_it_was(self):
+        before = shape(self.engine)
+        schema.upgrade(self.engine)
+        self.assertNotEqual(before, shape(self.engine))
+        schema.drop(self.engine)
+        self.assertEqual(before, shape(self.engine))
+        with self.engine.connect() as connection:
+            version = connection.exec_driver_sql(
+                'SELECT version_num FROM alembic_version'
+            ).scalar_one()
+        self.assertEqual('of ironic', version)
+        self.assertIsNone(schema.current(self.engine))
+
+    def test_after_dropping_they_can_come_again(self):
+        schema.upgrade(self.engine)
+        schema.drop(self.engine)
+        schema.upgrade(self.engine)
+        self.assertIsNone(schema.problem(self.engine))
+
+    def test_missing_tables_are_named_with_what_to_do(self):
+        error = self.assertRaises(
+            exceptions.RefusedToStart, schema.check, self.engine
+        )
+        self.assertIn('driver = async_events_outbox', str(error))
+        self.assertIn('ironic-async-events-dbsync upgrade', str(error))
+        self.assertNotIn('\n', str(error))
+
+    def test_a_newer_version_is_let_pass(self):
+        schema.upgrade(self.engine)
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(
+                f"UPDATE {table.VERSION_TABLE} SET version_num = 'newer'"
+            )
+        self.assertIsNone(schema.problem(self.engine))
+
+    def test_an_older_version_is_refused(self):
+        schema.upgrade(self.engine)
+        self.useFixture(
+            fixtures.MockPatchObject(
+                schema, 'VERSIONS', (*schema.VERSIONS, 'next')
+            )
+        )
+        self.assertIn('next is needed', schema.problem(self.engine))
+
+    def conf(self, url):
+        conf = cfg.ConfigOpts()
+        conf.register_opt(cfg.StrOpt('connection', default=url), 'database')
+        async_conf.register(conf)
+        conf([])
+        self.useFixture(fixtures.MockPatchObject(service, '_checked', False))
+        return conf
+
+    def import_api(self):
+        modules = {**sys.modules, service._API: sys}
+        self.useFixture(fixtures.MockPatchObject(sys, 'modules', modules))
+
+    def test_an_api_without_tables_refuses_to_start(self):
+        self.import_api()
+        self.assertRaises(
+            exceptions.RefusedToStart, service.check_api, self.conf(self.url)
+        )
+
+    def test_an_api_with_tables_starts(self):
+        schema.upgrade(self.engine)
+        self.import_api()
+        service.check_api(self.conf(self.url))
+
+    def test_an_api_without_a_database_is_ironics_to_judge(self):
+        self.import_api()
+        service.check_api(self.conf('sqlite:////nowhere/at/all'))
+
+    def test_a_command_needs_no_tables(self):
+        # ironic-dbsync makes notifiers as well.
+        modules = dict(sys.modules)
+        modules.pop(service._API, None)
+        self.useFixture(fixtures.MockPatchObject(sys, 'modules', modules))
+        service.check_api(self.conf(self.url))
+
+    def test_the_clock_passes_while_the_machine_sleeps(self):
+        self.assertLessEqual(lease.clock(), lease.clock())

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of what is said to the database."""
+
+from unittest import mock
+
+import fixtures
+from ironic.tests.unit.db import utils as db_utils
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+from sqlalchemy import exc as sa_exc
+
+from ironic_async_events.outbox import store
+from ironic_async_events.tests.unit.outbox import base
+
+
+class StoreTestCase(base.OutboxTestCase):
+    def setUp(self):
+        super().setUp()
+        self.news = mock.Mock(spec=[])
+
+    def put(self, *ids, node='node'):
+        for id in ids:
+            store.put(base.make_message(id, node), self.news)
+
+    def ids(self):
+        return [row.message_id for row in self.rows()]
+
+    def test_what_is_stored_is_read_in_that_order(self):
+        self.put('one', 'two', 'three')
+        found = store.waiting(10)
+        self.assertEqual(
+            ['one', 'two', 'three'], [row.message_id for row in found]
+        )
+        self.assertEqual(['one'], [r.message_id for r in store.waiting(1)])
+
+    def test_subjects_can_be_left_out(self):
+        self.put('one', node='a')
+        self.put('two', node='b')
+        self.assertEqual(
+            ['two'], [row.message_id for row in store.waiting(10, {'a'})]
+        )
+
+    def test_news_come_after_the_commit(self):
+        with store.writer():
+            self.put('one')
+            self.assertFalse(self.news.called)
+        self.news.assert_called_once_with()
+
+    def test_what_is_rolled_back_is_not_there_and_no_news(self):
+        def fail():
+            with store.writer():
+                self.put('one')
+                raise ZeroDivisionError
+
+        self.assertRaises(ZeroDivisionError, fail)
+        self.assertEqual([], self.ids())
+        self.assertFalse(self.news.called)
+
+    def test_it_joins_the_transaction_of_ironic(self):
+        node = db_utils.create_test_node(provision_state='available')
+
+        def fail():
+            with store.transaction():
+                self.dbapi.update_node(node.id, {'provision_state': 'active'})
+                self.put('one')
+                raise ZeroDivisionError
+
+        self.assertRaises(ZeroDivisionError, fail)
+        self.assertEqual(
+            'available', self.dbapi.get_node_by_id(node.id).provision_state
+        )
+        self.assertEqual([], self.ids())
+
+    def test_the_lock_for_writing_comes_first_on_sqlite(self):
+        statements = []
+
+        def note(connection, cursor, statement, *args):
+            statements.append(statement.split()[0])
+
+        sa.event.listen(self.engine, 'before_cursor_execute', note)
+        self.addCleanup(
+            sa.event.remove, self.engine, 'before_cursor_execute', note
+        )
+        node = db_utils.create_test_node()
+        del statements[:]
+        with store.transaction():
+            self.dbapi.update_node(node.id, {'extra': {}})
+        self.assertEqual(['BEGIN', 'UPDATE', 'SELECT'], statements[:3])
+
+    def test_confirmed_ones_are_deleted_others_stay(self):
+        self.put('one', 'two', 'three')
+        first, _, last = self.rows()
+        store.delete([first.id, last.id])
+        self.assertEqual(['two'], self.ids())
+
+    def test_numbers_are_never_given_again(self):
+        self.put('one')
+        (row,) = self.rows()
+        store.delete([row.id])
+        self.put('two')
+        self.assertGreater(self.rows()[0].id, row.id)
+
+    def test_one_that_is_set_aside_does_not_wait(self):
+        self.put('one', 'two')
+        row = self.rows()[0]
+        store.set_aside(row.id, 5, 'x' * 1000)
+        self.assertEqual(['two'], [r.message_id for r in store.waiting(10)])
+        (aside,) = store.listed()
+        self.assertEqual(
+            (row.id, 5, 'x' * 255),
+            (
+                aside.id,
+                aside.attempts,
+                aside.error,
+            ),
+        )
+        self.assertEqual(
+            (1, 1), (store.backlog().count, store.backlog().set_aside)
+        )
+
+    def test_only_one_that_is_set_aside_is_tried_again(self):
+        self.put('one', 'two')
+        one, two = self.rows()
+        store.set_aside(one.id, 5, 'error')
+        self.assertEqual({one.id}, store.retry([one.id, two.id, 77]))
+        self.assertEqual(
+            ['one', 'two'], [r.message_id for r in store.waiting(10)]
+        )
+        self.assertEqual([], store.listed())
+
+    def test_only_one_that_is_set_aside_is_purged(self):
+        self.put('one', 'two')
+        one, two = self.rows()
+        store.set_aside(one.id, 5, 'error')
+        self.assertEqual({one.id}, store.purge([one.id, two.id, 77]))
+        self.assertEqual(['two'], self.ids())
+
+    def test_the_backlog_is_counted_and_its_age_told(self):
+        self.assertEqual(store.Backlog(0, 0.0, 0), store.backlog())
+        self.assertTrue(store.is_empty())
+        self.put('one', 'two')
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(
+                'UPDATE async_events_outbox SET stored_at = stored_at - 60'
+            )
+        found = store.backlog()
+        self.assertEqual((2, 0), (found.count, found.set_aside))
+        self.assertTrue(60 <= found.seconds < 70, found)
+        self.assertFalse(store.is_empty())
+
+
+class RepeatedTestCase(base.OutboxTestCase):
+    def setUp(self):
+        super().setUp()
+        self.pauses = []
+        self.useFixture(
+            fixtures.MockPatch('tenacity.nap.time.sleep', self.pauses.append)
+        )
+
+    def test_what_stood_in_anothers_way_is_repeated(self):
+        locked = sa_exc.OperationalError(
+            'UPDATE', {}, Exception('database is locked')
+        )
+        attempt = mock.Mock(
+            spec=[], side_effect=[db_exc.DBDeadlock(), locked, 7]
+        )
+        self.assertEqual(7, store.repeated()(attempt))
+        self.assertEqual(2, len(self.pauses))
+
+    def test_other_errors_are_not(self):
+        for error in (
+            db_exc.DBConnectionError(),
+            db_exc.DBDuplicateEntry(),
+            sa_exc.OperationalError('', {}, Exception('no such table')),
+            ValueError(),
+        ):
+            attempt = mock.Mock(spec=[], side_effect=error)
+            self.assertRaises(type(error), store.repeated(), attempt)
+            attempt.assert_called_once_with()

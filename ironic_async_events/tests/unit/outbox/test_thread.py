@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the thread: it wakes, waits and ends when it should."""
+
+import threading
+
+from oslotest import base
+
+from ironic_async_events.outbox import relay
+from ironic_async_events.outbox import thread
+from ironic_async_events.tests.unit import base as unit_base
+
+LONG = 3600.0
+
+
+class Relay:
+    """Meets the test at each turn."""
+
+    def __init__(self, pauses, left=0):
+        self.pauses = pauses
+        self.left = left
+        self.lines = []
+        self.begun = threading.Semaphore(0)
+        self.ended = threading.Event()
+
+    def turn(self):
+        self.lines.append('turn')
+        self.begun.release()
+        return self.pauses.pop(0)
+
+    def drain(self):
+        self.lines.append('drain')
+        self.left -= 1
+        return self.left > 0
+
+    def end(self):
+        self.lines.append('end')
+        self.ended.set()
+
+
+class ThreadTestCase(base.BaseTestCase):
+    def start(self, fake):
+        one = thread.Thread(lambda: fake)
+        self.addCleanup(one.stop, 0)
+        one.start()
+        return one
+
+    def turns(self, fake, count):
+        for _ in range(count):
+            self.assertTrue(fake.begun.acquire(timeout=unit_base.PATIENCE))
+
+    def test_a_message_ends_the_pause(self):
+        fake = Relay([relay.Pause(LONG), relay.Pause(LONG)])
+        one = self.start(fake)
+        self.turns(fake, 1)
+        one.wake()
+        self.turns(fake, 1)
+
+    def test_a_message_during_the_turn_is_not_missed(self):
+        inside = unit_base.Gate()
+        fake = Relay([relay.Pause(LONG), relay.Pause(LONG)])
+        turn = fake.turn
+
+        def slow():
+            if not fake.lines:
+                inside.pass_through()
+            return turn()
+
+        fake.turn = slow
+        one = self.start(fake)
+        self.addCleanup(inside.open)
+        inside.wait_for_arrival()
+        one.wake()
+        inside.open()
+        self.turns(fake, 2)
+
+    def test_a_message_does_not_end_a_pause_of_another_kind(self):
+        fake = Relay([relay.Pause(LONG, for_messages=False)])
+        one = self.start(fake)
+        self.turns(fake, 1)
+        one.wake()
+        one.stop(10)
+        self.assertEqual(['turn', 'drain', 'end'], fake.lines)
+
+    def test_it_drains_and_gives_up_the_lease(self):
+        fake = Relay([relay.Pause(LONG)], left=3)
+        one = self.start(fake)
+        self.turns(fake, 1)
+        one.stop(10)
+        self.assertEqual(
+            ['turn', 'drain', 'drain', 'drain', 'end'], fake.lines
+        )
+
+    def test_without_time_it_does_not_drain(self):
+        fake = Relay([relay.Pause(LONG)], left=3)
+        one = self.start(fake)
+        self.turns(fake, 1)
+        one.stop(0)
+        self.assertTrue(fake.ended.wait(unit_base.PATIENCE))
+        self.assertEqual(['turn', 'end'], fake.lines)

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of state and notification in one transaction, in every order."""
+
+import contextlib
+from unittest import mock
+
+import fixtures
+from ironic.common import exception
+from ironic.common import rpc
+from ironic.common import states
+from ironic.conductor import notification_utils
+from ironic.objects import node as node_objects
+from ironic.tests.unit.objects import utils as obj_utils
+from oslo_config import cfg
+from oslo_db import exception as db_exc
+import oslo_messaging
+from oslo_messaging.notify import notifier
+from sqlalchemy import event
+
+from ironic_async_events import conf as async_conf
+from ironic_async_events import delivery
+from ironic_async_events import legacy
+from ironic_async_events import patching
+from ironic_async_events.outbox import message
+from ironic_async_events.outbox import service
+from ironic_async_events.outbox import store
+from ironic_async_events.outbox import transaction
+from ironic_async_events.tests.unit.outbox import base
+
+
+class TransactionTestCase(base.OutboxTestCase):
+    """A real task, a real notifier that found the driver by its name."""
+
+    def setUp(self):
+        super().setUp()
+        async_conf.register(cfg.CONF)
+        self.config(notification_level='info')
+        self.addCleanup(delivery.use, delivery.current())
+        self.addCleanup(patching.uninstall)
+        self.addCleanup(setattr, service, '_transport', None)
+        transport = oslo_messaging.get_notification_transport(
+            cfg.CONF, url='fake:/'
+        )
+        cfg.CONF.set_override(
+            'driver',
+            ['async_events_outbox'],
+            group='oslo_messaging_notifications',
+        )
+        self.addCleanup(
+            cfg.CONF.clear_override,
+            'driver',
+            group='oslo_messaging_notifications',
+        )
+        one = notifier.Notifier(
+            transport,
+            serializer=rpc.RequestContextSerializer(
+                oslo_messaging.JsonPayloadSerializer()
+            ),
+            topics=['ironic_versioned_notifications'],
+        )
+        self.useFixture(
+            fixtures.MockPatchObject(rpc, 'VERSIONED_NOTIFIER', one)
+        )
+        self.node = obj_utils.create_test_node(
+            self.context,
+            driver='fake-hardware',
+            provision_state=states.AVAILABLE,
+            target_provision_state=states.NOSTATE,
+        )
+
+    def task(self):
+        return legacy.DropInTaskManager(
+            self.context, self.node.uuid, load_driver=False
+        )
+
+    def stored_state(self):
+        return self.dbapi.get_node_by_uuid(self.node.uuid).provision_state
+
+    def notifications(self):
+        found = []
+        for row in self.rows():
+            decoded = message.Message.decode(row.body)
+            data = decoded.body['payload']['ironic_object.data']
+            found.append(
+                f'{data["previous_provision_state"]} -> '
+                f'{data["provision_state"]}'
+            )
+        return found
+
+    def commits(self, function):
+        """Count the transactions that a function commits."""
+        seen = []
+
+        def note(connection):
+            seen.append(connection)
+
+        event.listen(self.engine, 'commit', note)
+        try:
+            function()
+        finally:
+            event.remove(self.engine, 'commit', note)
+        return len(seen)
+
+    def test_the_driver_chooses_the_delivery(self):
+        self.assertIsInstance(delivery.current(), transaction.InOneTransaction)
+
+    def test_state_and_notification_are_stored(self):
+        with self.task() as task:
+            task.process_event('manage')
+        self.assertEqual(states.MANAGEABLE, self.stored_state())
+        self.assertEqual(['available -> manageable'], self.notifications())
+
+    def test_what_is_stored_is_what_the_notifier_made(self):
+        with self.task() as task:
+            task.process_event('manage')
+        (row,) = self.rows()
+        found = message.Message.decode(row.body)
+        self.assertEqual(['ironic_versioned_notifications'], found.topics)
+        self.assertEqual('INFO', found.priority)
+        self.assertEqual(row.message_id, found.body['message_id'])
+        self.assertEqual(self.node.uuid, row.subject)
+        self.assertEqual(
+            'baremetal.node.provision_set.success', found.body['event_type']
+        )
+
+    def test_they_share_one_commit(self):
+        task = self.task()
+        together = self.commits(lambda: task.process_event('manage'))
+        before = delivery.use(delivery.SaveThenAnnounce())
+        self.useFixture(
+            fixtures.MockPatchObject(
+                notification_utils, 'emit_provision_set_notification'
+            )
+        )
+        alone = self.commits(lambda: task.process_event('provide'))
+        delivery.use(before)
+        task.release_resources()
+        self.assertEqual(alone, together)
+
+    def test_an_error_of_the_database_fails_the_transition(self):
+        with (
+            mock.patch.object(
+                store, 'put', autospec=True, side_effect=db_exc.DBError('full')
+            ),
+            self.task() as task,
+        ):
+            self.assertRaises(db_exc.DBError, task.process_event, 'manage')
+            self.assertEqual(states.AVAILABLE, task.node.provision_state)
+            self.assertEqual({}, task.node.obj_get_changes())
+        self.assertEqual(states.AVAILABLE, self.stored_state())
+        self.assertEqual([], self.notifications())
+
+    def test_without_the_table_the_transition_fails(self):
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql('DROP TABLE async_events_outbox')
+        with self.task() as task:
+            self.assertRaises(
+                db_exc.DBNonExistentTable, task.process_event, 'manage'
+            )
+        self.assertEqual(states.AVAILABLE, self.stored_state())
+
+    def test_a_payload_that_cannot_be_built_fails_nothing(self):
+        with mock.patch.object(
+            node_objects,
+            'NodeSetProvisionStatePayload',
+            autospec=True,
+            side_effect=exception.NotificationPayloadError(class_name='x'),
+        ) as payload:
+            payload.__name__ = 'NodeSetProvisionStatePayload'
+            with self.task() as task:
+                task.process_event('manage')
+        self.assertEqual(states.MANAGEABLE, self.stored_state())
+        self.assertEqual([], self.notifications())
+
+    def test_a_message_that_is_no_json_fails_nothing(self):
+        with (
+            mock.patch.object(
+                message.Message, 'encode', autospec=True, side_effect=TypeError
+            ),
+            self.task() as task,
+        ):
+            task.process_event('manage')
+        self.assertEqual(states.MANAGEABLE, self.stored_state())
+
+    def test_without_notifications_the_state_is_saved(self):
+        self.config(notification_level='error')
+        with self.task() as task:
+            task.process_event('manage')
+        self.assertEqual(states.MANAGEABLE, self.stored_state())
+        self.assertEqual([], self.notifications())
+
+    def test_a_deadlock_repeats_the_whole(self):
+        self.useFixture(
+            fixtures.MockPatch('tenacity.nap.time.sleep', lambda s: None)
+        )
+        put = store.put
+        failures = [db_exc.DBDeadlock(), db_exc.DBDeadlock()]
+
+        def sometimes(*args):
+            put(*args)
+            if failures:
+                raise failures.pop()
+
+        with (
+            mock.patch.object(
+                store, 'put', autospec=True, side_effect=sometimes
+            ),
+            self.task() as task,
+        ):
+            task.node.extra = {'changed': 'by the caller'}
+            task.process_event('manage')
+        self.assertEqual(states.MANAGEABLE, self.stored_state())
+        self.assertEqual(['available -> manageable'], self.notifications())
+        node = self.dbapi.get_node_by_uuid(self.node.uuid)
+        self.assertEqual({'changed': 'by the caller'}, node.extra)
+
+    def test_what_the_caller_changed_is_not_lost_with_the_transition(self):
+        with (
+            mock.patch.object(
+                store, 'put', autospec=True, side_effect=db_exc.DBError('full')
+            ),
+            self.task() as task,
+        ):
+            task.node.extra = {'changed': 'by the caller'}
+            self.assertRaises(db_exc.DBError, task.process_event, 'manage')
+            self.assertIn('extra', task.node.obj_what_changed())
+            task.node.save()
+        node = self.dbapi.get_node_by_uuid(self.node.uuid)
+        self.assertEqual({'changed': 'by the caller'}, node.extra)
+        self.assertEqual(states.AVAILABLE, node.provision_state)
+
+    def test_the_answer_to_the_commit_may_be_lost(self):
+        @contextlib.contextmanager
+        def cut():
+            with real():
+                yield
+            raise db_exc.DBConnectionError('gone')
+
+        real = store.transaction
+        with mock.patch.object(store, 'transaction', cut), self.task() as task:
+            task.process_event('manage')
+            self.assertEqual(states.MANAGEABLE, task.node.provision_state)
+        self.assertEqual(states.MANAGEABLE, self.stored_state())
+        self.assertEqual(['available -> manageable'], self.notifications())
+
+    def test_other_notifications_are_stored_as_well(self):
+        with self.task() as task:
+            notification_utils.emit_power_set_notification(
+                task, 'info', 'end', states.POWER_ON
+            )
+        (row,) = self.rows()
+        self.assertIn('power_set', row.body)
+
+    def test_an_error_of_the_database_there_is_swallowed_as_on_stock(self):
+        with (
+            mock.patch.object(
+                store, 'put', autospec=True, side_effect=db_exc.DBError('full')
+            ),
+            self.task() as task,
+        ):
+            notification_utils.emit_power_set_notification(
+                task, 'info', 'end', states.POWER_ON
+            )
+        self.assertEqual([], self.rows())
