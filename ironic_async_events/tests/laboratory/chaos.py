@@ -20,8 +20,10 @@ import sys
 import time
 from typing import Any
 
+from ironic_async_events.tests.laboratory import clients
 from ironic_async_events.tests.laboratory import cluster
 from ironic_async_events.tests.laboratory import filling
+from ironic_async_events.tests.laboratory import lifecycle
 from ironic_async_events.tests.laboratory import processes
 from ironic_async_events.tests.laboratory import wanderer
 
@@ -29,6 +31,12 @@ Figures = dict[str, Any]
 
 LEASE = 5.0
 """Seconds; half of the default, so that runs are shorter."""
+
+# Neither of them does anything else.
+_PURE = (
+    lifecycle.Operation('provide', 'manageable', 'available'),
+    lifecycle.Operation('manage', 'available', 'manageable'),
+)
 
 _OPTIONS = {'async_events': {'outbox_lease': LEASE}}
 
@@ -260,6 +268,59 @@ def latency(seconds: float, seed: int, clients: int = 1) -> Figures:
         )
 
 
+def statements(seed: int) -> Figures:
+    """Count what the database has to do, without and with the outbox.
+
+    :param seed: unused; the operations are always the same.
+    """
+    without = _count_statements(('messagingv2', 'async_events'))
+    outbox = _count_statements(('async_events_outbox',))
+    stock = _count_statements(('messagingv2',))
+    transitions = outbox['transitions']
+    same = without['transitions'] == transitions == stock['transitions']
+
+    def more(name: str) -> float:
+        return round((outbox[name] - without[name]) / transitions, 2)
+
+    return {
+        'stock': stock,
+        'without': without,
+        'outbox': outbox,
+        'inserts_more_per_transition': more('insert'),
+        'commits_more_per_transition': more('commit'),
+        'held': same and outbox['commit'] <= stock['commit'],
+    }
+
+
+def _count_statements(driver: tuple[str, ...]) -> dict[str, int]:
+    """Lead one node through operations that only change its state."""
+    with cluster.Cluster(
+        1, {'async_events': {'outbox_lease': 3600}}, driver
+    ) as place:
+        if place.conductors:
+            # Its relay would have statements of its own.
+            place.kill(0)
+            place.execute(
+                "UPDATE async_events_relay SET holder = 'x:0:x', "
+                'expires_at = 1e12'
+            )
+            place.revive(0)
+            place.wait_for_conductors()
+        client = clients.Client(place.endpoint)
+        node = client.create()
+        client.operate(node, lifecycle.LIFE[0])
+        before = place.counters()
+        seen = len(place.eye.read(node=node.id))
+        for _ in range(5):
+            for operation in _PURE:
+                client.operate(node, operation)
+        after = place.counters()
+        return {
+            'transitions': len(place.eye.read(node=node.id)) - seen,
+            **{name: after[name] - before[name] for name in after},
+        }
+
+
 def _figures(
     place: cluster.Cluster,
     load: wanderer.Wanderers,
@@ -316,6 +377,7 @@ SCENARIOS: Mapping[str, tuple[Callable[..., Figures], str]] = {
     'sqlite': (sqlite, 'seconds'),
     'backlog': (backlog, 'messages'),
     'latency': (latency, 'seconds'),
+    'statements': (statements, ''),
 }
 """Name -> scenario, and the argument that says how much of it."""
 

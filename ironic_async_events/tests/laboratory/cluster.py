@@ -138,6 +138,10 @@ class Cluster:
             ]
             self.api = first.part('ironic-api').start()
         self.api.require(first.answers, _START_SECONDS, 'answer at /v1')
+        self.wait_for_conductors()
+
+    def wait_for_conductors(self) -> None:
+        """Wait until every conductor takes requests."""
         self.api.require(self._all_alive, _START_SECONDS, 'see conductors')
 
     def _configured(self, url: str) -> list[service.Ironic]:
@@ -241,6 +245,17 @@ class Cluster:
         """Ask the database."""
         with self.engine.connect() as connection:
             return list(connection.execute(sa.text(text), values))
+
+    def execute(self, text: str) -> None:
+        """Tell the database."""
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(text))
+
+    def counters(self) -> dict[str, int]:
+        """Read how many statements the database has executed."""
+        names = ('commit', 'insert', 'update', 'delete', 'select')
+        found = dict(self.query('SHOW GLOBAL STATUS LIKE :name', name='Com_%'))
+        return {name: int(found[f'Com_{name}']) for name in names}
 
     def waiting(self) -> int:
         """Count the messages in the outbox."""
