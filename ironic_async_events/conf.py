@@ -58,11 +58,20 @@ OPTS = [
     ),
     cfg.IntOpt(
         'outbox_batch',
-        default=100,
+        default=200,
         min=1,
         max=1000,
         help='How many messages of the outbox are read, and deleted, at '
         'once. After a crash at most as many are published again.',
+    ),
+    cfg.IntOpt(
+        'outbox_lanes',
+        default=4,
+        min=1,
+        max=32,
+        help='How many messages of the outbox are published at the same '
+        'time, each over a connection of its own. Messages about one node '
+        'are published one after the other all the same.',
     ),
     cfg.IntOpt(
         'outbox_attempts',

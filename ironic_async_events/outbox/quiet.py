@@ -4,7 +4,6 @@
 from collections.abc import Iterator
 import contextlib
 import logging
-import threading
 
 # They log each attempt on their own, with two or three lines.
 _LOGGERS = (
@@ -19,25 +18,28 @@ _LOGGERS = (
 
 
 class _NotFrom(logging.Filter):
-    """Drops what one thread logs, but for debugging.
+    """Drops what some threads log, but for debugging.
 
-    :param thread: the identity of the thread
+    :param threads: how their names begin
     """
 
-    def __init__(self, thread: int) -> None:
+    def __init__(self, threads: str) -> None:
         super().__init__()
-        self._thread = thread
+        self._threads = threads
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno <= logging.DEBUG or (
-            record.thread != self._thread
+            not str(record.threadName).startswith(self._threads)
         )
 
 
 @contextlib.contextmanager
-def drivers() -> Iterator[None]:
-    """Silence the drivers of oslo.messaging in this thread."""
-    quiet = _NotFrom(threading.get_ident())
+def drivers(threads: str) -> Iterator[None]:
+    """Silence the drivers of oslo.messaging in some threads.
+
+    :param threads: how the names of the threads begin
+    """
+    quiet = _NotFrom(threads)
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
         logger.addFilter(quiet)

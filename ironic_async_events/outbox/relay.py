@@ -3,12 +3,14 @@
 
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
 from typing import Protocol
 
 from oslo_log import log as logging
 
+from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease as leasing
 from ironic_async_events.outbox import outage
 from ironic_async_events.outbox import publisher
@@ -17,6 +19,9 @@ from ironic_async_events.outbox import suspects
 from ironic_async_events.outbox import watch
 
 LOG = logging.getLogger(__name__)
+
+# After so many seconds without an answer of the bus, the lease is let go.
+_STALLED = 30.0
 
 
 class Rows(Protocol):
@@ -33,6 +38,22 @@ class Rows(Protocol):
 
     def backlog(self) -> store.Backlog:
         """See :func:`ironic_async_events.outbox.store.backlog`."""
+
+
+class Lanes(Protocol):
+    """What publishes; :class:`ironic_async_events.outbox.lanes.Lanes`."""
+
+    def go(
+        self,
+        rows: Sequence[store.Row],
+        may: Callable[[], bool],
+        again: bool,
+        patience: Callable[[], float],
+    ) -> Iterator[lanes.Outcome | None]:
+        """See :meth:`ironic_async_events.outbox.lanes.Lanes.go`."""
+
+    def end(self) -> None:
+        """See :meth:`ironic_async_events.outbox.lanes.Lanes.end`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,7 +78,7 @@ class Relay:
 
     :param rows: the messages
     :param lease: this relay's view of the lease
-    :param publish: publishes one message and waits for the confirmation
+    :param lanes: publish messages and wait for the confirmations
     :param suspects: messages that were refused
     :param watch: looks at the backlog
     :param clock: tells the time, in seconds
@@ -69,7 +90,7 @@ class Relay:
         self,
         rows: Rows,
         lease: leasing.Lease,
-        publish: Callable[[str], None],
+        lanes: Lanes,
         suspects: suspects.Suspects,
         watch: watch.Watch,
         clock: Callable[[], float],
@@ -78,7 +99,7 @@ class Relay:
     ) -> None:
         self._rows = rows
         self._lease = lease
-        self._publish = publish
+        self._lanes = lanes
         self._suspects = suspects
         self._watch = watch
         self._batch = batch
@@ -126,6 +147,7 @@ class Relay:
 
     def end(self) -> None:
         """Give the lease up. Never raises."""
+        self._lanes.end()
         try:
             if self._confirmed:
                 self._delete()
@@ -179,47 +201,51 @@ class Relay:
         :returns: how many the bus has confirmed
         """
         count = 0
-        # Not asked of the suspects again: a pause may end within the batch,
-        # behind the message for which the others wait.
-        refused: set[str] = set()
-        try:
-            for row in found:
-                if self._retry_at is not None or not self._lease.hold():
-                    break
-                if row.subject in refused:
-                    continue
-                if self._publish_one(row):
+        heard = self._clock()
+        trouble: Exception | None = None
+        for one in self._lanes.go(
+            found,
+            may=lambda: trouble is None and self._may_publish(),
+            again=not self._refused,
+            patience=self._lease.seconds_to_next,
+        ):
+            if one is not None:
+                heard = self._clock()
+                if one.error is None:
+                    self._confirmed[one.row.id] = None
                     count += 1
-                else:
-                    refused.add(row.subject)
-        finally:
-            if self._confirmed:
-                self._delete()
+            try:
+                # A bus that neither takes a message nor refuses it: another
+                # conductor may have better luck.
+                if self._clock() - heard < _STALLED:
+                    self._lease.hold()
+                if one is not None:
+                    self._note(one)
+            except Exception as e:
+                # What is on its way is waited for all the same.
+                trouble = e
+        if self._confirmed:
+            self._delete()
+        if trouble is not None:
+            raise trouble
         return count
 
-    def _publish_one(self, row: store.Row) -> bool:
-        try:
-            self._try(row)
-        except Exception as e:
-            self._was_refused(row, e)
-            return False
-        self._confirmed[row.id] = None
+    def _may_publish(self) -> bool:
+        """Tell whether to go on. Called by the threads of the lanes."""
+        return self._retry_at is None and self._lease.is_valid()
+
+    def _note(self, one: lanes.Outcome) -> None:
+        if one.error is None:
+            self._was_confirmed(one.row)
+        else:
+            self._was_refused(one.row, one.error)
+
+    def _was_confirmed(self, row: store.Row) -> None:
         self._refused.clear()
         for guilty in self._suspects.passed(row.subject):
             self._set_aside(guilty)
         if self._bus.lasts:
             self._bus.over(lambda: self._rows.backlog().count)
-        return True
-
-    def _try(self, row: store.Row) -> None:
-        try:
-            self._publish(row.body)
-        except Exception as e:
-            if self._refused or publisher.is_own_fault(e):
-                raise
-            # A connection that broke while nobody used it: the first one to
-            # use it finds out.
-            self._publish(row.body)
 
     def _was_refused(self, row: store.Row, error: Exception) -> None:
         own = publisher.is_own_fault(error)

@@ -18,6 +18,7 @@ from oslo_log import log as logging
 
 from ironic_async_events import delivery
 from ironic_async_events import exceptions
+from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import publisher
 from ironic_async_events.outbox import relay
@@ -146,7 +147,9 @@ def _relay() -> relay.Relay:
     return relay.Relay(
         rows=store,
         lease=lease.Lease(lease.Row(), holder, options.outbox_lease, clock),
-        publish=publisher.Publisher(_transport).publish,
+        lanes=lanes.Lanes(
+            publisher.Publisher(_transport).publish, options.outbox_lanes
+        ),
         suspects=suspects.Suspects(options.outbox_attempts, clock),
         watch=watch.Watch(
             store.backlog,

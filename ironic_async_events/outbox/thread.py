@@ -8,6 +8,7 @@ import time
 
 from oslo_log import log as logging
 
+from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import quiet
 from ironic_async_events.outbox import relay
 
@@ -27,7 +28,7 @@ class Thread:
         self._drain_until = 0.0
         # A daemon: a bus that does not answer must not keep the process.
         self._thread = threading.Thread(
-            target=self._run, name='async-events-relay', daemon=True
+            target=self._run, name=lanes.THREAD, daemon=True
         )
 
     def start(self) -> None:
@@ -58,7 +59,7 @@ class Thread:
 
     def _run(self) -> None:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(quiet.drivers())
+            stack.enter_context(quiet.drivers(lanes.THREAD))
             one = self._make()
             while not self._ending.is_set():
                 # First: what comes from now on is seen by the turn, or ends

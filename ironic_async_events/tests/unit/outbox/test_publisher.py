@@ -69,7 +69,7 @@ class PublisherTestCase(base.BaseTestCase):
 
 
 class QuietTestCase(base.BaseTestCase):
-    def test_only_one_thread_is_quiet_and_only_for_a_time(self):
+    def test_only_the_relay_is_quiet_and_only_for_a_time(self):
         logger = logging.getLogger('oslo_messaging._drivers.impl_rabbit')
         logger.disabled = False
         lines = []
@@ -78,12 +78,15 @@ class QuietTestCase(base.BaseTestCase):
         logger.addHandler(handler)
         self.addCleanup(logger.removeHandler, handler)
 
-        with quiet.drivers():
-            logger.error('unreachable')
-            other = threading.Thread(
-                target=logger.error, args=('another thread',)
+        def say(text, thread):
+            one = threading.Thread(
+                target=logger.error, args=(text,), name=thread
             )
-            other.start()
-            other.join()
-        logger.error('afterwards')
-        self.assertEqual(['another thread', 'afterwards'], lines)
+            one.start()
+            one.join()
+
+        with quiet.drivers('relay'):
+            say('unreachable', 'relay')
+            say('a worker', 'worker')
+        say('afterwards', 'relay')
+        self.assertEqual(['a worker', 'afterwards'], lines)

@@ -6,6 +6,7 @@ import random
 from oslotest import base
 from testtools import content
 
+from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import relay
 from ironic_async_events.outbox import store
@@ -71,6 +72,19 @@ class Bus:
         self.published.append(body)
 
 
+class Inline:
+    """One lane, without a thread."""
+
+    def __init__(self, publish):
+        self.lane = lanes.Lane(publish)
+
+    def go(self, rows, may, again, patience):
+        return self.lane.go(rows, may, again)
+
+    def end(self):
+        pass
+
+
 class RelayTestCase(base.BaseTestCase):
     def setUp(self):
         super().setUp()
@@ -85,7 +99,7 @@ class RelayTestCase(base.BaseTestCase):
         return relay.Relay(
             rows=self.rows,
             lease=lease.Lease(self.claims, name, 10.0, self.clock),
-            publish=(bus or self.bus).publish,
+            lanes=Inline((bus or self.bus).publish),
             suspects=suspects.Suspects(3, self.clock),
             watch=watch.Watch(
                 self.rows.backlog, 60, [], [], lambda *a: None, self.clock
@@ -272,6 +286,30 @@ class RelayTestCase(base.BaseTestCase):
         self.assertEqual(['a1', 'a2', 'a3', 'a4'], self.bus.published)
         self.assertEqual({}, self.rows.rows)
         self.assertEqual(1, len(self.lines('reaches the database again')))
+
+    def test_what_is_on_its_way_is_waited_for_when_the_database_goes(self):
+        self.put('a1', 'b2', 'c3')
+        take = self.claims.take
+
+        def away(holder, seconds):
+            raise OSError('the database is away')
+
+        def go(rows, may, again, patience):
+            # All of them are on their way before the first answer.
+            for row in rows:
+                self.bus.publish(row.body)
+            self.clock.now += 5
+            self.claims.take = away
+            for row in rows:
+                yield lanes.Outcome(row, None)
+            self.assertFalse(may())
+
+        self.relay._lanes.go = go
+        self.run_for(1)
+        self.claims.take = take
+        self.run_for(60)
+        self.assertEqual(['a1', 'b2', 'c3'], self.bus.published)
+        self.assertEqual({}, self.rows.rows)
 
     def test_on_the_way_out_it_publishes_what_is_left(self):
         self.relay.turn()
