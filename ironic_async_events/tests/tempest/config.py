@@ -19,12 +19,19 @@ OPTS = [
         'example "amqp://user:password@127.0.0.1:5672//". Used when '
         '"recording" is not set; needs kombu.',
     ),
+    cfg.BoolOpt(
+        'waiting_interfaces',
+        default=False,
+        help='Whether Ironic has enabled the deploy, inspect, rescue and '
+        'vendor interfaces "async-events-waiting" of this package. Without '
+        'them, nothing can be aborted.',
+    ),
     cfg.IntOpt(
         'workers',
         default=0,
         min=0,
-        help='How many workers the conductor has, if they are so few, and '
-        'the fake driver so slow, that the tests can use them up; 0 to '
-        'skip the tests that do so.',
+        help='[conductor] workers_pool_size, if it is so small, and '
+        '[fake] rescue_delay so long, that the tests can use all workers up; '
+        '0 to skip the tests that do so.',
     ),
 ]

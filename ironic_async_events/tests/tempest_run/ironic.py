@@ -13,6 +13,9 @@ from ironic_async_events.tests.tempest_run import keystone
 # Beside the fake ones, so that tests can choose between two.
 _BOTH = ('bios', 'console', 'inspect', 'raid', 'rescue', 'vendor')
 
+#: Interfaces of this package whose operations wait.
+WAITING = 'async-events-waiting'
+
 
 def options(identity: keystone.Keystone) -> dict[str, dict[str, object]]:
     """Compose what Ironic is told beside the laboratory's configuration.
@@ -23,6 +26,9 @@ def options(identity: keystone.Keystone) -> dict[str, dict[str, object]]:
     default: dict[str, object] = {'auth_strategy': 'keystone'}
     for interface in _BOTH:
         default[f'enabled_{interface}_interfaces'] = f'fake,no-{interface}'
+    for interface in ('deploy', 'inspect', 'rescue', 'vendor'):
+        name = f'enabled_{interface}_interfaces'
+        default[name] = f'{default.get(name, "fake")},{WAITING}'
     default['enabled_firmware_interfaces'] = 'fake,no-firmware'
     default['enabled_management_interfaces'] = 'fake,noop'
     default['enabled_storage_interfaces'] = 'fake,noop'

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations that wait and are aborted."""
+
+from tempest import config
+from tempest.lib import decorators
+
+from ironic_async_events.tests.tempest.tests import base
+
+CONF = config.CONF
+
+
+class TestAborts(base.BaseTransitionTest):
+    """Abort what waits; the fake interfaces of Ironic never do."""
+
+    @classmethod
+    def skip_checks(cls):
+        super().skip_checks()
+        if not CONF.async_events.waiting_interfaces:
+            raise cls.skipException(
+                '[async_events] waiting_interfaces is not set'
+            )
+
+    @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b01')
+    def test_abort_cleaning(self):
+        node = self.manageable(vendor=base.WAITING)
+        self.ask(node, 'clean', clean_steps=[base.step('wait_in_cleaning')])
+        self.reach(node, 'clean wait')
+        self.ask(node, 'abort')
+        self.reach(node, 'clean failed')
+        self.ask(node, 'manage')
+        self.reach(node, 'manageable')
+        self.assert_announced(
+            node,
+            *base.ENROLLED,
+            'manageable -clean-> cleaning (start)',
+            'cleaning -wait-> clean wait (success)',
+            'clean wait -abort-> clean failed (error)',
+            'clean failed -manage-> manageable (end)',
+        )
+
+    @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b02')
+    def test_abort_a_service(self):
+        node = self.adopted(vendor=base.WAITING)
+        self.ask(node, 'service', service_steps=[base.step('wait_in_service')])
+        self.reach(node, 'service wait')
+        self.ask(node, 'abort')
+        self.reach(node, 'active')
+        self.assert_announced(
+            node,
+            *base.ADOPTED,
+            'active -service-> servicing (start)',
+            'servicing -wait-> service wait (success)',
+            'service wait -fail-> service failed (error)',
+            'service failed -abort-> active (end)',
+        )
+
+    @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b03')
+    def test_abort_a_rescue(self):
+        node = self.adopted(rescue=base.WAITING)
+        self.ask(node, 'rescue', rescue_password='secret')
+        self.reach(node, 'rescue wait')
+        self.ask(node, 'abort')
+        self.reach(node, 'rescue failed')
+        self.assert_announced(
+            node,
+            *base.ADOPTED,
+            'active -rescue-> rescuing (start)',
+            'rescuing -wait-> rescue wait (success)',
+            'rescue wait -abort-> rescue failed (error)',
+        )
+
+    @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b04')
+    def test_abort_an_inspection(self):
+        node = self.manageable(inspect=base.WAITING)
+        self.ask(node, 'inspect')
+        self.reach(node, 'inspect wait')
+        self.ask(node, 'abort')
+        self.reach(node, 'inspect failed')
+        self.assert_announced(
+            node,
+            *base.ENROLLED,
+            'manageable -inspect-> inspecting (start)',
+            'inspecting -wait-> inspect wait (success)',
+            'inspect wait -abort-> inspect failed (error)',
+        )
+
+    @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b05')
+    def test_tear_down_a_deployment_that_waits(self):
+        node = self.manageable(deploy=base.WAITING)
+        self.ask(node, 'provide')
+        self.reach(node, 'available')
+        self.ask(node, 'active')
+        self.reach(node, 'wait call-back')
+        self.ask(node, 'deleted')
+        self.reach(node, 'available')
+        self.assert_announced(
+            node,
+            *base.ENROLLED,
+            'manageable -provide-> cleaning (start)',
+            'cleaning -done-> available (end)',
+            'available -deploy-> deploying (start)',
+            'deploying -wait-> wait call-back (success)',
+            'wait call-back -delete-> deleting (start)',
+            'deleting -clean-> cleaning (start)',
+            'cleaning -done-> available (end)',
+        )

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Interfaces for ``fake-hardware`` whose operations wait, to be aborted.
+
+Ironic's own fake interfaces end at once. These are entry points with the name
+``async-events-waiting``, loaded only by an Ironic that enables them.
+"""
+
+from typing import Any
+
+from ironic.common import states
+from ironic.drivers import base
+from ironic.drivers.modules import fake
+
+
+class WaitingDeploy(fake.FakeDeploy):
+    """A deployment that waits for an agent that never calls."""
+
+    @base.deploy_step(priority=100, abortable=True)
+    def deploy(self, task: Any) -> str:
+        """Leave the node in ``deploy wait``; a worker is here."""
+        return states.DEPLOYWAIT
+
+
+class WaitingInspect(fake.FakeInspect):
+    """An inspection that waits."""
+
+    def inspect_hardware(self, task: Any) -> str:
+        """Leave the node in ``inspect wait``; a worker is here."""
+        return states.INSPECTWAIT
+
+    def abort(self, task: Any) -> None:
+        """Have nothing to undo; the RPC thread is here."""
+
+
+class WaitingRescue(fake.FakeRescue):
+    """A rescue that waits."""
+
+    def rescue(self, task: Any) -> str:
+        """Leave the node in ``rescue wait``; a worker is here."""
+        return states.RESCUEWAIT
+
+    def clean_up(self, task: Any) -> None:
+        """Have nothing to undo; a worker is here."""
+
+
+class WaitingVendor(fake.FakeVendorB):
+    """Steps that wait."""
+
+    @base.clean_step(priority=0, abortable=True)
+    def wait_in_cleaning(self, task: Any) -> str:
+        """Leave the node in ``clean wait``; a worker is here."""
+        return states.CLEANWAIT
+
+    @base.service_step(abortable=True)
+    def wait_in_service(self, task: Any) -> str:
+        """Leave the node in ``service wait``; a worker is here."""
+        return states.SERVICEWAIT
