@@ -202,10 +202,10 @@ class Relay:
         """
         count = 0
         heard = self._clock()
-        trouble: Exception | None = None
+        trouble: list[Exception] = []
         for one in self._lanes.go(
             found,
-            may=lambda: trouble is None and self._may_publish(),
+            may=lambda: not trouble and self._may_publish(),
             again=not self._refused,
             patience=self._lease.seconds_to_next,
         ):
@@ -223,11 +223,11 @@ class Relay:
                     self._note(one)
             except Exception as e:
                 # What is on its way is waited for all the same.
-                trouble = e
+                trouble.append(e)
         if self._confirmed:
             self._delete()
-        if trouble is not None:
-            raise trouble
+        if trouble:
+            raise trouble[0]
         return count
 
     def _may_publish(self) -> bool:

@@ -102,7 +102,7 @@ class Cluster:
         return path
 
     def _start(self) -> None:
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='lab-'))
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='hurt-'))
         if not os.environ.get('LABORATORY_KEEP'):
             self._stack.callback(
                 shutil.rmtree, self.directory, ignore_errors=True
