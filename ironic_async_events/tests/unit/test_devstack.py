@@ -53,7 +53,7 @@ debug = True
 rpc_transport = json-rpc
 
 [database]
-connection = mysql+pymysql://root:secret@127.0.0.1/ironic
+connection = mysql+pymysql://ironic:secret@127.0.0.1/ironic
 """
 
 
