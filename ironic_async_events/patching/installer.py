@@ -118,10 +118,8 @@ def _on_import(module: types.ModuleType) -> None:
 def _patch() -> None:
     """Replace everything, or raise and leave everything as it was."""
     global _state
-    found = [
-        (target, target.find(_arrived[target.module]))
-        for target in targets.TARGETS
-    ]
+    for target in targets.TARGETS:
+        target.find(_arrived[target.module])
     task_manager: Any = _arrived[targets.TASK_MANAGER]
     replacement = loader.load(
         _conf.async_events.task_manager, task_manager.TaskManager
@@ -129,8 +127,12 @@ def _patch() -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(patch.replace(task_manager, 'TaskManager', replacement))
         patched = [f'{targets.TASK_MANAGER}.TaskManager']
-        for target, place in found:
-            if target.wrap is not None and place is not None:
+        for target in targets.TARGETS:
+            if target.wrap is None:
+                continue
+            # Looked up again: two rows can be about one attribute.
+            place = target.find(_arrived[target.module])
+            if place is not None:
                 owner, original = place
                 attribute = target.path.rpartition('.')[2]
                 stack.callback(
@@ -139,11 +141,6 @@ def _patch() -> None:
                 patched.append(target.name)
         _undo.push(stack.pop_all())
     _state = dataclasses.replace(_state, patched=tuple(patched))
-    LOG.info(
-        'ironic-async-events: TaskManager is now %s.%s',
-        replacement.__module__,
-        replacement.__qualname__,
-    )
 
 
 def _refuse(reason: str) -> None:

@@ -14,8 +14,12 @@ import sys
 import types
 from typing import Any
 
+from oslo_log import log as logging
+
 from ironic_async_events import exceptions
 from ironic_async_events import pool
+
+LOG = logging.getLogger(__name__)
 
 TASK_MANAGER = 'ironic.conductor.task_manager'
 MANAGER = 'ironic.conductor.manager'
@@ -44,6 +48,22 @@ def _found_again(method: Callable[..., Any]) -> Callable[..., Any]:
     from ironic_async_events import orphans  # needs Ironic's modules
 
     return orphans.found_again(method)
+
+
+def _says_so(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the start of the conductor, when logging has been set up."""
+
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        task_manager: Any = sys.modules[TASK_MANAGER]
+        LOG.info(
+            'ironic-async-events: TaskManager is now %s.%s',
+            task_manager.TaskManager.__module__,
+            task_manager.TaskManager.__qualname__,
+        )
+        return method(*args, **kwargs)
+
+    return wrapper
 
 
 def _starts_relay(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -219,6 +239,13 @@ TARGETS = (
         ('self', 'total_workers', 'reserved_percentage'),
         'a pool must not count workers that never started',
         wrap=pool.recovering,
+    ),
+    Target(
+        MANAGER,
+        'ConductorManager.init_host',
+        ('self', 'admin_context', 'start_consoles', 'start_allocations'),
+        'an operator wants to see that the conductor runs with the plugin',
+        wrap=_says_so,
     ),
     Target(
         MANAGER,

@@ -56,8 +56,8 @@ class KindsOfProcesses(base.FunctionalTestCase):
         master = running.ironic.running[0].pid
         self.assert_clean(run.measure(running, wanted))
         log = running.ironic.log('ironic').read_text()
-        self.assertEqual([str(master)], installed_in(log))
         ((process, by_worker),) = self.emitters(running)
+        self.assertEqual([str(process)], installed_in(log))
         self.assertNotEqual(master, process)
         self.assertTrue(by_worker)
 
@@ -74,6 +74,7 @@ class KindsOfProcesses(base.FunctionalTestCase):
         log = running.ironic.log('ironic').read_text()
         self.assertIn('multiprocessing start method: spawn', log)
         ((process, by_worker),) = self.emitters(running)
+        self.assertEqual([str(process)], installed_in(log))
         self.assertNotEqual(master, process)
         self.assertTrue(by_worker)
 
