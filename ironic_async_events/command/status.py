@@ -112,12 +112,33 @@ class Checks(upgradecheck.UpgradeCommands):
             return _failure(f'The task manager cannot be loaded: {e}')
         return _success(f'{found.__module__}.{found.__qualname__}')
 
+    def _check_outbox(self) -> upgradecheck.Result:
+        if 'async_events_outbox' not in CONF[_NOTIFICATIONS].driver:
+            return _success('not configured')
+        if len(CONF[_NOTIFICATIONS].driver) > 1:
+            return _warning(
+                'Every driver beside async_events_outbox publishes on its '
+                'own, messagingv2 a second time. It needs none.'
+            )
+        try:
+            # Ironic and its database, which nothing else here needs.
+            from ironic.db import sqlalchemy as ironic_db  # noqa: F401
+            from oslo_db.sqlalchemy import enginefacade
+
+            from ironic_async_events.outbox import schema
+
+            problem = schema.problem(enginefacade.reader.get_engine())
+        except Exception as e:
+            return _failure(f'The database cannot be asked: {e}')
+        return _success('') if problem is None else _failure(f'{problem}.')
+
     _upgrade_checks = (
         ('Plugin switched on', _check_driver),
         ('Notifications sent', _check_notifications),
         ('Options', _check_options),
         ('Ironic fits', _check_ironic),
         ('Task manager loads', _check_task_manager),
+        ('Outbox has its tables', _check_outbox),
     )
 
 
