@@ -93,8 +93,8 @@ class Lanes:
 
     def __init__(self, publish: Callable[[str], None], count: int) -> None:
         self._lane = Lane(publish)
-        self._queues: list[queue.SimpleQueue[Callable[[], None] | None]] = [
-            queue.SimpleQueue() for _ in range(count)
+        self._queues: list[queue.Queue[Callable[[], None] | None]] = [
+            queue.Queue() for _ in range(count)
         ]
         for one in self._queues:
             # Daemons: a bus that does not answer must not keep the process.
@@ -118,7 +118,7 @@ class Lanes:
         :returns: what became of each that was tried, one by one; None where
             the caller's patience is over
         """
-        outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        outcomes: queue.Queue[Outcome | None] = queue.Queue()
 
         def drive(these: Sequence[store.Row]) -> None:
             try:
@@ -155,6 +155,6 @@ class Lanes:
         return zlib.crc32(subject.encode()) % len(self._queues)
 
     @staticmethod
-    def _run(tasks: 'queue.SimpleQueue[Callable[[], None] | None]') -> None:
+    def _run(tasks: 'queue.Queue[Callable[[], None] | None]') -> None:
         while (task := tasks.get()) is not None:
             task()
