@@ -164,7 +164,10 @@ class EmitTestCase(async_base.TaskTestCase):
 
     def test_it_costs_no_further_write(self):
         with mock.patch.object(
-            self.dbapi, 'update_node', side_effect=self.dbapi.update_node
+            self.dbapi,
+            'update_node',
+            autospec=True,
+            side_effect=self.dbapi.update_node,
         ) as update:
             self.deploy(lambda task: None)
         self.assertEqual(1, update.call_count)

@@ -254,7 +254,7 @@ class HandOverTestCase(base.TaskTestCase):
             return update(uuid, values)
 
         patcher = mock.patch.object(
-            self.dbapi, 'update_node', side_effect=update_node
+            self.dbapi, 'update_node', autospec=True, side_effect=update_node
         )
         patcher.start()
         self.addCleanup(patcher.stop)
@@ -310,7 +310,7 @@ class HandOverTestCase(base.TaskTestCase):
             return node
 
         with mock.patch.object(
-            self.dbapi, 'update_node', side_effect=update_node
+            self.dbapi, 'update_node', autospec=True, side_effect=update_node
         ):
             self.deploy(self.succeed, self.spawn_and_finish)
         self.assertEqual(
@@ -489,6 +489,7 @@ class ProcessEventTestCase(base.TaskTestCase):
             with mock.patch.object(
                 self.dbapi,
                 'update_node',
+                autospec=True,
                 side_effect=db_exception.DBError('gone'),
             ):
                 self.assertRaises(
