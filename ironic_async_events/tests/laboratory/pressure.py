@@ -130,7 +130,10 @@ class Presser:
         self._settle()
 
     def _settle(self) -> None:
-        while not all([self._ended(node) for node in list(self._pending)]):
+        while True:
+            ended = [self._ended(node) for node in list(self._pending)]
+            if all(ended):
+                return
             time.sleep(_PAUSE * 5)
 
     def _turn(self, node: str) -> None:
@@ -287,4 +290,3 @@ def _different(
         for name in before.keys() | after.keys()
         if name not in _MAY_DIFFER and before.get(name) != after.get(name)
     )
-

@@ -210,9 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         '--mariadb', action='store_true', help='on MariaDB, not on SQLite'
     )
     parser.add_argument('--rounds', type=int, default=7)
-    parser.add_argument(
-        '--locks', type=int, default=100, help='in each round'
-    )
+    parser.add_argument('--locks', type=int, default=100, help='in each round')
     parsed = parser.parse_args(arguments)
     try:
         with contextlib.ExitStack() as stack:

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients ask for more than a conductor has workers for."""
+
+from testtools import content
+
+from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.laboratory import overload
+from ironic_async_events.tests.laboratory import run
+
+SECONDS = 60
+
+
+class Overload(base.FunctionalTestCase):
+    """For one minute; ``tox -e overload`` does it for ten."""
+
+    def overload(self, plugin: bool) -> overload.Result:
+        """Put a service of its own under load."""
+        running = self.start(run.Run(plugin=plugin, options=overload.OPTIONS))
+        result = overload.measure(running, plugin, SECONDS)
+        self.addDetail('figures', content.json_content(result.counts()))
+        return result
+
+    def test_a_request_that_was_refused_never_happened(self):
+        result = self.overload(plugin=True)
+        self.assertEqual([], result.faults[:10])
+        record = result.record
+        # Otherwise it was no overload.
+        self.assertGreater(record.refused, len(record.accepted))
+        self.assertGreater(len(record.accepted), overload.CLIENTS)
+        self.assertEqual(
+            record.requests, record.refused + len(record.accepted)
+        )
+        self.assertEqual(overload.CLIENTS * overload.NODES, record.usable)
+
+    def test_on_stock_it_leaves_traces(self):
+        record = self.overload(plugin=False).record
+        self.assertNotEqual([], record.altered)
+        self.assertNotEqual([], record.stranded)
