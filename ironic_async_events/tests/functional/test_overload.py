@@ -5,6 +5,7 @@ from testtools import content
 
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.laboratory import overload
+from ironic_async_events.tests.laboratory import overload_result
 from ironic_async_events.tests.laboratory import run
 
 SECONDS = 60
@@ -13,7 +14,7 @@ SECONDS = 60
 class Overload(base.FunctionalTestCase):
     """For one minute; ``tox -e overload`` does it for ten."""
 
-    def overload(self, plugin: bool) -> overload.Result:
+    def overload(self, plugin: bool) -> overload_result.Result:
         """Put a service of its own under load."""
         running = self.start(run.Run(plugin=plugin, options=overload.OPTIONS))
         result = overload.measure(running, plugin, SECONDS)

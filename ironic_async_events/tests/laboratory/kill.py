@@ -15,10 +15,11 @@ from sqlalchemy import pool
 
 from ironic_async_events.tests.laboratory import bench
 from ironic_async_events.tests.laboratory import clients
+from ironic_async_events.tests.laboratory import configuration
 from ironic_async_events.tests.laboratory import errors
 from ironic_async_events.tests.laboratory import lifecycle
 
-OPTIONS = {
+OPTIONS: configuration.Options = {
     'async_events': {
         'task_manager': 'stopped_before_save',
         # The requests shall still wait for their workers when it happens.

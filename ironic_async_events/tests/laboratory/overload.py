@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 import concurrent.futures
 import contextlib
-import dataclasses
 import json
 import pathlib
 import signal
@@ -22,19 +21,20 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import pool
 
-from ironic_async_events.audit import witness as audit
 from ironic_async_events.tests.laboratory import bench
 from ironic_async_events.tests.laboratory import clients
+from ironic_async_events.tests.laboratory import configuration
 from ironic_async_events.tests.laboratory import contract
 from ironic_async_events.tests.laboratory import errors
 from ironic_async_events.tests.laboratory import lifecycle
+from ironic_async_events.tests.laboratory import overload_result
 from ironic_async_events.tests.laboratory import plan
 from ironic_async_events.tests.laboratory import pressure
 from ironic_async_events.tests.laboratory import witness
 
 # Ironic wants more workers than sync_power_state_workers + 2 *
 # periodic_max_workers + 2; one of them runs the periodic tasks for good.
-OPTIONS = {
+OPTIONS: configuration.Options = {
     'conductor': {
         'workers_pool_size': 6,
         'reserved_workers_pool_percentage': 0,
@@ -70,73 +70,9 @@ _STARTS = (
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Result:
-    """What became of it.
-
-    :param plugin: with the plugin, or stock.
-    :param record: what the clients wrote down.
-    :param account: changes and notifications compared.
-    :param refused_changes: changes of state that no accepted request made.
-    :param get_violations: one line for each 202 that was not kept.
-    :param locks: how many nodes are locked although nothing is under way.
-    """
-
-    plugin: bool
-    record: pressure.Record
-    account: audit.Account
-    refused_changes: Sequence[str]
-    get_violations: Sequence[str]
-    locks: int
-
-    def counts(self) -> dict[str, int]:
-        """Return the columns of the table."""
-        record, account = self.record, self.account
-        return {
-            'requests': record.requests,
-            'accepted': len(record.accepted),
-            'refused 503': record.refused,
-            'other answers': len(record.others),
-            'altered': len(record.altered),
-            ' not only the time': sum(
-                not line.endswith(': provision_updated_at')
-                for line in record.altered
-            ),
-            'changes by refused': len(self.refused_changes),
-            'not ended': len(record.unended),
-            'stranded': len(record.stranded),
-            'lost': account.lost,
-            'out of order': account.out_of_order,
-            'illegal': account.illegal,
-            'unexpected': account.unexpected + account.duplicate,
-            'late after 202': len(self.get_violations),
-            'locks left': self.locks,
-            'usable afterwards': record.usable,
-            'unusable afterwards': len(record.unusable),
-        }
-
-    @property
-    def faults(self) -> list[str]:
-        """Everything that is not as it must be, one line each."""
-        record = self.record
-        lines = [
-            *record.others,
-            *record.altered,
-            *self.refused_changes,
-            *record.unended,
-            *record.stranded,
-            *(f'{row.name}: {row[2:]}' for row in self.account.rows),
-            *self.get_violations,
-            *record.unusable,
-        ]
-        if self.locks:
-            lines.append(f'{self.locks} locks left')
-        return lines
-
-
 def execute(
     plugin: bool, seconds: float, keep: pathlib.Path | None = None
-) -> Result:
+) -> overload_result.Result:
     """Put one service under load and look what became of it.
 
     :param plugin: with the plugin, or stock.
@@ -157,7 +93,9 @@ def execute(
     return result
 
 
-def measure(running: bench.Bench, plugin: bool, seconds: float) -> Result:
+def measure(
+    running: bench.Bench, plugin: bool, seconds: float
+) -> overload_result.Result:
     """Put a running service under load; it is stopped afterwards.
 
     :param running: what runs, with :data:`OPTIONS`.
@@ -179,13 +117,13 @@ def measure(running: bench.Bench, plugin: bool, seconds: float) -> Result:
             lambda one: one.afterwards(_AFTERWARDS_SECONDS),
         ):
             list(executor.map(work, pressers))
-    record = pressure.Record()
+    record = overload_result.Record()
     for one in pressers:
         record.add(one.record)
     locks = _locks(ironic.database)
     ironic.stop()
     seen = running.eye.read()
-    return Result(
+    return overload_result.Result(
         plugin=plugin,
         record=record,
         account=running.account(),
@@ -237,17 +175,6 @@ def _locks(database: str) -> int:
         return int(found.scalar_one())
 
 
-def table(results: Sequence[Result]) -> str:
-    """Lay out figures, one column for each service."""
-    rows = [['', *('plugin' if r.plugin else 'stock' for r in results)]]
-    for name in results[0].counts():
-        rows.append([name, *(str(r.counts()[name]) for r in results)])
-    return '\n'.join(
-        f'{name:<20}' + ''.join(f'{one:>10}' for one in figures)
-        for name, *figures in rows
-    )
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it and print the table.
 
@@ -285,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except errors.LaboratoryError as error:
         print(f'overload: {error}', file=sys.stderr)
         return 2
-    print(table(results))
+    print(overload_result.table(results))
     for result in results:
         name = 'plugin' if result.plugin else 'stock'
         for line in result.faults[:10]:

@@ -15,6 +15,7 @@ from sqlalchemy import pool
 from ironic_async_events.tests.laboratory import contract
 from ironic_async_events.tests.laboratory import errors
 from ironic_async_events.tests.laboratory import lifecycle
+from ironic_async_events.tests.laboratory import overload_result
 
 # Of the newest Ironic that is tested; it shows every field of a node.
 _VERSION = {'X-OpenStack-Ironic-API-Version': 'latest'}
@@ -31,38 +32,6 @@ OPERATIONS: Mapping[str, Sequence[lifecycle.Operation]] = {
     for state in {one.start for one in lifecycle.LIFE}
 }
 """What can be asked for, by the state that the request finds."""
-
-
-@dataclasses.dataclass
-class Record:
-    """What clients wrote down; lines for people but for the first three.
-
-    :param requests: how many provision requests were sent.
-    :param accepted: those that were answered with 202.
-    :param refused: how many were answered with 503.
-    :param others: every other answer.
-    :param altered: fields of a node that a refused request changed.
-    :param unended: accepted operations that did not end as they should.
-    :param stranded: nodes left in a state that they cannot leave.
-    :param usable: how many nodes took a request when the load was over.
-    :param unusable: nodes that did not.
-    """
-
-    requests: int = 0
-    accepted: list[contract.Accepted] = dataclasses.field(default_factory=list)
-    refused: int = 0
-    others: list[str] = dataclasses.field(default_factory=list)
-    altered: list[str] = dataclasses.field(default_factory=list)
-    unended: list[str] = dataclasses.field(default_factory=list)
-    stranded: list[str] = dataclasses.field(default_factory=list)
-    usable: int = 0
-    unusable: list[str] = dataclasses.field(default_factory=list)
-
-    def add(self, other: 'Record') -> None:
-        """Add what another client wrote down."""
-        for field in dataclasses.fields(self):
-            total = getattr(self, field.name) + getattr(other, field.name)
-            setattr(self, field.name, total)
 
 
 @dataclasses.dataclass
@@ -90,7 +59,7 @@ class Presser:
     def __init__(
         self, endpoint: str, database: str, nodes: Sequence[str], seed: int
     ) -> None:
-        self.record = Record()
+        self.record = overload_result.Record()
         self._endpoint = endpoint
         self._http = requests.Session()
         self._http.headers.update(_VERSION)
