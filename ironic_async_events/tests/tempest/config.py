@@ -31,7 +31,7 @@ OPTS = [
         default=0,
         min=0,
         help='[conductor] workers_pool_size, if it is so small, and '
-        '[fake] rescue_delay so long, that the tests can use all workers up; '
+        '[fake] power_delay so long, that the tests can use all workers up; '
         '0 to skip the tests that do so.',
     ),
 ]

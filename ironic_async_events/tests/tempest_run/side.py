@@ -24,11 +24,17 @@ from ironic_async_events.tests.tempest_run import ironic as ironic_module
 from ironic_async_events.tests.tempest_run import keystone
 from ironic_async_events.tests.tempest_run import suite
 
-# Of the fewest workers that Ironic can have, two are always busy.
-_WORKERS = 3
+# So few workers that a test can use them up while one gets its power.
+_WORKERS = 12
 _STARVED = {
-    'conductor': {'workers_pool_size': _WORKERS},
-    'fake': {'rescue_delay': 15},
+    'conductor': {
+        'workers_pool_size': _WORKERS,
+        'reserved_workers_pool_percentage': 0,
+        # Ironic starts so many at once, and wants room for more.
+        'sync_power_state_workers': 1,
+        'periodic_max_workers': 1,
+    },
+    'fake': {'power_delay': 20},
 }
 _FEW = 'ironic_async_events.tests.tempest.tests.test_no_worker'
 

@@ -10,7 +10,12 @@ CONF = config.CONF
 
 
 class TestAborts(base.BaseTransitionTest):
-    """Abort what waits; the fake interfaces of Ironic never do."""
+    """Abort what waits; the fake interfaces of Ironic never do.
+
+    A status says what the two states are, not how an operation went: from one
+    at work to one at rest is ``end`` also for an abort, and between two of a
+    kind it is ``success``. Only ``fail`` is an ``error``.
+    """
 
     @classmethod
     def skip_checks(cls):
@@ -34,8 +39,8 @@ class TestAborts(base.BaseTransitionTest):
             *base.ENROLLED,
             'manageable -clean-> cleaning (start)',
             'cleaning -wait-> clean wait (success)',
-            'clean wait -abort-> clean failed (error)',
-            'clean failed -manage-> manageable (end)',
+            'clean wait -abort-> clean failed (end)',
+            'clean failed -manage-> manageable (success)',
         )
 
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b02')
@@ -51,7 +56,7 @@ class TestAborts(base.BaseTransitionTest):
             'active -service-> servicing (start)',
             'servicing -wait-> service wait (success)',
             'service wait -fail-> service failed (error)',
-            'service failed -abort-> active (end)',
+            'service failed -abort-> active (success)',
         )
 
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b03')
@@ -66,7 +71,7 @@ class TestAborts(base.BaseTransitionTest):
             *base.ADOPTED,
             'active -rescue-> rescuing (start)',
             'rescuing -wait-> rescue wait (success)',
-            'rescue wait -abort-> rescue failed (error)',
+            'rescue wait -abort-> rescue failed (end)',
         )
 
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b04')
@@ -81,7 +86,7 @@ class TestAborts(base.BaseTransitionTest):
             *base.ENROLLED,
             'manageable -inspect-> inspecting (start)',
             'inspecting -wait-> inspect wait (success)',
-            'inspect wait -abort-> inspect failed (error)',
+            'inspect wait -abort-> inspect failed (end)',
         )
 
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b05')
@@ -100,7 +105,7 @@ class TestAborts(base.BaseTransitionTest):
             'cleaning -done-> available (end)',
             'available -deploy-> deploying (start)',
             'deploying -wait-> wait call-back (success)',
-            'wait call-back -delete-> deleting (start)',
-            'deleting -clean-> cleaning (start)',
+            'wait call-back -delete-> deleting (success)',
+            'deleting -clean-> cleaning (success)',
             'cleaning -done-> available (end)',
         )

@@ -19,35 +19,44 @@ class TestNoWorker(base.BaseTransitionTest):
         if not CONF.async_events.workers:
             raise cls.skipException('[async_events] workers is not set')
 
-    def _rescue(self, node):
-        """Ask for a rescue; return whether there was a worker for it."""
+    def _is_accepted(self, node, verb, **body):
+        """Ask for an operation; return whether there was a worker for it."""
         try:
-            self.client.set_node_provision_state(
-                node, 'rescue', rescue_password='secret'
-            )
+            self.client.set_node_provision_state(node, verb, **body)
         except lib_exc.UnexpectedResponseCode as error:
             self.assertEqual(503, error.resp.status)
             return False
         return True
 
+    def _assert_untouched(self, node, state, *announced):
+        shown = self._show(node)
+        self.assertEqual(state, shown['provision_state'])
+        self.assertIsNone(shown['target_provision_state'])
+        self.assertIsNone(shown['reservation'])
+        self.assertNotIn('rescue_password', shown['instance_info'])
+        self.assertIn('worker', shown['last_error'])
+        self.assert_announced(node, *announced)
+
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9c01')
     def test_a_node_is_as_before_when_its_request_gets_no_worker(self):
-        nodes = [self.adopted() for _ in range(CONF.async_events.workers + 1)]
-        started = [self._rescue(node) for node in nodes]
-        self.assertIn(True, started)
-        self.assertIn(False, started)
-        for node, was_started in zip(nodes, started, strict=True):
-            if was_started:
-                self.reach(node, 'rescue')
-                continue
-            shown = self._show(node)
-            self.assertEqual('active', shown['provision_state'])
-            self.assertIsNone(shown['target_provision_state'])
-            self.assertIsNone(shown['reservation'])
-            self.assertNotIn('rescue_password', shown['instance_info'])
-            self.assertIn('worker', shown['last_error'])
-            self.assert_announced(node, *base.ADOPTED)
+        active = self.adopted()
+        # Each holds a worker for as long as its power takes.
+        accepted = []
+        for _ in range(CONF.async_events.workers + 1):
+            refused = self.enroll()
+            if not self._is_accepted(refused, 'manage'):
+                break
+            accepted.append(refused)
+        else:
+            self.fail('there was a worker for every request')
+        self.assertFalse(
+            self._is_accepted(active, 'rescue', rescue_password='secret')
+        )
+        self._assert_untouched(refused, 'enroll')
+        self._assert_untouched(active, 'active', *base.ADOPTED)
+        for node in accepted:
+            self.reach(node, 'manageable')
+            self.assert_announced(node, *base.ENROLLED)
         # It was the conductor that could not, not the node.
-        node = nodes[started.index(False)]
-        self.assertTrue(self._rescue(node))
-        self.reach(node, 'rescue')
+        self.ask(active, 'rescue', rescue_password='secret')
+        self.reach(active, 'rescue')

@@ -87,6 +87,6 @@ class TestTransitions(base.BaseTransitionTest):
             'available -deploy-> deploying (start)',
             'deploying -done-> active (end)',
             'active -delete-> deleting (start)',
-            'deleting -clean-> cleaning (start)',
+            'deleting -clean-> cleaning (success)',
             'cleaning -done-> available (end)',
         )
