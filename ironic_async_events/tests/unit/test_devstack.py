@@ -124,7 +124,10 @@ class TestPhases(base.BaseTestCase):
         conf = self._conf()
         self.assertEqual('json-rpc', conf.rpc_transport)
         self.assertIsNone(conf.notification_level)
+        # DevStack does not set up the outbox.
         for option in plugin_conf.OPTS:
+            if option.dest.startswith('outbox_'):
+                continue
             self.assertIn(f'\n{option.dest} = ', self._text())
             self.assertEqual(option.default, conf.async_events[option.dest])
 
@@ -222,6 +225,15 @@ class TestPhases(base.BaseTestCase):
         )
         self.assertEqual('info', conf.notification_level)
         self.assertEqual(_CONF, self._text())
+
+    def test_the_outbox_is_refused_before_anything_is_installed(self):
+        done = self._execute(
+            *_STACK,
+            localrc='IRONIC_ASYNC_EVENTS_DRIVER=async_events_outbox\n',
+        )
+        self.assertEqual(1, done.returncode)
+        self.assertIn('only async_events can be set up', done.stderr)
+        self.assertNotIn('setup_develop', self._text('calls'))
 
     def test_publishing_without_a_bus_is_refused_with_the_remedy(self):
         # DevStack knows a remote one by host and password.
