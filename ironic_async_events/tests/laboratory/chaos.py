@@ -297,15 +297,14 @@ def _count_statements(driver: tuple[str, ...]) -> dict[str, int]:
     with cluster.Cluster(
         1, {'async_events': {'outbox_lease': 3600}}, driver
     ) as place:
-        if place.conductors:
-            # Its relay would have statements of its own.
-            place.kill(0)
-            place.execute(
-                "UPDATE async_events_relay SET holder = 'x:0:x', "
-                'expires_at = 1e12'
-            )
-            place.revive(0)
-            place.wait_for_conductors()
+        # Its relay would have statements of its own.
+        place.wait_for_rpc(0, 1)
+        place.kill(0)
+        place.execute(
+            "UPDATE async_events_relay SET holder = 'x:0:x', expires_at = 1e12"
+        )
+        place.revive(0)
+        place.wait_for_rpc(0, 2)
         client = clients.Client(place.endpoint)
         node = client.create()
         client.operate(node, lifecycle.LIFE[0])

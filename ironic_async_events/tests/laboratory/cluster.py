@@ -138,10 +138,6 @@ class Cluster:
             ]
             self.api = first.part('ironic-api').start()
         self.api.require(first.answers, _START_SECONDS, 'answer at /v1')
-        self.wait_for_conductors()
-
-    def wait_for_conductors(self) -> None:
-        """Wait until every conductor takes requests."""
         self.api.require(self._all_alive, _START_SECONDS, 'see conductors')
 
     def _configured(self, url: str) -> list[service.Ironic]:
@@ -215,6 +211,18 @@ class Cluster:
         """Start a conductor that was killed."""
         self.conductors[number] = (
             self._ironics[number].part('ironic-conductor').start()
+        )
+
+    def wait_for_rpc(self, number: int, times: int) -> None:
+        """Wait until a conductor takes requests.
+
+        :param number: the conductor.
+        :param times: how often it has been started.
+        """
+        self.conductors[number].require(
+            lambda: self.log(number).count('Created RPC server') >= times,
+            _START_SECONDS,
+            'take requests',
         )
 
     def freeze(self, number: int) -> None:
