@@ -202,10 +202,18 @@ def backlog(messages: int, seed: int) -> Figures:
         place.revive(0)
         processes.wait_for(lambda: place.consumer.count > before, 60, 0.01)
         began = time.monotonic()
-        memory: list[int] = []
+        memory: list[float] = []
+        told = began
         while place.waiting() and place.conductors[0].returncode is None:
             memory.append(_memory(place.conductors[0].pid))
-            time.sleep(1)
+            if time.monotonic() > told + 30:
+                told = time.monotonic()
+                print(
+                    f'{told - began:.0f} s: {place.consumer.count - before} '
+                    f'published, {memory[-1]:.0f} MiB',
+                    flush=True,
+                )
+            time.sleep(2)
         seconds = time.monotonic() - began
         drained = place.drained()
         order = filling.check(place.consumer.read())
@@ -344,8 +352,8 @@ def _times(
     these = [one for one in load.done if began <= one.asked_at < ended]
     return {
         'count': len(these),
-        'accepted': round(statistics.mean(x.accepted for x in these), 4),
-        'ended': round(statistics.mean(x.ended for x in these), 4),
+        'accepted': round(statistics.median(x.accepted for x in these), 4),
+        'ended': round(statistics.median(x.ended for x in these), 4),
     }
 
 
