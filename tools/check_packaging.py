@@ -152,12 +152,7 @@ def check_wheel(
         written = configparser.ConfigParser(delimiters='=')
         written.optionxform = str  # type: ignore[assignment,method-assign]
         written.read_string(archive.read(points).decode())
-    code = {
-        name
-        for name in committed
-        if name.startswith(f'{PACKAGE}/')
-        and name.endswith(('.py', '/py.typed'))
-    }
+    code = {name for name in committed if name.startswith(f'{PACKAGE}/')}
     missing = sorted(code - names)
     require(not missing, f'the wheel lacks {missing}')
     foreign = sorted(
