@@ -98,8 +98,7 @@ OPTS = [
         'outbox_backlog_thresholds',
         item_type=cfg.types.Integer(min=1),
         default=[1000, 10000, 100000, 1000000],
-        help='A warning is logged when this many messages wait in the '
-        'outbox.',
+        help='A warning is logged when this many messages wait in the outbox.',
     ),
     cfg.ListOpt(
         'outbox_age_thresholds',

@@ -120,7 +120,9 @@ class LeaseTestCase(base.BaseTestCase):
         one = self.lease('one')
         one.hold()
         self.clock.now += SECONDS / 2
-        with mock.patch.object(self.claims, 'take', side_effect=OSError):
+        with mock.patch.object(
+            self.claims, 'take', autospec=True, side_effect=OSError
+        ):
             self.assertRaises(OSError, one.hold)
         self.assertTrue(one.is_valid())
 
