@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of what is said to the database."""
 
+import gc
 from unittest import mock
 
 import fixtures
@@ -8,6 +9,7 @@ from ironic.tests.unit.db import utils as db_utils
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_exc
+from sqlalchemy.event import registry
 
 from ironic_async_events.outbox import store
 from ironic_async_events.tests.unit.outbox import base
@@ -177,3 +179,16 @@ class RepeatedTestCase(base.OutboxTestCase):
             attempt = mock.Mock(spec=[], side_effect=error)
             self.assertRaises(type(error), store.repeated(), attempt)
             attempt.assert_called_once_with()
+
+
+class MemoryTestCase(base.OutboxTestCase):
+    def test_listeners_go_with_their_sessions(self):
+        def listeners():
+            gc.collect()
+            return len(registry._key_to_collection)
+
+        store.put(base.make_message('one'), lambda: None)
+        before = listeners()
+        for number in range(50):
+            store.put(base.make_message(str(number)), lambda: None)
+        self.assertLess(listeners(), before + 5)
