@@ -5,14 +5,13 @@ from collections.abc import Iterable
 import dataclasses
 import json
 from typing import Any
-import uuid
 
 import sqlalchemy as sa
 
 from ironic_async_events.tests.laboratory import durable
 
 _NODES = 1000
-_ROWS = 1000
+_ROWS = 20000
 
 # About as large as a notification of Ironic.
 _PADDING = 'x' * 2500
@@ -40,27 +39,34 @@ class Order:
 def fill(engine: sa.Engine, messages: int) -> None:
     """Store messages, numbered from 0, of a thousand nodes in turn.
 
-    :param engine: the database.
+    :param engine: a MariaDB, which makes the rows itself.
     :param messages: how many.
     """
-    insert = sa.text(
-        'INSERT INTO async_events_outbox '
-        '(message_id, subject, body, stored_at, attempts) '
-        'VALUES (:id, :subject, :body, 0, 0)'
-    )
-    nodes = [str(uuid.UUID(int=number)) for number in range(_NODES)]
+    node = "CONCAT('00000000-0000-0000-0000-', LPAD(seq % :nodes, 12, '0'))"
+    template = json.dumps(_message('{id}', '{node}', '{number}'))
+    body = ':template'
+    for name, value in (
+        ('"{number}"', 'seq'),
+        ('{node}', node),
+        ('{id}', "LPAD(seq, 36, 'x')"),
+    ):
+        body = f"REPLACE({body}, '{name}', {value})"
     for begin in range(0, messages, _ROWS):
-        rows = [
-            _row(number, nodes[number % _NODES])
-            for number in range(begin, min(begin + _ROWS, messages))
-        ]
+        end = min(begin + _ROWS, messages) - 1
+        statement = sa.text(
+            'INSERT INTO async_events_outbox '
+            '(message_id, subject, body, stored_at, attempts) '
+            f"SELECT LPAD(seq, 36, 'x'), {node}, {body}, 0, 0 "
+            f'FROM seq_{begin}_to_{end} ORDER BY seq'
+        )
         with engine.begin() as connection:
-            connection.execute(insert, rows)
+            connection.execute(
+                statement, {'template': template, 'nodes': _NODES}
+            )
 
 
-def _row(number: int, node: str) -> dict[str, Any]:
-    id = str(uuid.uuid4())
-    body = {
+def _message(id: str, node: str, number: str) -> dict[str, Any]:
+    return {
         'topics': ['ironic_versioned_notifications'],
         'context': {},
         'priority': 'INFO',
@@ -79,7 +85,6 @@ def _row(number: int, node: str) -> dict[str, Any]:
             },
         },
     }
-    return {'id': id, 'subject': node, 'body': json.dumps(body)}
 
 
 def check(delivered: Iterable[durable.Delivered]) -> Order:
