@@ -2,6 +2,7 @@
 """Virtual environments for what cannot live beside Ironic."""
 
 from collections.abc import Sequence
+import hashlib
 import pathlib
 import shutil
 import subprocess
@@ -32,6 +33,9 @@ def make(
     # Written last: an environment without it is half of one.
     marker = path / 'requirements.txt'
     wanted = '\n'.join(requirements)
+    if any(str(_ROOT) in requirement for requirement in requirements):
+        # A link does not follow entry points that are declared later.
+        wanted += f'\n# {_digest(_ROOT / "pyproject.toml")}'
     if not marker.exists() or marker.read_text(encoding='utf-8') != wanted:
         shutil.rmtree(path, ignore_errors=True)
         directory.mkdir(parents=True, exist_ok=True)
@@ -55,3 +59,7 @@ def make(
                 )
         marker.write_text(wanted, encoding='utf-8')
     return path / 'bin'
+
+
+def _digest(path: pathlib.Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
