@@ -44,6 +44,15 @@ def _ironic() -> dict[str, types.ModuleType]:
     return {name: importlib.import_module(name) for name in targets.MODULES}
 
 
+def is_tested(version: str) -> bool:
+    """Tell whether the plugin is tested with a release of Ironic.
+
+    :param version: the version of Ironic
+    :returns: whether it is one of them, or a fix of one
+    """
+    return '.'.join(version.split('.')[:2]) in TESTED
+
+
 class Checks(upgradecheck.UpgradeCommands):
     """What has to be true for a conductor to run with the plugin."""
 
@@ -93,7 +102,7 @@ class Checks(upgradecheck.UpgradeCommands):
                 f'Ironic {version}: {e}. Remove from the configuration: '
                 f'[{_NOTIFICATIONS}] driver = async_events'
             )
-        if not version.startswith(TESTED):
+        if not is_tested(version):
             return _warning(
                 f'Ironic {version} has everything in the expected shape, but '
                 f'the plugin is tested with {", ".join(TESTED)} only.'
