@@ -11,6 +11,7 @@ from cliff import lister
 from cliff import show
 
 from ironic_async_events.command import ironic_conf
+from ironic_async_events.outbox import aside
 from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import store
@@ -97,7 +98,7 @@ class List(_Outbox, lister.Lister):
                     one.attempts,
                     one.error,
                 )
-                for one in store.listed()
+                for one in aside.listed()
             ],
         )
 
@@ -142,7 +143,7 @@ class Retry(_Named):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Run the command."""
         self.open(parsed_args)
-        self.report(parsed_args.id, store.retry(parsed_args.id))
+        self.report(parsed_args.id, aside.retry(parsed_args.id))
 
 
 class Purge(_Named):
@@ -151,7 +152,7 @@ class Purge(_Named):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Run the command."""
         self.open(parsed_args)
-        self.report(parsed_args.id, store.purge(parsed_args.id))
+        self.report(parsed_args.id, aside.purge(parsed_args.id))
 
 
 def _event_type(body: str) -> str:

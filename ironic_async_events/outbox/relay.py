@@ -2,17 +2,15 @@
 """What the thread of the relay does, turn by turn."""
 
 from collections.abc import Callable
-from collections.abc import Collection
-from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
-from typing import Protocol
 
 from oslo_log import log as logging
 
 from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease as leasing
 from ironic_async_events.outbox import outage
+from ironic_async_events.outbox import ports
 from ironic_async_events.outbox import publisher
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import suspects
@@ -22,38 +20,6 @@ LOG = logging.getLogger(__name__)
 
 # After so many seconds without an answer of the bus, the lease is let go.
 _STALLED = 30.0
-
-
-class Rows(Protocol):
-    """The messages; :mod:`ironic_async_events.outbox.store` in earnest."""
-
-    def waiting(self, limit: int, but: Collection[str]) -> list[store.Row]:
-        """See :func:`ironic_async_events.outbox.store.waiting`."""
-
-    def delete(self, ids: Collection[int]) -> None:
-        """See :func:`ironic_async_events.outbox.store.delete`."""
-
-    def set_aside(self, id: int, attempts: int, error: str) -> None:
-        """See :func:`ironic_async_events.outbox.store.set_aside`."""
-
-    def backlog(self) -> store.Backlog:
-        """See :func:`ironic_async_events.outbox.store.backlog`."""
-
-
-class Lanes(Protocol):
-    """What publishes; :class:`ironic_async_events.outbox.lanes.Lanes`."""
-
-    def go(
-        self,
-        rows: Sequence[store.Row],
-        may: Callable[[], bool],
-        again: bool,
-        patience: Callable[[], float],
-    ) -> Iterator[lanes.Outcome | None]:
-        """See :meth:`ironic_async_events.outbox.lanes.Lanes.go`."""
-
-    def end(self) -> None:
-        """See :meth:`ironic_async_events.outbox.lanes.Lanes.end`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,9 +54,9 @@ class Relay:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: ports.Rows,
         lease: leasing.Lease,
-        lanes: Lanes,
+        lanes: ports.Lanes,
         suspects: suspects.Suspects,
         watch: watch.Watch,
         clock: Callable[[], float],

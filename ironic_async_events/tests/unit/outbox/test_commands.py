@@ -68,13 +68,13 @@ class OutboxTestCase(outbox_base.OutboxTestCase):
         self.put('two', aside=True)
         names, rows = self.run_command(outbox.List)
         (found,) = (dict(zip(names, row, strict=True)) for row in rows)
+        self.assertLess(found.pop('seconds'), 60)
         self.assertEqual(
             {
                 'id': self.rows()[1].id,
                 'message_id': 'two',
                 'type': 'baremetal.node.provision_set.end',
                 'about': 'node',
-                'seconds': 0,
                 'tries': 5,
                 'error': 'too large',
             },

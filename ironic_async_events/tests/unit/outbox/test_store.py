@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.event import registry
 
+from ironic_async_events.outbox import aside
 from ironic_async_events.outbox import store
 from ironic_async_events.tests.unit.outbox import base
 
@@ -107,13 +108,13 @@ class StoreTestCase(base.OutboxTestCase):
         row = self.rows()[0]
         store.set_aside(row.id, 5, 'x' * 1000)
         self.assertEqual(['two'], [r.message_id for r in store.waiting(10)])
-        (aside,) = store.listed()
+        (found,) = aside.listed()
         self.assertEqual(
             (row.id, 5, 'x' * 255),
             (
-                aside.id,
-                aside.attempts,
-                aside.error,
+                found.id,
+                found.attempts,
+                found.error,
             ),
         )
         self.assertEqual(
@@ -124,17 +125,17 @@ class StoreTestCase(base.OutboxTestCase):
         self.put('one', 'two')
         one, two = self.rows()
         store.set_aside(one.id, 5, 'error')
-        self.assertEqual({one.id}, store.retry([one.id, two.id, 77]))
+        self.assertEqual({one.id}, aside.retry([one.id, two.id, 77]))
         self.assertEqual(
             ['one', 'two'], [r.message_id for r in store.waiting(10)]
         )
-        self.assertEqual([], store.listed())
+        self.assertEqual([], aside.listed())
 
     def test_only_one_that_is_set_aside_is_purged(self):
         self.put('one', 'two')
         one, two = self.rows()
         store.set_aside(one.id, 5, 'error')
-        self.assertEqual({one.id}, store.purge([one.id, two.id, 77]))
+        self.assertEqual({one.id}, aside.purge([one.id, two.id, 77]))
         self.assertEqual(['two'], self.ids())
 
     def test_the_backlog_is_counted_and_its_age_told(self):

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the relay needs of the world."""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Protocol
+
+from ironic_async_events.outbox import lanes
+from ironic_async_events.outbox import store
+
+
+class Rows(Protocol):
+    """The messages; :mod:`ironic_async_events.outbox.store` in earnest."""
+
+    def waiting(self, limit: int, but: Collection[str]) -> list[store.Row]:
+        """See :func:`ironic_async_events.outbox.store.waiting`."""
+
+    def delete(self, ids: Collection[int]) -> None:
+        """See :func:`ironic_async_events.outbox.store.delete`."""
+
+    def set_aside(self, id: int, attempts: int, error: str) -> None:
+        """See :func:`ironic_async_events.outbox.store.set_aside`."""
+
+    def backlog(self) -> store.Backlog:
+        """See :func:`ironic_async_events.outbox.store.backlog`."""
+
+
+class Lanes(Protocol):
+    """What publishes; :class:`ironic_async_events.outbox.lanes.Lanes`."""
+
+    def go(
+        self,
+        rows: Sequence[store.Row],
+        may: Callable[[], bool],
+        again: bool,
+        patience: Callable[[], float],
+    ) -> Iterator[lanes.Outcome | None]:
+        """See :meth:`ironic_async_events.outbox.lanes.Lanes.go`."""
+
+    def end(self) -> None:
+        """See :meth:`ironic_async_events.outbox.lanes.Lanes.end`."""
