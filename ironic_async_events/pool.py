@@ -5,18 +5,23 @@ from collections.abc import Callable
 import functools
 from typing import Any
 
+import futurist
 from oslo_log import log as logging
 
 LOG = logging.getLogger(__name__)
 
 
 def recovering(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Have the pools of a conductor forget workers that never started.
+    """Have the pools of a conductor recover from two kinds of shortage.
 
     futurist adds a worker to its pool before it starts the thread. When the
     system refuses the thread, the worker stays, counts as busy for good, and
     with enough of them every request is turned away, whatever the system
     gives later.
+
+    Ironic turns work away when the pool has its most threads, busy or idle,
+    and futurist drops idle threads only when it takes work: a pool that was
+    full once would turn everything away until the conductor is restarted.
 
     :param method: ``ConductorManager._init_executors``; called by the thread
         that starts the conductor
@@ -28,6 +33,7 @@ def recovering(method: Callable[..., Any]) -> Callable[..., Any]:
         result = method(self, *args, **kwargs)
         for name in ('_executor', '_reserved_executor'):
             guard(getattr(self, name, None))
+            admit(getattr(self, name, None))
         return result
 
     return wrapper
@@ -56,6 +62,32 @@ def guard(executor: Any) -> None:
             raise
 
     executor._add_thread = add_or_forget
+
+
+def admit(executor: Any) -> None:
+    """Have one pool take work whenever it has a thread for it.
+
+    What the pool's own check lets in is let in as before.
+
+    :param executor: one of futurist's; a pool that cannot tell how much work
+        it has (eventlet's, None) is left alone
+    """
+    check = getattr(executor, '_check_and_reject', None)
+    work: Any = getattr(executor, '_work_queue', None)
+    if check is None or not hasattr(work, 'unfinished_tasks'):
+        return
+
+    @functools.wraps(check)
+    def check_work(pool: Any, backlog: int) -> None:
+        # Called under the lock of the pool, which whoever adds work holds.
+        try:
+            check(pool, backlog)
+        except futurist.RejectedSubmission:
+            # What waits and what runs; it can only have become less since.
+            if work.unfinished_tasks >= pool._max_workers:
+                raise
+
+    executor._check_and_reject = check_work
 
 
 def _forget_unstarted(workers: list[Any]) -> None:

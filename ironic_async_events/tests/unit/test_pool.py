@@ -104,3 +104,43 @@ class PoolTestCase(base.BaseTestCase):
             before = dict(getattr(executor, '__dict__', {}))
             pool.guard(executor)
             self.assertEqual(before, getattr(executor, '__dict__', {}))
+            pool.admit(executor)
+            self.assertEqual(before, getattr(executor, '__dict__', {}))
+
+    def fill(self, conductor):
+        """Keep every worker busy, and open the door when the test says so."""
+        door = threading.Event()
+        self.addCleanup(door.set)
+        for _ in range(4):
+            # One after the other: stock wants no work to be queued.
+            arrived = threading.Event()
+            conductor._spawn_worker(
+                lambda one=arrived: one.set() or door.wait()
+            )
+            self.assertTrue(arrived.wait(async_base.PATIENCE))
+        self.assertEqual(4, conductor._executor.num_workers)
+        self.assertRaises(
+            exception.NoFreeConductorWorker,
+            conductor._spawn_worker,
+            lambda: None,
+        )
+        return door
+
+    def test_stock_turns_work_away_when_all_workers_are_idle_again(self):
+        conductor = self.conductor(Conductor)
+        self.fill(conductor).set()
+        conductor._executor._work_queue.join()
+        self.assertRaises(
+            exception.NoFreeConductorWorker,
+            conductor._spawn_worker,
+            lambda: None,
+        )
+
+    def test_a_pool_that_was_full_takes_work_again(self):
+        conductor = self.conductor()
+        self.fill(conductor).set()
+        conductor._executor._work_queue.join()
+        for _ in range(8):
+            future = conductor._spawn_worker(lambda: 'worked')
+            self.assertEqual('worked', future.result(async_base.PATIENCE))
+            conductor._executor._work_queue.join()
