@@ -6,10 +6,12 @@ interfaces; an abort from a hold or wait state is only noted down, because no
 fake step is abortable; a ``hold`` step is dropped by Ironic 39.0.0 when all
 steps of the request are valid, which is why the one here stands before a
 step that does not exist; and a ``wait`` step leaves the node in ``servicing``.
+The service of older releases ends in fewer ways: see :func:`life`.
 """
 
 from collections.abc import Mapping
 import dataclasses
+import importlib.metadata
 from typing import Any
 
 _LOG = {'interface': 'vendor', 'step': 'log_passthrough'}
@@ -61,7 +63,7 @@ SERVICE = Operation(
 INSPECT = Operation('inspect', 'manageable', 'manageable')
 REBUILD = Operation('rebuild', 'active', 'active')
 
-LIFE = (
+_FIRST = (
     Operation('manage', 'enroll', 'manageable'),
     INSPECT,
     CLEAN,
@@ -95,6 +97,8 @@ LIFE = (
         'service, failing',
         {'service_steps': [_MISSING]},
     ),
+)
+_SERVICE_FAILED = (
     Operation('abort', 'service failed', 'active'),
     Operation(
         'service',
@@ -105,6 +109,8 @@ LIFE = (
     ),
     Operation('unhold', 'service hold', 'service failed'),
     Operation('abort', 'service failed', 'active', 'abort after hold'),
+)
+_SERVICE_WAITING = (
     Operation(
         'service',
         'active',
@@ -113,11 +119,50 @@ LIFE = (
         {'service_steps': [_WAIT]},
     ),
     Operation('deleted', 'service wait', 'available', 'delete while waiting'),
+)
+_LAST = (
     Operation('manage', 'available', 'manageable', 'manage, available'),
     Operation('adopt', 'manageable', 'active'),
     Operation('deleted', 'active', 'available'),
 )
-"""In this order; each starts in the state in which the one before ended."""
+
+
+def life(ironic: int) -> tuple[Operation, ...]:
+    """Compose the life of a node.
+
+    Up to Ironic 29, a service that failed cannot be aborted, so that it is
+    repeated, and one on hold cannot fail; up to 26, a node that waits for
+    its service cannot be torn down.
+
+    :param ironic: the first number of Ironic's version.
+    :returns: operations, each of which starts in the state in which the one
+        before ended; the first starts in ``enroll``.
+    """
+    failed, waiting = _SERVICE_FAILED, _SERVICE_WAITING
+    if ironic < 32:
+        failed = (
+            Operation(
+                'service',
+                'service failed',
+                'active',
+                'service again',
+                {'service_steps': [_LOG]},
+            ),
+        )
+    if ironic < 29:
+        waiting = (
+            Operation('deleted', 'active', 'available', 'delete, serviced'),
+        )
+    return _FIRST + failed + waiting + _LAST
+
+
+def here() -> tuple[Operation, ...]:
+    """Return the life for the Ironic that is installed beside this Python."""
+    return life(int(importlib.metadata.version('ironic').partition('.')[0]))
+
+
+LIFE = life(39)
+"""Every operation that there is."""
 
 SHORT_LIFE = LIFE[:6]
 """Up to the first rest in ``available``, from where a node can be deleted."""

@@ -29,7 +29,9 @@ class Run:
     split: bool = False
     clients: int = 8
     cycles: int = 1
-    operations: Sequence[lifecycle.Operation] = lifecycle.LIFE
+    operations: Sequence[lifecycle.Operation] = dataclasses.field(
+        default_factory=lifecycle.here
+    )
     options: configuration.Options = dataclasses.field(default_factory=dict)
     command: Sequence[str] = ()
 

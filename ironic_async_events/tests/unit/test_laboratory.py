@@ -272,8 +272,11 @@ class Life(base.BaseTestCase):
     """A life is one unbroken way through the states."""
 
     def test_each_operation_starts_where_the_one_before_has_ended(self):
-        states = ['enroll'] + [one.end for one in lifecycle.LIFE[:-1]]
-        self.assertEqual(states, [one.start for one in lifecycle.LIFE])
+        for ironic in (24, 26, 29, 32, 35, 39):
+            life = lifecycle.life(ironic)
+            states = ['enroll'] + [one.end for one in life[:-1]]
+            self.assertEqual(states, [one.start for one in life], ironic)
+            self.assertEqual('available', life[-1].end)
 
     def test_it_holds_every_verb_that_the_fake_hardware_can_end(self):
         self.assertEqual(
