@@ -7,6 +7,7 @@ Usage: ``python -m ironic_async_events.tests.upstream [--stock]``
 import argparse
 from collections.abc import Callable
 import importlib.metadata
+import importlib.util
 import os
 import pathlib
 import signal
@@ -62,6 +63,25 @@ def _arguments(ironic: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _source_tree(directory: pathlib.Path) -> pathlib.Path:
+    """Lay out Ironic's files as its tests find them from its source tree.
+
+    Some of them open ``ironic/tests/...``. Nothing is imported from there:
+    without ``__init__.py``, the package that is installed goes first.
+
+    :param directory: where to; it is made.
+    :returns: the directory.
+    """
+    spec = importlib.util.find_spec('ironic')
+    assert spec is not None and spec.submodule_search_locations
+    package = directory / 'ironic'
+    package.mkdir(parents=True)
+    for path in pathlib.Path(spec.submodule_search_locations[0]).iterdir():
+        if path.name not in ('__init__.py', '__pycache__'):
+            (package / path.name).symlink_to(path)
+    return directory
+
+
 def _run(
     args: argparse.Namespace,
     scratch: pathlib.Path,
@@ -75,6 +95,9 @@ def _run(
     :returns: one line for each thing that went wrong with the run itself.
     """
     environment = {
+        # Some tests of drivers sleep for the 60 s after which Ironic's tests
+        # kill their process by default.
+        'BASE_TEST_TIMEOUT': '600',
         **os.environ,
         witness.SUITE: args.suite,
         witness.PLUGIN: '0' if args.stock else '1',
@@ -88,7 +111,7 @@ def _run(
     # A session of its own, so that a run that hangs ends with its workers.
     stestr = subprocess.Popen(
         command,
-        cwd=ROOT,
+        cwd=_source_tree(scratch / 'tree'),
         env=environment,
         stdout=subprocess.PIPE,
         start_new_session=True,
