@@ -4,6 +4,7 @@
 import io
 import json
 import os
+import subprocess
 import threading
 
 import fixtures
@@ -50,16 +51,12 @@ class FilesTest(base.BaseTestCase):
     def test_a_pipe_is_read_as_a_stream(self):
         pipe = self.path + '.pipe'
         os.mkfifo(pipe)
-        opened = threading.Thread(target=self._feed, args=(pipe,))
-        opened.start()
-        self.addCleanup(opened.join)
+        # A process, because no green thread runs while a pipe is opened.
+        feed = subprocess.Popen(['cp', self.path, pipe])
+        self.addCleanup(feed.wait)
         source = sources.of_path(pipe)
         self.assertIsInstance(source, sources.Stream)
         self.assertEqual(self.expected, everything(source))
-
-    def _feed(self, pipe):
-        with open(pipe, 'wb') as stream, open(self.path, 'rb') as whole:
-            stream.write(whole.read())
 
     def test_parts_of_any_size_join_without_a_seam(self):
         size = os.path.getsize(self.path)
