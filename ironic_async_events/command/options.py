@@ -9,6 +9,7 @@ import signal
 import time
 from typing import Any
 
+from ironic_async_events.command import opening
 from ironic_async_events.command import sources
 
 
@@ -99,7 +100,7 @@ def source(args: argparse.Namespace, path: str | None) -> sources.Source:
     :raises SourceError: when it is not said what to read.
     """
     if path is not None:
-        return sources.of_path(path)
+        return opening.of_path(path)
     if not args.transport_url and not args.config_file:
         raise sources.SourceError(
             'nothing to read: give --file, --transport-url or --config-file'

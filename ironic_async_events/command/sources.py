@@ -9,9 +9,7 @@ time has passed and nothing came.
 from collections.abc import Iterator
 import contextlib
 import io
-import os
 import queue
-import sys
 import threading
 import types
 from typing import BinaryIO
@@ -163,25 +161,3 @@ class File(Source):
                 yield batch
                 batch = []
         yield batch
-
-
-def of_path(path: str) -> Source:
-    """Choose the source for a path.
-
-    :param path: the path of a file, ``-`` for standard input.
-    :returns: the source, not entered yet.
-    """
-    # Imported here: only a large file needs processes.
-    from ironic_async_events.command import parallel
-
-    if path == '-':
-        return Stream(sys.stdin.buffer)
-    with contextlib.suppress(OSError):
-        if os.path.isfile(path):
-            size = os.path.getsize(path)
-            if size >= parallel.WORTHWHILE and (os.cpu_count() or 1) > 1:
-                return parallel.LargeFile(path, size)
-        elif os.path.exists(path) and not os.path.isdir(path):
-            # A pipe may come slowly, too.
-            return Stream(open(path, 'rb'))
-    return File(path)

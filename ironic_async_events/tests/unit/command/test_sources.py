@@ -14,6 +14,7 @@ from oslotest import base
 
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.command import bus
+from ironic_async_events.command import opening
 from ironic_async_events.command import parallel
 from ironic_async_events.command import sources
 from ironic_async_events.tests.samples import recordings
@@ -54,7 +55,7 @@ class FilesTest(base.BaseTestCase):
         # A process, because no green thread runs while a pipe is opened.
         feed = subprocess.Popen(['cp', self.path, pipe])
         self.addCleanup(feed.wait)
-        source = sources.of_path(pipe)
+        source = opening.of_path(pipe)
         self.assertIsInstance(source, sources.Stream)
         self.assertEqual(self.expected, everything(source))
 
@@ -85,10 +86,10 @@ class FilesTest(base.BaseTestCase):
         )
 
     def test_a_large_file_is_read_by_processes(self):
-        self.assertIsInstance(sources.of_path(self.path), sources.File)
+        self.assertIsInstance(opening.of_path(self.path), sources.File)
         self.useFixture(fixtures.MockPatchObject(parallel, 'WORTHWHILE', 1000))
         self.useFixture(fixtures.MockPatch('os.cpu_count', lambda: 2))
-        self.assertIsInstance(sources.of_path(self.path), parallel.LargeFile)
+        self.assertIsInstance(opening.of_path(self.path), parallel.LargeFile)
 
     def test_a_line_without_end_is_malformed_and_passed_over(self):
         self.useFixture(fixtures.MockPatchObject(sources, 'MAX_LINE', 100))
@@ -108,7 +109,7 @@ class FilesTest(base.BaseTestCase):
             (os.path.dirname(self.path), 'Is a directory'),
         ):
             error = self.assertRaises(
-                sources.SourceError, everything, sources.of_path(path)
+                sources.SourceError, everything, opening.of_path(path)
             )
             self.assertEqual(f'cannot read {path}: {reason}', str(error))
 
