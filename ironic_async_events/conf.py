@@ -2,8 +2,13 @@
 """Options of the ``[async_events]`` group of ironic.conf."""
 
 from oslo_config import cfg
+from oslo_log import log as logging
 
 from ironic_async_events import exceptions
+
+LOG = logging.getLogger(__name__)
+
+DEFAULT_START_TIMEOUT = 30.0
 
 GROUP = cfg.OptGroup(
     'async_events',
@@ -22,7 +27,7 @@ OPTS = [
     ),
     cfg.FloatOpt(
         'start_timeout',
-        default=30.0,
+        default=DEFAULT_START_TIMEOUT,
         min=0.0,
         mutable=True,
         help='How long (in seconds) a request waits until the worker that '
@@ -133,6 +138,26 @@ def check(conf: cfg.ConfigOpts) -> None:
                 f'[{GROUP.name}] {opt.name} in the configuration cannot be '
                 f'used: {e}'
             ) from e
+
+
+def start_timeout(conf: cfg.ConfigOpts) -> float:
+    """Return how long a request waits for its worker, in seconds.
+
+    Never raises: the node is locked when it is called, and a configuration
+    that was reloaded can hold anything.
+
+    :param conf: a configuration in which the options are registered
+    """
+    try:
+        return float(conf[GROUP.name].start_timeout)
+    except ValueError as e:
+        LOG.error(
+            '[%s] start_timeout in the configuration cannot be used, its '
+            'default is: %s',
+            GROUP.name,
+            e,
+        )
+        return DEFAULT_START_TIMEOUT
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:

@@ -17,6 +17,7 @@ from oslo_config import cfg
 from oslo_utils import excutils
 
 from ironic_async_events import callbacks
+from ironic_async_events import conf as async_conf
 from ironic_async_events import delivery
 from ironic_async_events import handover
 from ironic_async_events import refusal
@@ -237,7 +238,7 @@ class AsyncEventTaskManager(task_manager.TaskManager):
         callback, *args = self._spawn_args
         self._spawn_args = (callbacks.PostProcessed(callback), *args)
         node_uuid = self.node.uuid
-        timeout = CONF.async_events.start_timeout
+        timeout = async_conf.start_timeout(CONF)
 
         future = self._start_worker()
 

@@ -10,6 +10,7 @@ from ironic.common import states
 from ironic.conductor import utils
 from oslo_db import exception as db_exception
 
+from ironic_async_events import conf as async_conf
 from ironic_async_events import handover
 from ironic_async_events import legacy
 from ironic_async_events import task_manager
@@ -125,6 +126,16 @@ class HandOverTestCase(base.TaskTestCase):
         gate.open()
         self.drain()
         self.assert_state(states.ACTIVE, states.NOSTATE)
+
+    def test_a_reloaded_configuration_that_is_wrong_locks_no_node(self):
+        with mock.patch.object(
+            type(task_manager.CONF.async_events),
+            '__getattr__',
+            autospec=True,
+            side_effect=ValueError('soon'),
+        ):
+            timeout = async_conf.start_timeout(task_manager.CONF)
+        self.assertEqual(async_conf.DEFAULT_START_TIMEOUT, timeout)
 
     def test_a_synchronous_executor_does_not_block(self):
         self.deploy(self.succeed, futurist.SynchronousExecutor().submit)
