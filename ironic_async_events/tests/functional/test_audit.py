@@ -25,6 +25,11 @@ COUNT = 2000
 _AT_MOST = 60.0
 
 
+def interruptible() -> None:
+    """Listen to Ctrl-C, which what a shell runs in the background does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class AuditTest(base.FunctionalTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -61,6 +66,7 @@ class AuditTest(base.FunctionalTestCase):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=interruptible,
         )
         self.addCleanup(program.wait)
         self.addCleanup(program.kill)
