@@ -406,6 +406,8 @@ class HandOverTestCase(base.TaskTestCase):
 
     def test_hooks_that_the_task_manager_replaces_are_not_called(self):
         for name in legacy.REPLACED_HOOKS:
+            if not hasattr(utils, name):
+                continue  # older than that operation
             with mock.patch.object(utils, name, autospec=True) as hook:
                 self.assertRaises(
                     exception.NoFreeConductorWorker,
@@ -512,8 +514,8 @@ class ProcessEventTestCase(base.TaskTestCase):
         self.assertEqual([DEPLOY], self.lines)
 
     def test_what_was_announced_is_not_taken_back(self):
-        self.node.provision_state = states.SERVICEWAIT
-        self.node.target_provision_state = states.ACTIVE
+        self.node.provision_state = states.CLEANWAIT
+        self.node.target_provision_state = states.AVAILABLE
         self.node.save()
         with (
             self.assertRaisesRegex(exception.NoFreeConductorWorker, 'workers'),
@@ -521,13 +523,13 @@ class ProcessEventTestCase(base.TaskTestCase):
         ):
             task.process_event('fail')
             task.process_event(
-                'abort',
+                'manage',
                 callback=mock.Mock(side_effect=RuntimeError),
                 call_args=(len, task),
             )
-        self.assert_state(states.SERVICEFAIL, states.ACTIVE)
+        self.assert_state(states.CLEANFAIL, states.AVAILABLE)
         self.assertEqual(
-            ['error fail: service wait -> service failed'], self.lines
+            ['error fail: clean wait -> clean failed'], self.lines
         )
 
     def test_an_error_in_the_block_changes_nothing(self):
