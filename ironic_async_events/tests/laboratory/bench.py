@@ -90,13 +90,10 @@ def started(
         url = transport = ''
         if run.mariadb:
             url = stack.enter_context(database.MariaDB(room('db'))).url
-        collector = None
+        amqp_url = ''
         if run.rabbitmq:
             rabbit = stack.enter_context(broker.RabbitMQ(room('mq')))
-            transport = rabbit.url
-            collector = stack.enter_context(
-                bus.Collector(rabbit.amqp_url, home / 'notifications.jsonl')
-            )
+            transport, amqp_url = rabbit.url, rabbit.amqp_url
         ironic = service.Ironic(
             home,
             plugin=run.plugin,
@@ -106,7 +103,32 @@ def started(
             options=run.options,
             command=run.command,
         )
+        yield stack.enter_context(watched(ironic, amqp_url))
+
+
+@contextlib.contextmanager
+def watched(
+    ironic: service.Ironic, amqp_url: str = '', outbox: bool = False
+) -> Iterator[Bench]:
+    """Start a service on an empty database, with everything that watches it.
+
+    :param ironic: the service.
+    :param amqp_url: the broker to listen to, if there is one.
+    :param outbox: create the tables of the outbox as well.
+    :returns: what runs.
+    :raises LaboratoryError: when something does not start.
+    """
+    with contextlib.ExitStack() as stack:
+        collector = None
+        if amqp_url:
+            collector = stack.enter_context(
+                bus.Collector(
+                    amqp_url, ironic.directory / 'notifications.jsonl'
+                )
+            )
         ironic.create_schema()
+        if outbox:
+            ironic.run_once('ironic-async-events-dbsync', 'upgrade')
         eye = witness.Witness(ironic.database)
         eye.install()
         stack.enter_context(ironic)

@@ -30,6 +30,7 @@ from ironic_async_events.tests.laboratory import service
 from ironic_async_events.tests.laboratory import witness
 
 _START_SECONDS = 90.0
+_TAKES_REQUESTS = 'Created RPC server'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Cluster:
     """Everything that a run needs; a context manager.
 
     :param conductors: how many; 0 for the all-in-one service on SQLite.
-    :param options: more options for ``ironic.conf``.
+    :param options: more options for ``ironic.conf``; requests go through the
+        broker as well where ``rpc_transport`` is ``oslo`` among them.
     :param driver: the notification drivers.
     """
 
@@ -220,10 +222,29 @@ class Cluster:
         :param times: how often it has been started.
         """
         self.conductors[number].require(
-            lambda: self.log(number).count('Created RPC server') >= times,
+            lambda: self.starts(number) >= times,
             _START_SECONDS,
             'take requests',
         )
+
+    def restart(self, number: int) -> None:
+        """Stop a conductor in an orderly way, and start it again."""
+        times = self.starts(number)
+        self.conductors[number].stop()
+        self.revive(number)
+        self.wait_for_rpc(number, times + 1)
+
+    def reload(self, number: int, options: configuration.Options) -> None:
+        """Have a conductor read its configuration again.
+
+        :param number: the conductor.
+        :param options: what has changed in it.
+        """
+        one = self._ironics[number]
+        one.options = configuration.merged(one.options, options)
+        # Writes the file; what it prepares is there already.
+        one.part('ironic-conductor')
+        os.kill(self.conductors[number].pid, signal.SIGHUP)
 
     def freeze(self, number: int) -> None:
         """Stop a conductor where it is."""
@@ -298,6 +319,14 @@ class Cluster:
             before = self.consumer.count
             processes.wait_for(lambda: False, 1.0)
         return True
+
+    def host(self, number: int) -> str:
+        """Tell by which name a conductor is known."""
+        return str(self._ironics[number].options['DEFAULT']['host'])
+
+    def starts(self, number: int) -> int:
+        """Count how often a conductor has come to take requests."""
+        return self.log(number).count(_TAKES_REQUESTS)
 
     def log(self, number: int) -> str:
         """Read the log of a conductor, or of the all-in-one service."""

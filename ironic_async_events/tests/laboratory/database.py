@@ -53,9 +53,24 @@ class MariaDB:
     @property
     def url(self) -> str:
         """What Ironic and the witness connect to."""
+        return self._url('ironic')
+
+    def _url(self, name: str) -> str:
         return (
-            f'mysql+pymysql://root@localhost/ironic?unix_socket={self._socket}'
+            f'mysql+pymysql://root@localhost/{name}?unix_socket={self._socket}'
         )
+
+    def another(self, name: str) -> str:
+        """Create one more empty database.
+
+        :param name: its name.
+        :returns: its URL.
+        """
+        with self._connect() as connection:
+            connection.cursor().execute(
+                f'CREATE DATABASE {name} CHARACTER SET utf8mb3'
+            )
+        return self._url(name)
 
     def start(self) -> Self:
         """Install the system tables, start the server, create the database.
@@ -106,10 +121,7 @@ class MariaDB:
             self._process.start().require(
                 self._answers, _START_SECONDS, 'answer'
             )
-            with self._connect() as connection:
-                connection.cursor().execute(
-                    'CREATE DATABASE ironic CHARACTER SET utf8mb3'
-                )
+            self.another('ironic')
         except BaseException:
             self.stop()
             raise

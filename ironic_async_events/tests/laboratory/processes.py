@@ -171,6 +171,25 @@ class Process:
         self.stop()
 
 
+def run_once(process: Process, seconds: float) -> str:
+    """Run a program to its end.
+
+    :param process: a program that was not started.
+    :param seconds: how long it may take.
+    :returns: what it wrote.
+    :raises LaboratoryError: when it fails.
+    """
+    process.log.unlink(missing_ok=True)
+    with process.start():
+        wait_for(lambda: process.returncode is not None, seconds)
+        if process.returncode != 0:
+            raise errors.LaboratoryError(
+                f'{process.name} failed. The end of its log:\n'
+                + tail(process.log)
+            )
+    return process.log.read_text(encoding='utf-8', errors='replace')
+
+
 def _stop_all() -> None:
     for process in reversed(list(_RUNNING)):
         process.stop()

@@ -42,7 +42,8 @@ class Ironic:
     :param split: start ``ironic-conductor`` and ``ironic-api`` instead of
         the all-in-one ``ironic``.
     :param options: more options, over those of the laboratory.
-    :param command: what to run instead of the all-in-one command.
+    :param command: what to run instead of the command of the conductor,
+        which is the all-in-one one if there is no other.
     """
 
     def __init__(
@@ -109,16 +110,17 @@ class Ironic:
 
         :raises LaboratoryError: when ``ironic-dbsync`` fails.
         """
-        sync = self.part('ironic-dbsync', ['create_schema'])
-        with sync.start():
-            processes.wait_for(
-                lambda: sync.returncode is not None, START_SECONDS
-            )
-            if sync.returncode != 0:
-                raise errors.LaboratoryError(
-                    'ironic-dbsync failed. The end of its log:\n'
-                    + processes.tail(sync.log)
-                )
+        self.run_once('ironic-dbsync', 'create_schema')
+
+    def run_once(self, name: str, *arguments: str) -> str:
+        """Run one command to its end.
+
+        :param name: the command.
+        :param arguments: after the configuration file.
+        :returns: what it wrote.
+        :raises LaboratoryError: when it fails.
+        """
+        return processes.run_once(self.part(name, arguments), START_SECONDS)
 
     def start(self) -> Self:
         """Start the service and wait until it can take requests.
@@ -164,7 +166,8 @@ class Ironic:
         """
         configuration.write(self._config, self.options)
         argv = [script(name)]
-        if name == 'ironic' and self._command:
+        main = 'ironic-conductor' if self.split else 'ironic'
+        if name == main and self._command:
             argv = self._command
         return processes.Process(
             name,

@@ -107,6 +107,52 @@ class Api:
             return 0, e
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Asked:
+    """One request for an operation.
+
+    :param verb: what was asked for.
+    :param at: when, in seconds since the epoch.
+    :param seconds: after how long the answer came.
+    :param code: the code of the answer, 0 where there was none.
+    """
+
+    verb: str
+    at: float
+    seconds: float
+    code: int
+
+
+def ask(api: Api, node: Mapping[str, Any], chance: random.Random) -> Asked:
+    """Ask for something that a node at rest can do, and make it fit for it.
+
+    :param api: the connection.
+    :param node: the node as the API has shown it, in a state of `WAYS`.
+    :param chance: chooses.
+    """
+    path = f'/v1/nodes/{node["uuid"]}'
+    verb, arguments = chance.choice(WAYS[node['provision_state']])
+    if node['maintenance']:
+        api.call('DELETE', f'{path}/maintenance')
+    if verb in ('active', 'adopt', 'rebuild'):
+        api.call(
+            'PATCH',
+            path,
+            [
+                {
+                    'op': 'add',
+                    'path': '/instance_info',
+                    'value': lifecycle.INSTANCE_INFO,
+                }
+            ],
+        )
+    at, began = time.time(), time.monotonic()
+    code, _ = api.call(
+        'PUT', f'{path}/states/provision', {'target': verb, **arguments}
+    )
+    return Asked(verb, at, time.monotonic() - began, code)
+
+
 class Wanderers:
     """Some clients at once; a context manager that stops them.
 
@@ -175,33 +221,16 @@ class Wanderers:
             return False
         if self._stopping.is_set():
             return True
-        verb, arguments = chance.choice(WAYS[node['provision_state']])
-        if node['maintenance']:
-            api.call('DELETE', f'{path}/maintenance')
-        if verb in ('active', 'adopt', 'rebuild'):
-            api.call(
-                'PATCH',
-                path,
-                [
-                    {
-                        'op': 'add',
-                        'path': '/instance_info',
-                        'value': lifecycle.INSTANCE_INFO,
-                    }
-                ],
-            )
-        asked_at, began = time.time(), time.monotonic()
-        code, _ = api.call(
-            'PUT', f'{path}/states/provision', {'target': verb, **arguments}
-        )
-        if code != 202:
+        asked = ask(api, node, chance)
+        if asked.code != 202:
             self.errors += 1
             self._wait()
             return True
-        accepted = time.monotonic() - began
         if self._at_rest(api, path) is None:
             return False
-        self.done.append(Done(asked_at, accepted, time.monotonic() - began))
+        self.done.append(
+            Done(asked.at, asked.seconds, time.time() - asked.at)
+        )
         if self._pause:
             self._wait(self._pause)
         return True

@@ -581,6 +581,21 @@ class NativeTestCase(base.TaskTestCase):
             )
         self.assertEqual([DEPLOY, "main ['a']", DONE], self.lines)
 
+    def test_a_driver_can_name_it_under_the_drop_in(self):
+        with self.task() as task:
+            self.cls.spawn_after(
+                task,
+                futurist.SynchronousExecutor().submit,
+                self.finish,
+                task,
+                event='deploy',
+            )
+        self.assertEqual([DEPLOY, 'main', DONE], self.lines)
+
+    def finish(self, task):
+        self.lines.append('main')
+        task.process_event('done')
+
     def test_target_and_error_are_the_events(self):
         with self.task(self.cls) as task:
             task.spawn_after(
