@@ -228,9 +228,7 @@ class Wanderers:
             return True
         if self._at_rest(api, path) is None:
             return False
-        self.done.append(
-            Done(asked.at, asked.seconds, time.time() - asked.at)
-        )
+        self.done.append(Done(asked.at, asked.seconds, time.time() - asked.at))
         if self._pause:
             self._wait(self._pause)
         return True

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which fault a lost notification was lost in, and why.
+
+Pure: judged after the run. The audit says *that* something was lost; here the
+times say *when*. Notifications of a node are made while it is locked, so that
+each is younger than its change, and older than the next one of the node.
+"""
+
+import bisect
+import collections
+from collections.abc import Iterable
+from collections.abc import Sequence
+import dataclasses
+
+from ironic_async_events.audit import observation
+from ironic_async_events.tests.laboratory import witness
+from ironic_async_events.tests.soak import faults
+from ironic_async_events.tests.soak import load
+from ironic_async_events.tests.soak import logs
+
+# A killed process publishes nothing that it has saved within this time; it
+# takes milliseconds when nothing is in the way.
+_PUBLISHING = 5.0
+# Between a statement and its commit, and between two clocks of one machine.
+_SLACK = 0.5
+# oslo.messaging tries again after pauses that grow up to this.
+_BACK_OFF = 30.0
+
+KILLED = 'killed between save and publish'
+BUS = 'the broker was away'
+ANSWER = 'the answer to the commit was lost with the database'
+UNKNOWN = 'unexplained'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lost:
+    """One change that nobody announced.
+
+    :param change: the change.
+    :param fault: the fault in which its notification was lost.
+    :param reason: why, one of the constants above.
+    :param evidence: what the logs say about it.
+    """
+
+    change: witness.Seen
+    fault: faults.Struck | None
+    reason: str
+    evidence: str
+
+
+def unannounced(
+    changes: Iterable[witness.Seen],
+    observations: Iterable[observation.Observation],
+) -> list[witness.Seen]:
+    """Find the changes that nobody announced, by time.
+
+    :param changes: what was committed, in the order of the commits.
+    :param observations: what was received about these nodes.
+    """
+    truth: dict[str, list[witness.Seen]] = collections.defaultdict(list)
+    for change in changes:
+        truth[change.node].append(change)
+    announced: set[int] = set()
+    for one in observations:
+        own = truth.get(one.node, [])
+        place = bisect.bisect_right(
+            own, one.time or 0.0, key=lambda change: change.seen_at
+        )
+        # The statement may be stamped a little later than the notification
+        # of the change before it.
+        for change in own[max(0, place - 1) : place]:
+            if (change.before_state, change.state) == (
+                one.previous_state,
+                one.state,
+            ):
+                announced.add(change.id)
+    return [
+        change
+        for own in truth.values()
+        for change in own
+        if change.id not in announced
+    ]
+
+
+def explain(
+    change: witness.Seen,
+    struck: Sequence[faults.Struck],
+    moved: Iterable[logs.Moved],
+) -> Lost:
+    """Say in which fault the notification of a change was lost, and why.
+
+    :param change: a change that nobody announced.
+    :param struck: the faults of the run.
+    :param moved: what the conductors have logged about this node.
+    """
+    logged = next(
+        (
+            one
+            for one in moved
+            if (one.previous, one.state) == (change.before_state, change.state)
+            and abs(one.at - change.seen_at) < _PUBLISHING
+        ),
+        None,
+    )
+    evidence = 'no conductor logged the change'
+    if logged is not None:
+        evidence = (
+            f'logged by conductor {logged.conductor} '
+            f'{(logged.at - change.seen_at) * 1000:.0f} ms after it was saved'
+        )
+    for fault in struck:
+        reason = _reason(change, fault, logged)
+        if reason:
+            if reason == KILLED:
+                early = (fault.began - change.seen_at) * 1000
+                evidence += f', killed {early:.0f} ms after it'
+            return Lost(change, fault, reason, evidence)
+    return Lost(change, None, UNKNOWN, evidence)
+
+
+def _reason(
+    change: witness.Seen, fault: faults.Struck, logged: logs.Moved | None
+) -> str | None:
+    """Say why a notification was lost in a fault; None: not in this one."""
+    at = change.seen_at
+    if fault.name == faults.KILL:
+        by_it = logged is None or logged.conductor == fault.victim
+        in_time = fault.began - _PUBLISHING <= at <= fault.began + _SLACK
+        return KILLED if by_it and in_time else None
+    if fault.name == faults.BROKER:
+        within = fault.began - _SLACK <= at <= fault.ended + _BACK_OFF
+        return BUS if within else None
+    if fault.name == faults.DATABASE:
+        within = fault.began - _SLACK <= at <= fault.ended + _SLACK
+        # Whoever knows that it is saved logs it.
+        return ANSWER if within and logged is None else None
+    return None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Left:
+    """One node that is locked or at work when nobody works on it any more.
+
+    :param node: its UUID.
+    :param state: its provision state.
+    :param reservation: who has locked it.
+    :param since: when its state changed last, in seconds since the epoch.
+    :param fault: in which its worker was lost.
+    """
+
+    node: str
+    state: str
+    reservation: str | None
+    since: float
+    fault: faults.Struck | None
+
+
+def worker_lost_in(
+    since: float, struck: Iterable[faults.Struck]
+) -> faults.Struck | None:
+    """Return the fault in which the worker of a node was lost.
+
+    A worker dies with its conductor, and cannot save anything without the
+    database; nothing else is a reason to leave a node.
+
+    :param since: when the worker saved a state for the last time.
+    :param struck: the faults of the run, in their order.
+    """
+    for fault in struck:
+        if fault.name in (faults.KILL, faults.DATABASE) and (
+            fault.ended + _SLACK >= since
+        ):
+            return fault
+    return None
+
+
+def not_saved(
+    operations: Iterable[load.Operation], changes: Iterable[witness.Seen]
+) -> list[load.Operation]:
+    """Find operations that were accepted and changed nothing.
+
+    :param operations: what was accepted.
+    :param changes: what was committed.
+    """
+    times: dict[str, list[float]] = collections.defaultdict(list)
+    for change in changes:
+        times[change.node].append(change.seen_at)
+    found = []
+    for one in operations:
+        own = times[one.node]
+        place = bisect.bisect_left(own, one.asked_at)
+        until = float('inf') if one.ended_at is None else one.ended_at
+        if place == len(own) or own[place] > until:
+            found.append(one)
+    return found
