@@ -40,8 +40,20 @@ def _prepare() -> None:
 
 
 def _ironic() -> dict[str, types.ModuleType]:
-    """Import what is patched."""
-    return {name: importlib.import_module(name) for name in targets.MODULES}
+    """Import what is patched.
+
+    :raises UnsupportedIronic: when Ironic cannot be imported; with libraries
+        that are not its own, that can be anything
+    """
+    try:
+        return {
+            name: importlib.import_module(name) for name in targets.MODULES
+        }
+    except Exception as e:
+        raise exceptions.UnsupportedIronic(
+            f'the conductor of Ironic cannot be imported ({type(e).__name__}: '
+            f'{e}); install the libraries of its release'
+        ) from e
 
 
 def is_tested(version: str) -> bool:
@@ -177,8 +189,10 @@ def register(conf: cfg.ConfigOpts) -> None:
             conf.register_opts(options, group=group)
     try:
         importlib.import_module('ironic.conf')
-    except ImportError:
-        conf.register_opts([cfg.StrOpt('notification_level')])
+    except Exception:
+        # There is no Ironic, or it is broken: one of the checks says so.
+        if 'notification_level' not in conf:
+            conf.register_opts([cfg.StrOpt('notification_level')])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

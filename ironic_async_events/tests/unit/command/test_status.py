@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import os
+import pathlib
 import subprocess
 import sys
 
+import fixtures
 from oslotest import base
 
 GOOD = """
@@ -17,7 +20,7 @@ driver = async_events
 class StatusTestCase(base.BaseTestCase):
     """The program as an operator runs it."""
 
-    def check(self, configuration):
+    def check(self, configuration, **environment):
         path = self.create_tempfiles([('ironic', configuration)], '.conf')[0]
         done = subprocess.run(
             [
@@ -34,6 +37,7 @@ class StatusTestCase(base.BaseTestCase):
             capture_output=True,
             text=True,
             check=False,
+            env=os.environ | environment,
         )
         # The table breaks its lines.
         text = ' '.join(done.stdout.replace('|', ' ').split())
@@ -73,3 +77,15 @@ class StatusTestCase(base.BaseTestCase):
         code, text = self.check(GOOD + '[async_events]\nstart_timeout = x\n')
         self.assertEqual(2, code)
         self.assertIn('[async_events] start_timeout', text)
+
+    def test_an_ironic_that_is_broken_is_said_to_be(self):
+        place = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        (place / 'automaton.py').write_text('raise RuntimeError("too new")')
+        code, text = self.check(GOOD, PYTHONPATH=str(place))
+        self.assertEqual(2, code)
+        self.assertIn(
+            'the conductor of Ironic cannot be imported (RuntimeError: too '
+            'new); install the libraries of its release',
+            text,
+        )
+        self.assertNotIn('Traceback', text)
