@@ -177,11 +177,14 @@ class Ironic:
             | dict(environment or {}),
         )
 
+    def headers(self) -> dict[str, str]:
+        """Return what goes with each request."""
+        return {'X-OpenStack-Ironic-API-Version': '1.49'}
+
     def get(self, path: str) -> Mapping[str, object] | None:
         """Fetch one resource; None while the API does not answer."""
         request = urllib.request.Request(
-            self.endpoint + path,
-            headers={'X-OpenStack-Ironic-API-Version': '1.49'},
+            self.endpoint + path, headers=self.headers()
         )
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:

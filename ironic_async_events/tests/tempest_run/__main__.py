@@ -44,7 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(f'{name}: starting')
             keep = parsed.keep / name if parsed.keep else None
             results[plugin] = side.run(
-                plugin, commands, parsed.tests, keep, _ticker(name)
+                plugin,
+                commands,
+                parsed.tests,
+                parsed.bus,
+                keep,
+                _ticker(name),
             )
             _print_side(name, results[plugin])
     except errors.LaboratoryError as error:
@@ -145,6 +150,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=('both', 'stock', 'plugin'),
         default='both',
         help='run one side only; then every failure counts',
+    )
+    parser.add_argument(
+        '--bus',
+        action='store_true',
+        help='with RabbitMQ, where the tests hear the notifications then',
     )
     parser.add_argument(
         '--keep',

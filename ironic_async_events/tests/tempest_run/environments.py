@@ -15,7 +15,12 @@ _ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 KEYSTONE = ('keystone==30.0.0', 'cheroot', 'PyMySQL')
 # The plugin's own tests are a tempest plugin as well, so it is linked there.
-TEMPEST = ('tempest==47.0.0', 'ironic-tempest-plugin==3.2.0', f'-e{_ROOT}')
+TEMPEST = (
+    'tempest==47.0.0',
+    'ironic-tempest-plugin==3.2.0',
+    'kombu',
+    f'-e{_ROOT}',
+)
 
 
 def make(

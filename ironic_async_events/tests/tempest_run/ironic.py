@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An Ironic that asks keystone who is there."""
 
-from collections.abc import Mapping
-import json
 import pathlib
-import urllib.error
-import urllib.request
+from typing import Any
 
 from ironic_async_events.tests.laboratory import service
 from ironic_async_events.tests.tempest_run import keystone
@@ -60,6 +57,8 @@ class Ironic(service.Ironic):
     :param plugin: whether the plugin's driver line is in ``ironic.conf``.
     :param database: the URL of a database.
     :param identity: a keystone that serves.
+    :param transport: the URL of a message bus to publish to, beside the
+        recording.
     """
 
     def __init__(
@@ -69,31 +68,24 @@ class Ironic(service.Ironic):
         plugin: bool,
         database: str,
         identity: keystone.Keystone,
+        transport: str = '',
     ) -> None:
         super().__init__(
             directory,
             plugin=plugin,
             database=database,
+            transport=transport,
             options=options(identity),
         )
+        drivers: Any = self.options['oslo_messaging_notifications']['driver']
+        if transport:
+            drivers.append('async_events_recorder')
         self._identity = identity
         self._token = ''
 
-    def get(self, path: str) -> Mapping[str, object] | None:
-        """Fetch one resource; None while the API does not answer."""
+    def headers(self) -> dict[str, str]:
+        """Return what goes with each request, a token included."""
         if not self._token:
             with self._identity.connect(system=True) as cloud:
                 self._token = cloud.auth_token
-        request = urllib.request.Request(
-            self.endpoint + path,
-            headers={
-                'X-Auth-Token': self._token,
-                'X-OpenStack-Ironic-API-Version': '1.49',
-            },
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                body: Mapping[str, object] = json.load(answer)
-                return body
-        except (OSError, ValueError, urllib.error.URLError):
-            return None
+        return super().headers() | {'X-Auth-Token': self._token}

@@ -12,7 +12,6 @@ import openstack
 import openstack.config
 
 from ironic_async_events.tests.laboratory import configuration
-from ironic_async_events.tests.laboratory import errors
 from ironic_async_events.tests.laboratory import processes
 
 REGION = 'RegionOne'
@@ -161,24 +160,18 @@ class Keystone:
                 )
 
     def _manage(self, *arguments: str) -> None:
-        process = processes.Process(
-            f'keystone-manage {arguments[0]}',
-            [
-                str(self._commands / 'keystone-manage'),
-                f'--config-file={self._config}',
-                *arguments,
-            ],
-            self.directory / 'keystone-manage.log',
+        processes.run_once(
+            processes.Process(
+                f'keystone-manage {arguments[0]}',
+                [
+                    str(self._commands / 'keystone-manage'),
+                    f'--config-file={self._config}',
+                    *arguments,
+                ],
+                self.directory / 'keystone-manage.log',
+            ),
+            _START_SECONDS,
         )
-        with process.start():
-            processes.wait_for(
-                lambda: process.returncode is not None, _START_SECONDS
-            )
-            if process.returncode != 0:
-                raise errors.LaboratoryError(
-                    f'{process.name} failed. The end of its log:\n'
-                    + processes.tail(process.log)
-                )
 
     def _answers(self) -> bool:
         try:

@@ -16,6 +16,7 @@ import sqlalchemy
 from ironic_async_events.audit import observation
 from ironic_async_events.audit import summary
 from ironic_async_events.audit import witness as audit
+from ironic_async_events.tests.laboratory import broker
 from ironic_async_events.tests.laboratory import configuration
 from ironic_async_events.tests.laboratory import database
 from ironic_async_events.tests.laboratory import recording
@@ -95,6 +96,7 @@ def run(
     plugin: bool,
     commands: Commands,
     tests: str,
+    over_bus: bool,
     keep: pathlib.Path | None,
     progress: Callable[[], None],
 ) -> Result:
@@ -103,6 +105,8 @@ def run(
     :param plugin: whether Ironic has the plugin.
     :param commands: where keystone and tempest are.
     :param tests: a regular expression.
+    :param over_bus: whether the tests hear notifications from RabbitMQ, and
+        not from the recording.
     :param keep: a directory for configuration, logs, recording and figures.
     :param progress: called once a second.
     :returns: what came of it.
@@ -125,8 +129,16 @@ def run(
                 room('keystone'), commands.keystone, _second(url, 'keystone')
             )
         )
+        transport = ''
+        if over_bus:
+            rabbit = stack.enter_context(broker.RabbitMQ(room('mq')))
+            transport = rabbit.url
         ironic = ironic_module.Ironic(
-            room('ironic'), plugin=plugin, database=url, identity=identity
+            room('ironic'),
+            plugin=plugin,
+            database=url,
+            identity=identity,
+            transport=transport,
         )
         ironic.create_schema()
         eye = witness.Witness(ironic.database)
@@ -134,10 +146,14 @@ def run(
         identity.register(ironic.endpoint)
         stack.enter_context(ironic)
         # On stock their order is not what it should be, which is known.
-        heard = ironic.recording if plugin else None
+        hear: dict[str, object] = {}
+        if plugin and over_bus:
+            hear['amqp_url'] = rabbit.amqp_url
+        elif plugin:
+            hear['recording'] = ironic.recording
         began = time.monotonic()
         statuses = suite.Suite(
-            room('tempest'), commands.tempest, identity, heard
+            room('tempest'), commands.tempest, identity, hear
         ).run(tests, progress)
         # What was skipped for its having workers enough, with too few now.
         skipped = [test for test in statuses if _FEW in test]
@@ -148,7 +164,7 @@ def run(
             for test in skipped:
                 del statuses[test]
             statuses |= suite.Suite(
-                room('starved'), commands.tempest, identity, heard, _WORKERS
+                room('starved'), commands.tempest, identity, hear, _WORKERS
             ).run(_FEW, progress)
         seconds = time.monotonic() - began
         # A conductor that is asked to stop ends its work first.

@@ -2,6 +2,7 @@
 """Configure tempest, run it, and read its results."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
 import io
 import os
 import pathlib
@@ -27,8 +28,8 @@ class Suite:
     :param directory: an existing directory for everything it writes.
     :param commands: the directory of commands of its environment.
     :param identity: a keystone that serves and knows Ironic.
-    :param recording: where notifications are recorded, if their order is to
-        be asserted; or None.
+    :param hear: the options of the tempest plugin that say where it hears
+        notifications; none if their order is not to be asserted.
     :param workers: how few workers Ironic has, or 0.
     """
 
@@ -37,7 +38,7 @@ class Suite:
         directory: pathlib.Path,
         commands: pathlib.Path,
         identity: keystone.Keystone,
-        recording: pathlib.Path | None,
+        hear: Mapping[str, object],
         workers: int = 0,
     ) -> None:
         self.directory = directory
@@ -70,13 +71,11 @@ class Suite:
                 'enabled_hardware_types': 'fake-hardware',
             },
         }
-        own: dict[str, object] = {
+        options['async_events'] = {
             'waiting_interfaces': True,
             'workers': workers,
+            **hear,
         }
-        if recording is not None:
-            own['recording'] = recording
-        options['async_events'] = own
         self._options = options
 
     def run(self, tests: str, progress: Callable[[], None]) -> dict[str, str]:
