@@ -83,25 +83,19 @@ class MariaDB:
             # Both refuse to run as root unless they are told to.
             common.append('--user=root')
         server = program('mariadbd', 'mariadb-server')
-        install = processes.Process(
-            'mariadb-install-db',
-            [
-                program('mariadb-install-db', 'mariadb-server'),
-                *common,
-                '--skip-test-db',
-                '--auth-root-authentication-method=normal',
-            ],
-            self.directory / 'install.log',
+        processes.run_once(
+            processes.Process(
+                'mariadb-install-db',
+                [
+                    program('mariadb-install-db', 'mariadb-server'),
+                    *common,
+                    '--skip-test-db',
+                    '--auth-root-authentication-method=normal',
+                ],
+                self.directory / 'install.log',
+            ),
+            _INSTALL_SECONDS,
         )
-        with install.start():
-            processes.wait_for(
-                lambda: install.returncode is not None, _INSTALL_SECONDS
-            )
-            if install.returncode != 0:
-                raise errors.LaboratoryError(
-                    'mariadb-install-db failed. The end of its log:\n'
-                    + processes.tail(install.log)
-                )
         self._process = processes.Process(
             'mariadbd',
             [

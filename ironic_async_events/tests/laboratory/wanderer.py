@@ -247,13 +247,13 @@ class Wanderers:
                 ):
                     return dict(node)
                 if self._stopping.is_set():
-                    break
+                    return None
             else:
                 self.errors += 1
                 # While the services are away, nothing is stuck.
                 deadline = time.monotonic() + _STUCK_SECONDS
                 if self._stopping.is_set():
-                    break
+                    return None
             self._wait(pause)
             pause = min(2 * pause, _PAUSE)
         self.stuck += 1
