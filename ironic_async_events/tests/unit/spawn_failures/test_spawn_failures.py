@@ -134,6 +134,9 @@ class HalfWayTestCase(test_base.BaseTestCase):
         ]
         report = runner.run(causes.DatabaseGone(saves=1), table)
         self.assertEqual([], report.broken)
+        if len(report.skipped) == len(table):
+            # Before 32.1.0: see the reasons of the cases.
+            self.skipTest('; '.join(report.skipped))
         self.assertEqual(
             [
                 (
