@@ -6,6 +6,7 @@ Which fault comes when is settled by a seed before the run begins.
 
 from collections.abc import Callable
 from collections.abc import Mapping
+import concurrent.futures
 import dataclasses
 import random
 import time
@@ -19,8 +20,8 @@ CONDUCTORS = 2
 
 Seen = tuple[str, bool]
 
-# So many calls more than the pool has workers have to be turned away.
-_CALLS = 4
+_CALLERS = 4
+_PAUSE = 0.1
 _SETTLE_SECONDS = 2.0
 
 
@@ -147,24 +148,32 @@ def _pool(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
 
     The calls take no lock on the node that they name.
     """
-    api = wanderer.Api(place.endpoint)
-    node = _node_of(api, place.host(planned.victim))
+    node = _node_of(wanderer.Api(place.endpoint), place.host(planned.victim))
     if node is None:
         return 'no node is with this conductor', False
-    taken = refused = in_a_row = 0
-    deadline = time.monotonic() + away(planned, seconds)
-    while time.monotonic() < deadline:
-        code, _ = api.call(
-            'POST',
-            f'/v1/nodes/{node}/vendor_passthru'
-            '?method=fourth_method_shared_lock',
-            {'bar': 'woof'},
-        )
-        taken += code == 202
-        refused += code == 503
-        in_a_row = in_a_row + 1 if code != 202 else 0
-        if in_a_row >= _CALLS:
-            time.sleep(0.1)
+    # It takes a while until it is full.
+    deadline = time.monotonic() + seconds / 2 + away(planned, seconds / 2)
+
+    def press() -> tuple[int, int]:
+        api = wanderer.Api(place.endpoint)
+        taken = refused = 0
+        while time.monotonic() < deadline:
+            code, _ = api.call(
+                'POST',
+                f'/v1/nodes/{node}/vendor_passthru'
+                '?method=fourth_method_shared_lock',
+                {'bar': 'woof'},
+            )
+            taken += code == 202
+            refused += code == 503
+            if code != 202:
+                time.sleep(_PAUSE)
+        return taken, refused
+
+    with concurrent.futures.ThreadPoolExecutor(_CALLERS) as executor:
+        callers = [executor.submit(press) for _ in range(_CALLERS)]
+    answers = [caller.result() for caller in callers]
+    taken, refused = (sum(one) for one in zip(*answers, strict=True))
     return f'{taken} calls taken, {refused} turned away', refused > 0
 
 
@@ -191,7 +200,8 @@ def away(planned: Planned, seconds: float) -> float:
 
 
 def _node_of(api: wanderer.Api, host: str) -> Any:
-    code, found = api.call('GET', f'/v1/nodes?conductor={host}&limit=1')
+    # Without a limit: Ironic would look at as many nodes, whose ever they are.
+    code, found = api.call('GET', f'/v1/nodes?conductor={host}')
     nodes = found['nodes'] if code == 200 else ()
     return nodes[0]['uuid'] if nodes else None
 

@@ -84,7 +84,8 @@ class Plan:
                 'heartbeat_timeout': self.heartbeat_timeout,
                 'check_provision_state_interval': _CHECK_SECONDS,
                 'sync_local_state_interval': 20,
-                'workers_pool_size': 26,
+                'workers_pool_size': 24,
+                'reserved_workers_pool_percentage': 10,
                 'sync_power_state_workers': 1,
             },
             # Long enough that a fault finds operations under way.
@@ -94,7 +95,7 @@ class Plan:
                 'inspect_delay': '0,2',
                 'power_delay': '0,1',
                 'rescue_delay': '0,3',
-                'vendor_delay': '2',
+                'vendor_delay': '3',
             },
             'async_events': {'outbox_lease': 5.0},
         }
@@ -200,16 +201,16 @@ def _judge(
     texts = [
         place.log(number).splitlines() for number in range(faults.CONDUCTORS)
     ]
-    moved = [
-        one
-        for number, text in enumerate(texts)
-        for one in logs.moved(number, text)
+    moved = [x for n, text in enumerate(texts) for x in logs.moved(n, text)]
+    given_up = [
+        x for n, text in enumerate(texts) for x in logs.given_up(n, text)
     ]
     lost = [
         account.explain(
             change,
             struck,
-            [one for one in moved if one.node == change.node],
+            moved,
+            given_up,
         )
         for change in account.unannounced(
             changes,

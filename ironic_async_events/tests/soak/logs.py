@@ -10,11 +10,17 @@ _MOVED = re.compile(
     r'^(?P<at>\S+ \S+) .*Node (?P<node>\S+) moved to provision state '
     r'"(?P<state>[^"]*)" from state "(?P<previous>[^"]*)"'
 )
+_GIVEN_UP = re.compile(
+    r'^(?P<at>\S+ \S+) .*Could not send notification to .*'
+    r"'previous_provision_state': '(?P<previous>[^']*)'.*"
+    r"'provision_state': '(?P<state>[^']*)'.*"
+    r"'uuid': '(?P<node>[^']*)'"
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Moved:
-    """One change that a conductor has logged, once it was saved.
+class Line:
+    """One line of the log of a conductor about a change.
 
     :param conductor: which one.
     :param at: when, in seconds since the epoch.
@@ -30,34 +36,45 @@ class Moved:
     state: str
 
 
-def moved(conductor: int, lines: Iterable[str]) -> list[Moved]:
-    """Find the changes in the log of one conductor.
+def moved(conductor: int, text: Iterable[str]) -> list[Line]:
+    """Find the changes that a conductor has logged, once they were saved.
 
     :param conductor: which one.
-    :param lines: its log; the times in it are those of this machine.
+    :param text: its log; the times in it are those of this machine.
     """
-    found = []
-    for line in lines:
-        match = _MOVED.match(line)
-        if match:
-            at = datetime.datetime.fromisoformat(match['at']).timestamp()
-            found.append(
-                Moved(
-                    conductor,
-                    at,
-                    match['node'],
-                    match['previous'],
-                    match['state'],
-                )
-            )
-    return found
+    return _found(_MOVED, conductor, text)
 
 
-def about(node: str, lines: Iterable[str], count: int) -> list[str]:
+def given_up(conductor: int, text: Iterable[str]) -> list[Line]:
+    """Find the notifications that oslo.messaging has not sent, as it says.
+
+    :param conductor: which one.
+    :param text: its log.
+    """
+    return _found(_GIVEN_UP, conductor, text)
+
+
+def _found(
+    pattern: re.Pattern[str], conductor: int, text: Iterable[str]
+) -> list[Line]:
+    return [
+        Line(
+            conductor,
+            datetime.datetime.fromisoformat(match['at']).timestamp(),
+            match['node'],
+            match['previous'],
+            match['state'],
+        )
+        for match in map(pattern.match, text)
+        if match
+    ]
+
+
+def about(node: str, text: Iterable[str], count: int) -> list[str]:
     """Return the last lines that name a node.
 
     :param node: its UUID.
-    :param lines: a log.
+    :param text: a log.
     :param count: how many lines.
     """
-    return [line for line in lines if node in line][-count:]
+    return [line for line in text if node in line][-count:]

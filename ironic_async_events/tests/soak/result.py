@@ -77,7 +77,7 @@ class Result:
             ' unexpected': books.unexpected,
             ' lost': books.lost,
             '  killed before publish': by_reason[account.KILLED],
-            '  broker away': by_reason[account.BUS],
+            '  broker away': by_reason[account.GIVEN_UP],
             "  commit's answer lost": by_reason[account.ANSWER],
             '  unexplained': by_reason[account.UNKNOWN],
         }

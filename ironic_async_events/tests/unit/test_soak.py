@@ -130,13 +130,13 @@ class Unannounced(base.BaseTestCase):
 class Reasons(base.BaseTestCase):
     """In which fault something was lost, and why."""
 
-    def explain(self, at, fault, *moved):
-        found = account.explain(seen(1, at, START), [fault], moved)
+    def explain(self, at, fault, *moved, given_up=()):
+        found = account.explain(seen(1, at, START), [fault], moved, given_up)
         self.assertEqual(found.fault is None, found.reason == account.UNKNOWN)
         return found.reason
 
     def moved(self, conductor, at=99.91):
-        return logs.Moved(conductor, at, NODE, *START)
+        return logs.Line(conductor, at, NODE, *START)
 
     def test_saved_and_logged_by_the_one_that_was_killed(self):
         kill = struck(faults.KILL, victim=1)
@@ -164,10 +164,39 @@ class Reasons(base.BaseTestCase):
             account.UNKNOWN, self.explain(105.0, struck(faults.KILL, victim=1))
         )
 
-    def test_while_the_broker_was_away(self):
+    def test_given_up_while_the_broker_was_away(self):
         self.assertEqual(
-            account.BUS,
+            account.GIVEN_UP,
+            self.explain(
+                105.0,
+                struck(faults.BROKER),
+                self.moved(0, 105.01),
+                given_up=[self.moved(0, 105.02)],
+            ),
+        )
+
+    def test_a_broker_that_was_away_is_no_reason_by_itself(self):
+        self.assertEqual(
+            account.UNKNOWN,
             self.explain(105.0, struck(faults.BROKER), self.moved(0, 105.01)),
+        )
+
+    def test_what_was_given_up_was_not_lost_in_a_kill(self):
+        self.assertEqual(
+            account.UNKNOWN,
+            self.explain(
+                99.9,
+                struck(faults.KILL, victim=1),
+                self.moved(1),
+                given_up=[self.moved(1, 99.92)],
+            ),
+        )
+
+    def test_another_step_of_the_node_was_given_up(self):
+        other = logs.Line(0, 105.02, NODE, *END)
+        self.assertEqual(
+            account.UNKNOWN,
+            self.explain(105.0, struck(faults.BROKER), given_up=[other]),
         )
 
     def test_the_answer_to_a_commit_that_nobody_knew_of(self):
@@ -194,6 +223,7 @@ class Reasons(base.BaseTestCase):
             seen(1, 99.9, START),
             [struck(faults.KILL, victim=1)],
             [self.moved(1, 99.902)],
+            [],
         )
         self.assertEqual(
             'logged by conductor 1 2 ms after it was saved, '
@@ -271,8 +301,26 @@ class Logs(base.BaseTestCase):
     def test_a_change_is_found(self):
         at = datetime.datetime(2026, 1, 2, 3, 4, 5, 250000).timestamp()
         self.assertEqual(
-            [logs.Moved(1, at, NODE, *START)],
+            [logs.Line(1, at, NODE, *START)],
             logs.moved(1, ['Traceback (most recent call last):', self.LINE]),
+        )
+
+    def test_a_notification_that_was_not_sent_is_found(self):
+        payload = {
+            'event': 'inspect',
+            'previous_provision_state': START[0],
+            'previous_target_provision_state': None,
+            'provision_state': START[1],
+            'uuid': NODE,
+        }
+        line = (
+            '2026-01-02 03:04:05.250 77 ERROR oslo_messaging.notify.messaging '
+            '[None req-1 - - - - -] Could not send notification to '
+            f'ironic_versioned_notifications. Payload={payload}: error'
+        )
+        at = datetime.datetime(2026, 1, 2, 3, 4, 5, 250000).timestamp()
+        self.assertEqual(
+            [logs.Line(0, at, NODE, *START)], logs.given_up(0, [line])
         )
 
     def test_only_the_last_lines_about_a_node_are_given_back(self):
