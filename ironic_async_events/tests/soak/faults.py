@@ -22,7 +22,6 @@ Seen = tuple[str, bool]
 
 _CALLERS = 4
 _PAUSE = 0.1
-_SETTLE_SECONDS = 2.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -178,20 +177,26 @@ def _pool(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
 
 
 def _sighup(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
-    """Have a conductor read its configuration, in which one option changed."""
+    """Have a conductor read its configuration, in which one option changed.
+
+    Where Ironic runs on native threads, its main process replaces the one
+    that works.
+    """
+    victim = planned.victim
     line = 'Option async_events.start_timeout changed'
-    before = place.log(planned.victim).count(line)
-    place.reload(
-        planned.victim,
-        {'async_events': {'start_timeout': round(25 + 10 * planned.share, 3)}},
+    reads, starts = place.log(victim).count(line), place.starts(victim)
+    timeout = round(25 + 10 * planned.share, 3)
+    place.reload(victim, {'async_events': {'start_timeout': timeout}})
+    replaced = processes.wait_for(
+        lambda: place.starts(victim) > starts, seconds, _PAUSE
     )
-    was_read = processes.wait_for(
-        lambda: place.log(planned.victim).count(line) > before, seconds
-    )
-    time.sleep(_SETTLE_SECONDS)
-    alive = place.conductors[planned.victim].returncode is None
-    note = 'the option was read' if was_read else 'the option was NOT read'
-    return note + ('' if alive else '; it DIED'), was_read and alive
+    was_read = place.log(victim).count(line) > reads
+    alive = place.conductors[victim].returncode is None
+    notes = [
+        'the option was read' if was_read else 'the option was NOT read',
+        'another process works' if replaced else 'the same process works',
+    ]
+    return ', '.join(notes if alive else ['it DIED']), was_read and alive
 
 
 def away(planned: Planned, seconds: float) -> float:

@@ -95,7 +95,7 @@ class Plan:
                 'inspect_delay': '0,2',
                 'power_delay': '0,1',
                 'rescue_delay': '0,3',
-                'vendor_delay': '3',
+                'vendor_delay': '5',
             },
             'async_events': {'outbox_lease': 5.0},
         }
