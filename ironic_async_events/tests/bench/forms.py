@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much is measured: the short form and the long one."""
+
+from collections.abc import Sequence
+import dataclasses
+
+from ironic_async_events.tests.laboratory import lifecycle
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Backend:
+    """What Ironic runs on.
+
+    :param name: for tables.
+    :param mariadb: on MariaDB, with conductor and API in two processes; or
+        on SQLite, with both in one.
+    :param rabbitmq: with RabbitMQ, or recorded without a broker.
+    """
+
+    name: str
+    mariadb: bool
+    rabbitmq: bool
+
+
+MARIADB = Backend('MariaDB, RabbitMQ', mariadb=True, rabbitmq=True)
+SQLITE = Backend('SQLite, no broker', mariadb=False, rabbitmq=False)
+BACKENDS = (MARIADB, SQLITE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Form:
+    """How much of everything; a value.
+
+    A round is always the same work, so that rounds can be compared.
+
+    :param name: for the report.
+    :param rounds: how many, in turns, for each figure that has a spread.
+    :param clients: how many clients at once -> how many lives each leads.
+    :param growth_nodes: how many nodes are in the database.
+    :param growth_rounds: how many rounds with each of these.
+    :param starts: how often each service is started.
+    :param preparations: how often the API's configuration is read in an
+        interpreter of its own.
+    :param churn: operations after which memory is compared.
+    :param running: how many operations run when memory is looked at.
+    :param running_rounds: how often, each time in services that are new.
+    :param asked: requests for each state of the broker and round.
+    :param down_seconds: how long to wait for an answer while it is down.
+    :param locks: how many locks make up a round.
+    """
+
+    name: str
+    rounds: int
+    clients: dict[int, int]
+    growth_nodes: Sequence[int]
+    growth_rounds: int
+    starts: int
+    preparations: int
+    churn: int
+    running: int
+    running_rounds: int
+    asked: int
+    down_seconds: float
+    locks: int
+    life: Sequence[lifecycle.Operation] = lifecycle.SHORT_LIFE
+
+
+SHORT = Form(
+    name='short',
+    rounds=5,
+    clients={1: 1, 8: 1},
+    growth_nodes=(10, 1000),
+    growth_rounds=2,
+    starts=3,
+    preparations=5,
+    churn=1000,
+    running=50,
+    running_rounds=1,
+    asked=3,
+    down_seconds=3.0,
+    locks=30,
+)
+LONG = Form(
+    name='long',
+    rounds=7,
+    clients={1: 3, 8: 2, 32: 1},
+    growth_nodes=(10, 100, 1000, 10000),
+    growth_rounds=5,
+    starts=9,
+    preparations=25,
+    churn=10000,
+    running=100,
+    running_rounds=5,
+    asked=5,
+    down_seconds=10.0,
+    locks=100,
+)

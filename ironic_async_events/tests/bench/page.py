@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page of the documentation, made of the result."""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+import pathlib
+import textwrap
+from typing import Any
+
+from ironic_async_events.tests.bench import figures
+from ironic_async_events.tests.bench import judge
+from ironic_async_events.tests.bench import pictures
+from ironic_async_events.tests.bench import report
+
+FINDINGS = 'benchmark-findings.inc'
+"""What was found out about figures that miss; written by hand."""
+
+_WIDTH = 79
+
+_INTRODUCTION = """\
+Stock Ironic, the plugin (``async_events`` beside ``messagingv2``) and the
+plugin with the outbox (``async_events_outbox`` alone) run at the same time on
+one machine, on the services of the laboratory, and are driven in turns: stock,
+plugin, outbox, stock, and so on. Each round of a side is compared with stock's
+round beside it. What is shown is the median of these ratios and, in
+parentheses, its interval by the sign test, which covers at least
+{confidence:.0%}; with fewer than eight rounds that is all of them.
+
+These are ratios. The machine is small, clients and servers share it, and none
+of its times is a promise for another. Where the interval of a ratio of wall
+clock times contains the limit, the times cannot decide; then the CPU seconds
+of the conductor for each operation do, which must be at most
+{limit:.2f} times stock's. The last column says which was used.
+"""
+
+_SECTIONS: Mapping[str, tuple[str, str]] = {
+    'load': (
+        'Under load',
+        'Clients lead nodes through a life on ``fake-hardware``. The end of '
+        'an operation is its last commit, as a trigger in the database saw '
+        'it. With the plugin the 202 comes as soon as the state is saved; '
+        'what stock does before it, announcing the start, comes after it. '
+        'The time from ``PUT`` to the end does not depend on where between '
+        'them the 202 is.',
+    ),
+    'statements': (
+        'Statements',
+        "What the conductor's operations execute, counted by SQLAlchemy's "
+        'events in a whole life of one node. What the relay of the outbox '
+        'executes, in batches and on its own account, is below.',
+    ),
+    'startup': (
+        'Start',
+        'From the start of the process until a conductor takes requests or '
+        'an API listens. The third part is what contains all that the '
+        'plugin adds to ``ironic-api``: the reading of its configuration, '
+        'and the loading of the notification drivers with it.',
+    ),
+    'memory': (
+        'Memory',
+        'Pages that only the conductor has. The second half of many '
+        'operations is compared with the first, in which caches fill.',
+    ),
+    'locks': (
+        'Locks',
+        'The snapshot of a node that the plugin takes under each exclusive '
+        'lock.',
+    ),
+    'trouble': (
+        'A broker that is slow or down',
+        'A proxy before the broker holds up each publish for 200 ms, or '
+        'refuses connections. Conductor and API are one process. With the '
+        'plugin alone the worker announces, so that the operation, not the '
+        'request, waits for the broker.',
+    ),
+    'growth': (
+        'Many nodes',
+        'The same operations with more and more nodes in the database: what '
+        'they take with the most nodes, as a ratio to the fewest.',
+    ),
+}
+
+
+def write(
+    document: report.Document, page: pathlib.Path, images: pathlib.Path
+) -> None:
+    """Write the page and its pictures.
+
+    :param document: the result.
+    :param page: the file.
+    :param images: the directory of the pictures; exists.
+    """
+    drawn = pictures.draw(document, images)
+    findings = (page.parent / FINDINGS).exists()
+    page.write_text(
+        '\n'.join(compose(document, drawn, findings)) + '\n', encoding='utf-8'
+    )
+
+
+def compose(
+    document: report.Document, drawn: Sequence[str], findings: bool
+) -> Iterator[str]:
+    """Compose the lines of the page.
+
+    :param document: the result.
+    :param drawn: the names of its pictures.
+    :param findings: whether there is something to include.
+    """
+    yield from _heading('Benchmark', '=', above=True)
+    yield '.. Made by "tox -e bench -- --page"; not to be edited by hand.'
+    yield ''
+    yield from _INTRODUCTION.format(
+        confidence=figures.CONFIDENCE, limit=figures.CPU_LIMIT
+    ).splitlines()
+    yield ''
+    yield from _heading('What was measured', '=')
+    yield from _table(
+        (45, 55),
+        ('what', 'version or size'),
+        [
+            *document['versions'].items(),
+            *document['machine'].items(),
+            ('made on', document['made_on']),
+        ],
+    )
+    found = report.lines(document)
+    yield from _summary(found)
+    if findings:
+        yield f'.. include:: {FINDINGS}'
+        yield ''
+    for name, (title, text) in _SECTIONS.items():
+        if name not in document['figures']:
+            continue
+        yield from _heading(title, '=')
+        yield from textwrap.wrap(text, _WIDTH)
+        yield ''
+        yield f'Measured in the {document["forms"][name]} form.'
+        yield ''
+        picture = f'benchmark-{name}.svg'
+        if picture in drawn:
+            yield f'.. image:: ../images/{picture}'
+            yield f'   :alt: {title}: stock, plugin and outbox'
+            yield ''
+        yield from _lines(judge.JUDGES[name](document['figures'][name]))
+        if name == 'statements':
+            yield from _counts(document['figures'][name])
+
+
+def _heading(title: str, mark: str, above: bool = False) -> Iterator[str]:
+    if above:
+        yield mark * len(title)
+    yield title
+    yield mark * len(title)
+    yield ''
+
+
+def _table(
+    widths: Sequence[int],
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+) -> Iterator[str]:
+    yield '.. list-table::'
+    yield '   :header-rows: 1'
+    yield f'   :widths: {" ".join(map(str, widths))}'
+    yield ''
+    for row in (header, *rows):
+        for number, cell in enumerate(row):
+            yield f'   {" " if number else "*"} - {cell}'.rstrip()
+    yield ''
+
+
+def _summary(found: Sequence[figures.Line]) -> Iterator[str]:
+    yield from _heading('In short', '=')
+    counts = {
+        verdict: sum(one.verdict is verdict for one in found)
+        for verdict in figures.Verdict
+    }
+    text = ', '.join(f'{number} {name}' for name, number in counts.items())
+    yield from textwrap.wrap(
+        f'Of {len(found)} lines: {text}. Those that miss:', _WIDTH
+    )
+    yield ''
+    missed = [one for one in found if one.verdict is figures.Verdict.MISSED]
+    if missed:
+        yield from _lines(missed)
+    else:
+        yield 'None.'
+        yield ''
+
+
+def _lines(found: Iterable[figures.Line]) -> Iterator[str]:
+    yield from _table(
+        (24, 18, 8, 24, 14, 12),
+        ('figure', 'where', 'side', 'found', 'must be', 'verdict, by'),
+        [
+            (
+                one.figure,
+                one.where,
+                one.side,
+                one.found,
+                one.limit,
+                f'{one.verdict}, {one.by}',
+            )
+            for one in found
+        ],
+    )
+
+
+def _counts(found: Mapping[str, Any]) -> Iterator[str]:
+    """Show every statement: where, of what kind, and how often."""
+    for backend, sides in found.items():
+        yield f'For each operation, on {backend}:'
+        yield ''
+        columns = [
+            (sides[name]['by_operations'], sides[name]['operations'])
+            for name in pictures.COLOURS
+        ]
+        relay = sides['outbox']['by_relay']
+        columns.append((relay, sides['outbox']['operations']))
+        names = sorted({what for counts, _ in columns for what in counts})
+        yield from _table(
+            (40, 15, 15, 15, 15),
+            ('statement', *pictures.COLOURS, 'relay'),
+            [
+                (
+                    f'``{what}``',
+                    *(
+                        f'{counts.get(what, 0) / operations:.2f}'
+                        for counts, operations in columns
+                    ),
+                )
+                for what in names
+            ],
+        )
