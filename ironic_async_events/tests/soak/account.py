@@ -161,7 +161,8 @@ class Left:
     :param node: its UUID.
     :param state: its provision state.
     :param reservation: who has locked it.
-    :param since: when its state changed last, in seconds since the epoch.
+    :param since: when its state changed last, or when it was locked, in
+        seconds since the epoch.
     :param fault: in which its worker was lost.
     """
 
@@ -173,20 +174,21 @@ class Left:
 
 
 def worker_lost_in(
-    since: float, struck: Iterable[faults.Struck]
+    since: float, locked: bool, struck: Iterable[faults.Struck]
 ) -> faults.Struck | None:
     """Return the fault in which the worker of a node was lost.
 
     A worker dies with its conductor, and cannot save anything without the
-    database; nothing else is a reason to leave a node.
+    database; nothing else is a reason to leave a node. The locks of a
+    conductor that was killed are gone when it has come back.
 
-    :param since: when the worker saved a state for the last time.
+    :param since: when the worker last had to do with the node.
+    :param locked: whether the node is locked.
     :param struck: the faults of the run, in their order.
     """
+    may_be = (faults.DATABASE,) if locked else (faults.KILL, faults.DATABASE)
     for fault in struck:
-        if fault.name in (faults.KILL, faults.DATABASE) and (
-            fault.ended + _SLACK >= since
-        ):
+        if fault.name in may_be and fault.ended + _SLACK >= since:
             return fault
     return None
 

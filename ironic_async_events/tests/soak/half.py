@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 import dataclasses
+import datetime
 import pathlib
 import shutil
 import time
@@ -163,15 +164,19 @@ def _quiet(
 ) -> list[account.Left]:
     """Wait until all nodes are at rest; return those that are not."""
     query = (
-        'SELECT uuid, provision_state, reservation FROM nodes '
+        'SELECT uuid, provision_state, reservation, updated_at FROM nodes '
         'WHERE reservation IS NOT NULL '
         f'OR provision_state NOT IN ({_REST})'
     )
     processes.wait_for(lambda: not place.query(query), seconds, 1.0)
     found = []
-    for node, state, reservation in place.query(query):
+    for node, state, reservation, updated_at in place.query(query):
         since = place.eye.read(node=node)[-1].seen_at
-        fault = account.worker_lost_in(since, struck)
+        locked = reservation is not None
+        if locked:
+            # Nothing else has been written since; there are whole seconds.
+            since = updated_at.replace(tzinfo=datetime.UTC).timestamp()
+        fault = account.worker_lost_in(since, locked, struck)
         found.append(account.Left(node, state, reservation, since, fault))
     return found
 

@@ -5,6 +5,7 @@ import collections
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
+import time
 from typing import Any
 
 from ironic_async_events.audit import witness as audit
@@ -94,8 +95,7 @@ class Result:
             for one in self.stranded
         ]
         lines += [
-            f'node {one.node} kept its lock by {one.reservation} in '
-            f'{one.state!r}'
+            f'a lock is left: {_left(one)}'
             for one in self.left
             if one.reservation
         ]
@@ -157,9 +157,7 @@ class Result:
                 f'({one.evidence})'
                 for one in lost
             ]
-            lines += [
-                f'      {one.node} left in {one.state!r}' for one in left
-            ]
+            lines += [f'      {_left(one)}' for one in left]
         return lines
 
     def as_dict(self, may_lose: bool) -> dict[str, Any]:
@@ -182,6 +180,12 @@ class Result:
 
 def _step(change: Any) -> str:
     return f'{change.before_state} -> {change.state}'
+
+
+def _left(one: account.Left) -> str:
+    locked = f', locked by {one.reservation}' if one.reservation else ''
+    at = time.strftime('%H:%M:%S', time.localtime(one.since))
+    return f'{one.node} left in {one.state!r}{locked}, since {at}'
 
 
 def table(results: Sequence[Result]) -> str:

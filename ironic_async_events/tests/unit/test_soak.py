@@ -240,15 +240,23 @@ class Left(base.BaseTestCase):
             struck(faults.KILL, began, began + 9, 1, number)
             for number, began in enumerate((100.0, 200.0, 300.0), 1)
         ]
-        self.assertEqual(kills[1], account.worker_lost_in(150.0, kills))
+        self.assertEqual(kills[1], account.worker_lost_in(150.0, False, kills))
+
+    def test_a_lock_is_not_left_by_a_kill(self):
+        kill, restart = struck(faults.KILL), struck(faults.DATABASE)
+        self.assertEqual(
+            restart, account.worker_lost_in(50.0, True, [kill, restart])
+        )
 
     def test_nobody_loses_a_worker_to_a_signal(self):
         self.assertIsNone(
-            account.worker_lost_in(50.0, [struck(faults.SIGHUP)])
+            account.worker_lost_in(50.0, False, [struck(faults.SIGHUP)])
         )
 
     def test_a_fault_that_was_over_took_no_worker(self):
-        self.assertIsNone(account.worker_lost_in(150.0, [struck(faults.KILL)]))
+        self.assertIsNone(
+            account.worker_lost_in(150.0, False, [struck(faults.KILL)])
+        )
 
 
 class Operations(base.BaseTestCase):
