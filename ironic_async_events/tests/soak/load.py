@@ -109,9 +109,12 @@ class Client:
             self._stopping.wait(self._pause)
 
     def settle(self) -> None:
-        """Look once more at the operations that have not ended."""
+        """Look at the operations that have not ended, for some time each."""
         for uuid in list(self._open):
-            self._look(uuid)
+            deadline = time.monotonic() + _PATIENCE
+            # The connection may be the first thing that fails: it was idle.
+            while self._look(uuid) is None and time.monotonic() < deadline:
+                time.sleep(_PAUSE)
 
     def _turn(self, uuid: str) -> None:
         node = self._look(uuid)
