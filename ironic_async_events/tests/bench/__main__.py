@@ -106,10 +106,10 @@ def _measure(
         }
         for name in wanted:
             progress.start_task(tasks[name])
-            document['figures'][name] = FIGURES[name].measure(
+            measured = FIGURES[name].measure(
                 form, lambda task=tasks[name]: progress.advance(task)
             )
-            document['forms'][name] = form.name
+            report.add(document, name, form, measured)
             # What was measured is not lost when something goes wrong later.
             report.save(document, parsed.keep)
             progress.stop_task(tasks[name])

@@ -44,9 +44,11 @@ class Form:
     :param churn: operations after which memory is compared.
     :param running: how many operations run when memory is looked at.
     :param running_rounds: how often, each time in services that are new.
+    :param trouble_rounds: how many rounds with a broker in trouble.
     :param asked: requests for each state of the broker and round.
     :param down_seconds: how long to wait for an answer while it is down.
     :param locks: how many locks make up a round.
+    :param life: the operations of a life.
     """
 
     name: str
@@ -59,39 +61,44 @@ class Form:
     churn: int
     running: int
     running_rounds: int
+    trouble_rounds: int
     asked: int
     down_seconds: float
     locks: int
-    life: Sequence[lifecycle.Operation] = lifecycle.SHORT_LIFE
+    life: Sequence[lifecycle.Operation]
 
 
 SHORT = Form(
     name='short',
     rounds=5,
-    clients={1: 1, 8: 1},
+    clients={1: 2, 8: 1},
     growth_nodes=(10, 1000),
-    growth_rounds=2,
+    growth_rounds=1,
     starts=3,
     preparations=5,
-    churn=1000,
+    churn=500,
     running=50,
     running_rounds=1,
+    trouble_rounds=2,
     asked=3,
     down_seconds=3.0,
     locks=30,
+    life=lifecycle.LIFE[:3],
 )
 LONG = Form(
     name='long',
-    rounds=7,
-    clients={1: 3, 8: 2, 32: 1},
+    rounds=5,
+    clients={1: 3, 8: 1, 32: 1},
     growth_nodes=(10, 100, 1000, 10000),
     growth_rounds=5,
-    starts=9,
+    starts=8,
     preparations=25,
     churn=10000,
     running=100,
-    running_rounds=5,
+    running_rounds=3,
+    trouble_rounds=5,
     asked=5,
-    down_seconds=10.0,
+    down_seconds=5.0,
     locks=100,
+    life=lifecycle.SHORT_LIFE,
 )

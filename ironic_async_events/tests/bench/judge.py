@@ -233,7 +233,7 @@ def memory(found: Figures) -> Iterator[Line]:
             f'stock {each[STOCK]:.0f}',
             f'at most {_MEMORY_LIMIT:.2f}',
             figures.at_most(ratio, _MEMORY_LIMIT),
-            'private memory',
+            'allocated memory',
             ratio,
         )
     for side in OTHERS:
@@ -257,7 +257,7 @@ def _grown(side: str, churn: Figures) -> Line:
         f'{grown[side]:.3f}; stock {grown[STOCK]:.3f}',
         f'at most {_MEMORY_LIMIT:.2f}',
         Verdict.MET if verdict else Verdict.MISSED,
-        'private memory',
+        'allocated memory',
     )
 
 

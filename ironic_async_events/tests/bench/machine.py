@@ -8,9 +8,9 @@ import pathlib
 import platform
 import subprocess
 
+_PLUGIN = 'ironic-async-events'
 _PACKAGES = (
     'ironic',
-    'ironic-async-events',
     'SQLAlchemy',
     'oslo.db',
     'oslo.messaging',
@@ -21,13 +21,22 @@ _UNKNOWN = 'unknown'
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what takes part."""
+    """Return the versions of what takes part beside the plugin."""
     found = {'Python': platform.python_version()}
     for name in _PACKAGES:
         found[name] = importlib.metadata.version(name)
     for name, package in _DEBIAN.items():
         found[name] = _debian(package)
     return found
+
+
+def plugin() -> str:
+    """Return the version of the plugin.
+
+    It is kept for each figure by itself: pieces of one result may be
+    measured before and after a change, others are not touched by it.
+    """
+    return importlib.metadata.version(_PLUGIN)
 
 
 def _debian(package: str) -> str:

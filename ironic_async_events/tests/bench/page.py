@@ -60,7 +60,7 @@ _SECTIONS: Mapping[str, tuple[str, str]] = {
     ),
     'memory': (
         'Memory',
-        'Pages that only the conductor has. The second half of many '
+        'What the conductor has allocated. The second half of many '
         'operations is compared with the first, in which caches fill.',
     ),
     'locks': (
@@ -136,7 +136,11 @@ def compose(
         yield from _heading(title, '=')
         yield from textwrap.wrap(text, _WIDTH)
         yield ''
-        yield f'Measured in the {document["forms"][name]} form.'
+        yield (
+            f'Measured in the {document["forms"][name]} form, with '
+            f'ironic-async-events'
+        )
+        yield f'{document["plugins"][name]}.'
         yield ''
         picture = f'benchmark-{name}.svg'
         if picture in drawn:

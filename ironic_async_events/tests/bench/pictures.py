@@ -161,7 +161,7 @@ def _memory(found: Mapping[str, Any]) -> Any:
         )
     axes.set_ylim(bottom=0)
     axes.set_xlabel('operations')
-    axes.set_title('private memory of the conductor, MiB')
+    axes.set_title('memory of the conductor, MiB')
     _legend(axes, COLOURS)
     return picture
 

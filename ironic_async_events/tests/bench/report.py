@@ -10,6 +10,7 @@ from typing import Any
 import rich.table
 
 from ironic_async_events.tests.bench import figures
+from ironic_async_events.tests.bench import forms
 from ironic_async_events.tests.bench import judge
 from ironic_async_events.tests.bench import machine
 from ironic_async_events.tests.laboratory import errors
@@ -33,6 +34,7 @@ def new() -> Document:
         'versions': machine.versions(),
         'machine': machine.size(),
         'forms': {},
+        'plugins': {},
         'figures': {},
     }
 
@@ -60,6 +62,21 @@ def opened(directory: pathlib.Path) -> Document:
             f'another directory'
         )
     return found | {'made_on': fresh['made_on']}
+
+
+def add(
+    document: Document, name: str, form: forms.Form, measured: Document
+) -> None:
+    """Put a figure into a document, in the place of an older one.
+
+    :param document: the result.
+    :param name: the figure's.
+    :param form: how much was measured.
+    :param measured: what was.
+    """
+    document['figures'][name] = measured
+    document['forms'][name] = form.name
+    document['plugins'][name] = machine.plugin()
 
 
 def save(document: Document, directory: pathlib.Path) -> None:

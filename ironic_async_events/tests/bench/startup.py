@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 from ironic_async_events.tests.bench import forms
-from ironic_async_events.tests.bench import prepared
 from ironic_async_events.tests.bench import sides
 from ironic_async_events.tests.bench import usage
 from ironic_async_events.tests.laboratory import processes
@@ -19,6 +18,8 @@ Figures = dict[str, Any]
 
 _POLL = 0.002
 _READY = 'Created RPC server'
+# Not imported: it imports Ironic, which begins with a choice for a process.
+_PREPARED = f'{__package__}.prepared'
 
 
 def steps(form: forms.Form) -> int:
@@ -101,7 +102,7 @@ def _start(
 def _preparation(ironic: service.Ironic) -> Figures:
     # As the API's process: it reads ironic-api's configuration.
     part = ironic.part('ironic-api')
-    part.argv[:1] = [sys.executable, '-m', prepared.__name__]
+    part.argv[:1] = [sys.executable, '-m', _PREPARED]
     part.log = ironic.log('prepared')
     found: Figures = json.loads(
         processes.run_once(part, service.START_SECONDS).splitlines()[-1]

@@ -25,7 +25,7 @@ _RECOVERY_SECONDS = 180.0
 
 def steps(form: forms.Form) -> int:
     """Return how many requests it will send."""
-    return 3 * form.asked * form.rounds * len(sides.SIDES)
+    return 3 * form.asked * form.trouble_rounds * len(sides.SIDES)
 
 
 def measure(form: forms.Form, progress: Callable[[], None]) -> Figures:
@@ -59,7 +59,7 @@ def measure(form: forms.Form, progress: Callable[[], None]) -> Figures:
         running = stack.enter_context(sides.together(shared, configure))
         fresh = {one.side.name: nodes.add(one, form.asked) for one in running}
         rounds = []
-        for _ in range(form.rounds):
+        for _ in range(form.trouble_rounds):
             round_: dict[str, Figures] = {}
             for one in running:
                 name = one.side.name

@@ -40,9 +40,11 @@ def cpu_seconds(group: int) -> float:
 
 
 def memory(group: int) -> int:
-    """Return the bytes that only the processes of a group use.
+    """Return the bytes that the processes of a group have allocated.
 
-    What they share with others, such as libraries, is not in it.
+    Libraries are not in it. Pages that a worker still shares with the process
+    that forked it are, once for each: a garbage collection ends the sharing
+    of most of them at once, and would look like growth.
 
     :param group: the id of the process that leads it.
     """
@@ -51,6 +53,6 @@ def memory(group: int) -> int:
         with contextlib.suppress(OSError):
             text = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text()
             for line in text.splitlines():
-                if line.startswith(('Private_Clean:', 'Private_Dirty:')):
+                if line.startswith('Anonymous:'):
                     total += int(line.split()[1]) * _KIB
     return total

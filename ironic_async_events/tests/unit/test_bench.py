@@ -499,10 +499,10 @@ class Report(base.BaseTestCase):
         self.home = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
 
     def document(self):
-        return report.new() | {
-            'forms': {'load': 'short'},
-            'figures': {'load': load(round_of(rate=0.5))},
-        }
+        found = report.new()
+        measured = load(round_of(rate=0.5))
+        report.add(found, 'load', forms.SHORT, measured)
+        return found
 
     def test_pieces_are_added_to_what_is_there(self):
         report.save(self.document(), self.home)
@@ -538,6 +538,7 @@ class Report(base.BaseTestCase):
     def test_the_page_names_versions_and_machine(self):
         document = self.document()
         text = '\n'.join(page.compose(document, [], False))
+        self.assertIn(f'{machine.plugin()}.\n', text)
         for part in ('versions', 'machine'):
             for value in document[part].values():
                 self.assertIn(value, text)
