@@ -21,6 +21,7 @@ from ironic_async_events import conf as async_conf
 from ironic_async_events import delivery
 from ironic_async_events import handover
 from ironic_async_events import refusal
+from ironic_async_events import reservation
 from ironic_async_events import snapshot
 from ironic_async_events import step
 from ironic_async_events import transition as tr
@@ -53,8 +54,15 @@ class AsyncEventTaskManager(task_manager.TaskManager):
         super().__init__(*args, **kwargs)
 
     def _lock(self) -> None:
-        super()._lock()
+        reservation.RESERVATIONS.ask(self, super()._lock)
         self._snapshot = snapshot.Snapshot(self.node)
+
+    def release_resources(self) -> None:
+        """Unlock the node; see ``TaskManager.release_resources()``.
+
+        :raises DBError: when the database stays away
+        """
+        reservation.RESERVATIONS.release(self, super().release_resources)
 
     # Staging
 
