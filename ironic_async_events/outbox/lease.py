@@ -19,9 +19,12 @@ from ironic_async_events.outbox import table
 _COLUMNS = table.RELAY.c
 _THE_ROW = _COLUMNS.id == 1
 
+# The lease is taken for this share of its time, so that another has taken over
+# when all of the time is gone.
+_TAKEN = 0.95
 # A holder trusts its lease for this share of the time only: its clock and
 # the database's need not run at the same speed.
-_TRUSTED = 0.9
+_TRUSTED = 0.85
 # It asks for more time as often as this within the time of one lease.
 _RENEWALS = 4
 # The others look again this long after the lease should have ended.
@@ -126,7 +129,7 @@ class Lease:
 
     :param claims: where the lease is kept
     :param holder: a name that nobody else has
-    :param seconds: for how long it is taken
+    :param seconds: within which another takes over from a holder that dies
     :param clock: tells the time, in seconds
     """
 
@@ -155,7 +158,7 @@ class Lease:
         # Before the question: the answer may take its time.
         now = self._clock()
         if now >= self._ask_at:
-            left = self._claims.take(self.holder, self._seconds)
+            left = self._claims.take(self.holder, self._seconds * _TAKEN)
             pause = self._seconds / _RENEWALS
             if left is None:
                 self._trusted_until = now + self._seconds * _TRUSTED

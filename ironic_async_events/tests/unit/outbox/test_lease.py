@@ -65,7 +65,7 @@ class LeaseTestCase(base.BaseTestCase):
     def test_it_is_not_trusted_longer_than_it_lasts(self):
         one = self.lease('one')
         one.hold()
-        self.clock.now += SECONDS * 0.9 + 0.01
+        self.clock.now += SECONDS * 0.85 + 0.01
         self.assertFalse(one.is_valid())
         self.assertLess(self.clock(), self.claims.until)
 
@@ -88,7 +88,8 @@ class LeaseTestCase(base.BaseTestCase):
         while not two.hold():
             self.assertGreater(two.seconds_to_next(), 0)
             self.clock.now += two.seconds_to_next()
-        self.assertLess(self.clock() - began, SECONDS + 0.1)
+        # With some time left to do it in.
+        self.assertLess(self.clock() - began, SECONDS * 0.96)
         self.assertFalse(one.is_valid())
 
     def test_who_was_frozen_notices_before_it_publishes(self):
