@@ -14,6 +14,9 @@ import statistics
 CONFIDENCE = 0.92
 """What an interval shall cover at least; all of five rounds cover more."""
 
+ENOUGH = 5
+"""With fewer rounds an interval covers too little to decide anything."""
+
 CPU_LIMIT = 1.02
 """What the ratio of the CPU seconds may be."""
 
@@ -96,6 +99,8 @@ def at_most(found: Spread, limit: float) -> Verdict:
     :param found: the spread.
     :param limit: what it may be.
     """
+    if found.rounds < ENOUGH:
+        return Verdict.UNDECIDED
     if found.high <= limit:
         return Verdict.MET
     return Verdict.MISSED if found.low > limit else Verdict.UNDECIDED
@@ -103,9 +108,16 @@ def at_most(found: Spread, limit: float) -> Verdict:
 
 def at_least(found: Spread, limit: float) -> Verdict:
     """Hold a spread against a lower limit, see :func:`at_most`."""
+    if found.rounds < ENOUGH:
+        return Verdict.UNDECIDED
     if found.low >= limit:
         return Verdict.MET
     return Verdict.MISSED if found.high < limit else Verdict.UNDECIDED
+
+
+def within(value: float, limit: float) -> Verdict:
+    """Hold what hardly spreads against an upper limit."""
+    return Verdict.MET if value <= limit else Verdict.MISSED
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

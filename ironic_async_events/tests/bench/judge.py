@@ -74,11 +74,12 @@ def _round_lines(where: str, side: str, rounds: Rounds) -> Iterator[Line]:
         limit_text = (
             f'at {"least" if hold is figures.at_least else "most"} {limit:.2f}'
         )
+        added = figures.differences(
+            _column(rounds, side, name), _column(rounds, STOCK, name)
+        )
+        more = '' if name == 'rate' else f'; {added.middle * 1e3:+.1f} ms'
         if ratio is None:
             # What may begin after it has ended has no ratio.
-            added = figures.differences(
-                _column(rounds, side, name), _column(rounds, STOCK, name)
-            )
             yield Line(
                 title,
                 where,
@@ -91,7 +92,14 @@ def _round_lines(where: str, side: str, rounds: Rounds) -> Iterator[Line]:
             continue
         verdict, by = figures.decided(hold(ratio, limit), cpu)
         yield Line(
-            title, where, side, ratio.text(), limit_text, verdict, by, ratio
+            title,
+            where,
+            side,
+            ratio.text() + more,
+            limit_text,
+            verdict,
+            by,
+            ratio,
         )
     yield Line(
         "conductor's CPU seconds per operation",
@@ -122,7 +130,7 @@ def _notifications(backend: str, side: str, all_: Figures) -> Line:
         f'{wrong(all_[side])} of {all_[side]["expected"]}; '
         f'stock {wrong(all_[STOCK])} of {all_[STOCK]["expected"]}',
         '0',
-        Verdict.MISSED if wrong(all_[side]) else Verdict.MET,
+        figures.within(wrong(all_[side]), 0),
         'count',
     )
 
@@ -177,7 +185,7 @@ def _kind_line(
         side,
         f'{own:.2f}; stock {stock:.2f}',
         limit,
-        Verdict.MET if own <= may + 1e-9 else Verdict.MISSED,
+        figures.within(own, may + 1e-9),
         'count',
     )
 
@@ -232,7 +240,7 @@ def memory(found: Figures) -> Iterator[Line]:
             f'{ratio.text(3)}; {each[side]:.0f} KiB for each, '
             f'stock {each[STOCK]:.0f}',
             f'at most {_MEMORY_LIMIT:.2f}',
-            figures.at_most(ratio, _MEMORY_LIMIT),
+            figures.within(ratio.middle, _MEMORY_LIMIT),
             'allocated memory',
             ratio,
         )
@@ -249,14 +257,14 @@ def _grown(side: str, churn: Figures) -> Line:
         grown[name] = samples[-1][1] / half
     operations = churn[side][-1][0]
     # What stock grows by is not the plugin's.
-    verdict = grown[side] <= _MEMORY_LIMIT * max(1.0, grown[STOCK])
+    limit = _MEMORY_LIMIT * max(1.0, grown[STOCK])
     return Line(
         f'growth of memory in the second half of {operations} operations',
         'MariaDB, RabbitMQ',
         side,
         f'{grown[side]:.3f}; stock {grown[STOCK]:.3f}',
-        f'at most {_MEMORY_LIMIT:.2f}',
-        Verdict.MET if verdict else Verdict.MISSED,
+        f'at most {limit:.2f}',
+        figures.within(grown[side], limit),
         'allocated memory',
     )
 
@@ -310,7 +318,8 @@ def _trouble_line(
     ended = [one for one in own if one is not None]
     verdict = Verdict.MISSED
     if len(ended) == len(own):
-        verdict = figures.at_most(figures.spread(ended), _BROKER_LIMIT)
+        late = figures.spread(ended)
+        verdict = figures.within(late.middle, _BROKER_LIMIT)
     return Line(
         f'{title}: later than with a healthy broker',
         f'broker {state}',
@@ -347,11 +356,10 @@ def growth(found: Figures) -> Iterator[Line]:
                 for who in (side, STOCK)
             )
             # Its growth is not above what stock's may be.
-            verdict = Verdict.MET
-            if own.low > max(1.0, stock.high):
-                verdict = Verdict.MISSED
-            elif own.middle > max(1.0, stock.high) * figures.CPU_LIMIT:
-                verdict = Verdict.UNDECIDED
+            may = max(1.0, stock.high)
+            verdict = figures.at_most(own, may)
+            if name == 'statements_per_op' or own.middle <= may:
+                verdict = figures.within(own.middle, may)
             yield Line(
                 f'growth of {title}',
                 where,

@@ -171,7 +171,13 @@ def _table(
     yield ''
     for row in (header, *rows):
         for number, cell in enumerate(row):
-            yield f'   {" " if number else "*"} - {cell}'.rstrip()
+            mark = '   * - ' if number == 0 else '     - '
+            yield from textwrap.wrap(
+                cell,
+                _WIDTH,
+                initial_indent=mark,
+                subsequent_indent=' ' * len(mark),
+            ) or [mark.rstrip()]
     yield ''
 
 
@@ -183,7 +189,7 @@ def _summary(found: Sequence[figures.Line]) -> Iterator[str]:
     }
     text = ', '.join(f'{number} {name}' for name, number in counts.items())
     yield from textwrap.wrap(
-        f'Of {len(found)} lines: {text}. Those that miss:', _WIDTH
+        f'Of {len(found)} figures: {text}. Those that miss:', _WIDTH
     )
     yield ''
     missed = [one for one in found if one.verdict is figures.Verdict.MISSED]
@@ -195,21 +201,27 @@ def _summary(found: Sequence[figures.Line]) -> Iterator[str]:
 
 
 def _lines(found: Iterable[figures.Line]) -> Iterator[str]:
+    """Lay out lines, those of the plugin and of the outbox side by side."""
+    rows: dict[tuple[str, str], dict[str, figures.Line]] = {}
+    for one in found:
+        rows.setdefault((one.figure, one.where), {})[one.side] = one
     yield from _table(
-        (24, 18, 8, 24, 14, 12),
-        ('figure', 'where', 'side', 'found', 'must be', 'verdict, by'),
+        (26, 18, 22, 22, 12),
+        ('figure', 'where', *judge.OTHERS, 'must be'),
         [
             (
-                one.figure,
-                one.where,
-                one.side,
-                one.found,
-                one.limit,
-                f'{one.verdict}, {one.by}',
+                figure,
+                where,
+                *(_cell(one.get(side)) for side in judge.OTHERS),
+                '; '.join(dict.fromkeys(line.limit for line in one.values())),
             )
-            for one in found
+            for (figure, where), one in rows.items()
         ],
     )
+
+
+def _cell(line: figures.Line | None) -> str:
+    return f'{line.found}: **{line.verdict}** ({line.by})' if line else ''
 
 
 def _counts(found: Mapping[str, Any]) -> Iterator[str]:

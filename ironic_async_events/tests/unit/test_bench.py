@@ -78,6 +78,11 @@ class Spread(base.BaseTestCase):
         self.assertEqual(UNDECIDED, figures.at_most(found, 1.0))
         self.assertEqual(UNDECIDED, figures.at_least(found, 1.0))
 
+    def test_four_rounds_decide_nothing(self):
+        found = figures.Spread(2.0, 2.0, 2.0, 4)
+        self.assertEqual(UNDECIDED, figures.at_most(found, 1.0))
+        self.assertEqual(UNDECIDED, figures.at_least(found, 1.0))
+
     def test_a_lower_limit_is_met_from_above(self):
         found = figures.Spread(1.2, 1.0, 1.3, 5)
         self.assertEqual(MET, figures.at_least(found, 1.0))
@@ -218,7 +223,7 @@ class Judge(base.BaseTestCase):
         }
 
     def test_cpu_decides_of_a_start_that_spreads(self):
-        wall = (-0.2, 0.0, 0.2)
+        wall = (-0.2, -0.1, 0.0, 0.1, 0.2)
         self.assertEqual(
             {
                 ('ironic-conductor', MET, 'CPU seconds'),
