@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nova's ironic driver draws the right conclusions from what it polls."""
 
+from collections.abc import Sequence
 import concurrent.futures
+
+from testtools import content
 
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.laboratory import bench
 from ironic_async_events.tests.laboratory import clients
 from ironic_async_events.tests.laboratory import lifecycle
 from ironic_async_events.tests.laboratory import nova
+from ironic_async_events.tests.laboratory import processes
 from ironic_async_events.tests.laboratory import run
 from ironic_async_events.tests.laboratory import slowness
 from ironic_async_events.tests.laboratory import torn_down
@@ -17,7 +21,9 @@ FAILED = nova.Conclusion.FAILED
 GONE = nova.Conclusion.GONE
 
 NODES = 8
-AVAILABLE = lifecycle.SHORT_LIFE[:1] + lifecycle.SHORT_LIFE[-1:]
+_LIFE = {str(one): one for one in lifecycle.LIFE}
+AVAILABLE = (_LIFE['manage'], _LIFE['provide'])
+ACTIVE = (_LIFE['manage'], _LIFE['adopt'])
 # Saved by the end of an operation; of a tear-down, at least the beginning.
 STATES = {
     'active': ['deploying', 'active'],
@@ -29,27 +35,61 @@ STATES = {
 
 
 class NovaTest(base.FunctionalTestCase):
-    def available(self, running: bench.Bench) -> nova.Compute:
-        """Make a node that has an instance to be spawned."""
+    def claim(
+        self,
+        running: bench.Bench,
+        path: Sequence[lifecycle.Operation],
+        waiting: bool = False,
+    ) -> nova.Compute:
+        """Make a node, lead it to where it can be used, and claim it."""
         client = clients.Client(running.ironic.endpoint)
         node = client.create()
-        for operation in AVAILABLE:
+        if waiting:
+            torn_down.wait_for_agents(running, node.id)
+        for operation in path:
             client.operate(node, operation)
-        return nova.Compute(running, node.id)
+        compute = nova.Compute(running, node.id)
+        compute.claim()
+        return compute
+
+    def assert_saved(self, outcome: nova.Outcome) -> None:
+        """Assert that no look showed what was before the request."""
+        shown = {one for one in outcome.looks if one is not None}
+        self.assertEqual(set(), shown - set(outcome.states), outcome)
 
 
-class Lives(NovaTest):
-    def test_each_operation_is_concluded_when_it_is_done(self):
-        running = self.start(
-            run.Run(plugin=True, options=slowness.operations(1))
+class Conclusions(NovaTest):
+    """What Nova makes of its looks is what has become of the node."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        service = base.Service(
+            run.Run(
+                plugin=True,
+                options=slowness.operations(1) | torn_down.OPTIONS,
+            )
         )
+        service.setUp()
+        cls.addClassCleanup(service.cleanUp)
+        cls.bench = service.bench
 
+    def setUp(self) -> None:
+        super().setUp()
+
+        def attach_log(exc_info: object) -> None:
+            log = self.bench.ironic.log('ironic')
+            self.addDetail(
+                log.name, content.text_content(processes.tail(log, 60))
+            )
+
+        self.addOnException(attach_log)
+
+    def test_each_operation_is_concluded_when_it_is_done(self):
         def live(_: int) -> list[nova.Outcome]:
-            compute = self.available(running)
-            compute.claim()
+            compute = self.claim(self.bench, AVAILABLE)
             return [
                 compute.spawn(),
-                compute.rebuild(),
                 compute.rebuild(),
                 compute.rescue(),
                 compute.unrescue(),
@@ -62,23 +102,20 @@ class Lives(NovaTest):
             for one in life:
                 expected = STATES[one.operation]
                 self.assertEqual(DONE, one.conclusion, one)
-                # The first look is not at what was before.
-                self.assertEqual(expected[0], one.looks[0], one)
+                self.assert_saved(one)
                 self.assertEqual(expected, one.states[: len(expected)], one)
 
-
-class TearDown(NovaTest):
     def test_a_node_is_torn_down_from_each_state(self):
-        running = self.start(
-            run.Run(
-                plugin=True,
-                options=slowness.operations(2) | torn_down.OPTIONS,
-            )
-        )
-        results = torn_down.tear_down_each(running)
+        results = torn_down.tear_down_each(self.bench)
         self.assertEqual(set(nova.TORN_DOWN), set(results))
         for state, result in results.items():
-            self.assertEqual(state, result.found)
+            torn = ['deleting', 'cleaning', 'available']
+            under_way = torn_down.STARTS[state].under_way
+            if under_way is None:
+                self.assertEqual(state, result.found)
+            else:
+                # The tear-down waits for its end.
+                torn = [state, under_way.end, *torn]
             if state.endswith(' hold'):
                 # No Ironic tears a node down from there.
                 self.assertEqual(400, result.refused, state)
@@ -86,36 +123,24 @@ class TearDown(NovaTest):
                 continue
             self.assertIsNone(result.refused, state)
             self.assertEqual(DONE, result.outcome.conclusion, state)
-            self.assertEqual('deleting', result.outcome.looks[0], state)
-            # What was under way ends before.
-            torn = ['deleting', 'cleaning', 'available']
-            self.assertEqual(torn, result.changes[-3:], state)
-            under_way = torn_down.STARTS[state].under_way
-            self.assertEqual(
-                [] if under_way is None else [under_way.end],
-                result.changes[:-3],
-                state,
-            )
+            self.assert_saved(result.outcome)
+            self.assertEqual(torn, result.changes, state)
 
     def test_a_spawn_ends_with_what_others_do_to_its_node(self):
-        running = self.start(run.Run(plugin=True, options=torn_down.OPTIONS))
-
         def spawn(verb: str) -> nova.Conclusion:
-            compute = self.available(running)
-            torn_down.wait_for_agents(running, compute.node)
-            compute.claim()
+            compute = self.claim(self.bench, AVAILABLE, waiting=True)
             with concurrent.futures.ThreadPoolExecutor(1) as executor:
                 spawning = executor.submit(compute.spawn)
-                self.interfere(running, compute.node, verb)
+                self.interfere(compute.node, verb)
                 return spawning.result(60).conclusion
 
         with concurrent.futures.ThreadPoolExecutor(2) as executor:
             found = list(executor.map(spawn, ('abort', 'deleted')))
         self.assertEqual([FAILED, GONE], found)
 
-    def interfere(self, running: bench.Bench, node: str, verb: str) -> None:
+    def interfere(self, node: str, verb: str) -> None:
         """Change the state of a node as soon as it waits for its agent."""
-        session = clients.connect(running.ironic.endpoint).baremetal
+        session = clients.connect(self.bench.ironic.endpoint).baremetal
         session.wait_for_nodes_provision_state([node], 'wait call-back', 60)
         session.wait_for_node_reservation(node)
         # A version of the API of which the SDK does not know yet.
@@ -137,11 +162,9 @@ class NotWaitingForTheWorker(NovaTest):
                 options={'async_events': {'start_timeout': 0}},
             )
         )
-        spawning, rebuilding = (self.available(running) for _ in range(2))
-        rebuilding.claim()
-        self.assertEqual(DONE, rebuilding.spawn().conclusion)
+        spawning = self.claim(running, AVAILABLE)
+        rebuilding = self.claim(running, ACTIVE)
         slowness.slow_saves(running)
-        spawning.claim()
         outcome = spawning.spawn()
         self.assertEqual(GONE, outcome.conclusion)
         self.assertEqual(['available'], outcome.looks)

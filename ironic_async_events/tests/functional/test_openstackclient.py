@@ -13,6 +13,8 @@ from ironic_async_events.tests.laboratory import slowness
 
 # Longer than a command takes to end after its last look.
 DELAYS = slowness.operations(2)
+# Two of those that end in the state in which they begin.
+CHEATED = ('clean', 'rebuild')
 
 
 class OpenStackClientTest(base.FunctionalTestCase):
@@ -91,12 +93,13 @@ class NotWaitingForTheWorker(OpenStackClientTest):
                 options=DELAYS | {'async_events': {'start_timeout': 0}},
             )
         )
-        prepared = osc.prepare(running, osc.CHEATED)
+        cheated = [one for one in osc.COMMANDS if one.verb in CHEATED]
+        prepared = osc.prepare(running, cheated)
         slowness.slow_saves(running)
         # One after the other: only one at a time can be saved slowly.
         ran = [self.note(osc.run(running, *one)) for one in prepared]
         self.assertEqual(
-            dict.fromkeys(('clean', 'inspect', 'rebuild', 'service'), 0),
+            dict.fromkeys(CHEATED, 0),
             {one.command.verb: one.returncode for one in ran},
         )
         for one in ran:

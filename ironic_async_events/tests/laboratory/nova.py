@@ -52,7 +52,8 @@ _PASSWORD = 'secret'
 _SECONDS = 60.0
 _FIRST_PAUSE = 0.01
 _LAST_PAUSE = 0.5
-# Who finds a node locked, or no worker free, asks again.
+# Who finds a node locked, or no worker free, asks again: with the SDK's own
+# numbers for some 16 seconds, here for a minute.
 _RETRIES = 300
 _RETRY_SECONDS = 0.2
 
@@ -161,7 +162,7 @@ class Compute:
             can be concluded in time.
         """
         self._describe()
-        checked = self._session.validate_node(self.node, required=None)
+        checked = self._session.validate_node(self.node, required=())
         for interface in ('deploy', 'power', 'storage'):
             if not checked[interface].result:
                 raise errors.LaboratoryError(

@@ -84,11 +84,6 @@ COMMANDS: Sequence[Command] = (
 FAILING = _command('clean, failing', 'manage')
 """An operation whose work fails after it was accepted."""
 
-CHEATED: Sequence[Command] = [
-    one for one in COMMANDS if one.operation.start == one.operation.end
-]
-"""Where the old state would be taken for the end."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ran:

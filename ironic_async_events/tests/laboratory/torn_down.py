@@ -84,10 +84,11 @@ STARTS: Mapping[str, Start] = {
 class Result:
     """What became of one tear-down.
 
-    :param found: the state that it found.
+    :param found: the state of the node before, when nothing was under way.
     :param outcome: what was concluded; None when it was refused.
     :param refused: the status of the answer that refused it.
-    :param changes: the states that were saved from the request to the rest.
+    :param changes: the states that were saved until the node was at rest,
+        beginning with the operation that was under way.
     """
 
     found: str
@@ -155,20 +156,20 @@ def _prepare(running: bench.Bench, state: str, start: Start) -> nova.Compute:
 def _tear_down(
     running: bench.Bench, start: Start, compute: nova.Compute
 ) -> Result:
-    node = compute.node
     session = clients.connect(running.ironic.endpoint).baremetal
+    node = session.get_node(compute.node)
+    found = node.provision_state
+    before = running.eye.read(node=node.id)[-1].id
     if start.under_way is not None:
-        session.get_node(node).set_provision_state(
+        node.set_provision_state(
             session, start.under_way.verb, **start.under_way.arguments
         )
-    found = session.get_node(node).provision_state
-    before = running.eye.read(node=node)[-1].id
     outcome = refused = None
     try:
         outcome = compute.destroy()
     except exceptions.HttpException as error:
         refused = error.status_code
     else:
-        session.wait_for_nodes_provision_state([node], 'available', 60)
-    changes = [one.state for one in running.eye.read(before, node)]
+        session.wait_for_nodes_provision_state([node.id], 'available', 60)
+    changes = [one.state for one in running.eye.read(before, node.id)]
     return Result(found, outcome, refused, changes)
