@@ -12,6 +12,7 @@ from typing import Any
 from ironic_async_events.tests.bench import figures
 from ironic_async_events.tests.bench.figures import Line
 from ironic_async_events.tests.bench.figures import Verdict
+from ironic_async_events.tests.bench.rounds import FAILED
 
 Figures = Mapping[str, Any]
 Rounds = Sequence[Figures]
@@ -60,8 +61,16 @@ def load(found: Figures) -> Iterator[Line]:
     for backend, one in found.items():
         for clients, rounds in one['clients'].items():
             where = f'{backend}; clients: {clients}'
+            done = [
+                one
+                for one in rounds
+                if not any(FAILED in side for side in one.values())
+            ]
             for side in OTHERS:
-                yield from _round_lines(where, side, rounds)
+                if len(done) < len(rounds):
+                    yield _failed(where, side, rounds)
+                if done:
+                    yield from _round_lines(where, side, done)
         for side in OTHERS:
             yield _notifications(backend, side, one['notifications'])
 
@@ -110,6 +119,21 @@ def _round_lines(where: str, side: str, rounds: Rounds) -> Iterator[Line]:
         figures.at_most(cpu, figures.CPU_LIMIT),
         'CPU seconds',
         cpu,
+    )
+
+
+def _failed(where: str, side: str, rounds: Rounds) -> Line:
+    own, stock = (
+        sum(FAILED in one[who] for one in rounds) for who in (side, STOCK)
+    )
+    return Line(
+        'rounds in which an operation failed',
+        where,
+        side,
+        f'{own} of {len(rounds)}; stock {stock}',
+        'as stock',
+        figures.within(own, stock),
+        'count',
     )
 
 

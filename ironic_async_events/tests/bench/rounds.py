@@ -17,6 +17,9 @@ from ironic_async_events.tests.laboratory import witness
 
 Figures = dict[str, Any]
 
+FAILED = 'failed'
+"""In the place of figures: why a round could not be done."""
+
 
 def play(
     running: sides.Running,

@@ -29,7 +29,8 @@ def connect(endpoint: str) -> openstack.connection.Connection:
     """Open a connection to an API without authentication.
 
     Requests that are turned away are not repeated by the SDK, so that they
-    can be counted.
+    can be counted. Connections that the API has closed are: it keeps ten of
+    them, and closes those of more clients than that when it is done with them.
 
     :param endpoint: the URL of the API.
     :returns: a connection for one thread.
@@ -39,6 +40,8 @@ def connect(endpoint: str) -> openstack.connection.Connection:
         auth={'endpoint': endpoint},
         baremetal_endpoint_override=endpoint,
         baremetal_status_code_retries=0,
+        baremetal_connect_retries=5,
+        baremetal_connect_retry_delay=0.05,
     )
 
 

@@ -167,6 +167,19 @@ class Judge(base.BaseTestCase):
             MISSED, found['lost, out of order or illegal notifications']
         )
 
+    def test_a_round_that_failed_is_counted_and_left_out(self):
+        found = load(round_of())
+        of_clients = found['MariaDB, RabbitMQ']['clients']
+        of_clients['8'] = [
+            *of_clients['8'],
+            of_clients['8'][0] | {'plugin': {rounds.FAILED: 'why'}},
+        ]
+        found = self.verdicts(judge.load(found))
+        self.assertEqual(
+            MISSED, found.pop('rounds in which an operation failed')
+        )
+        self.assertEqual({MET}, set(found.values()))
+
     def test_an_end_before_the_202_has_no_ratio(self):
         stock = round_of(**{'202_to_end_p50': -0.01})
         found = self.verdicts(judge.load(load(round_of(), stock)))
