@@ -123,7 +123,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         'limit, with 1 when one does.',
     )
     parser.add_argument(
-        '--long', action='store_true', help='half an hour, not five minutes'
+        '--long', action='store_true', help='most of an hour, not some minutes'
     )
     parser.add_argument(
         '--only',

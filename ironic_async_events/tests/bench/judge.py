@@ -61,12 +61,12 @@ def load(found: Figures) -> Iterator[Line]:
     for backend, one in found.items():
         for clients, rounds in one['clients'].items():
             where = f'{backend}; clients: {clients}'
-            done = [
-                one
-                for one in rounds
-                if not any(FAILED in side for side in one.values())
-            ]
             for side in OTHERS:
+                done = [
+                    one
+                    for one in rounds
+                    if FAILED not in one[side] and FAILED not in one[STOCK]
+                ]
                 if len(done) < len(rounds):
                     yield _failed(where, side, rounds)
                 if done:

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import concurrent.futures
 import itertools
 import time
 from typing import Any
@@ -93,16 +94,25 @@ def _churn(form: forms.Form, progress: Callable[[], None]) -> Figures:
             one.side.name: requesting.Requests(one.bench.ironic.endpoint)
             for one in running
         }
-        for number in range(1, _SAMPLES + 1):
-            for one in running:
-                name = one.side.name
-                _ask(
-                    one,
-                    askers[name],
-                    list(itertools.islice(fresh[name], part)),
-                    progress,
-                )
-                found[name].append((number * part, _settled(one)))
+        # At once: no time is measured, and no conductor can use two
+        # processors.
+        with concurrent.futures.ThreadPoolExecutor(
+            len(sides.SIDES)
+        ) as executor:
+            for number in range(1, _SAMPLES + 1):
+                asking = [
+                    executor.submit(
+                        _ask,
+                        one,
+                        askers[one.side.name],
+                        list(itertools.islice(fresh[one.side.name], part)),
+                        progress,
+                    )
+                    for one in running
+                ]
+                for one, each in zip(running, asking, strict=True):
+                    each.result()
+                    found[one.side.name].append((number * part, _settled(one)))
     return found
 
 
