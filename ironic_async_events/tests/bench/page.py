@@ -9,6 +9,7 @@ import pathlib
 import textwrap
 from typing import Any
 
+from ironic_async_events.tests.bench import compared
 from ironic_async_events.tests.bench import figures
 from ironic_async_events.tests.bench import judge
 from ironic_async_events.tests.bench import pictures
@@ -207,12 +208,12 @@ def _lines(found: Iterable[figures.Line]) -> Iterator[str]:
         rows.setdefault((one.figure, one.where), {})[one.side] = one
     yield from _table(
         (26, 18, 22, 22, 12),
-        ('figure', 'where', *judge.OTHERS, 'must be'),
+        ('figure', 'where', *compared.OTHERS, 'must be'),
         [
             (
                 figure,
                 where,
-                *(_cell(one.get(side)) for side in judge.OTHERS),
+                *(_cell(one.get(side)) for side in compared.OTHERS),
                 '; '.join(dict.fromkeys(line.limit for line in one.values())),
             )
             for (figure, where), one in rows.items()

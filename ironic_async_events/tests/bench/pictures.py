@@ -11,7 +11,7 @@ import statistics
 from typing import Any
 
 from ironic_async_events.tests.bench import figures
-from ironic_async_events.tests.bench import judge
+from ironic_async_events.tests.bench import judge_rounds
 from ironic_async_events.tests.bench import report
 
 COLOURS = {'stock': '#7f7f7f', 'plugin': '#1f77b4', 'outbox': '#ff7f0e'}
@@ -64,7 +64,7 @@ def _sheet(
 def _ratios(found: Mapping[str, Any]) -> Any:
     """Draw each ratio with its interval; one column for each backend."""
     by_backend: dict[str, list[figures.Line]] = {}
-    for line in judge.load(found):
+    for line in judge_rounds.load(found):
         if line.ratio is not None:
             backend = line.where.partition(';')[0]
             by_backend.setdefault(backend, []).append(line)

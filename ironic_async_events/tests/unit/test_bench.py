@@ -145,24 +145,24 @@ class Judge(base.BaseTestCase):
         }
 
     def test_what_is_as_stock_meets_everything(self):
-        found = self.verdicts(judge.load(load(round_of())))
+        found = self.verdicts(judge.JUDGES['load'](load(round_of())))
         self.assertEqual({MET}, set(found.values()))
         self.assertEqual(9, len(found))
 
     def test_slower_in_every_round_misses(self):
-        found = self.verdicts(judge.load(load(round_of(rate=0.9))))
+        found = self.verdicts(judge.JUDGES['load'](load(round_of(rate=0.9))))
         self.assertEqual(MISSED, found.pop('operations per second'))
         self.assertEqual({MET}, set(found.values()))
 
     def test_more_cpu_misses(self):
         one = round_of(conductor_cpu_per_op=1.03)
-        found = self.verdicts(judge.load(load(one)))
+        found = self.verdicts(judge.JUDGES['load'](load(one)))
         self.assertEqual(
             MISSED, found["conductor's CPU seconds per operation"]
         )
 
     def test_a_lost_notification_misses(self):
-        found = self.verdicts(judge.load(load(round_of(), lost=1)))
+        found = self.verdicts(judge.JUDGES['load'](load(round_of(), lost=1)))
         self.assertEqual(
             MISSED, found['lost, out of order or illegal notifications']
         )
@@ -177,18 +177,18 @@ class Judge(base.BaseTestCase):
         for side, verdicts in (('plugin', {MET, MISSED}), ('outbox', {MET})):
             self.assertEqual(
                 verdicts,
-                set(self.verdicts(judge.load(found), side).values()),
+                set(self.verdicts(judge.JUDGES['load'](found), side).values()),
             )
         self.assertEqual(
             MISSED,
-            self.verdicts(judge.load(found))[
+            self.verdicts(judge.JUDGES['load'](found))[
                 'rounds in which an operation failed'
             ],
         )
 
     def test_an_end_before_the_202_has_no_ratio(self):
         stock = round_of(**{'202_to_end_p50': -0.01})
-        found = self.verdicts(judge.load(load(round_of(), stock)))
+        found = self.verdicts(judge.JUDGES['load'](load(round_of(), stock)))
         self.assertEqual(REPORTED, found['202 to end, p50'])
 
     def counts(self, **more):
@@ -209,7 +209,7 @@ class Judge(base.BaseTestCase):
         found = self.counts(plugin={'SELECT conductors': 1})
         self.assertEqual(
             {'SELECT per operation': MISSED, 'COMMIT per operation': MET},
-            self.verdicts(judge.statements(found)),
+            self.verdicts(judge.JUDGES['statements'](found)),
         )
 
     def test_the_outbox_may_insert_one_for_each_transition(self):
@@ -217,7 +217,7 @@ class Judge(base.BaseTestCase):
             found = self.counts(outbox={'INSERT outbox': number})
             self.assertEqual(
                 verdict,
-                self.verdicts(judge.statements(found), 'outbox')[
+                self.verdicts(judge.JUDGES['statements'](found), 'outbox')[
                     'INSERT per operation'
                 ],
             )
@@ -226,7 +226,9 @@ class Judge(base.BaseTestCase):
         found = self.counts(plugin={'INSERT outbox': 20})
         self.assertEqual(
             MISSED,
-            self.verdicts(judge.statements(found))['INSERT per operation'],
+            self.verdicts(judge.JUDGES['statements'](found))[
+                'INSERT per operation'
+            ],
         )
 
     def start(self, wall, cpu):
@@ -238,7 +240,7 @@ class Judge(base.BaseTestCase):
         parts = ('ironic-conductor', 'ironic-api', 'preparation')
         return {
             (line.figure.removeprefix('start of '), line.verdict, line.by)
-            for line in judge.startup(dict.fromkeys(parts, turns))
+            for line in judge.JUDGES['startup'](dict.fromkeys(parts, turns))
         }
 
     def test_cpu_decides_of_a_start_that_spreads(self):
@@ -261,7 +263,7 @@ class Judge(base.BaseTestCase):
         }
         flat = [(number, 100) for number in range(1, 11)]
         return self.verdicts(
-            judge.memory(
+            judge.JUDGES['memory'](
                 {
                     'running': [one],
                     'churn': {
@@ -290,7 +292,7 @@ class Judge(base.BaseTestCase):
             'plugin': side | {'down': calm | down},
             'outbox': side | {'down': calm | down},
         }
-        lines = judge.trouble(
+        lines = judge.JUDGES['trouble'](
             {'rounds': [one] * 5, 'delay': 0.2, 'down_seconds': 3.0}
         )
         return {
@@ -328,7 +330,7 @@ class Judge(base.BaseTestCase):
             ] * 5
 
         found = {'10': size(1.0, 1.0), '100': size(stock, plugin)}
-        return set(self.verdicts(judge.growth(found)).values())
+        return set(self.verdicts(judge.JUDGES['growth'](found)).values())
 
     def test_growth_as_stock_is_met(self):
         self.assertEqual({MET}, self.growth(plugin=1.5, stock=1.5))
