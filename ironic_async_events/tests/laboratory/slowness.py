@@ -10,7 +10,6 @@ import sqlalchemy
 from sqlalchemy import pool
 
 from ironic_async_events.tests.laboratory import bench
-from ironic_async_events.tests.laboratory import configuration
 
 _INTERFACES = ('bios', 'deploy', 'inspect', 'rescue', 'vendor')
 # SQLite has no function that waits, so it counts: for a good part of a second
@@ -34,7 +33,7 @@ _STATEMENTS = (
 )
 
 
-def operations(seconds: int) -> configuration.Options:
+def operations(seconds: int) -> dict[str, dict[str, object]]:
     """Compose options for fake interfaces that take their time.
 
     :param seconds: for each call of one; an operation makes one to three.
