@@ -96,7 +96,8 @@ def explain(
             f'logged by conductor {logged.conductor} '
             f'{(logged.at - change.seen_at) * 1000:.0f} ms after it was saved'
         )
-    unsent = _line_of(change, given_up)
+    # It looks for another connection first.
+    unsent = _line_of(change, given_up, _BACK_OFF)
     if unsent is not None:
         evidence += (
             f', "Could not send notification" '
@@ -117,14 +118,16 @@ def _step(change: witness.Seen) -> tuple[str | None, str | None]:
 
 
 def _line_of(
-    change: witness.Seen, lines: Iterable[logs.Line]
+    change: witness.Seen,
+    lines: Iterable[logs.Line],
+    seconds: float = _PUBLISHING,
 ) -> logs.Line | None:
     """Find what a log says about a change, by step and time."""
     for line in lines:
         if (
             line.node == change.node
             and (line.previous, line.state) == _step(change)
-            and -_SLACK < line.at - change.seen_at < _PUBLISHING
+            and -_SLACK < line.at - change.seen_at < seconds
         ):
             return line
     return None
