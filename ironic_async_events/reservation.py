@@ -47,10 +47,11 @@ class Reservations:
             self._tasks.add(task)
         try:
             lock()
-        except db_exception.DBError:
-            # It may have been given; only the answer did not come.
+        except Exception as e:
             self._forget(task)
-            self._clear(task)
+            if isinstance(e, db_exception.DBError):
+                # It may have been given; only the answer did not come.
+                self._clear(task)
             raise
 
     def release(self, task: Any, release: Callable[[], None]) -> None:

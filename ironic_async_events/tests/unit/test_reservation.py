@@ -158,6 +158,17 @@ class ReservationTestCase(base.TaskTestCase):
         self.ask()
         self.assert_locked(cfg.CONF.host)
 
+    def test_who_was_refused_does_not_ask_any_more(self):
+        with self.task(shared=True) as refused:
+            self.dbapi.reserve_node('another', self.node.id)
+            self.assertRaises(
+                exception.NodeLocked, refused.upgrade_lock, retry=False
+            )
+            self.dbapi.release_node('another', self.node.id)
+            self.ask()
+            self.assert_locked()
+        self.assertFalse(self.pause.called)
+
     def test_a_node_that_is_gone_is_no_ones(self):
         task = mock.Mock(context=self.context, node_id=self.node.uuid)
         self.dbapi.destroy_node(self.node.uuid)
