@@ -105,8 +105,10 @@ class Notifier:
         )
 
 
-def _unreachable(url: str, **kwargs: Any) -> Any:
-    """Take the place of ``requests.head()``: no request leaves a test."""
+def _unreachable(
+    session: requests.Session, method: str, url: str, **kwargs: Any
+) -> Any:
+    """Take the place of ``Session.request()``: no request leaves a test."""
     raise requests.ConnectionError(url)
 
 
@@ -117,8 +119,10 @@ class Bench(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
         """Start the conductor."""
         super().setUp()
         self.useFixture(FileDatabase())
-        # Of an image, some releases ask what it is.
-        self.useFixture(fixtures.MonkeyPatch('requests.head', _unreachable))
+        # Ironic asks the server of an image what it is.
+        self.useFixture(
+            fixtures.MonkeyPatch('requests.Session.request', _unreachable)
+        )
         self._start_service()
         self.config(notification_level='debug')
         self.config(host=self.hostname)
