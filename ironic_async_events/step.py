@@ -30,6 +30,17 @@ _WORKING = frozenset(
 LOG = task_manager.LOG
 
 
+def _changed(node: Any) -> set[str]:
+    """Return the names of the fields that the next save would write."""
+    try:
+        # obj_what_changed() would look into every field for an object that
+        # has changed itself; no field that is saved with a node has one.
+        return set(node._changed_fields)
+    except (AttributeError, TypeError):
+        names: set[str] = node.obj_what_changed()
+        return names
+
+
 class Step:
     """One transition of one task, on its way into the world.
 
@@ -61,7 +72,7 @@ class Step:
             name: getattr(self._node, name) for name in self._fields
         }
         self._saving: set[str] = set()
-        self._clean = self._fields.keys() - self._node.obj_what_changed()
+        self._clean = self._fields.keys() - _changed(self._node)
 
     def _number(self) -> None:
         """Give the transition its number, which is saved with the state."""
@@ -77,7 +88,7 @@ class Step:
     def save(self) -> None:
         """See :class:`ironic_async_events.delivery.Step`."""
         self._set(self._fields)
-        self._saving = self._node.obj_what_changed()
+        self._saving = _changed(self._node)
         self._node.save()
 
     def rolled_back(self) -> None:
