@@ -7,27 +7,16 @@ ended with the conductor's manager.
 
 from collections.abc import Callable
 import functools
-import os
-import socket
 import sys
 from typing import Any
-import uuid
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
 from ironic_async_events import delivery
 from ironic_async_events import exceptions
-from ironic_async_events.outbox import lanes
-from ironic_async_events.outbox import lease
-from ironic_async_events.outbox import publisher
-from ironic_async_events.outbox import relay
 from ironic_async_events.outbox import schema
-from ironic_async_events.outbox import store
-from ironic_async_events.outbox import suspects
-from ironic_async_events.outbox import thread
 from ironic_async_events.outbox import transaction
-from ironic_async_events.outbox import watch
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -37,7 +26,7 @@ LOG = logging.getLogger(__name__)
 _API = 'ironic.api.app'
 
 _transport: Any = None
-_thread: thread.Thread | None = None
+_thread: Any = None
 _checked = False
 
 
@@ -129,8 +118,10 @@ def stopped(del_host: Callable[..., Any]) -> Callable[..., Any]:
 def _start() -> None:
     global _thread
     if _thread is None:
-        _thread = thread.Thread(_relay)
-        _thread.start()
+        # An API needs none of it.
+        from ironic_async_events.outbox import relaying
+
+        _thread = relaying.start(_transport)
 
 
 def _stop() -> None:
@@ -138,28 +129,3 @@ def _stop() -> None:
     if _thread is not None:
         _thread.stop(CONF.async_events.outbox_drain_timeout)
         _thread = None
-
-
-def _relay() -> relay.Relay:
-    options = CONF.async_events
-    clock = lease.clock
-    holder = f'{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
-    return relay.Relay(
-        rows=store,
-        lease=lease.Lease(lease.Row(), holder, options.outbox_lease, clock),
-        lanes=lanes.Lanes(
-            publisher.Publisher(_transport).publish, options.outbox_lanes
-        ),
-        suspects=suspects.Suspects(options.outbox_attempts, clock),
-        watch=watch.Watch(
-            store.backlog,
-            options.outbox_watch_interval,
-            options.outbox_backlog_thresholds,
-            options.outbox_age_thresholds,
-            watch.send_gauge,
-            clock,
-        ),
-        clock=clock,
-        batch=options.outbox_batch,
-        poll=options.outbox_poll_interval,
-    )

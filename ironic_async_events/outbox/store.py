@@ -2,7 +2,7 @@
 """Everything that is said to the database about messages.
 
 Sessions are Ironic's own: a writer within a writer of the same thread joins
-its transaction.
+its transaction. The thread of the relay has a connection instead.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,10 @@ from collections.abc import Collection
 from collections.abc import Iterator
 import contextlib
 import dataclasses
+import threading
 from typing import Any
 
+from oslo_config import cfg
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -19,6 +21,7 @@ from sqlalchemy import exc as sa_exc
 import tenacity
 
 from ironic_async_events.outbox import dbtime
+from ironic_async_events.outbox import kept
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import table
 
@@ -60,9 +63,42 @@ class Backlog:
     set_aside: int
 
 
+class _Own(threading.local):
+    """The connection that a thread keeps, if it is one that does."""
+
+    connection: kept.Kept | None = None
+
+
+_own = _Own()
+
+
+@contextlib.contextmanager
+def own_connection() -> Iterator[None]:
+    """Have this thread keep a connection, rather than open sessions.
+
+    For a thread that asks all the time. What it writes joins no transaction.
+    """
+    from ironic.db import sqlalchemy  # noqa: F401  # configures the database
+    from oslo_db.sqlalchemy import enginefacade
+
+    one = _own.connection = kept.Kept(
+        enginefacade.writer.get_engine(),
+        cfg.CONF.database.connection_recycle_time,
+    )
+    try:
+        yield
+    finally:
+        _own.connection = None
+        one.close()
+
+
 @contextlib.contextmanager
 def writer() -> Iterator[Any]:
     """Open Ironic's session for writing, or join the one that is open."""
+    if _own.connection is not None:
+        with _own.connection.transaction() as connection:
+            yield connection
+        return
     from ironic.db.sqlalchemy import api  # configures the database
 
     with api._session_for_write() as session:
@@ -72,6 +108,10 @@ def writer() -> Iterator[Any]:
 @contextlib.contextmanager
 def reader() -> Iterator[Any]:
     """Open Ironic's session for reading, or join the one that is open."""
+    if _own.connection is not None:
+        with _own.connection.transaction() as connection:
+            yield connection
+        return
     from ironic.db.sqlalchemy import api  # configures the database
 
     with api._session_for_read() as session:

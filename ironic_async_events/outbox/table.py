@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the outbox, in Ironic's own database."""
+"""The tables of the outbox, in Ironic's own database, as statements see them.
+
+How they are made is in the migrations.
+"""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -10,7 +13,7 @@ VERSION_TABLE = 'ironic_async_events_alembic_version'
 
 _METADATA = sa.MetaData()
 
-# SQLite counts up INTEGER keys only; AUTOINCREMENT never gives one again.
+# SQLite counts up INTEGER keys only.
 ID = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
 # A TEXT of MySQL ends at 64 KiB.
 BODY = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
@@ -30,7 +33,6 @@ OUTBOX = sa.Table(
     # Counts what waits without reading it, and finds the oldest.
     sa.Index('ix_async_events_outbox_waiting', 'set_aside_at', 'id'),
     mysql_engine='InnoDB',
-    sqlite_autoincrement=True,
 )
 """One row for each message that was not confirmed yet."""
 

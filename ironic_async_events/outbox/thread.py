@@ -18,10 +18,14 @@ LOG = logging.getLogger(__name__)
 class Thread:
     """Runs a relay until it is told to stop.
 
-    :param make: makes the relay; called in the new thread
+    :param make: makes the relay, and cleans up behind it; called in the new
+        thread
     """
 
-    def __init__(self, make: Callable[[], relay.Relay]) -> None:
+    def __init__(
+        self,
+        make: Callable[[], contextlib.AbstractContextManager[relay.Relay]],
+    ) -> None:
         self._make = make
         self._news = threading.Event()
         self._ending = threading.Event()
@@ -60,7 +64,7 @@ class Thread:
     def _run(self) -> None:
         with contextlib.ExitStack() as stack:
             stack.enter_context(quiet.drivers(lanes.THREAD))
-            one = self._make()
+            one = stack.enter_context(self._make())
             while not self._ending.is_set():
                 # First: what comes from now on is seen by the turn, or ends
                 # the pause that follows.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the thread: it wakes, waits and ends when it should."""
 
+import contextlib
 import threading
 
 from oslotest import base
@@ -39,7 +40,7 @@ class Relay:
 
 class ThreadTestCase(base.BaseTestCase):
     def start(self, fake):
-        one = thread.Thread(lambda: fake)
+        one = thread.Thread(lambda: contextlib.nullcontext(fake))
         self.addCleanup(one.stop, 0)
         one.start()
         return one
