@@ -28,6 +28,7 @@ from ironic_async_events.tests.bench import memory
 from ironic_async_events.tests.bench import page
 from ironic_async_events.tests.bench import pictures
 from ironic_async_events.tests.bench import report
+from ironic_async_events.tests.bench import spawns
 from ironic_async_events.tests.bench import startup
 from ironic_async_events.tests.bench import statements
 from ironic_async_events.tests.bench import trouble
@@ -35,6 +36,7 @@ from ironic_async_events.tests.laboratory import errors
 
 FIGURES: Mapping[str, ModuleType] = {
     'locks': locks,
+    'spawns': spawns,
     'statements': statements,
     'startup': startup,
     'trouble': trouble,

@@ -48,6 +48,7 @@ class Form:
     :param asked: requests for each state of the broker and round.
     :param down_seconds: how long to wait for an answer while it is down.
     :param locks: how many locks make up a round.
+    :param spawns: how many operations without a driver make up a round.
     :param life: the operations of a life.
     """
 
@@ -65,6 +66,7 @@ class Form:
     asked: int
     down_seconds: float
     locks: int
+    spawns: int
     life: Sequence[lifecycle.Operation]
 
 
@@ -83,6 +85,7 @@ SHORT = Form(
     asked=3,
     down_seconds=3.0,
     locks=30,
+    spawns=50,
     life=lifecycle.LIFE[:3],
 )
 LONG = Form(
@@ -100,5 +103,6 @@ LONG = Form(
     asked=5,
     down_seconds=5.0,
     locks=100,
+    spawns=200,
     life=lifecycle.LIFE[:3],
 )

@@ -16,6 +16,7 @@ JUDGES: Mapping[str, Callable[[compared.Figures], Iterator[figures.Line]]] = {
     'statements': judge_costs.statements,
     'startup': judge_costs.startup,
     'memory': judge_costs.memory,
+    'spawns': judge_costs.spawns,
     'locks': judge_costs.locks,
     'trouble': judge_trouble.trouble,
     'growth': judge_rounds.growth,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verdicts on statements, starts, memory and locks; pure."""
+"""Verdicts on statements, starts, memory, workers and locks; pure."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -149,6 +149,24 @@ def _grown(side: str, churn: compared.Figures) -> Line:
         figures.within(grown[side], limit),
         'allocated memory',
     )
+
+
+def spawns(found: compared.Figures) -> Iterator[Line]:
+    """Judge the CPU time of operations without a driver."""
+    for backend, rounds in found.items():
+        ratio = compared.ratio(rounds, 'plugin', 'cpu')
+        assert ratio is not None, 'nothing runs without CPU'
+        added = compared.added(rounds, 'plugin', 'cpu')
+        yield Line(
+            'CPU seconds of lock, worker and two states',
+            backend.partition(',')[0],
+            'plugin',
+            f'{ratio.text(3)}; {added.middle * 1e3:+.2f} ms',
+            f'at most {figures.CPU_LIMIT:.2f}',
+            figures.at_most(ratio, figures.CPU_LIMIT),
+            'CPU seconds',
+            ratio,
+        )
 
 
 def locks(found: compared.Figures) -> Iterator[Line]:

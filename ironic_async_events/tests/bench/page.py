@@ -64,6 +64,13 @@ _SECTIONS: Mapping[str, tuple[str, str]] = {
         'What the conductor has allocated. The second half of many '
         'operations is compared with the first, in which caches fill.',
     ),
+    'spawns': (
+        'The task manager alone',
+        'A node is locked, a worker saves the state of an operation and the '
+        'state of its end, and unlocks the node: without a request, without '
+        'a driver, with nothing announced, in one process. What stock does '
+        'not announce it does not pay for; here it has nothing to leave out.',
+    ),
     'locks': (
         'Locks',
         'The snapshot of a node that the plugin takes under each exclusive '
