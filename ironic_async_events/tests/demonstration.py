@@ -9,15 +9,14 @@ directory that is removed at the end.
 import argparse
 from collections.abc import Sequence
 import pathlib
-import signal
 import sys
-from typing import Any
 
 import rich.console
 import rich.progress
 import rich.table
 
 from ironic_async_events.tests.laboratory import errors
+from ironic_async_events.tests.laboratory import processes
 from ironic_async_events.tests.laboratory import run
 
 
@@ -29,8 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         2 when a run could not be done.
     """
     parsed = _parse(arguments)
-    # Without this, nobody would stop the services.
-    signal.signal(signal.SIGTERM, _terminated)
+    processes.end_on_sigterm()
     console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
     results = []
     try:
@@ -162,10 +160,6 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f'{text} is not at least 1')
     return number
-
-
-def _terminated(number: int, frame: Any) -> None:
-    raise SystemExit(128 + number)
 
 
 if __name__ == '__main__':

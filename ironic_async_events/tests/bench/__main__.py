@@ -11,10 +11,8 @@ from collections.abc import Sequence
 import dataclasses
 import logging
 import pathlib
-import signal
 import sys
 from types import ModuleType
-from typing import Any
 
 import rich.console
 import rich.progress
@@ -33,6 +31,7 @@ from ironic_async_events.tests.bench import startup
 from ironic_async_events.tests.bench import statements
 from ironic_async_events.tests.bench import trouble
 from ironic_async_events.tests.laboratory import errors
+from ironic_async_events.tests.laboratory import processes
 
 FIGURES: Mapping[str, ModuleType] = {
     'locks': locks,
@@ -59,8 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         could not be measured.
     """
     parsed = _parse(arguments)
-    # Without this, nobody would stop the services.
-    signal.signal(signal.SIGTERM, _terminated)
+    processes.end_on_sigterm()
     for noisy in ('amqp', 'keystoneauth', 'openstack', 'urllib3'):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     console = rich.console.Console(width=None if sys.stdout.isatty() else 150)
@@ -162,10 +160,6 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f'{text} is not at least 1')
     return number
-
-
-def _terminated(number: int, frame: Any) -> None:
-    raise SystemExit(128 + number)
 
 
 if __name__ == '__main__':

@@ -3,26 +3,21 @@
 
 No request, no driver, and nothing announced: what stock does not announce,
 it does not pay for either. So this is the task manager alone, with Ironic's
-own code for the database and its own pool of workers, in one process that
-does nothing else.
+own code for the database and one worker, in a process that does nothing else.
 """
 
 from collections.abc import Callable
 import concurrent.futures
-import dataclasses
-import multiprocessing
 import time
 from typing import Any
 
+from ironic_async_events.tests.bench import databases
 from ironic_async_events.tests.bench import forms
-from ironic_async_events.tests.bench import sides
+from ironic_async_events.tests.laboratory import inside
 
 Figures = dict[str, Any]
 
-
-def steps(form: forms.Form) -> int:
-    """Return how many databases it will use."""
-    return len(forms.BACKENDS)
+steps = databases.steps
 
 
 def measure(form: forms.Form, progress: Callable[[], None]) -> Figures:
@@ -33,46 +28,22 @@ def measure(form: forms.Form, progress: Callable[[], None]) -> Figures:
     :returns: backend -> rounds, each of them side -> figures.
     :raises LaboratoryError: when something does not go as it should.
     """
-    found: Figures = {}
-    for backend in forms.BACKENDS:
-        without_broker = dataclasses.replace(backend, rabbitmq=False)
-        with sides.servers(without_broker) as shared:
-            ironic = shared.configured(sides.STOCK)
-            ironic.create_schema()
-            # Ironic can be configured once in a process.
-            with concurrent.futures.ProcessPoolExecutor(
-                1, multiprocessing.get_context('spawn')
-            ) as executor:
-                found[backend.name] = executor.submit(
-                    _rounds, ironic.database, form.rounds, form.spawns
-                ).result()
-        progress()
-    return found
+    return databases.measure(_rounds, progress, form.rounds, form.spawns)
 
 
 def _rounds(url: str, rounds: int, spawns: int) -> list[Figures]:
     """Do rounds of operations, stock's and the plugin's in turns.
 
-    Configures Ironic in this process: it can do so for one database only.
-
     :param url: the database, with Ironic's tables.
     :param rounds: how many.
     :param spawns: operations of each side in each round.
     """
+    context = inside.configure(url)
     from ironic import objects
-    from ironic.common import context as ironic_context
     from ironic.conductor import task_manager
-    from oslo_config import cfg
 
-    from ironic_async_events import conf as async_conf
     from ironic_async_events import legacy
 
-    cfg.CONF([], project='ironic')
-    async_conf.register(cfg.CONF)
-    cfg.CONF.set_override('host', 'laboratory')
-    cfg.CONF.set_override('connection', url, 'database')
-    objects.register_all()
-    context = ironic_context.get_admin_context()
     node = objects.Node(
         context, driver='fake-hardware', provision_state='manageable'
     )

@@ -13,10 +13,8 @@ import concurrent.futures
 import contextlib
 import json
 import pathlib
-import signal
 import sys
 import time
-from typing import Any
 
 import sqlalchemy
 from sqlalchemy import pool
@@ -30,6 +28,7 @@ from ironic_async_events.tests.laboratory import lifecycle
 from ironic_async_events.tests.laboratory import overload_result
 from ironic_async_events.tests.laboratory import plan
 from ironic_async_events.tests.laboratory import pressure
+from ironic_async_events.tests.laboratory import processes
 from ironic_async_events.tests.laboratory import witness
 
 # Ironic wants more workers than sync_power_state_workers + 2 *
@@ -202,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help='keep configuration, logs, recordings and figures in DIR',
     )
     parsed = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _terminated)
+    processes.end_on_sigterm()
     results = []
     try:
         for plugin in (True, False)[: 1 + parsed.stock]:
@@ -218,10 +217,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in result.faults[:10]:
             print(f'{name}: {line}')
     return 1 if results[0].faults else 0
-
-
-def _terminated(number: int, frame: Any) -> None:
-    raise SystemExit(128 + number)
 
 
 if __name__ == '__main__':

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+from typing import Any
 from typing import Self
 
 from ironic_async_events.tests.laboratory import errors
@@ -169,6 +170,18 @@ class Process:
 
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
+
+
+def end_on_sigterm() -> None:
+    """Have SIGTERM end this program as an error would.
+
+    Without, nobody would stop what it has started.
+    """
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def run_once(process: Process, seconds: float) -> str:

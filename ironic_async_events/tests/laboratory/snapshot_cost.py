@@ -21,6 +21,7 @@ from typing import Any
 
 from ironic_async_events.tests.laboratory import database
 from ironic_async_events.tests.laboratory import errors
+from ironic_async_events.tests.laboratory import inside
 from ironic_async_events.tests.laboratory import service
 
 LIMIT = 1.0
@@ -124,20 +125,13 @@ def measure(url: str, rounds: int, locks: int) -> list[Cost]:
     :param locks: how many locks, with and without, make up a round.
     :returns: one entry for each of :data:`NODES`.
     """
-    # Nothing of Ironic is imported for those who only want a figure's name.
+    context = inside.configure(url)
     from ironic import objects
-    from ironic.common import context as ironic_context
     from ironic.conductor import task_manager
-    from oslo_config import cfg
 
     from ironic_async_events import snapshot
     from ironic_async_events import task_manager as plugin
 
-    cfg.CONF([], project='ironic')
-    cfg.CONF.set_override('host', 'laboratory')
-    cfg.CONF.set_override('connection', url, 'database')
-    objects.register_all()
-    context = ironic_context.get_admin_context()
     clock = time.perf_counter
     took: list[tuple[float, float]] = []
 

@@ -14,12 +14,11 @@ from collections.abc import Sequence
 import contextlib
 import json
 import pathlib
-import signal
 import sys
 import time
-from typing import Any
 
 from ironic_async_events.tests.laboratory import errors
+from ironic_async_events.tests.laboratory import processes
 from ironic_async_events.tests.soak import half
 from ironic_async_events.tests.soak import result
 
@@ -32,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         not be done.
     """
     parsed = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _terminated)
+    processes.end_on_sigterm()
     kinds = [parsed.only] if parsed.only else [half.PLUGIN, half.OUTBOX]
     print(f'seed {parsed.seed}', flush=True)
     results = []
@@ -116,10 +115,6 @@ def _parser() -> argparse.ArgumentParser:
         help='keep configuration, logs, notifications and figures in DIR',
     )
     return parser
-
-
-def _terminated(number: int, frame: Any) -> None:
-    raise SystemExit(128 + number)
 
 
 if __name__ == '__main__':

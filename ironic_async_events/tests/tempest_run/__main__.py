@@ -4,12 +4,12 @@
 import argparse
 from collections.abc import Sequence
 import pathlib
-import signal
 import sys
 import time
 from typing import Any
 
 from ironic_async_events.tests.laboratory import errors
+from ironic_async_events.tests.laboratory import processes
 from ironic_async_events.tests.tempest_run import comparison
 from ironic_async_events.tests.tempest_run import environments
 from ironic_async_events.tests.tempest_run import side
@@ -26,8 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nothing there, 1 when not so, 2 when a run could not be done.
     """
     parsed = _parse(arguments)
-    # Without this, nobody would stop the services.
-    signal.signal(signal.SIGTERM, _terminated)
+    processes.end_on_sigterm()
     results: dict[bool, side.Result] = {}
     try:
         _say('environments of keystone and tempest')
@@ -169,10 +168,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     }[parsed.sides]
     parsed.environments = parsed.environments.resolve()
     return parsed
-
-
-def _terminated(*_args: object) -> None:
-    raise SystemExit('tempest: terminated')
 
 
 if __name__ == '__main__':
