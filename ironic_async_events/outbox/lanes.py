@@ -13,7 +13,6 @@ import dataclasses
 import functools
 import queue
 import threading
-import zlib
 
 from ironic_async_events.outbox import publisher
 from ironic_async_events.outbox import store
@@ -93,14 +92,9 @@ class Lanes:
 
     def __init__(self, publish: Callable[[str], None], count: int) -> None:
         self._lane = Lane(publish)
-        self._queues: list[queue.Queue[Callable[[], None] | None]] = [
-            queue.Queue() for _ in range(count)
-        ]
-        for one in self._queues:
-            # Daemons: a bus that does not answer must not keep the process.
-            threading.Thread(
-                target=self._run, args=(one,), name=THREAD, daemon=True
-            ).start()
+        self._count = count
+        # Those that were needed so far; each has a connection to the bus.
+        self._queues: list[queue.Queue[Callable[[], None] | None]] = []
 
     def go(
         self,
@@ -127,14 +121,12 @@ class Lanes:
             finally:
                 outcomes.put(None)
 
-        running = 0
-        for number, lane in enumerate(self._queues):
-            these = [
-                row for row in rows if self._number(row.subject) == number
-            ]
-            if these:
-                running += 1
-                lane.put(functools.partial(drive, these))
+        shares = self._shares(rows)
+        while len(self._queues) < len(shares):
+            self._queues.append(self._start())
+        for lane, share in zip(self._queues, shares, strict=False):
+            lane.put(functools.partial(drive, share))
+        running = len(shares)
         while running:
             try:
                 one = outcomes.get(timeout=max(0.01, patience()))
@@ -151,8 +143,27 @@ class Lanes:
         for one in self._queues:
             one.put(None)
 
-    def _number(self, subject: str) -> int:
-        return zlib.crc32(subject.encode()) % len(self._queues)
+    def _shares(self, rows: Sequence[store.Row]) -> list[list[store.Row]]:
+        """Divide messages among lanes, no more of them than subjects."""
+        by_subject: dict[str, list[store.Row]] = {}
+        for row in rows:
+            by_subject.setdefault(row.subject, []).append(row)
+        shares: list[list[store.Row]] = [
+            [] for _ in range(min(self._count, len(by_subject)))
+        ]
+        for those in by_subject.values():
+            min(shares, key=len).extend(those)
+        for share in shares:
+            share.sort(key=lambda row: row.id)
+        return shares
+
+    def _start(self) -> 'queue.Queue[Callable[[], None] | None]':
+        tasks: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        # A daemon: a bus that does not answer must not keep the process.
+        threading.Thread(
+            target=self._run, args=(tasks,), name=THREAD, daemon=True
+        ).start()
+        return tasks
 
     @staticmethod
     def _run(tasks: 'queue.Queue[Callable[[], None] | None]') -> None:

@@ -14,7 +14,9 @@ from ironic_async_events.outbox import store
 class Rows(Protocol):
     """The messages; :mod:`ironic_async_events.outbox.store` in earnest."""
 
-    def waiting(self, limit: int, but: Collection[str]) -> list[store.Row]:
+    def waiting(
+        self, limit: int, but: Collection[str], confirmed: Collection[int]
+    ) -> list[store.Row]:
         """See :func:`ironic_async_events.outbox.store.waiting`."""
 
     def delete(self, ids: Collection[int]) -> None:

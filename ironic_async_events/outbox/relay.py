@@ -20,6 +20,10 @@ LOG = logging.getLogger(__name__)
 
 # After so many seconds without an answer of the bus, the lease is let go.
 _STALLED = 30.0
+# What the bus has confirmed is deleted within so many seconds. Each deletion
+# is a transaction, which on SQLite keeps all others waiting; after a crash,
+# what was not deleted is published once more.
+_DELETED_WITHIN = 0.5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Relay:
         self._database = outage.Outage('the database', clock)
         # Confirmed by the bus, not deleted yet.
         self._confirmed: dict[int, None] = {}
+        self._delete_at = 0.0
         # Subjects with a message that was refused, since one passed.
         self._refused: set[str] = set()
         # No message is tried before; None while the bus is there.
@@ -115,8 +120,7 @@ class Relay:
         """Give the lease up. Never raises."""
         self._lanes.end()
         try:
-            if self._confirmed:
-                self._delete()
+            self._delete()
             if self._leads:
                 self._lease.give_up()
         except Exception as e:
@@ -127,12 +131,12 @@ class Relay:
             )
 
     def _turn(self) -> Pause:
-        if self._confirmed:
-            # The last turn could not.
-            self._delete()
+        self._delete_some()
         leads = self._hold()
         to_lease = self._lease.seconds_to_next()
         if not leads:
+            # Another would publish them once more.
+            self._delete()
             return Pause(to_lease, for_messages=False)
         self._watch.look()
         if self._retry_at is not None:
@@ -159,10 +163,12 @@ class Relay:
         return leads
 
     def _read(self) -> list[store.Row]:
-        return self._rows.waiting(self._batch, self._suspects.blocked())
+        return self._rows.waiting(
+            self._batch, self._suspects.blocked(), self._confirmed.keys()
+        )
 
     def _publish_all(self, found: Sequence[store.Row]) -> int:
-        """Publish messages, and delete what the bus has confirmed.
+        """Publish messages, and note which of them the bus has confirmed.
 
         :returns: how many the bus has confirmed
         """
@@ -178,6 +184,8 @@ class Relay:
             if one is not None:
                 heard = self._clock()
                 if one.error is None:
+                    if not self._confirmed:
+                        self._delete_at = heard + _DELETED_WITHIN
                     self._confirmed[one.row.id] = None
                     count += 1
             try:
@@ -190,8 +198,7 @@ class Relay:
             except Exception as e:
                 # What is on its way is waited for all the same.
                 trouble.append(e)
-        if self._confirmed:
-            self._delete()
+        self._delete_some()
         if trouble:
             raise trouble[0]
         return count
@@ -211,7 +218,7 @@ class Relay:
         for guilty in self._suspects.passed(row.subject):
             self._set_aside(guilty)
         if self._bus.lasts:
-            self._bus.over(lambda: self._rows.backlog().count)
+            self._bus.over(self._waited)
 
     def _was_refused(self, row: store.Row, error: Exception) -> None:
         own = publisher.is_own_fault(error)
@@ -246,6 +253,19 @@ class Relay:
             },
         )
 
+    def _waited(self) -> int:
+        """Count what waits, and the one that has just passed."""
+        return self._rows.backlog().count - len(self._confirmed) + 1
+
+    def _delete_some(self) -> None:
+        """Delete when it is time to, or when a batch has come together."""
+        if (
+            len(self._confirmed) >= self._batch
+            or self._clock() >= self._delete_at
+        ):
+            self._delete()
+
     def _delete(self) -> None:
-        self._rows.delete(self._confirmed.keys())
-        self._confirmed.clear()
+        if self._confirmed:
+            self._rows.delete(self._confirmed.keys())
+            self._confirmed.clear()

@@ -184,7 +184,9 @@ def put(found: message.Message, committed: Callable[[], None]) -> None:
         )
 
 
-def waiting(limit: int, but: Collection[str] = ()) -> list[Row]:
+def waiting(
+    limit: int, but: Collection[str] = (), confirmed: Collection[int] = ()
+) -> list[Row]:
     """Read the oldest messages that wait.
 
     Always from the beginning: ids are given before the commit, so that a
@@ -192,6 +194,7 @@ def waiting(limit: int, but: Collection[str] = ()) -> list[Row]:
 
     :param limit: how many at most
     :param but: subjects to leave out
+    :param confirmed: numbers of messages to leave out
     :returns: messages in the order in which they were stored
     """
     query = (
@@ -204,6 +207,8 @@ def waiting(limit: int, but: Collection[str] = ()) -> list[Row]:
     )
     if but:
         query = query.where(_COLUMNS.subject.not_in(sorted(but)))
+    if confirmed:
+        query = query.where(_COLUMNS.id.not_in(sorted(confirmed)))
     with reader() as session:
         return [Row(*row) for row in session.execute(query)]
 

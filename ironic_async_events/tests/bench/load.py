@@ -20,7 +20,7 @@ def steps(form: forms.Form) -> int:
         number * lives * len(form.life)
         for number, lives in form.clients.items()
     )
-    warm = len(form.life)
+    warm = max(form.clients) * len(form.life)
     return (
         len(forms.BACKENDS)
         * len(sides.SIDES)
@@ -50,8 +50,8 @@ def _backend(
     progress: Callable[[], None],
 ) -> Figures:
     for one in running:
-        # What is done for the first time takes its time.
-        rounds.play(one, running, 1, 1, form.life, progress)
+        # What is done for the first time takes its time, as connections do.
+        rounds.play(one, running, max(form.clients), 1, form.life, progress)
     clients = {
         str(number): [
             {

@@ -73,18 +73,28 @@ class LanesTestCase(base.BaseTestCase):
         def publish(body):
             together.wait(PATIENCE)
 
-        # Of 26 subjects two are in different lanes.
         found = self.lanes(publish, 2)
-        one, two = (
-            next(
-                x
-                for x in 'abcdefghijklmnopqrstuvwxyz'
-                if found._number(x) == number
-            )
-            for number in (0, 1)
-        )
-        outcomes = list(self.go(found, f'{one}1', f'{two}2'))
+        outcomes = list(self.go(found, 'a1', 'b2'))
         self.assertEqual([None, None], [x.error for x in outcomes])
+
+    def test_there_are_no_more_lanes_than_were_needed(self):
+        threads = set()
+
+        def publish(body):
+            threads.add(threading.get_ident())
+
+        found = self.lanes(publish, 4)
+        for _ in range(3):
+            list(self.go(found, 'a1', 'a2', 'a3'))
+        self.assertEqual(1, len(threads))
+
+    def test_a_subject_with_much_to_say_has_a_lane_for_itself(self):
+        found = self.lanes(lambda body: None, 2)
+        shares = found._shares(rows('a1', 'b2', 'a3', 'a4', 'c5'))
+        self.assertEqual(
+            [['a1', 'a3', 'a4'], ['b2', 'c5']],
+            [[row.body for row in share] for share in shares],
+        )
 
     def test_one_subject_is_published_in_order(self):
         published = []

@@ -32,10 +32,12 @@ class Rows:
         if self.broken:
             raise OSError('the database is away')
 
-    def waiting(self, limit, but):
+    def waiting(self, limit, but, confirmed):
         self._check()
         found = [r for _, r in sorted(self.rows.items())]
-        return [r for r in found if r.subject not in but][:limit]
+        return [
+            r for r in found if r.subject not in but and r.id not in confirmed
+        ][:limit]
 
     def delete(self, ids):
         self._check()
@@ -132,7 +134,26 @@ class RelayTestCase(base.BaseTestCase):
         self.assertEqual(
             ['a1', 'b2', 'a3', 'c4', 'b5', 'a6', 'a7'], self.bus.published
         )
+        self.assertEqual([[1, 2, 3, 4, 5]], self.rows.deletes)
+        self.run_for(0.6)
         self.assertEqual([[1, 2, 3, 4, 5], [6, 7]], self.rows.deletes)
+        self.assertEqual(7, self.bus.attempts)
+
+    def test_whoever_loses_the_lease_deletes_at_once(self):
+        self.put('a1')
+        self.relay.turn()
+        self.assertEqual([], self.rows.deletes)
+        self.claims.holder, self.claims.until = 'two', self.clock() + 100
+        self.clock.now += 0.4
+        self.relay._lease._ask_at = self.clock()
+        self.relay.turn()
+        self.assertEqual([[1]], self.rows.deletes)
+
+    def test_whoever_ends_deletes_before(self):
+        self.put('a1')
+        self.relay.turn()
+        self.relay.end()
+        self.assertEqual([[1]], self.rows.deletes)
 
     def test_idle_it_waits_for_news_but_not_for_ever(self):
         pause = self.relay.turn()
