@@ -23,7 +23,6 @@ from ironic_async_events.tests.laboratory import configuration
 from ironic_async_events.tests.laboratory import database
 from ironic_async_events.tests.laboratory import service
 
-
 # Enough for all clients. With Ironic's 5, how many connections are opened in a
 # round is a matter of chance, and each takes half of an operation's CPU time.
 _CONNECTIONS = 50
