@@ -20,10 +20,6 @@ LOG = logging.getLogger(__name__)
 
 # After so many seconds without an answer of the bus, the lease is let go.
 _STALLED = 30.0
-# What the bus has confirmed is deleted within so many seconds. Each deletion
-# is a transaction, which on SQLite keeps all others waiting; after a crash,
-# what was not deleted is published once more.
-_DELETED_WITHIN = 0.5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,6 +50,9 @@ class Relay:
     :param clock: tells the time, in seconds
     :param batch: how many messages are read and deleted at once
     :param poll: seconds between two looks for messages of other processes
+    :param linger: for how many seconds what the bus has confirmed may stay,
+        so that more of it is deleted at once; after a crash it is published
+        once more
     """
 
     def __init__(
@@ -66,6 +65,7 @@ class Relay:
         clock: Callable[[], float],
         batch: int,
         poll: float,
+        linger: float = 0.0,
     ) -> None:
         self._rows = rows
         self._lease = lease
@@ -74,6 +74,7 @@ class Relay:
         self._watch = watch
         self._batch = batch
         self._poll = poll
+        self._linger = linger
         self._clock = clock
         self._bus = outage.Outage('the message bus', clock)
         self._database = outage.Outage('the database', clock)
@@ -185,7 +186,7 @@ class Relay:
                 heard = self._clock()
                 if one.error is None:
                     if not self._confirmed:
-                        self._delete_at = heard + _DELETED_WITHIN
+                        self._delete_at = heard + self._linger
                     self._confirmed[one.row.id] = None
                     count += 1
             try:

@@ -22,6 +22,9 @@ from ironic_async_events.outbox import watch
 
 CONF = cfg.CONF
 
+# On SQLite every deletion keeps all others who write waiting.
+_LINGER_ON_SQLITE = 0.5
+
 
 def start(transport: Any) -> thread.Thread:
     """Start a relay in a thread of its own.
@@ -41,6 +44,7 @@ def _relay(transport: Any) -> Iterator[relay.Relay]:
     options = CONF.async_events
     clock = lease.clock
     holder = f'{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
+    on_sqlite = CONF.database.connection.startswith('sqlite')
     with store.own_connection():
         yield relay.Relay(
             rows=store,
@@ -62,4 +66,5 @@ def _relay(transport: Any) -> Iterator[relay.Relay]:
             clock=clock,
             batch=options.outbox_batch,
             poll=options.outbox_poll_interval,
+            linger=_LINGER_ON_SQLITE if on_sqlite else 0.0,
         )

@@ -97,7 +97,7 @@ class RelayTestCase(base.BaseTestCase):
         self.lines = self.useFixture(outbox_base.Log()).lines
         self.relay = self.make('one')
 
-    def make(self, name, bus=None):
+    def make(self, name, bus=None, linger=0.0):
         return relay.Relay(
             rows=self.rows,
             lease=lease.Lease(self.claims, name, 10.0, self.clock),
@@ -109,6 +109,7 @@ class RelayTestCase(base.BaseTestCase):
             clock=self.clock,
             batch=5,
             poll=0.05,
+            linger=linger,
         )
 
     def put(self, *names):
@@ -134,25 +135,39 @@ class RelayTestCase(base.BaseTestCase):
         self.assertEqual(
             ['a1', 'b2', 'a3', 'c4', 'b5', 'a6', 'a7'], self.bus.published
         )
-        self.assertEqual([[1, 2, 3, 4, 5]], self.rows.deletes)
-        self.run_for(0.6)
         self.assertEqual([[1, 2, 3, 4, 5], [6, 7]], self.rows.deletes)
-        self.assertEqual(7, self.bus.attempts)
 
-    def test_whoever_loses_the_lease_deletes_at_once(self):
-        self.put('a1')
-        self.relay.turn()
+    def test_what_may_linger_is_deleted_later_and_not_published_again(self):
+        lingers = self.make('one', linger=0.5)
+        self.put('a1', 'b2')
+        lingers.turn()
+        self.put('a3')
+        self.run_for(0.4, lingers)
         self.assertEqual([], self.rows.deletes)
-        self.claims.holder, self.claims.until = 'two', self.clock() + 100
-        self.clock.now += 0.4
-        self.relay._lease._ask_at = self.clock()
-        self.relay.turn()
+        self.run_for(0.2, lingers)
+        self.assertEqual([[1, 2, 3]], self.rows.deletes)
+        self.assertEqual(['a1', 'b2', 'a3'], self.bus.published)
+
+    def test_a_batch_does_not_linger(self):
+        lingers = self.make('one', linger=0.5)
+        self.put('a1', 'a2', 'a3', 'a4', 'a5', 'a6')
+        lingers.turn()
+        self.assertEqual([[1, 2, 3, 4, 5]], self.rows.deletes)
+
+    def test_what_lingers_is_deleted_when_the_lease_is_lost(self):
+        lingers = self.make('one', linger=60.0)
+        self.put('a1')
+        lingers.turn()
+        self.clock.now += 10.0
+        self.claims.take('two', 10.0)
+        lingers.turn()
         self.assertEqual([[1]], self.rows.deletes)
 
-    def test_whoever_ends_deletes_before(self):
+    def test_what_lingers_is_deleted_at_the_end(self):
+        lingers = self.make('one', linger=60.0)
         self.put('a1')
-        self.relay.turn()
-        self.relay.end()
+        lingers.turn()
+        lingers.end()
         self.assertEqual([[1]], self.rows.deletes)
 
     def test_idle_it_waits_for_news_but_not_for_ever(self):
