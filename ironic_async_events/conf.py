@@ -75,8 +75,9 @@ OPTS = [
         min=1,
         max=32,
         help='How many messages of the outbox are published at the same '
-        'time, each over a connection of its own. Messages about one node '
-        'are published one after the other all the same.',
+        'time at most, each over a connection of its own, which is made when '
+        'it is needed. Messages about one node are published one after the '
+        'other all the same.',
     ),
     cfg.IntOpt(
         'outbox_attempts',
