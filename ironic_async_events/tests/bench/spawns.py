@@ -32,7 +32,7 @@ def measure(form: forms.Form, progress: Callable[[], None]) -> Figures:
 
 
 def _rounds(url: str, rounds: int, spawns: int) -> list[Figures]:
-    """Do rounds of operations, stock's and the plugin's in turns.
+    """Do rounds of operations, one of stock's and one of the plugin's.
 
     :param url: the database, with Ironic's tables.
     :param rounds: how many.
@@ -65,22 +65,27 @@ def _rounds(url: str, rounds: int, spawns: int) -> list[Figures]:
             # The worker has unlocked the node when it can do this.
             workers.submit(int).result()
 
-        def cost(cls: Any) -> Figures:
-            began, cpu = time.perf_counter(), time.process_time()
-            for _ in range(spawns):
-                operate(cls)
-            return {
-                'seconds': (time.perf_counter() - began) / spawns,
-                'cpu': (time.process_time() - cpu) / spawns,
-            }
-
         both = {
             'stock': task_manager.TaskManager,
             'plugin': legacy.DropInTaskManager,
         }
+
+        def round_() -> Figures:
+            used = {name: {'seconds': 0.0, 'cpu': 0.0} for name in both}
+            # In turns, for the speed of the machine drifts; each of them first
+            # as often as the other, for garbage is collected in a rhythm.
+            for number in range(spawns):
+                turn = list(both.items())[:: -1 if number % 2 else 1]
+                for name, cls in turn:
+                    began, cpu = time.perf_counter(), time.process_time()
+                    operate(cls)
+                    used[name]['seconds'] += time.perf_counter() - began
+                    used[name]['cpu'] += time.process_time() - cpu
+            return {
+                name: {what: total / spawns for what, total in one.items()}
+                for name, one in used.items()
+            }
+
         for cls in both.values():
             operate(cls)  # compiles the statements
-        return [
-            {name: cost(cls) for name, cls in both.items()}
-            for _ in range(rounds)
-        ]
+        return [round_() for _ in range(rounds)]
