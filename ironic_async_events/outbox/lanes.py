@@ -153,8 +153,6 @@ class Lanes:
         ]
         for those in by_subject.values():
             min(shares, key=len).extend(those)
-        for share in shares:
-            share.sort(key=lambda row: row.id)
         return shares
 
     def _start(self) -> 'queue.Queue[Callable[[], None] | None]':

@@ -9,6 +9,7 @@ import socket
 from typing import Any
 import uuid
 
+from ironic.common import utils
 from oslo_config import cfg
 
 from ironic_async_events.outbox import lanes
@@ -44,7 +45,7 @@ def _relay(transport: Any) -> Iterator[relay.Relay]:
     options = CONF.async_events
     clock = lease.clock
     holder = f'{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
-    on_sqlite = CONF.database.connection.startswith('sqlite')
+    on_sqlite = utils.is_ironic_using_sqlite()
     with store.own_connection():
         yield relay.Relay(
             rows=store,

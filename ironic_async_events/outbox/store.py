@@ -93,29 +93,25 @@ def own_connection() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writer() -> Iterator[Any]:
+def _session(opener: str) -> Iterator[Any]:
+    if _own.connection is not None:
+        with _own.connection.transaction() as connection:
+            yield connection
+        return
+    from ironic.db.sqlalchemy import api  # configures the database
+
+    with getattr(api, opener)() as session:
+        yield session
+
+
+def writer() -> contextlib.AbstractContextManager[Any]:
     """Open Ironic's session for writing, or join the one that is open."""
-    if _own.connection is not None:
-        with _own.connection.transaction() as connection:
-            yield connection
-        return
-    from ironic.db.sqlalchemy import api  # configures the database
-
-    with api._session_for_write() as session:
-        yield session
+    return _session('_session_for_write')
 
 
-@contextlib.contextmanager
-def reader() -> Iterator[Any]:
+def reader() -> contextlib.AbstractContextManager[Any]:
     """Open Ironic's session for reading, or join the one that is open."""
-    if _own.connection is not None:
-        with _own.connection.transaction() as connection:
-            yield connection
-        return
-    from ironic.db.sqlalchemy import api  # configures the database
-
-    with api._session_for_read() as session:
-        yield session
+    return _session('_session_for_read')
 
 
 @contextlib.contextmanager

@@ -23,8 +23,8 @@ from ironic_async_events.tests.laboratory import configuration
 from ironic_async_events.tests.laboratory import database
 from ironic_async_events.tests.laboratory import service
 
-# Enough for all clients. With Ironic's 5, how many connections are opened in a
-# round is a matter of chance, and each takes half of an operation's CPU time.
+# Enough for all clients. With Ironic's 5, connections are opened all the time,
+# and each takes half of an operation's CPU time.
 _CONNECTIONS = 50
 
 

@@ -71,19 +71,17 @@ def _rounds(url: str, rounds: int, spawns: int) -> list[Figures]:
         }
 
         def round_() -> Figures:
-            used = {name: {'seconds': 0.0, 'cpu': 0.0} for name in both}
+            used = dict.fromkeys(both, 0.0)
             # In turns, for the speed of the machine drifts; each of them first
             # as often as the other, for garbage is collected in a rhythm.
             for number in range(spawns):
                 turn = list(both.items())[:: -1 if number % 2 else 1]
                 for name, cls in turn:
-                    began, cpu = time.perf_counter(), time.process_time()
+                    began = time.process_time()
                     operate(cls)
-                    used[name]['seconds'] += time.perf_counter() - began
-                    used[name]['cpu'] += time.process_time() - cpu
+                    used[name] += time.process_time() - began
             return {
-                name: {what: total / spawns for what, total in one.items()}
-                for name, one in used.items()
+                name: {'cpu': total / spawns} for name, total in used.items()
             }
 
         for cls in both.values():

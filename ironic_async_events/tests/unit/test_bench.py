@@ -256,10 +256,7 @@ class Judge(base.BaseTestCase):
 
     def test_the_task_manager_alone_is_judged_by_its_cpu(self):
         for cpu, verdict in ((1.01, MET), (1.03, MISSED)):
-            one = {
-                'stock': {'seconds': 1.0, 'cpu': 1.0},
-                'plugin': {'seconds': 9.0, 'cpu': cpu},
-            }
+            one = {'stock': {'cpu': 1.0}, 'plugin': {'cpu': cpu}}
             found = judge.JUDGES['spawns']({'SQLite, no broker': [one] * 5})
             self.assertEqual([verdict], list(self.verdicts(found).values()))
 

@@ -207,11 +207,11 @@ class Processes(base.BaseTestCase):
 
     def test_a_child_is_stopped_with_its_parent(self):
         one = self.process(
-            'import subprocess, sys, time\n'
+            'import signal, subprocess, sys\n'
             'child = subprocess.Popen([sys.executable, "-c",\n'
-            '    "import time; time.sleep(600)"])\n'
+            '    "import signal; signal.pause()"])\n'
             'print(child.pid)\n'
-            'time.sleep(600)'
+            'signal.pause()'
         )
         one.require(lambda: bool(self.log.read_text().strip()), 10, 'start')
         child = int(self.log.read_text())
@@ -221,10 +221,10 @@ class Processes(base.BaseTestCase):
 
     def test_who_does_not_listen_is_killed(self):
         one = self.process(
-            'import signal, time\n'
+            'import signal\n'
             'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n'
             'print("deaf")\n'
-            'time.sleep(600)',
+            'signal.pause()',
             grace=0.2,
         )
         one.require(lambda: 'deaf' in self.log.read_text(), 10, 'start')
