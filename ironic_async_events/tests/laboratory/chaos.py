@@ -402,6 +402,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--messages', type=int, default=10000)
     parser.add_argument('--seed', type=int, default=time.time_ns() % 100000)
     arguments = parser.parse_args(argv)
+    processes.end_on_sigterm()
     held = True
     for name in arguments.scenario:
         scenario, how_much = SCENARIOS[name]
