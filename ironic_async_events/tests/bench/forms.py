@@ -103,6 +103,6 @@ LONG = Form(
     asked=5,
     down_seconds=5.0,
     locks=100,
-    spawns=200,
+    spawns=500,
     life=lifecycle.LIFE[:3],
 )
