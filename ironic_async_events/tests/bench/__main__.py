@@ -97,7 +97,8 @@ def _measure(
         rich.progress.TimeElapsedColumn(),
         console=console,
     ) as progress:
-        wanted = [one for one in FIGURES if one in (parsed.only or FIGURES)]
+        chosen = parsed.only or form.figures
+        wanted = [one for one in FIGURES if one in chosen]
         tasks = {
             name: progress.add_task(
                 name, start=False, total=FIGURES[name].steps(form)
@@ -123,7 +124,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         'limit, with 1 when one does.',
     )
     parser.add_argument(
-        '--long', action='store_true', help='most of an hour, not some minutes'
+        '--long', action='store_true', help='all of it, in more than an hour'
     )
     parser.add_argument(
         '--only',
@@ -131,7 +132,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=FIGURES,
         metavar='FIGURE',
         help=f'measure only these of {", ".join(FIGURES)}; those in DIR stay '
-        f'as they are. Without a name, only the report is made',
+        f'as they are. Without a name, only the report is made (default: '
+        f'{", ".join(forms.SHORT.figures)}; with --long, all)',
     )
     parser.add_argument(
         '--rounds',

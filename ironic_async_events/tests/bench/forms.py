@@ -34,6 +34,8 @@ class Form:
     A round is always the same work, so that rounds can be compared.
 
     :param name: for the report.
+    :param figures: what is measured when nothing is chosen; to start services
+        takes most of the time of the others.
     :param rounds: how many, in turns, for each figure that has a spread.
     :param clients: how many clients at once -> how many lives each leads.
     :param growth_nodes: how many nodes are in the database.
@@ -53,6 +55,7 @@ class Form:
     """
 
     name: str
+    figures: Sequence[str]
     rounds: int
     clients: dict[int, int]
     growth_nodes: Sequence[int]
@@ -72,6 +75,7 @@ class Form:
 
 SHORT = Form(
     name='short',
+    figures=('locks', 'spawns', 'statements', 'load'),
     rounds=5,
     clients={1: 2, 8: 1},
     growth_nodes=(10, 1000),
@@ -90,6 +94,16 @@ SHORT = Form(
 )
 LONG = Form(
     name='long',
+    figures=(
+        'locks',
+        'spawns',
+        'statements',
+        'startup',
+        'trouble',
+        'memory',
+        'growth',
+        'load',
+    ),
     rounds=5,
     clients={1: 6, 8: 2, 32: 1},
     growth_nodes=(10, 100, 1000, 10000),

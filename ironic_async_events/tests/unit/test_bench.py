@@ -15,6 +15,7 @@ import threading
 import fixtures
 from oslotest import base
 
+from ironic_async_events.tests.bench import __main__ as bench
 from ironic_async_events.tests.bench import counted
 from ironic_async_events.tests.bench import figures
 from ironic_async_events.tests.bench import forms
@@ -616,6 +617,10 @@ class Sides(base.BaseTestCase):
     def test_every_spread_has_five_rounds(self):
         for form in (forms.SHORT, forms.LONG):
             self.assertGreaterEqual(form.rounds, 5)
+
+    def test_the_long_form_measures_everything(self):
+        self.assertEqual(list(bench.FIGURES), list(forms.LONG.figures))
+        self.assertLess(set(forms.SHORT.figures), set(bench.FIGURES))
 
     def test_cpu_and_memory_of_a_group_are_seen(self):
         with subprocess.Popen(
