@@ -21,7 +21,10 @@ class Step(Protocol):
         """Note that what was saved is not in the database after all."""
 
     def was_saved(self) -> bool:
-        """Look whether the state is in the database in spite of an error."""
+        """Look whether the state is in the database in spite of an error.
+
+        :raises Exception: when the database does not come back in time
+        """
 
     def saved(self) -> None:
         """Tell the log, and whoever waits, that the state is committed."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the thread that accepts a request and its worker tell each other.
 
-The two share a task, which has no lock. So they agree on two things here:
-who owns the task from now on (:meth:`HandOver.claim`), and whether the new
-state has been saved (:meth:`HandOver.wait`).
+The two share a task, which has no lock. So they agree on three things here:
+who owns the task from now on (:meth:`HandOver.claim`), whether the new state
+has been saved (:meth:`HandOver.wait`), and, when saving it fails, whether the
+caller of the request can still be told (:meth:`HandOver.refuse`).
 """
 
 from concurrent import futures
@@ -15,6 +16,7 @@ class HandOver:
 
     def __init__(self) -> None:
         self._claim = threading.Lock()
+        self._answer = threading.Lock()
         self._saved: futures.Future[None] = futures.Future()
 
     def claim(self) -> bool:
@@ -27,6 +29,25 @@ class HandOver:
         :returns: whether the caller was the first
         """
         return self._claim.acquire(blocking=False)
+
+    def refuse(self) -> bool:
+        """Decide that the request is refused; :meth:`wait` then raises.
+
+        Called by a worker that could not save the state.
+
+        :returns: whether the caller of the request is still waiting; else it
+            was told that the request is accepted
+        """
+        return self._answer.acquire(blocking=False)
+
+    def accept(self) -> bool:
+        """Decide that the request is answered as accepted.
+
+        Called by an RPC thread that does not wait for the worker any longer.
+
+        :returns: whether the worker has not refused it before
+        """
+        return self._answer.acquire(blocking=False)
 
     @property
     def is_saved(self) -> bool:
@@ -55,7 +76,8 @@ class HandOver:
 
         Called by the RPC thread.
 
-        :param timeout: in seconds
+        :param timeout: in seconds; a request that the worker is about to
+            refuse is waited for until it is refused
         :returns: whether the state has been saved; False when the time was
             over first
         :raises Exception: the error that was given to :meth:`failed`
@@ -63,7 +85,7 @@ class HandOver:
         # Not Future.result(): it would take a TimeoutError of the worker
         # for its own.
         done, _ = futures.wait([self._saved], timeout=timeout)
-        if not done:
+        if not done and self.accept():
             return False
         self._saved.result()
         return True

@@ -4,31 +4,53 @@
 from concurrent import futures
 from typing import Any
 
+import futurist
 from ironic.common import exception
 from ironic.common import states
 from ironic.common.i18n import _
 from ironic.conductor import task_manager
 
+from ironic_async_events import database
 from ironic_async_events import snapshot
 
 LOG = task_manager.LOG
 
 _INSPECTION = (states.INSPECTING, states.INSPECTWAIT, states.INSPECTFAIL)
 
+# Not as before when a node has been restored: why it was, and when.
+_WRITTEN = frozenset(('last_error', 'provision_updated_at'))
+
 
 def answer_to(cause: BaseException) -> BaseException:
-    """Return what the caller gets when no worker could be had.
+    """Return what the caller of a request gets when it could not start.
 
-    Ironic's own exceptions are answers already. Everything else means that
-    there is no worker, which a client should try again.
+    Clients repeat a request for which there was no worker. So that is said
+    only when there was none.
 
-    :param cause: what kept the worker from running
-    :returns: an exception of Ironic, chained to the cause
+    :param cause: what kept the worker from starting
+    :returns: ``NoFreeConductorWorker``, chained to the cause, when there was
+        no worker; else the cause, without what a database says
     """
-    answer: BaseException = cause
-    if not isinstance(cause, exception.IronicException):
-        answer = exception.NoFreeConductorWorker()
-        answer.__cause__ = cause
+    if isinstance(cause, futurist.RejectedSubmission | futures.CancelledError):
+        return _no_worker(cause)
+    return database.told(cause)
+
+
+def answer_to_spawn(cause: BaseException) -> BaseException:
+    """Return what the caller of a request gets when spawning has failed.
+
+    :param cause: what the spawn method raised
+    :returns: as :func:`answer_to`; a plain ``RuntimeError`` is what Python
+        raises when the system has no thread, or an executor has ended
+    """
+    if type(cause) is RuntimeError:
+        return _no_worker(cause)
+    return answer_to(cause)
+
+
+def _no_worker(cause: BaseException) -> BaseException:
+    answer: BaseException = exception.NoFreeConductorWorker()
+    answer.__cause__ = cause
     return answer
 
 
@@ -43,7 +65,24 @@ def cause_of(future: Any) -> BaseException:
         error: BaseException | None = future.exception()
     except futures.CancelledError as e:
         return e
-    return error or RuntimeError('the worker ended without having started')
+    return error or futures.CancelledError(
+        'the worker ended without having started'
+    )
+
+
+def discreet(future: Any) -> Any:
+    """Return the end of a worker as it may be told in a record.
+
+    :param future: the worker's, which has ended
+    :returns: the future; or one like it, if it ended with an error of the
+        database
+    """
+    error = None if future.cancelled() is True else future.exception()
+    if error is None or not database.failed(error):
+        return future
+    other: futures.Future[None] = futures.Future()
+    other.set_exception(database.told(error))
+    return other
 
 
 def event_type(node: Any) -> str:
@@ -63,9 +102,10 @@ def take_back(
     error: BaseException,
     event_type: str,
 ) -> None:
-    """Make a node what it was before a request; say why, in one save.
+    """Make a node what it was before a request; say why, in one commit.
 
-    Called by the thread that found out that no worker will run. Never
+    Called by the thread that found out that no worker will run. It goes on
+    while the database is away, as long as the release of the lock does. Never
     raises: the node has to be released afterwards in any case.
 
     :param node: the node, locked
@@ -73,8 +113,6 @@ def take_back(
     :param error: what the caller of the request gets
     :param event_type: type of the record in the node's history
     """
-    from ironic.conductor import utils  # imports the task manager itself
-
     if isinstance(error, exception.NoFreeConductorWorker):
         what = 'No free conductor workers available to perform an action'
         reason = _('No free conductor workers available')
@@ -85,18 +123,19 @@ def take_back(
         cause = error
     if cause is not None:
         reason += ': ' + (str(cause) or type(cause).__name__)
+    attempt = _Attempt(node, before, reason, event_type)
     try:
-        if before is not None:
-            before.restore(node)
-        utils.node_history_record(
-            node, event=reason, event_type=event_type, error=True
-        )
-        node.save()
-    except Exception:
-        LOG.exception(
-            'Could not set node %s back to what it was before a request '
-            'that could not start',
-            node.uuid,
+        database.insist(attempt)
+    except Exception as e:
+        LOG.error(
+            'Could not set node %(node)s back to what it was before a request '
+            'that could not start (%(reason)s): %(error)s',
+            {
+                'node': node.uuid,
+                'reason': reason,
+                'error': database.told(e),
+            },
+            exc_info=not database.failed(e),
         )
         return
     LOG.warning(
@@ -111,3 +150,63 @@ def take_back(
             'reason': reason,
         },
     )
+
+
+class _Attempt:
+    """Restores a node; an attempt that is repeated looks first.
+
+    What counts is the row, not what the node object remembers: a save that
+    raised may have been committed.
+
+    :param node: the node, locked
+    :param before: what it was
+    :param reason: the error that is recorded
+    :param event_type: type of the record
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        before: snapshot.Snapshot | None,
+        reason: str,
+        event_type: str,
+    ) -> None:
+        self._node = node
+        self._before = before
+        self._reason = reason
+        self._event_type = event_type
+        self._repeated = False
+
+    def __call__(self) -> None:
+        from ironic.conductor import utils  # imports the task manager itself
+
+        node = self._node
+        stored = type(node).get_by_uuid(node._context, node.uuid)
+        error = stored.last_error
+        differing = self._before.restore(stored) if self._before else []
+        if self._repeated and self._is_done(error, differing):
+            stored.last_error = error
+        else:
+            self._repeated = True
+            with database.transaction():
+                utils.node_history_record(
+                    stored,
+                    event=self._reason,
+                    event_type=self._event_type,
+                    error=True,
+                )
+                stored.save()
+        node.obj_refresh(stored)
+        node.obj_reset_changes()
+
+    def _is_done(self, error: str | None, differing: list[str]) -> bool:
+        """Tell whether the attempt before was committed after all.
+
+        :param error: the error in the row; Ironic shortens a long one
+        :param differing: the fields of the row that are not as before
+        """
+        return (
+            bool(error)
+            and self._reason.startswith(str(error))
+            and _WRITTEN.issuperset(differing)
+        )

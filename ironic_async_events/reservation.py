@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Locks that an error of the database would leave behind.
+"""The locks of this process: a task releases its own lock, and no other.
 
-Ironic asks for the lock of a node once, and gives it back once. When the
-database goes away in between, the node stays locked by a conductor that knows
-nothing of it, until that conductor is restarted.
+Ironic writes the name of the conductor into a locked node, not that of the
+task. So the database cannot tell two tasks of one conductor from each other.
+When an answer of the database is lost, only the process knows whose lock it
+is. It remembers for each node which task has the lock.
 """
 
 from collections.abc import Callable
+from collections.abc import Iterator
+import contextlib
 import threading
 from typing import Any
 import weakref
@@ -14,115 +17,186 @@ import weakref
 from ironic import objects
 from ironic.common import exception
 from oslo_config import cfg
-from oslo_db import api as db_api
-from oslo_db import exception as db_exception
 from oslo_log import log as logging
+
+from ironic_async_events import database
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-# Again after 1, 2, 4, 8 and 10 seconds: a database that is restarted is back
-# by then.
-_retry = db_api.wrap_db_retry(
-    max_retries=5,
-    exception_checker=lambda e: isinstance(e, db_exception.DBError),
-)
-
 
 class Reservations:
-    """The tasks of a process that have a lock, or ask for one."""
+    """The tasks that have a lock, and what is asked for right now."""
 
     def __init__(self) -> None:
-        self._tasks: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._mutex = threading.Lock()
+        self._changed = threading.Condition()
+        # The tasks that have a lock, by the UUID of the node.
+        self._holders: weakref.WeakValueDictionary[str, Any] = (
+            weakref.WeakValueDictionary()
+        )
+        # Each statement on its way that asks for a lock: the name, number or
+        # UUID of the node.
+        self._asking: list[str] = []
+        # Nobody may ask for these nodes now: all that each can be called.
+        self._closed: list[frozenset[str]] = []
 
-    def ask(self, task: Any, lock: Callable[[], None]) -> None:
-        """Ask for a lock, and leave none behind that the task does not have.
+    def ask(self, task: Any, reserve: Callable[[], Any]) -> Any:
+        """Ask for a lock once, and leave none behind that nobody has.
+
+        Called by the thread that makes the task.
 
         :param task: the task that asks
-        :param lock: Ironic's own way to ask
-        :raises Exception: what ``lock`` raises
+        :param reserve: Ironic's statements; they return the locked node
+        :returns: the node
+        :raises NodeLocked: when another task has the lock
+        :raises Exception: what else ``reserve`` raises
         """
-        with self._mutex:
-            self._tasks.add(task)
         try:
-            lock()
-        except Exception as e:
-            self._forget(task)
-            if isinstance(e, db_exception.DBError):
-                # It may have been given; only the answer did not come.
-                self._clear(task)
+            return self._ask(task, reserve)
+        except exception.NodeNotFound:
             raise
+        except exception.NodeLocked:
+            # Perhaps by this conductor, but by no task: a release gave up.
+            if str(task.node_id) in self._holders or not self._clear(task):
+                raise
+        except Exception:
+            # The lock may have been given; only the answer did not come.
+            self._clear(task)
+            raise
+        return self._ask(task, reserve)
 
-    def release(self, task: Any, release: Callable[[], None]) -> None:
-        """Give a lock back, again and again while the database is away.
+    def _ask(self, task: Any, reserve: Callable[[], Any]) -> Any:
+        name = str(task.node_id)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not any(name in names for names in self._closed)
+            )
+            self._asking.append(name)
+        try:
+            node = reserve()
+            with self._changed:
+                self._holders[node.uuid] = task
+            return node
+        finally:
+            with self._changed:
+                self._asking.remove(name)
+                self._changed.notify_all()
 
-        :param task: the task that has it
-        :param release: Ironic's own way to give it back
-        :raises DBError: when the database does not come back in time
+    def give_back(self, task: Any, release: Callable[[], None]) -> None:
+        """Release the lock of a task if it still is this task's.
+
+        :param task: the task
+        :param release: Ironic's own way; releases nothing when ``shared`` is
+            set on the task
+        :raises NodeLocked: when another conductor has the lock
+        :raises NodeNotLocked: when nobody has it
         :raises Exception: what else ``release`` raises
         """
-        failed = False
-
-        def attempt() -> None:
-            nonlocal failed
-            try:
-                release()
-            except db_exception.DBError:
-                failed = True
-                raise
-            except (exception.NodeLocked, exception.NodeNotLocked):
-                if not failed:
-                    raise
-                # It had been given back; only the answer did not come. There
-                # is nothing more to do than with a task that has no lock.
+        uuid = task.node.uuid
+        with self._closing(task.node):
+            if self._holders.get(uuid, task) is not task:
+                LOG.warning(
+                    'The lock of node %(node)s was taken away from a task '
+                    '(%(purpose)s); another task has it now',
+                    {'node': uuid, 'purpose': task._purpose},
+                )
                 task.shared = True
-                release()
+            release()
+            with self._changed:
+                if self._holders.get(uuid) is task:
+                    del self._holders[uuid]
 
+    def release(self, task: Any, release: Callable[[], None]) -> None:
+        """Release the lock of a task, again and again while that fails.
+
+        Called by the thread that ends the task.
+
+        :param task: the task that has the lock
+        :param release: Ironic's own way; releases nothing when ``shared`` is
+            set on the task
+        :raises DBError: when the database does not come back in time; the
+            lock is released when the next task asks for it
+        :raises Exception: what else ``release`` raises
+        """
+        uuid = task.node.uuid
         try:
-            _retry(attempt)()
+            try:
+                self.give_back(task, release)
+            except Exception as e:
+                if not database.failed(e):
+                    raise
+                database.insist(self._give_back_again, task, release)
         finally:
-            self._forget(task)
+            with self._changed:
+                if self._holders.get(uuid) is task:
+                    del self._holders[uuid]
 
-    def _forget(self, task: Any) -> None:
-        with self._mutex:
-            self._tasks.discard(task)
-
-    def _clear(self, task: Any) -> None:
-        """Take a lock away that nobody has."""
+    def _give_back_again(self, task: Any, release: Callable[[], None]) -> None:
         try:
-            _retry(self._clear_once)(task)
+            self.give_back(task, release)
+        except (exception.NodeLocked, exception.NodeNotLocked):
+            # It had been released; only the answer did not come.
+            task.shared = True
+            release()
+
+    @contextlib.contextmanager
+    def _closing(self, node: Any) -> Iterator[None]:
+        """Have nobody ask for a node meanwhile.
+
+        :param node: the node
+        """
+        names = frozenset(map(str, (node.uuid, node.id, node.name)))
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not any(names & other for other in self._closed)
+            )
+            self._closed.append(names)
+            self._changed.wait_for(lambda: names.isdisjoint(self._asking))
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._closed.remove(names)
+                self._changed.notify_all()
+
+    def _clear(self, task: Any) -> bool:
+        """Release a lock of ours that no task has.
+
+        :param task: the task that asked for it
+        :returns: whether there was such a lock
+        """
+        try:
+            return database.insist(self._clear_once, task)
         except exception.NodeNotFound:
             pass
-        except Exception:
-            LOG.exception(
+        except Exception as e:
+            LOG.error(
                 'Node %(node)s may still be locked by this conductor, which '
                 'does not use it: the database failed while the lock was '
-                'asked for. A restart of the conductor unlocks it.',
-                {'node': task.node_id},
+                'asked for (%(error)s). The lock is released when it is '
+                'asked for again.',
+                {'node': task.node_id, 'error': database.describe(e)},
             )
+        return False
 
-    def _clear_once(self, task: Any) -> None:
-        # Nobody begins to ask in the meantime.
-        with self._mutex:
-            node = objects.Node.get(task.context, task.node_id)
-            if node.reservation != CONF.host:
-                return
-            names = (node.uuid, node.id, node.name)
-            others = [one for one in self._tasks if one.node_id in names]
-            if any(one.node is not None and not one.shared for one in others):
-                return
-            if others:
-                # One of them may have got it: to be seen a moment later.
-                raise db_exception.RetryRequest(
-                    exception.NodeLocked(node=node.uuid, host=CONF.host)
-                )
-            objects.Node.release(task.context, CONF.host, node.id)
+    def _clear_once(self, task: Any) -> bool:
+        node = objects.Node.get(task.context, task.node_id)
+        if node.reservation != CONF.host:
+            return False
+        with self._closing(node):
+            if node.uuid in self._holders:
+                return False
+            try:
+                objects.Node.release(task.context, CONF.host, node.id)
+            except (exception.NodeLocked, exception.NodeNotLocked):
+                return False
         LOG.warning(
-            'Node %(node)s is unlocked: it was locked when the database '
-            'failed, and the task that had asked for the lock is over.',
-            {'node': node.uuid},
+            'Node %s is unlocked: it was locked by this conductor, but no '
+            'task has the lock. The database failed when it was taken or '
+            'released.',
+            node.uuid,
         )
+        return True
 
 
 RESERVATIONS = Reservations()

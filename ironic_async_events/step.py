@@ -4,11 +4,13 @@
 import time
 from typing import Any
 
+from ironic.common import exception
 from ironic.common import states
 from ironic.conductor import notification_utils as notify
 from ironic.conductor import task_manager
 from oslo_config import cfg
 
+from ironic_async_events import database
 from ironic_async_events import handover
 from ironic_async_events import sequence
 from ironic_async_events import transition as tr
@@ -99,25 +101,29 @@ class Step:
         self._set({name: getattr(self._node, name) for name in self._saving})
 
     def was_saved(self) -> bool:
-        """Look into the database.
+        """Look into the database, again and again while it is away.
 
         Saving a node commits, then reads the node back; an error may come
-        from the latter, or from a connection that broke with the answer.
+        from the latter, or from a connection that broke with the answer. No
+        event leaves a node in its state, and nobody else moves a locked node:
+        so the state tells.
         """
-        transition = self._transition
-        if transition.state == transition.previous_state:
+        stored = database.insist(self._stored)
+        if stored is None or (
+            stored.provision_state != self._transition.state
+        ):
             return False
+        self._node.obj_refresh(stored)
+        self._node.obj_reset_changes()
+        return True
+
+    def _stored(self) -> Any:
         try:
-            stored = type(self._node).get_by_uuid(
+            return type(self._node).get_by_uuid(
                 self._task.context, self._node.uuid
             )
-        except Exception:
-            return False
-        if stored.provision_state != transition.state:
-            return False
-        self._node.obj_reset_changes()
-        self._node.refresh()
-        return True
+        except exception.NodeNotFound:
+            return None
 
     def saved(self) -> None:
         """Write Ironic's log line and wake the RPC thread."""

@@ -11,13 +11,16 @@ import copy
 import types
 from typing import Any
 
+from ironic import objects
+from ironic.common import exception
 from ironic.common import states
 from ironic.conductor import task_manager
 from oslo_config import cfg
-from oslo_utils import excutils
+import tenacity
 
 from ironic_async_events import callbacks
 from ironic_async_events import conf as async_conf
+from ironic_async_events import database
 from ironic_async_events import delivery
 from ironic_async_events import handover
 from ironic_async_events import refusal
@@ -53,16 +56,84 @@ class AsyncEventTaskManager(task_manager.TaskManager):
         self._hand_over: handover.HandOver | None = None
         super().__init__(*args, **kwargs)
 
+    # The lock
+
     def _lock(self) -> None:
-        reservation.RESERVATIONS.ask(self, super()._lock)
+        """Lock the node; see ``TaskManager._lock()``.
+
+        Written anew, because each of its attempts counts: the process has to
+        know who asks for a lock at the moment when it is given.
+        """
+        self._debug_timer.restart()
+        conf = CONF.conductor
+        limit = conf.node_locked_retry_attempts if self._retry else 1
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(exception.NodeLocked),
+            stop=(
+                tenacity.stop_never
+                if self._patient
+                else tenacity.stop_after_attempt(limit)
+            ),
+            wait=tenacity.wait_fixed(conf.node_locked_retry_interval),
+            reraise=True,
+        )(self._reserve)
         self._snapshot = snapshot.Snapshot(self.node)
+
+    def _reserve(self) -> None:
+        """Ask for the lock once, with the log lines of Ironic."""
+        conf = CONF.conductor
+        seconds = self._debug_timer.elapsed()
+        if seconds > (
+            conf.node_locked_retry_interval * conf.node_locked_retry_attempts
+        ):
+            LOG.warning(
+                'We have exceeded the normal maximum time window '
+                'to complete a node lock attempting to reserve '
+                'node %(node)s for purpose %(purpose)s. At '
+                '%(time).2f seconds.',
+                {
+                    'node': self.node_id,
+                    'purpose': self._purpose,
+                    'time': seconds,
+                },
+            )
+        self.node = reservation.RESERVATIONS.ask(
+            self,
+            lambda: objects.Node.reserve(
+                self.context, CONF.host, self.node_id
+            ),
+        )
+        LOG.debug(
+            'Node %(node)s successfully reserved for %(purpose)s '
+            '(took %(time).2f seconds)',
+            {
+                'node': self.node.uuid,
+                'purpose': self._purpose,
+                'time': self._debug_timer.elapsed(),
+            },
+        )
+        self._debug_timer.restart()
+
+    def downgrade_lock(self) -> None:
+        """Make the lock a shared one; see ``TaskManager.downgrade_lock()``."""
+        if self._is_locked:
+            reservation.RESERVATIONS.give_back(self, super().downgrade_lock)
+        else:
+            super().downgrade_lock()
 
     def release_resources(self) -> None:
         """Unlock the node; see ``TaskManager.release_resources()``.
 
         :raises DBError: when the database stays away
         """
-        reservation.RESERVATIONS.release(self, super().release_resources)
+        if self._is_locked:
+            reservation.RESERVATIONS.release(self, super().release_resources)
+        else:
+            super().release_resources()
+
+    @property
+    def _is_locked(self) -> bool:
+        return self.node is not None and not self.shared
 
     # Staging
 
@@ -200,17 +271,42 @@ class AsyncEventTaskManager(task_manager.TaskManager):
             last = starting and len(self._staged) == 1
             action = step.Step(self, transition, hand_over if last else None)
             try:
-                delivery.current().process(action)
-            except Exception:
-                with excutils.save_and_reraise_exception():
-                    action.undo()
-                    self._staged.clear()
+                self._process(action, hand_over if starting else None)
+            except Exception as e:
+                action.undo()
+                self._staged.clear()
+                error = database.told(e)
+                if error is e:
+                    raise
+                raise error from e
             self._staged.pop(0)
             if last:
                 self._snapshot = None
             elif self._snapshot is not None:
                 # What has been announced is not taken back any more.
                 self._snapshot = snapshot.Snapshot(self.node)
+
+    @staticmethod
+    def _process(
+        action: step.Step, hand_over: handover.HandOver | None
+    ) -> None:
+        """Save and announce one transition.
+
+        When the database fails, that is the error of the caller. One that was
+        told that the request is accepted can rely on that: the state is saved
+        when the database is back.
+        """
+        process = delivery.current().process
+        try:
+            process(action)
+        except Exception as e:
+            if (
+                hand_over is None
+                or not database.failed(e)
+                or hand_over.refuse()
+            ):
+                raise
+            database.insist(process, action)
 
     # Starting the worker
 
@@ -252,9 +348,11 @@ class AsyncEventTaskManager(task_manager.TaskManager):
 
         # From here on the task is the worker's. What follows uses local
         # references only.
-        if not issubclass(type(future), futures.Future) or not timeout:
+        if not issubclass(type(future), futures.Future):
             # A spawn method with an unknown kind of future may never run
             # anything: there is nothing to wait for.
+            timeout = 0.0
+        if not timeout and hand_over.accept():
             return
         if not hand_over.wait(timeout):
             LOG.warning(
@@ -276,7 +374,7 @@ class AsyncEventTaskManager(task_manager.TaskManager):
             future.add_done_callback(self._thread_release_resources)
             return future
         except Exception as e:
-            error = refusal.answer_to(e)
+            error = refusal.answer_to_spawn(e)
             try:
                 if future is not None:
                     future.cancel()
@@ -308,6 +406,10 @@ class AsyncEventTaskManager(task_manager.TaskManager):
             finally:
                 if hand_over is not None:
                     hand_over.failed(error)
+
+    def _write_exception(self, future: Any) -> None:
+        """Set ``last_error``; see ``TaskManager._write_exception()``."""
+        super()._write_exception(refusal.discreet(future))
 
     def _start_error(self, fut: Any) -> BaseException | None:
         """Return why the worker did not start; None if it did."""

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import contextlib
 import threading
 
-from oslo_db import exception as db_exc
-from sqlalchemy import exc as sa_exc
+from ironic_async_events import database
 
 _here = threading.local()
 
@@ -34,7 +33,7 @@ class Note:
 
         :raises Exception: the error of the database
         """
-        if is_database_error(self.error):
+        if database.failed(self.error):
             assert self.error is not None
             raise self.error
 
@@ -57,11 +56,3 @@ def taken() -> Iterator[Note]:
 def open_note() -> Note | None:
     """Return the note of this thread, if one is taken. For the driver."""
     return getattr(_here, 'note', None)
-
-
-def is_database_error(error: BaseException | None) -> bool:
-    """Tell whether an error is the database's.
-
-    :param error: the error, if any
-    """
-    return isinstance(error, db_exc.DBError | sa_exc.SQLAlchemyError)

@@ -66,6 +66,21 @@ def _says_so(method: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def _hides_parameters(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the start of the conductor: errors name no parameters then."""
+
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        from ironic.db import sqlalchemy  # noqa: F401  # configures it
+        from oslo_db.sqlalchemy import enginefacade
+
+        for facade in (enginefacade.reader, enginefacade.writer):
+            facade.get_engine().hide_parameters = True
+        return method(*args, **kwargs)
+
+    return wrapper
+
+
 def _starts_relay(method: Callable[..., Any]) -> Callable[..., Any]:
     return _with_relay('started', method)
 
@@ -246,6 +261,13 @@ TARGETS = (
         ('self', 'admin_context', 'start_consoles', 'start_allocations'),
         'an operator wants to see that the conductor runs with the plugin',
         wrap=_says_so,
+    ),
+    Target(
+        MANAGER,
+        'ConductorManager.init_host',
+        ('self', 'admin_context', 'start_consoles', 'start_allocations'),
+        'errors of the database must not repeat the passwords of nodes',
+        wrap=_hides_parameters,
     ),
     Target(
         MANAGER,

@@ -48,6 +48,10 @@ class TaskTestCase(db_base.DbTestCase):
         )
         self.emit = patcher.start()
         self.addCleanup(patcher.stop)
+        # Nobody sleeps between two attempts.
+        patcher = mock.patch('tenacity.nap.time', autospec=True)
+        self.pause = patcher.start().sleep
+        self.addCleanup(patcher.stop)
 
     def _emit(
         self,

@@ -2,26 +2,33 @@
 """No node stays locked by a conductor that does not know of it."""
 
 import contextlib
+import threading
 from unittest import mock
 
 from ironic.common import exception
 from oslo_config import cfg
 from oslo_db import exception as db_exception
 
+from ironic_async_events import database
 from ironic_async_events import reservation
 from ironic_async_events.tests.unit import base
 
 GONE = db_exception.DBConnectionError('gone')
 
 
-class ReservationTestCase(base.TaskTestCase):
-    def setUp(self):
-        super().setUp()
-        # oslo.db pauses between two attempts.
-        patcher = mock.patch('oslo_db.api.time', autospec=True)
-        self.pause = patcher.start().sleep
-        self.addCleanup(patcher.stop)
+class Telling(threading.Condition):
+    """A condition that tells when a thread begins to wait for it."""
 
+    def __init__(self, told):
+        super().__init__()
+        self.told = told
+
+    def wait(self, timeout=None):
+        self.told()
+        return super().wait(timeout)
+
+
+class ReservationTestCase(base.TaskTestCase):
     @contextlib.contextmanager
     def failing(self, name, times=1, after=False):
         """Let a call of the database fail.
@@ -61,7 +68,8 @@ class ReservationTestCase(base.TaskTestCase):
         with self.failing('release_node', times=5), self.task():
             pass
         self.assert_locked()
-        self.assertEqual(5, self.pause.call_count)
+        # The first repetition is at once.
+        self.assertEqual(4, self.pause.call_count)
 
     def test_a_release_whose_answer_is_lost_is_a_release(self):
         with self.failing('release_node', after=True):
@@ -92,19 +100,151 @@ class ReservationTestCase(base.TaskTestCase):
         self.assertEqual(2, releases.call_count)
         self.assert_locked('another')
 
+    def test_the_lock_of_a_task_that_came_in_between_is_left_alone(self):
+        # Both write the name of the conductor.
+        insist = database.insist
+        others = []
+
+        def take_and_insist(*args):
+            others.append(self.task())
+            return insist(*args)
+
+        first = self.task()
+        with (
+            self.failing('release_node', after=True),
+            mock.patch.object(
+                database, 'insist', autospec=True, side_effect=take_and_insist
+            ),
+        ):
+            first.release_resources()
+        self.assertIsNone(first.node)
+        self.assert_locked(cfg.CONF.host)
+        self.assertRaises(exception.NodeLocked, self.task, retry=False)
+        others[0].release_resources()
+        self.assert_locked()
+
+    def test_a_lock_that_was_taken_away_is_not_released(self):
+        first = self.task()
+        # By a conductor that took this one for dead.
+        self.dbapi.release_node(cfg.CONF.host, self.node.id)
+        with self.task():
+            first.release_resources()
+            self.assert_locked(cfg.CONF.host)
+        self.assert_locked()
+
+    def test_a_downgraded_lock_is_nobodys(self):
+        with self.task() as first:
+            first.downgrade_lock()
+            self.assert_locked()
+            with self.task():
+                first.release_resources()
+                self.assert_locked(cfg.CONF.host)
+
+    def test_a_downgrade_whose_answer_is_lost_is_no_ones_release(self):
+        first = self.task()
+        with self.failing('release_node', after=True):
+            self.assertRaises(
+                db_exception.DBConnectionError, first.downgrade_lock
+            )
+        with self.task():
+            first.release_resources()
+            self.assert_locked(cfg.CONF.host)
+        self.assert_locked()
+
     def test_a_database_that_stays_away_is_the_callers_error(self):
         with self.failing('release_node', times=100):
             task = self.task()
             self.assertRaises(
                 db_exception.DBConnectionError, task.release_resources
             )
-        self.assertEqual(5, self.pause.call_count)
+        self.assertEqual(
+            cfg.CONF.database.db_max_retries, self.pause.call_count
+        )
+        self.assert_locked(cfg.CONF.host)
+        # The next task that asks finds out that nobody has the lock.
+        with self.task(retry=False):
+            self.assert_locked(cfg.CONF.host)
+        self.assert_locked()
 
     def test_other_errors_are_not_tried_again(self):
         task = self.task()
         self.dbapi.release_node(cfg.CONF.host, self.node.id)
         self.assertRaises(exception.NodeNotLocked, task.release_resources)
         self.assertFalse(self.pause.called)
+
+    # Two threads
+
+    def telling(self, told):
+        """Use locks that tell when a thread begins to wait.
+
+        :param told: called by the thread
+        """
+        known = reservation.Reservations()
+        known._changed = Telling(told)
+        patcher = mock.patch.object(reservation, 'RESERVATIONS', known)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def test_who_is_being_given_the_lock_is_waited_for(self):
+        # The repeated release comes when another thread has been given the
+        # lock, and nobody knows yet.
+        gate = base.Gate()
+        self.telling(gate.open)
+        reserve = self.dbapi.reserve_node
+        insist = database.insist
+        first = self.task()
+        tasks = []
+        asking = threading.Thread(target=lambda: tasks.append(self.task()))
+
+        def answer_late(tag, node_id):
+            node = reserve(tag, node_id)
+            gate.pass_through()
+            return node
+
+        def ask_and_insist(*args):
+            asking.start()
+            gate.wait_for_arrival()
+            return insist(*args)
+
+        with (
+            self.failing('release_node', after=True),
+            mock.patch.object(
+                self.dbapi,
+                'reserve_node',
+                autospec=True,
+                side_effect=answer_late,
+            ),
+            mock.patch.object(
+                database, 'insist', autospec=True, side_effect=ask_and_insist
+            ),
+        ):
+            first.release_resources()
+        asking.join(base.PATIENCE)
+        self.assert_locked(cfg.CONF.host)
+        tasks[0].release_resources()
+        self.assert_locked()
+
+    def test_nobody_asks_while_a_lock_is_released(self):
+        waits = threading.Event()
+        self.telling(waits.set)
+        release = self.dbapi.release_node
+        tasks = []
+        asking = threading.Thread(target=lambda: tasks.append(self.task()))
+
+        def release_late(tag, node_id):
+            asking.start()
+            self.assertTrue(waits.wait(base.PATIENCE))
+            release(tag, node_id)
+
+        first = self.task()
+        with mock.patch.object(
+            self.dbapi, 'release_node', autospec=True, side_effect=release_late
+        ):
+            first.release_resources()
+        asking.join(base.PATIENCE)
+        self.assert_locked(cfg.CONF.host)
+        tasks[0].release_resources()
+        self.assert_locked()
 
     # Asking for it
 
@@ -135,28 +275,38 @@ class ReservationTestCase(base.TaskTestCase):
             self.assertRaises(db_exception.DBConnectionError, self.task)
         self.assert_locked('another')
 
-    def test_another_that_asks_is_waited_for(self):
-        asking = mock.Mock(node_id=self.node.id, node=None, shared=False)
-        known = reservation.RESERVATIONS
-        known._tasks.add(asking)
-        # It gives up while we pause.
-        self.pause.side_effect = lambda _: known._forget(asking)
+    def test_one_that_waits_for_ever_hides_no_lock(self):
+        # It waits for the node in another thread, between two attempts.
+        gate = base.Gate()
+        self.addCleanup(gate.open)
+        self.pause.side_effect = lambda seconds: gate.pass_through()
+        first = self.task()
+        tasks = []
+        patient = threading.Thread(
+            target=lambda: tasks.append(self.task(patient=True))
+        )
+        patient.start()
+        gate.wait_for_arrival()
+        first.release_resources()
         self.ask()
-        self.assertEqual(1, self.pause.call_count)
+        self.assert_locked()
+        gate.open()
+        patient.join(base.PATIENCE)
+        self.assert_locked(cfg.CONF.host)
+        tasks[0].release_resources()
         self.assert_locked()
 
-    def test_another_that_asks_and_gets_it_keeps_it(self):
-        asking = mock.Mock(node_id=self.node.id, node=None, shared=False)
-        known = reservation.RESERVATIONS
-        known._tasks.add(asking)
-        self.addCleanup(known._forget, asking)
+    def test_any_error_may_hide_a_lock(self):
+        def fail(tag, node_id):
+            reserve(tag, node_id)
+            raise exception.TemporaryFailure()
 
-        def get(_):
-            asking.node = self.node
-
-        self.pause.side_effect = get
-        self.ask()
-        self.assert_locked(cfg.CONF.host)
+        reserve = self.dbapi.reserve_node
+        with mock.patch.object(
+            self.dbapi, 'reserve_node', autospec=True, side_effect=fail
+        ):
+            self.assertRaises(exception.TemporaryFailure, self.task)
+        self.assert_locked()
 
     def test_who_was_refused_does_not_ask_any_more(self):
         with self.task(shared=True) as refused:
@@ -172,20 +322,19 @@ class ReservationTestCase(base.TaskTestCase):
     def test_a_node_that_is_gone_is_no_ones(self):
         task = mock.Mock(context=self.context, node_id=self.node.uuid)
         self.dbapi.destroy_node(self.node.uuid)
-        with mock.patch.object(
-            reservation.LOG, 'exception', autospec=True
-        ) as log:
+        with mock.patch.object(reservation.LOG, 'error', autospec=True) as log:
             reservation.Reservations()._clear(task)
         self.assertFalse(log.called)
 
     def test_what_stays_locked_is_named(self):
         with (
-            mock.patch.object(
-                reservation.LOG, 'exception', autospec=True
-            ) as log,
+            mock.patch.object(reservation.LOG, 'error', autospec=True) as log,
             self.failing('get_node_by_uuid', times=100),
         ):
             task = mock.Mock(context=self.context, node_id=self.node.uuid)
             reservation.Reservations()._clear(task)
         log.assert_called_once()
-        self.assertEqual({'node': self.node.uuid}, log.call_args.args[1])
+        self.assertEqual(
+            {'node': self.node.uuid, 'error': 'DBConnectionError'},
+            log.call_args.args[1],
+        )

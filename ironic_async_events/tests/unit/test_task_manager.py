@@ -257,11 +257,11 @@ class HandOverTestCase(base.TaskTestCase):
 
     def break_database(self):
         update = self.dbapi.update_node
-        broken = mock.Mock(side_effect=[db_exception.DBError('gone')])
+        errors = [db_exception.DBError('gone')]
 
         def update_node(uuid, values):
-            if values.get('provision_state') == states.DEPLOYING:
-                broken()
+            if errors and values.get('provision_state') == states.DEPLOYING:
+                raise errors.pop()
             return update(uuid, values)
 
         patcher = mock.patch.object(
@@ -299,6 +299,7 @@ class HandOverTestCase(base.TaskTestCase):
         self.assert_taken_back()
 
     def test_saving_fails_after_the_rpc_thread_has_returned(self):
+        # The client was told that the request is accepted: so it is.
         self.config(start_timeout=0, group='async_events')
         self.break_database()
         gate = base.Gate()
@@ -306,8 +307,79 @@ class HandOverTestCase(base.TaskTestCase):
         self.deploy(self.succeed)
         gate.open()
         self.drain()
-        self.assertEqual(['staged', 'answered'], self.lines)
+        self.assertEqual(
+            ['staged', 'answered', DEPLOY, 'main', DONE], self.lines
+        )
+        self.assert_state(states.ACTIVE, states.NOSTATE)
+        self.assertIsNone(self.stored().reservation)
+
+    def test_time_is_over_while_the_worker_refuses(self):
+        # The refusal was first: it is the answer, however long it takes.
+        self.config(start_timeout=0.01, group='async_events')
+        self.break_database()
+        gate = base.Gate()
+        wait = futures.wait
+        refuse = handover.HandOver.refuse
+
+        def wait_and_tell(*args, **kwargs):
+            gate.wait_for_arrival()
+            result = wait(*args, **kwargs)
+            gate.open()
+            return result
+
+        def refuse_and_tell(hand_over):
+            result = refuse(hand_over)
+            gate.pass_through()
+            return result
+
+        with (
+            mock.patch.object(
+                handover.futures,
+                'wait',
+                autospec=True,
+                side_effect=wait_and_tell,
+            ),
+            mock.patch.object(
+                handover.HandOver,
+                'refuse',
+                autospec=True,
+                side_effect=refuse_and_tell,
+            ),
+        ):
+            self.assertRaises(db_exception.DBError, self.deploy, self.succeed)
+        self.assertEqual(['staged'], self.lines)
         self.assert_taken_back()
+
+    def test_the_caller_is_told_nothing_of_what_the_database_says(self):
+        update = self.dbapi.update_node
+
+        def update_node(uuid, values):
+            if values.get('provision_state') == states.DEPLOYING:
+                raise db_exception.DBError(
+                    RuntimeError('[SQL: UPDATE nodes] [parameters: secret]')
+                )
+            return update(uuid, values)
+
+        with mock.patch.object(
+            self.dbapi, 'update_node', autospec=True, side_effect=update_node
+        ):
+            error = self.assertRaises(
+                db_exception.DBError, self.deploy, self.succeed
+            )
+        self.assert_taken_back()
+        for text in (str(error), self.stored().last_error):
+            self.assertIn('the database failed: DBError', text)
+            self.assertNotIn('secret', text)
+        self.assertIn('secret', str(error.__cause__))
+
+    def test_what_the_database_says_later_is_not_recorded_either(self):
+        def work(task):
+            raise db_exception.DBError(RuntimeError('secret'))
+
+        self.deploy(work)
+        self.drain()
+        self.assertIn('the database failed', self.stored().last_error)
+        self.assertNotIn('secret', self.stored().last_error)
 
     def test_an_error_after_the_commit_does_not_undo_it(self):
         # The node is written and committed, then read back.
@@ -336,7 +408,6 @@ class HandOverTestCase(base.TaskTestCase):
             exception.NoFreeConductorWorker(),
             RuntimeError("can't start new thread"),
             futurist.RejectedSubmission('full'),
-            OSError(),
         ):
             self.lines.clear()
             error = self.assertRaises(
@@ -352,6 +423,24 @@ class HandOverTestCase(base.TaskTestCase):
             self.assertIsNone(self.stored().reservation)
             self.assertIn('No free conductor', self.stored().last_error)
             self.assertIn(str(error.__cause__ or ''), self.stored().last_error)
+
+    def test_only_what_is_no_worker_is_called_so(self):
+        # A client repeats the request for ever when it is told so.
+        for cause in (
+            TypeError('spawn() got multiple values for argument'),
+            NotImplementedError(),
+            exception.InvalidParameterValue(err='no'),
+        ):
+            error = self.assertRaises(
+                type(cause),
+                self.deploy,
+                self.succeed,
+                mock.Mock(side_effect=cause),
+            )
+            self.assertIs(cause, error)
+            self.assert_state(states.AVAILABLE, states.NOSTATE)
+            self.assertIsNone(self.stored().reservation)
+            self.assertIn('could not start', self.stored().last_error)
 
     def test_what_the_request_had_saved_is_taken_back_too(self):
         before = self.stored()

@@ -154,8 +154,11 @@ class TransactionTestCase(base.OutboxTestCase):
         with self.engine.begin() as connection:
             connection.exec_driver_sql('DROP TABLE async_events_outbox')
         with self.task() as task:
-            self.assertRaises(
-                db_exc.DBNonExistentTable, task.process_event, 'manage'
+            self.assertRaisesRegex(
+                db_exc.DBError,
+                'NonExistentTable',
+                task.process_event,
+                'manage',
             )
         self.assertEqual(states.AVAILABLE, self.stored_state())
 
