@@ -5,6 +5,7 @@ from typing import Any
 
 from oslo_config import cfg
 
+from ironic_async_events import database
 from ironic_async_events import notify
 from ironic_async_events.outbox import message as stored
 from ironic_async_events.outbox import note
@@ -37,7 +38,7 @@ class OutboxDriver(notify.AsyncEventsDriver):
 
         Called for every notification, by the thread that sends it.
 
-        :raises Exception: what the database says; oslo.messaging logs it
+        :raises Exception: why it cannot be stored; oslo.messaging logs it
         """
         found = stored.Message(
             topics=tuple(self.topics),
@@ -46,12 +47,14 @@ class OutboxDriver(notify.AsyncEventsDriver):
             priority=priority,
         )
         taken = note.open_note()
-        if taken is None:
-            store.repeated()(store.put, found, service.wake)
-            return
         try:
-            store.put(found, service.wake)
+            if taken is None:
+                store.repeated()(store.put, found, service.wake)
+            else:
+                store.put(found, service.wake)
+                taken.stored += 1
         except Exception as e:
-            taken.error = e
-            raise
-        taken.stored += 1
+            if taken is not None:
+                taken.error = e
+            # Without its cause, which would be logged as well.
+            raise database.told(e) from None
