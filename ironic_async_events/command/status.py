@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 import importlib
 import importlib.metadata
+import logging
 import sys
 import types
 from typing import Any
@@ -134,13 +135,8 @@ class Checks(upgradecheck.UpgradeCommands):
         return _success(f'{found.__module__}.{found.__qualname__}')
 
     def _check_outbox(self) -> upgradecheck.Result:
-        if 'async_events_outbox' not in CONF[_NOTIFICATIONS].driver:
+        if not _has_outbox():
             return _success('not configured')
-        if len(CONF[_NOTIFICATIONS].driver) > 1:
-            return _warning(
-                'Every driver beside async_events_outbox publishes on its '
-                'own, messagingv2 a second time. It needs none.'
-            )
         try:
             # Ironic and its database, which nothing else here needs.
             from ironic.db import sqlalchemy as ironic_db  # noqa: F401
@@ -153,6 +149,30 @@ class Checks(upgradecheck.UpgradeCommands):
             return _failure(f'The database cannot be asked: {e}')
         return _success('') if problem is None else _failure(f'{problem}.')
 
+    def _check_beside(self) -> upgradecheck.Result:
+        if not _has_outbox():
+            return _success('not configured')
+        from ironic_async_events.outbox import advice  # chooses a backend
+
+        return _judged(advice.beside(CONF))
+
+    def _check_transport(self) -> upgradecheck.Result:
+        if not _has_outbox():
+            return _success('not configured')
+        import oslo_messaging
+
+        from ironic_async_events.outbox import advice  # chooses a backend
+
+        try:
+            return _judged(advice.transport(CONF))
+        except oslo_messaging.InvalidTransportURL:
+            # Its text repeats the URL, and with it the password.
+            return _failure(
+                'The transport URL cannot be read. Check in the '
+                f'configuration: [{_NOTIFICATIONS}] transport_url and '
+                '[DEFAULT] transport_url'
+            )
+
     _upgrade_checks = (
         ('Plugin switched on', _check_driver),
         ('Notifications sent', _check_notifications),
@@ -160,7 +180,20 @@ class Checks(upgradecheck.UpgradeCommands):
         ('Ironic fits', _check_ironic),
         ('Task manager loads', _check_task_manager),
         ('Outbox has its tables', _check_outbox),
+        ('Outbox publishes alone', _check_beside),
+        ('Bus confirms messages', _check_transport),
     )
+
+
+def _has_outbox() -> bool:
+    return 'async_events_outbox' in CONF[_NOTIFICATIONS].driver
+
+
+def _judged(concern: Any) -> upgradecheck.Result:
+    if concern is None:
+        return _success('')
+    grave = concern.level >= logging.ERROR
+    return (_failure if grave else _warning)(f'{concern.text}.')
 
 
 def _success(details: str) -> upgradecheck.Result:
