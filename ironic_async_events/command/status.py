@@ -14,6 +14,7 @@ from oslo_upgradecheck import upgradecheck
 
 from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
+from ironic_async_events.command import ironic_conf
 from ironic_async_events.patching import loader
 from ironic_async_events.patching import targets
 
@@ -146,7 +147,10 @@ class Checks(upgradecheck.UpgradeCommands):
 
             problem = schema.problem(enginefacade.reader.get_engine())
         except Exception as e:
-            return _failure(f'The database cannot be asked: {e}')
+            return _failure(
+                f'The database cannot be asked: {ironic_conf.brief(e)}. Check '
+                'that it runs, and in the configuration: [database] connection'
+            )
         return _success('') if problem is None else _failure(f'{problem}.')
 
     def _check_beside(self) -> upgradecheck.Result:
