@@ -25,6 +25,9 @@ _NOTIFICATIONS = 'oslo_messaging_notifications'
 #: Releases with which the plugin is tested; others are judged by their shape.
 TESTED = ('24.1', '26.1', '29.0', '32.1', '35.1', '39.0')
 
+# The exit code of oslo.upgradecheck for a program that failed itself.
+_FAILED = 255
+
 # Ironic's commands choose the service backend when they are imported, before
 # any other module of Ironic: Ironic 32 and later, and the releases before it.
 _FIRST_IMPORTS = ('ironic.command', 'ironic.cmd')
@@ -169,8 +172,8 @@ class Checks(upgradecheck.UpgradeCommands):
 
         try:
             return _judged(advice.transport(CONF))
-        except oslo_messaging.InvalidTransportURL:
-            # Its text repeats the URL, and with it the password.
+        except (oslo_messaging.InvalidTransportURL, ValueError):
+            # Their text may repeat the URL, and with it the password.
             return _failure(
                 'The transport URL cannot be read. Check in the '
                 f'configuration: [{_NOTIFICATIONS}] transport_url and '
@@ -237,15 +240,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     :param argv: the arguments; by default those of the process
     :returns: the exit code of oslo.upgradecheck: 0 all is well, 1 there are
-        warnings, 2 the conductor would not run with the plugin
+        warnings, 2 the conductor would not run with the plugin or not keep
+        what the outbox promises, 255 the program itself failed
     """
     register(CONF)
-    code: int = upgradecheck.main(
-        CONF,
-        project='ironic',
-        upgrade_command=Checks(),
-        argv=list(sys.argv[1:] if argv is None else argv),
-    )
+    try:
+        code: int = upgradecheck.main(
+            CONF,
+            project='ironic',
+            upgrade_command=Checks(),
+            argv=list(sys.argv[1:] if argv is None else argv),
+        )
+    except cfg.Error as e:
+        print(f'The configuration cannot be read: {e}', file=sys.stderr)
+        return _FAILED
     return code
 
 

@@ -78,6 +78,7 @@ def transport(conf: cfg.ConfigOpts) -> Concern | None:
 
     :param conf: the configuration of the service
     :raises InvalidTransportURL: when the URL cannot be read
+    :raises ValueError: likewise
     """
     url: Any = oslo_messaging.TransportURL.parse(
         conf, conf[GROUP].transport_url
