@@ -80,7 +80,8 @@ class _Kept:
     conductor that is back. As that one may come back at any moment, it is
     looked for before, after, and once more in the next pass. The last is for
     a conductor that is starting: it removes its locks some time before it
-    registers.
+    registers. A node that was locked in between keeps its state, as on stock
+    Ironic, until a conductor is restarted; but it is not locked.
     """
 
     def __init__(self) -> None:

@@ -93,12 +93,15 @@ def database() -> Iterator[None]:
         yield
     except exceptions.AsyncEventsError as e:
         sys.exit(f'ironic-async-events: {e}')
-    # An ImportError is the library that the URL asks for.
+    except ImportError as e:
+        sys.exit(
+            f'ironic-async-events: {e}; install what Ironic needs, and the '
+            'library that [database] connection in ironic.conf asks for'
+        )
     except (
         db_exc.DBError,
         db_exc.CantStartEngineError,
         sa_exc.SQLAlchemyError,
-        ImportError,
     ) as e:
         sys.exit(
             f'ironic-async-events: the database cannot be used: {brief(e)}; '
