@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The message ids that came last: a repetition has an id that was there.
+"""Recent message ids: a repetition shares its id with a message before it.
 
 A relay that takes over repeats at most one batch, 1000 messages of whatever
 nodes, right after they came. So the ids of all nodes are remembered together,

@@ -21,8 +21,8 @@ _ROUTER = 'routing'
 #: Whether a driver of oslo.messaging waits until the bus has a message, by
 #: the scheme of the transport URL.
 CONFIRMS = {
-    'rabbit': True,  # waits for the confirmation of the publisher
-    'kombu': True,  # is rabbit by its old name
+    'rabbit': True,  # waits for RabbitMQ to confirm
+    'kombu': True,  # the same driver by its old name
     'amqp': True,  # AMQP 1.0, waits for the peer; up to oslo.messaging 14
     'kafka': False,  # returns when the message is in a queue of its process
     'fake': False,  # has no bus but a queue of its process
@@ -107,4 +107,5 @@ def concerns(conf: cfg.ConfigOpts) -> list[Concern]:
 
     :param conf: the configuration of a service that has made its transport
     """
-    return [one for one in (beside(conf), transport(conf)) if one]
+    both = (beside(conf), transport(conf))
+    return [concern for concern in both if concern]

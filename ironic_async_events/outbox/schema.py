@@ -24,7 +24,7 @@ _VERSION = sa.Table(
     table.VERSION_TABLE, sa.MetaData(), sa.Column('version_num', sa.String(32))
 )
 # The version first: without it the others count as missing.
-_ALL = (_VERSION, table.RELAY, table.OUTBOX)
+_TABLES = (_VERSION, table.RELAY, table.OUTBOX)
 
 
 def current(engine: sa.Engine) -> str | None:
@@ -42,7 +42,7 @@ def tables(engine: sa.Engine) -> set[str]:
     :param engine: the database
     """
     with engine.connect() as connection:
-        return {one.name for one in _ALL if _has(connection, one)}
+        return {each.name for each in _TABLES if _has(connection, each)}
 
 
 def upgrade(engine: sa.Engine) -> None:
@@ -57,16 +57,16 @@ def upgrade(engine: sa.Engine) -> None:
     """
     import alembic.command
 
-    found = current(engine)
-    if found is not None and found not in VERSIONS:
+    version = current(engine)
+    if version is not None and version not in VERSIONS:
         raise exceptions.UnknownVersion(
-            f'the tables of the outbox are at version {found}, which this '
+            f'the tables of the outbox are at version {version}, which this '
             'release does not know; run the ironic-async-events-dbsync of the '
             'release that made them'
         )
     with engine.connect() as connection:
         config = _config(connection)
-        if found is not None:
+        if version is not None:
             alembic.command.stamp(config, 'base', purge=True)
         alembic.command.upgrade(config, 'head')
         connection.commit()
@@ -80,8 +80,8 @@ def drop(engine: sa.Engine) -> None:
     :param engine: the database
     """
     with engine.begin() as connection:
-        for one in _ALL:
-            one.drop(connection, checkfirst=True)
+        for each in _TABLES:
+            each.drop(connection, checkfirst=True)
 
 
 def problem(engine: sa.Engine) -> str | None:
@@ -91,9 +91,9 @@ def problem(engine: sa.Engine) -> str | None:
     :returns: one line that says what to do; None when all is well
     """
     with engine.connect() as connection:
-        found = _version(connection)
+        version = _version(connection)
         missing = list(_missing(connection))
-    if found is None:
+    if version is None:
         return (
             'driver = async_events_outbox needs tables that this database '
             f'does not have; create them with "{COMMAND}"'
@@ -101,9 +101,9 @@ def problem(engine: sa.Engine) -> str | None:
     needed = VERSIONS[-1]
     # A version that we do not know is a newer one: an upgrade is under way,
     # and migrations never take away what the release before needs.
-    if found != needed and found in VERSIONS:
+    if version != needed and version in VERSIONS:
         return (
-            f'the tables of async_events_outbox are at version {found}, '
+            f'the tables of async_events_outbox are at version {version}, '
             f'{needed} is needed; bring them up to date with "{COMMAND}"'
         )
     if missing:
@@ -114,8 +114,8 @@ def problem(engine: sa.Engine) -> str | None:
     return None
 
 
-def _has(connection: sa.Connection, one: sa.Table) -> bool:
-    return sa.inspect(connection).has_table(one.name)
+def _has(connection: sa.Connection, wanted: sa.Table) -> bool:
+    return sa.inspect(connection).has_table(wanted.name)
 
 
 def _version(connection: sa.Connection) -> str | None:
@@ -126,13 +126,13 @@ def _version(connection: sa.Connection) -> str | None:
 
 def _missing(connection: sa.Connection) -> Iterator[str]:
     """Name what a relay cannot do without; the index only makes it fast."""
-    for one in (table.OUTBOX, table.RELAY):
-        if not _has(connection, one):
-            yield f'the table {one.name}'
-        elif one is table.RELAY and not connection.scalar(
-            sa.select(sa.func.count()).where(one.c.id == 1)
+    for each in (table.OUTBOX, table.RELAY):
+        if not _has(connection, each):
+            yield f'the table {each.name}'
+        elif each is table.RELAY and not connection.scalar(
+            sa.select(sa.func.count()).where(each.c.id == 1)
         ):
-            yield f'the row of {one.name} that is the lease of the relay'
+            yield f'the row of {each.name} that is the lease of the relay'
 
 
 def check(engine: sa.Engine) -> None:
