@@ -18,6 +18,10 @@ class InvalidConfiguration(AsyncEventsError):
     """An option of the ``[async_events]`` group has an unusable value."""
 
 
+class UnknownVersion(AsyncEventsError):
+    """The tables of the outbox were made by a newer release."""
+
+
 class RefusedToStart(SystemExit):
     """The conductor must not run without the plugin that it was told to use.
 

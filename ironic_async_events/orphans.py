@@ -31,9 +31,11 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
         thread of the periodic task
     :returns: the method that takes its place
     """
+    kept = _Kept()
 
     @functools.wraps(method)
     def wrapper(self: Any, context: Any) -> None:
+        kept.check(self, context)
         watched = _Watched(self)
         try:
             method(watched, context)
@@ -41,7 +43,8 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
             for uuid, row in watched._self_orphans.items():
                 # Nodes in maintenance only lose their reservation.
                 if not row['maintenance']:
-                    _give_back(context, uuid, row['reservation'])
+                    kept.add(uuid, row['reservation'])
+            kept.give_back(self, context)
 
     return wrapper
 
@@ -69,16 +72,109 @@ class _Watched(wrapt.ObjectProxy):  # type: ignore[misc]
             yield row
 
 
-def _give_back(context: Any, uuid: str, host: str) -> None:
-    """Reserve a node for its dead conductor again, if nobody failed it."""
-    try:
+class _Kept:
+    """The orphans that a conductor keeps for the next pass.
+
+    Used by the thread of the periodic task. A reservation is given back only
+    to a conductor that is offline: nobody else would remove it from a
+    conductor that is back. As that one may come back at any moment, it is
+    looked for before, after, and once more in the next pass. The last is for
+    a conductor that is starting: it removes its locks some time before it
+    registers. A node that was locked in between keeps its state, as on stock
+    Ironic, until a conductor is restarted; but it is not locked.
+    """
+
+    def __init__(self) -> None:
+        # By UUID: whose reservation a node gets back.
+        self._hosts: dict[str, str] = {}
+        # By UUID: the node as it was reserved.
+        self._given: dict[str, Any] = {}
+
+    def add(self, uuid: str, host: str) -> None:
+        """Note a node that a pass has met.
+
+        :param uuid: the node
+        :param host: the conductor that had reserved it
+        """
+        self._hosts[uuid] = host
+
+    def give_back(self, conductor: Any, context: Any) -> None:
+        """Reserve the nodes again that nobody has failed. Never raises.
+
+        :param conductor: Ironic's ``ConductorManager``
+        :param context: the context of the periodic task
+        """
+        for uuid, host in list(self._hosts.items()):
+            if _settled(self._reserve, conductor, context, uuid, host):
+                del self._hosts[uuid]
+
+    def check(self, conductor: Any, context: Any) -> None:
+        """Unlock the nodes whose conductor has come back. Never raises.
+
+        :param conductor: Ironic's ``ConductorManager``
+        :param context: the context of the periodic task
+        """
+        for uuid, node in list(self._given.items()):
+            host = node.reservation
+            if _settled(self._withdraw, conductor, context, uuid, host):
+                del self._given[uuid]
+
+    def _reserve(
+        self, conductor: Any, context: Any, uuid: str, host: str
+    ) -> None:
+        """Reserve a node for its dead conductor again, if nobody failed it."""
+        if host not in conductor.dbapi.get_offline_conductors():
+            return
         node = objects.Node.get_by_uuid(context, uuid)
         if node.reservation is None and node.provision_state in _UNFINISHED:
-            objects.Node.reserve(context, host, node.id)
+            self._given[uuid] = objects.Node.reserve(context, host, node.id)
             LOG.warning(
                 'Node %(node)s could not be taken over from conductor '
                 '%(host)s; the next pass tries again',
                 {'node': uuid, 'host': host},
             )
-    except (exception.NodeNotFound, exception.NodeLocked) as e:
+            self._withdraw(conductor, context, uuid, host)
+
+    def _withdraw(
+        self, conductor: Any, context: Any, uuid: str, host: str
+    ) -> None:
+        """Remove a reservation that was given to a conductor that is back."""
+        if host in conductor.dbapi.get_offline_conductors():
+            return
+        node = objects.Node.get_by_uuid(context, uuid)
+        # A conductor that has locked it by itself has touched it as well.
+        if node.reservation == host and (
+            node.updated_at == self._given[uuid].updated_at
+        ):
+            objects.Node.release(context, host, node.id)
+            LOG.warning(
+                'Node %(node)s is unlocked: conductor %(host)s, from which it '
+                'could not be taken over, is back',
+                {'node': uuid, 'host': host},
+            )
+
+
+def _settled(
+    action: Callable[..., None],
+    conductor: Any,
+    context: Any,
+    uuid: str,
+    host: str,
+) -> bool:
+    """Do something to a node, and say whether nothing is left to do.
+
+    An error of the database concerns this node only.
+    """
+    try:
+        action(conductor, context, uuid, host)
+    except exception.IronicException as e:
         LOG.info('Node %s is not kept for the next pass: %s', uuid, e)
+    except Exception as e:
+        # Not its text: what a database says holds the statement.
+        LOG.error(
+            'Node %(node)s, which conductor %(host)s has left, could not be '
+            'kept for the next pass: %(error)s; the next pass tries again',
+            {'node': uuid, 'host': host, 'error': type(e).__name__},
+        )
+        return False
+    return True

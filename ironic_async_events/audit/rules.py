@@ -3,8 +3,9 @@
 
 :class:`Checker` takes one observation after the other and returns what it
 has found out. What it keeps is bounded by the number of nodes: for each of
-them where its chain of states ends, its last few message ids, and, while
-something does not fit, at most eight notifications.
+them where its chain of states ends, and, while something does not fit, at most
+eight notifications. The message ids of all nodes together have a bound of
+their own, a constant (:mod:`~ironic_async_events.audit.ids`).
 
 What can be known from notifications alone has limits, and they are these:
 
@@ -17,14 +18,18 @@ What can be known from notifications alone has limits, and they are these:
   are said with it.
 * If a node goes round in circles (inspected again and again), a whole round
   that was lost leaves no trace.
+* A repetition shares its message id with a message among the last 32,768 of
+  all nodes. One that comes later, or without an id, is read as a notification
+  of its own.
 
-Sequence numbers have but the second of them, and
+Sequence numbers have but the second and the last of them, and
 :func:`~ironic_async_events.audit.witness.compare` none.
 """
 
 from collections.abc import Iterable
 
 from ironic_async_events.audit import chain
+from ironic_async_events.audit import ids
 from ironic_async_events.audit import links
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import numbers
@@ -33,6 +38,10 @@ from ironic_async_events.audit import tracks
 from ironic_async_events.audit import work
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.audit.violation import Violation
+
+#: A numbered node that has come this far does not repeat its first number
+#: under another message id: a node that begins with 1 again is another node.
+_FAR = 32
 
 
 class Checker:
@@ -55,6 +64,7 @@ class Checker:
         self._hold = hold
         self._now = 0.0
         self._tracks: dict[tuple[str, str], tracks.Track] = {}
+        self._ids = ids.RecentIds()
         # Both in the order of their times, because time only advances.
         self._held: dict[tuple[str, str], float] = {}
         self._work = work.Work()
@@ -84,20 +94,19 @@ class Checker:
         if when is not None and when > self._now:
             self._now = when
             found = self._overdue()
+        if seen.message_id is not None and self._ids.repeats(seen.message_id):
+            detail = f'message {seen.message_id} was received before'
+            found.append(Violation(Kind.DUPLICATE, seen.node, seen, detail))
+            return found
         if seen.kind == 'create' or seen.kind == 'delete':
             return found + self._life(seen)
         key = (seen.kind, seen.node)
         track = self._tracks.get(key)
         if track is None:
             track = self._begin(key, seen)
-        if seen.message_id is not None and track.repeats(seen.message_id):
-            detail = f'message {seen.message_id} was received before'
-            found.append(Violation(Kind.DUPLICATE, seen.node, seen, detail))
-            return found
         if self._is_another(track, seen):
             found += self._close(key)
             track = self._begin(key, seen)
-            track.repeats(seen.message_id or '')
         legal = self._legal(seen, found)
         line = track.chain
         if isinstance(line, numbers.NumberedChain):
@@ -143,7 +152,7 @@ class Checker:
             return False
         # Numbers begin anew for a new node alone. One whose last number was
         # this one is not told from a repetition unless its state says so.
-        return last.sequence > tracks.RECENT or (
+        return last.sequence > _FAR or (
             seen.previous_state == links.BIRTH
             and machine.distance(last.state, links.BIRTH) is None
         )

@@ -14,7 +14,11 @@ from ironic_async_events.command import live
 from ironic_async_events.command import options
 from ironic_async_events.command import sources
 
-CLEAN, VIOLATIONS, NOTHING_READ = 0, 1, 2
+CLEAN = 0
+VIOLATIONS = 1
+NOTHING_READ = 2
+NOTHING_CHECKED = 3
+MALFORMED_ONLY = 4
 
 
 class Audit(lister.Lister):
@@ -32,8 +36,10 @@ class Audit(lister.Lister):
     in the previous state. *Unfinished*: an operation started, and neither end
     nor error came in time.
 
-    The exit code is 0 if nothing was wrong, 1 if something was, and 2 if
-    there was nothing to read or to listen to.
+    The exit code is 0 if notifications were checked and nothing was wrong; 1
+    if there was a violation; 2 if there was nothing to read or to listen to;
+    3 if no provision-state notification came, so that nothing was checked;
+    and 4 if nothing was checked and messages were malformed.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -91,7 +97,7 @@ class Audit(lister.Lister):
             self.app.stderr.write(f'{exc}\n')
             return NOTHING_READ
         self._remark(parsed_args)
-        return CLEAN if self.audit.clean else VIOLATIONS
+        return _code(self.audit)
 
     def take_action(
         self, parsed_args: argparse.Namespace
@@ -140,6 +146,15 @@ class Audit(lister.Lister):
         total = sum(audit.counts.values())
         if total and not parsed_args.violations:
             say(f'{total} violations; --violations lists them\n')
+
+
+def _code(audit: summary.Audit) -> int:
+    """Return the exit code: an audit that checked nothing is not clean."""
+    if not audit.clean:
+        return VIOLATIONS
+    if audit.checked:
+        return CLEAN
+    return MALFORMED_ONLY if audit.malformed else NOTHING_CHECKED
 
 
 def _violations(

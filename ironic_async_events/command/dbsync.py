@@ -16,6 +16,8 @@ from ironic_async_events.command import ironic_conf
 
 CONF = cfg.CONF
 
+_NO_TABLES = 'There are no tables of the outbox.'
+
 
 class Commands:
     """What can be done; each method is a command."""
@@ -24,7 +26,7 @@ class Commands:
         self._conf = conf
 
     def upgrade(self) -> str:
-        """Create the tables or bring them up to date."""
+        """Create the tables, repair them, or bring them up to date."""
         from ironic_async_events.outbox import schema
 
         engine = _engine()
@@ -32,21 +34,28 @@ class Commands:
         return f'The tables of the outbox are at {schema.current(engine)}.'
 
     def current(self) -> str:
-        """Show the version of the tables."""
+        """Show the version of the tables, and what is wrong with them."""
         from ironic_async_events.outbox import schema
 
-        found = schema.current(_engine())
-        return found or 'There are no tables of the outbox.'
+        engine = _engine()
+        if not schema.tables(engine):
+            return _NO_TABLES
+        lines = (schema.current(engine), schema.problem(engine))
+        return '\n'.join(line for line in lines if line)
 
     def drop(self) -> str:
         """Remove the tables; Ironic's stay as they are."""
         from ironic_async_events.outbox import schema
         from ironic_async_events.outbox import store
+        from ironic_async_events.outbox import table
 
         engine = _engine()
-        if schema.current(engine) is None:
-            return 'There are no tables of the outbox.'
-        if not (self._conf.command.force or store.is_empty()):
+        there = schema.tables(engine)
+        if not there:
+            return _NO_TABLES
+        # Of a drop that was interrupted the messages may be gone already.
+        empty = table.OUTBOX.name not in there or store.is_empty()
+        if not (self._conf.command.force or empty):
             sys.exit(
                 'There are messages in the outbox. Let a conductor publish '
                 'them, or lose them with --force.'
@@ -91,7 +100,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     )
     ironic_conf.read(list(sys.argv[1:] if argv is None else argv))
-    print(getattr(Commands(CONF), CONF.command.name)())
+    with ironic_conf.database():
+        print(getattr(Commands(CONF), CONF.command.name)())
 
 
 if __name__ == '__main__':

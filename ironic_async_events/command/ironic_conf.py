@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ironic's configuration, for a command that needs Ironic's database."""
 
+from collections.abc import Iterator
 from collections.abc import Sequence
+import contextlib
 import importlib
+import re
 import sys
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
 from ironic_async_events import conf as async_conf
+from ironic_async_events import exceptions
 
 CONF = cfg.CONF
 
@@ -58,3 +62,48 @@ def read(arguments: Sequence[str], files: Sequence[str] = ()) -> None:
     logging.setup(CONF, 'ironic')
     # Says which of its own parts it has loaded.
     logging.getLogger('alembic.runtime.plugins').logger.setLevel('WARNING')
+
+
+def brief(error: BaseException) -> str:
+    """Say in one line what a database or its library says.
+
+    Neither the statement and its parameters nor what stands before the host
+    of a URL is repeated: they hold passwords.
+
+    :param error: what was raised
+    """
+    # SQLAlchemy keeps the error of the library, oslo.db the one of SQLAlchemy.
+    for name in ('inner_exception', 'orig'):
+        error = getattr(error, name, None) or error
+    text = ' '.join(str(error).partition('\n')[0].split())
+    return re.sub(r'//\S*@', '//', text) or type(error).__name__
+
+
+@contextlib.contextmanager
+def database() -> Iterator[None]:
+    """End the program with one line when the database cannot be used.
+
+    Where Ironic logs into a file, what is not caught says nothing on the
+    terminal.
+    """
+    from oslo_db import exception as db_exc
+    from sqlalchemy import exc as sa_exc
+
+    try:
+        yield
+    except exceptions.AsyncEventsError as e:
+        sys.exit(f'ironic-async-events: {e}')
+    except ImportError as e:
+        sys.exit(
+            f'ironic-async-events: {e}; install what Ironic needs, and the '
+            'library that [database] connection in ironic.conf asks for'
+        )
+    except (
+        db_exc.DBError,
+        db_exc.CantStartEngineError,
+        sa_exc.SQLAlchemyError,
+    ) as e:
+        sys.exit(
+            f'ironic-async-events: the database cannot be used: {brief(e)}; '
+            'check that it runs, and [database] connection in ironic.conf'
+        )

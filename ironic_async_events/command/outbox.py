@@ -43,6 +43,12 @@ class _Outbox:
         )
         return parser
 
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """Run the command; a database that is away ends it with one line."""
+        with ironic_conf.database():
+            code: int = super().run(parsed_args)  # type: ignore[misc]
+        return code
+
     def open(self, arguments: argparse.Namespace) -> None:
         """Get ready to use Ironic's database."""
         ironic_conf.prepare()

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 import importlib
 import importlib.metadata
+import logging
 import sys
 import types
 from typing import Any
@@ -13,6 +14,7 @@ from oslo_upgradecheck import upgradecheck
 
 from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
+from ironic_async_events.command import ironic_conf
 from ironic_async_events.patching import loader
 from ironic_async_events.patching import targets
 
@@ -22,6 +24,9 @@ _NOTIFICATIONS = 'oslo_messaging_notifications'
 
 #: Releases with which the plugin is tested; others are judged by their shape.
 TESTED = ('24.1', '26.1', '29.0', '32.1', '35.1', '39.0')
+
+# The exit code of oslo.upgradecheck for a program that failed itself.
+_FAILED = 255
 
 # Ironic's commands choose the service backend when they are imported, before
 # any other module of Ironic: Ironic 32 and later, and the releases before it.
@@ -134,13 +139,8 @@ class Checks(upgradecheck.UpgradeCommands):
         return _success(f'{found.__module__}.{found.__qualname__}')
 
     def _check_outbox(self) -> upgradecheck.Result:
-        if 'async_events_outbox' not in CONF[_NOTIFICATIONS].driver:
+        if not _has_outbox():
             return _success('not configured')
-        if len(CONF[_NOTIFICATIONS].driver) > 1:
-            return _warning(
-                'Every driver beside async_events_outbox publishes on its '
-                'own, messagingv2 a second time. It needs none.'
-            )
         try:
             # Ironic and its database, which nothing else here needs.
             from ironic.db import sqlalchemy as ironic_db  # noqa: F401
@@ -150,8 +150,35 @@ class Checks(upgradecheck.UpgradeCommands):
 
             problem = schema.problem(enginefacade.reader.get_engine())
         except Exception as e:
-            return _failure(f'The database cannot be asked: {e}')
+            return _failure(
+                f'The database cannot be asked: {ironic_conf.brief(e)}. Check '
+                'that it runs, and in the configuration: [database] connection'
+            )
         return _success('') if problem is None else _failure(f'{problem}.')
+
+    def _check_beside(self) -> upgradecheck.Result:
+        if not _has_outbox():
+            return _success('not configured')
+        from ironic_async_events.outbox import advice  # chooses a backend
+
+        return _judged(advice.beside(CONF))
+
+    def _check_transport(self) -> upgradecheck.Result:
+        if not _has_outbox():
+            return _success('not configured')
+        import oslo_messaging
+
+        from ironic_async_events.outbox import advice  # chooses a backend
+
+        try:
+            return _judged(advice.transport(CONF))
+        except (oslo_messaging.InvalidTransportURL, ValueError):
+            # Their text may repeat the URL, and with it the password.
+            return _failure(
+                'The transport URL cannot be read. Check in the '
+                f'configuration: [{_NOTIFICATIONS}] transport_url and '
+                '[DEFAULT] transport_url'
+            )
 
     _upgrade_checks = (
         ('Plugin switched on', _check_driver),
@@ -160,7 +187,20 @@ class Checks(upgradecheck.UpgradeCommands):
         ('Ironic fits', _check_ironic),
         ('Task manager loads', _check_task_manager),
         ('Outbox has its tables', _check_outbox),
+        ('Outbox publishes alone', _check_beside),
+        ('Bus confirms messages', _check_transport),
     )
+
+
+def _has_outbox() -> bool:
+    return 'async_events_outbox' in CONF[_NOTIFICATIONS].driver
+
+
+def _judged(concern: Any) -> upgradecheck.Result:
+    if concern is None:
+        return _success('')
+    grave = concern.level >= logging.ERROR
+    return (_failure if grave else _warning)(f'{concern.text}.')
 
 
 def _success(details: str) -> upgradecheck.Result:
@@ -200,15 +240,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     :param argv: the arguments; by default those of the process
     :returns: the exit code of oslo.upgradecheck: 0 all is well, 1 there are
-        warnings, 2 the conductor would not run with the plugin
+        warnings, 2 the conductor would not run with the plugin or not keep
+        what the outbox promises, 255 the program itself failed
     """
     register(CONF)
-    code: int = upgradecheck.main(
-        CONF,
-        project='ironic',
-        upgrade_command=Checks(),
-        argv=list(sys.argv[1:] if argv is None else argv),
-    )
+    try:
+        code: int = upgradecheck.main(
+            CONF,
+            project='ironic',
+            upgrade_command=Checks(),
+            argv=list(sys.argv[1:] if argv is None else argv),
+        )
+    except cfg.Error as e:
+        print(f'The configuration cannot be read: {e}', file=sys.stderr)
+        return _FAILED
     return code
 
 

@@ -20,45 +20,68 @@ VERSIONS = ('3b1f6d0c9a52',)
 
 COMMAND = 'ironic-async-events-dbsync upgrade'
 
+_VERSION = sa.Table(
+    table.VERSION_TABLE, sa.MetaData(), sa.Column('version_num', sa.String(32))
+)
+# The version first: without it the others count as missing.
+_TABLES = (_VERSION, table.RELAY, table.OUTBOX)
+
 
 def current(engine: sa.Engine) -> str | None:
-    """Return the version that a database has; None without the tables.
+    """Return the version that a database has; None when it has none.
 
     :param engine: the database
     """
-    version = sa.table(table.VERSION_TABLE, sa.column('version_num'))
     with engine.connect() as connection:
-        if not sa.inspect(connection).has_table(table.VERSION_TABLE):
-            return None
-        return connection.execute(sa.select(version)).scalar_one_or_none()
+        return _version(connection)
+
+
+def tables(engine: sa.Engine) -> set[str]:
+    """Return the names of the tables of the outbox that are there.
+
+    :param engine: the database
+    """
+    with engine.connect() as connection:
+        return {each.name for each in _TABLES if _has(connection, each)}
 
 
 def upgrade(engine: sa.Engine) -> None:
-    """Create the tables, or bring them to the version that is needed.
+    """Create what is missing of the tables, in the version that is needed.
+
+    Each migration makes only what is not there, so all of them are run, also
+    where the version says that they were. So an upgrade that was interrupted
+    is repaired by the next one: most databases cannot roll back a new table.
 
     :param engine: the database
+    :raises UnknownVersion: when a newer release has made the tables
     """
     import alembic.command
 
+    version = current(engine)
+    if version is not None and version not in VERSIONS:
+        raise exceptions.UnknownVersion(
+            f'the tables of the outbox are at version {version}, which this '
+            'release does not know; run the ironic-async-events-dbsync of the '
+            'release that made them'
+        )
     with engine.connect() as connection:
-        alembic.command.upgrade(_config(connection), 'head')
+        config = _config(connection)
+        if version is not None:
+            alembic.command.stamp(config, 'base', purge=True)
+        alembic.command.upgrade(config, 'head')
         connection.commit()
 
 
 def drop(engine: sa.Engine) -> None:
     """Remove every trace; what has not been published is lost.
 
+    Goes by what is there, whatever the version says.
+
     :param engine: the database
     """
-    import alembic.command
-
-    with engine.connect() as connection:
-        alembic.command.downgrade(_config(connection), 'base')
-        # Alembic empties its table and leaves it.
-        sa.Table(table.VERSION_TABLE, sa.MetaData()).drop(
-            connection, checkfirst=True
-        )
-        connection.commit()
+    with engine.begin() as connection:
+        for each in _TABLES:
+            each.drop(connection, checkfirst=True)
 
 
 def problem(engine: sa.Engine) -> str | None:
@@ -67,8 +90,10 @@ def problem(engine: sa.Engine) -> str | None:
     :param engine: the database
     :returns: one line that says what to do; None when all is well
     """
-    found = current(engine)
-    if found is None:
+    with engine.connect() as connection:
+        version = _version(connection)
+        missing = list(_missing(connection))
+    if version is None:
         return (
             'driver = async_events_outbox needs tables that this database '
             f'does not have; create them with "{COMMAND}"'
@@ -76,12 +101,38 @@ def problem(engine: sa.Engine) -> str | None:
     needed = VERSIONS[-1]
     # A version that we do not know is a newer one: an upgrade is under way,
     # and migrations never take away what the release before needs.
-    if found != needed and found in VERSIONS:
+    if version != needed and version in VERSIONS:
         return (
-            f'the tables of async_events_outbox are at version {found}, '
+            f'the tables of async_events_outbox are at version {version}, '
             f'{needed} is needed; bring them up to date with "{COMMAND}"'
         )
+    if missing:
+        return (
+            'driver = async_events_outbox needs what this database has lost: '
+            f'{" and ".join(missing)}; make it again with "{COMMAND}"'
+        )
     return None
+
+
+def _has(connection: sa.Connection, wanted: sa.Table) -> bool:
+    return sa.inspect(connection).has_table(wanted.name)
+
+
+def _version(connection: sa.Connection) -> str | None:
+    if not _has(connection, _VERSION):
+        return None
+    return connection.scalars(sa.select(_VERSION.c.version_num)).first()
+
+
+def _missing(connection: sa.Connection) -> Iterator[str]:
+    """Name what a relay cannot do without; the index only makes it fast."""
+    for each in (table.OUTBOX, table.RELAY):
+        if not _has(connection, each):
+            yield f'the table {each.name}'
+        elif each is table.RELAY and not connection.scalar(
+            sa.select(sa.func.count()).where(each.c.id == 1)
+        ):
+            yield f'the row of {each.name} that is the lease of the relay'
 
 
 def check(engine: sa.Engine) -> None:

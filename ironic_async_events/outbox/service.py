@@ -15,6 +15,7 @@ from oslo_log import log as logging
 
 from ironic_async_events import delivery
 from ironic_async_events import exceptions
+from ironic_async_events.outbox import advice
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import transaction
 
@@ -90,6 +91,8 @@ def started(init_host: Callable[..., Any]) -> Callable[..., Any]:
 
         # Where the tables are missing, nothing must have begun.
         schema.check(enginefacade.reader.get_engine())
+        for concern in advice.concerns(CONF):
+            LOG.log(concern.level, 'ironic-async-events: %s', concern.text)
         result = init_host(*args, **kwargs)
         _start()
         return result

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Services that were told to use the outbox and have no tables for it."""
+"""Services that were told to use the outbox, and lack what it needs."""
 
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.laboratory import processes
@@ -59,3 +59,25 @@ class WithoutTables(base.FunctionalTestCase):
         with part.start():
             processes.wait_for(lambda: part.returncode is not None, 60)
             self.assertEqual(0, part.returncode, part.log.read_text())
+
+
+class WithoutConfirmation(base.FunctionalTestCase):
+    """A conductor says what its configuration takes from the outbox."""
+
+    def test_one_line_for_each(self):
+        drivers = ['async_events_outbox', 'messagingv2']
+        ironic = service.Ironic(
+            self.useFixture(base.Directory()).path,
+            plugin=True,
+            options={'oslo_messaging_notifications': {'driver': drivers}},
+        )
+        ironic.create_schema()
+        ironic.run_once('ironic-async-events-dbsync', 'upgrade')
+        with ironic:
+            log = ironic.log('ironic').read_text()
+        for level, text in (
+            ('WARNING', 'fake:// does not confirm'),
+            ('ERROR', 'messagingv2 beside async_events_outbox'),
+        ):
+            (line,) = [x for x in log.splitlines() if text in x]
+            self.assertIn(level, line)

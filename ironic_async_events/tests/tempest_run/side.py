@@ -69,11 +69,15 @@ class Result:
 
     @property
     def findings(self) -> int:
-        """How many things are wrong with the notifications."""
+        """How many things are wrong with the notifications.
+
+        That none was checked is wrong as well.
+        """
         return (
             len(self.account.rows)
             + sum(self.audited.counts.values())
             + self.audited.malformed
+            + (not self.audited.checked)
         )
 
     def as_dict(self) -> Mapping[str, object]:

@@ -6,7 +6,10 @@ import io
 from oslotest import base
 import subunit
 
+from ironic_async_events.audit import summary
+from ironic_async_events.audit import witness
 from ironic_async_events.tests.tempest_run import comparison
+from ironic_async_events.tests.tempest_run import side
 from ironic_async_events.tests.tempest_run import suite
 
 
@@ -60,6 +63,12 @@ class TestComparison(base.BaseTestCase):
             [('fail', 0, 1), ('skip', 0, 0), ('success', 2, 1)],
             compared.rows(),
         )
+
+
+class TestFindings(base.BaseTestCase):
+    def test_an_audit_that_checked_nothing_is_not_clean(self):
+        result = side.Result({}, summary.Audit(), witness.Account(), 1.0)
+        self.assertEqual(1, result.findings)
 
 
 class TestRead(base.BaseTestCase):

@@ -9,10 +9,36 @@ revision = '3b1f6d0c9a52'
 down_revision = None
 
 
+OUTBOX = 'async_events_outbox'
+INDEX = 'ix_async_events_outbox_waiting'
+RELAY = 'async_events_relay'
+
+
 def upgrade() -> None:
-    """Create the tables, and the row that is the lease."""
+    """Create what is missing of the tables, and of the row that is the lease.
+
+    Every migration is like this: an upgrade that was interrupted is repaired
+    by running all of them again.
+    """
+    connection = op.get_bind()
+    if not sa.inspect(connection).has_table(OUTBOX):
+        _create_outbox()
+    indexes = sa.inspect(connection).get_indexes(OUTBOX)
+    if INDEX not in [index['name'] for index in indexes]:
+        op.create_index(INDEX, OUTBOX, ['set_aside_at', 'id'])
+    if not sa.inspect(connection).has_table(RELAY):
+        _create_relay()
+    columns = ('id', 'holder', 'term', 'expires_at')
+    relay = sa.table(RELAY, *map(sa.column, columns))
+    if connection.scalar(sa.select(relay.c.id).where(relay.c.id == 1)) is None:
+        op.bulk_insert(
+            relay, [{'id': 1, 'holder': '', 'term': 0, 'expires_at': 0.0}]
+        )
+
+
+def _create_outbox() -> None:
     op.create_table(
-        'async_events_outbox',
+        OUTBOX,
         sa.Column(
             'id',
             sa.BigInteger().with_variant(sa.Integer(), 'sqlite'),
@@ -33,25 +59,14 @@ def upgrade() -> None:
         mysql_engine='InnoDB',
         sqlite_autoincrement=True,
     )
-    op.create_index(
-        'ix_async_events_outbox_waiting',
-        'async_events_outbox',
-        ['set_aside_at', 'id'],
-    )
-    relay = op.create_table(
-        'async_events_relay',
+
+
+def _create_relay() -> None:
+    op.create_table(
+        RELAY,
         sa.Column('id', sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column('holder', sa.String(255), nullable=False),
         sa.Column('term', sa.BigInteger(), nullable=False),
         sa.Column('expires_at', sa.Double(), nullable=False),
         mysql_engine='InnoDB',
     )
-    op.bulk_insert(
-        relay, [{'id': 1, 'holder': '', 'term': 0, 'expires_at': 0.0}]
-    )
-
-
-def downgrade() -> None:
-    """Drop the tables with what is in them."""
-    op.drop_table('async_events_relay')
-    op.drop_table('async_events_outbox')

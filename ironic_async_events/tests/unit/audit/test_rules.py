@@ -5,9 +5,9 @@ import random
 
 from oslotest import base
 
+from ironic_async_events.audit import ids
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import rules
-from ironic_async_events.audit import tracks
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.tests.samples import recordings
 
@@ -291,8 +291,16 @@ class HoldTest(base.BaseTestCase):
             checker.add(one)
             (track,) = checker._tracks.values()
             self.assertLessEqual(len(track.chain.window), 8)
-            self.assertLessEqual(len(track.recent), tracks.RECENT)
             self.assertLessEqual(len(track.chain._gaps), 4)
+
+    def test_how_many_ids_are_kept_is_bounded(self):
+        recent = ids.RecentIds()
+        for number in range(5 * ids.KEPT):
+            self.assertFalse(recent.repeats(str(number)))
+            self.assertLessEqual(len(recent), 2 * ids.KEPT)
+        # The last ones are still known, the first ones are not.
+        self.assertTrue(recent.repeats(str(4 * ids.KEPT)))
+        self.assertFalse(recent.repeats('0'))
 
 
 class NumberedTest(base.BaseTestCase):

@@ -169,13 +169,35 @@ class AuditTest(CommandTestCase):
         self.assertIn('malformed 2\n', out)
         self.assertIn('1 malformed: not JSON at character', err)
 
-    def test_silence_says_what_to_look_at(self):
+    def test_silence_is_3_and_says_what_to_look_at(self):
         path = os.path.join(self.directory, 'empty')
         with open(path, 'w'):
             pass
         code, _out, err = self.run_program('audit', '--file', path)
-        self.assertEqual(0, code)
+        self.assertEqual(3, code)
         self.assertIn('notification_level', err)
+
+    def test_notifications_of_other_kinds_alone_are_3(self):
+        path = os.path.join(self.directory, 'others')
+        with open(path, 'w') as stream:
+            stream.write('{"event_type": "baremetal.node.power_set.end"}\n')
+        code, out, err = self.run_program(
+            'audit', '--file', path, '-f', 'value'
+        )
+        self.assertEqual(3, code)
+        self.assertIn('ignored 1\n', out)
+        self.assertIn('notification_level', err)
+
+    def test_malformed_messages_alone_are_4(self):
+        path = os.path.join(self.directory, 'broken')
+        with open(path, 'w') as stream:
+            stream.write('{"cut\n[]\n')
+        code, out, err = self.run_program(
+            'audit', '--file', path, '-f', 'value'
+        )
+        self.assertEqual(4, code)
+        self.assertIn('malformed 2\n', out)
+        self.assertIn('1 malformed: not JSON at character', err)
 
 
 class TimelineTest(CommandTestCase):

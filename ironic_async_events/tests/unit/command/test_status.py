@@ -89,3 +89,26 @@ class StatusTestCase(base.BaseTestCase):
             text,
         )
         self.assertNotIn('Traceback', text)
+
+    def test_a_configuration_that_cannot_be_read_is_one_line(self):
+        code, text = self.check('nonsense')
+        self.assertEqual(255, code, text)
+        self.assertIn('The configuration cannot be read', text)
+        self.assertEqual(1, text.count('\n'), text)
+
+    def test_an_outbox_that_cannot_be_judged_tells_no_password(self):
+        code, text = self.check(
+            GOOD.replace('driver = messagingv2', '')
+            .replace('async_events', 'async_events_outbox')
+            .replace(
+                '[DEFAULT]', '[DEFAULT]\ntransport_url = rabbit://u:s3c[ret@h/'
+            )
+            + '[database]\n'
+            'connection = mysql+pymysql://ironic:s3cret@127.0.0.1:1/ironic\n'
+            'max_retries = 1\nretry_interval = 0\n'
+        )
+        self.assertEqual(2, code, text)
+        self.assertIn('The transport URL cannot be read', text)
+        self.assertIn('The database cannot be asked', text)
+        self.assertNotIn('s3c', text)
+        self.assertNotIn('Traceback', text)

@@ -123,6 +123,13 @@ class ProgramTestCase(base.BaseTestCase):
                 f'connection = sqlite:///{directory}/ironic.sqlite\n'
             )
 
+    def place(self, module, arguments):
+        """Put the option where oslo.config and where cliff expects it."""
+        option = ('--config-file', self.config)
+        if module == 'main':
+            return (*arguments, *option)
+        return (*option, *arguments)
+
     def run_program(self, module, *arguments, code=0):
         done = subprocess.run(
             [
@@ -131,9 +138,7 @@ class ProgramTestCase(base.BaseTestCase):
                 'ignore',
                 '-m',
                 f'ironic_async_events.command.{module}',
-                *arguments,
-                '--config-file',
-                self.config,
+                *self.place(module, arguments),
             ],
             capture_output=True,
             text=True,
@@ -151,3 +156,50 @@ class ProgramTestCase(base.BaseTestCase):
         self.config = '/nowhere/ironic.conf'
         refusal = self.run_program('main', 'outbox', 'list', code=1)
         self.assertIn('/nowhere/ironic.conf', refusal)
+
+
+class WithoutDatabaseTestCase(ProgramTestCase):
+    """A database that cannot be reached is one line that tells no secret."""
+
+    COMMANDS = (
+        ('dbsync', 'upgrade'),
+        ('dbsync', 'current'),
+        ('dbsync', 'drop'),
+        ('main', 'outbox', 'status'),
+        ('main', 'outbox', 'purge', '1'),
+    )
+
+    def assert_refused(self, url, expected):
+        with open(self.config, 'w') as file:
+            file.write(
+                '[DEFAULT]\nlog_file = /dev/null\n'
+                f'[database]\nconnection = {url}\n'
+                'max_retries = 1\nretry_interval = 0\n'
+            )
+        for command in self.COMMANDS:
+            refusal = self.run_program(*command, code=1)
+            self.assertIn(expected, refusal)
+            self.assertIn('[database] connection', refusal)
+            self.assertEqual(1, refusal.count('\n'), refusal)
+            self.assertNotIn('s3cret', refusal)
+
+    def test_a_server_that_is_away(self):
+        self.assert_refused(
+            'mysql+pymysql://ironic:s3cret@127.0.0.1:1/ironic',
+            'the database cannot be used',
+        )
+
+    def test_a_directory_that_is_not_there(self):
+        self.assert_refused(
+            'sqlite:////nowhere/at/all/ironic.sqlite', 'unable to open'
+        )
+
+    def test_a_url_that_is_none(self):
+        self.assert_refused(
+            'mysql//ironic:s3cret@host/ironic', 'the database cannot be used'
+        )
+
+    def test_a_library_that_is_missing(self):
+        self.assert_refused(
+            'mysql+cymysql://ironic:s3cret@host/ironic', 'cymysql'
+        )

@@ -16,22 +16,7 @@ from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import table
-
-
-def shape(engine):
-    """Describe every table of a database."""
-    found = {}
-    inspector = sa.inspect(engine)
-    for name in inspector.get_table_names():
-        found[name] = (
-            [
-                (c['name'], str(c['type']), c['nullable'])
-                for c in inspector.get_columns(name)
-            ],
-            inspector.get_pk_constraint(name)['constrained_columns'],
-            [i['column_names'] for i in inspector.get_indexes(name)],
-        )
-    return found
+from ironic_async_events.tests.unit.outbox import interrupted
 
 
 class SchemaTestCase(base.BaseTestCase):
@@ -62,8 +47,8 @@ class SchemaTestCase(base.BaseTestCase):
         other = sa.create_engine('sqlite://', poolclass=sa.pool.StaticPool)
         self.addCleanup(other.dispose)
         table._METADATA.create_all(other)
-        made = shape(self.engine)
-        for name, expected in shape(other).items():
+        made = interrupted.shape(self.engine)
+        for name, expected in interrupted.shape(other).items():
             self.assertEqual(expected, made[name])
 
     def test_upgrading_twice_is_upgrading_once(self):
@@ -75,11 +60,11 @@ class SchemaTestCase(base.BaseTestCase):
         self.assertEqual([(1, '', 0, 0.0)], rows)
 
     def test_dropping_leaves_ironics_schema_as_it_was(self):
-        before = shape(self.engine)
+        before = interrupted.shape(self.engine)
         schema.upgrade(self.engine)
-        self.assertNotEqual(before, shape(self.engine))
+        self.assertNotEqual(before, interrupted.shape(self.engine))
         schema.drop(self.engine)
-        self.assertEqual(before, shape(self.engine))
+        self.assertEqual(before, interrupted.shape(self.engine))
         with self.engine.connect() as connection:
             version = connection.exec_driver_sql(
                 'SELECT version_num FROM alembic_version'

@@ -10,23 +10,43 @@ from ironic_async_events.outbox import table
 from ironic_async_events.tests.unit.outbox import base
 
 GROUP = 'oslo_messaging_notifications'
+TABLES = 'Outbox has its tables'
+ALONE = 'Outbox publishes alone'
+CONFIRMS = 'Bus confirms messages'
+TITLES = (TABLES, ALONE, CONFIRMS)
 
 
 class UpgradeCheckTestCase(base.OutboxTestCase):
-    def check(self, *drivers):
+    def setUp(self):
+        super().setUp()
         status.register(cfg.CONF)
-        cfg.CONF.set_override('driver', list(drivers), group=GROUP)
-        self.addCleanup(cfg.CONF.clear_override, 'driver', group=GROUP)
-        return status.Checks()._check_outbox()
+
+    def configure(self, *drivers, transport='rabbit://guest@host/'):
+        for name, value in (
+            ('driver', list(drivers)),
+            ('transport_url', transport),
+        ):
+            cfg.CONF.set_override(name, value, group=GROUP)
+            self.addCleanup(cfg.CONF.clear_override, name, group=GROUP)
+
+    def check(self, title, *drivers, **options):
+        """Run the check of a title with some notification drivers."""
+        self.configure(*drivers, **options)
+        checks = status.Checks()
+        return dict(checks._upgrade_checks)[title](checks)
 
     def test_without_the_outbox_there_is_nothing_to_check(self):
-        found = self.check('messagingv2', 'async_events')
-        self.assertEqual(upgradecheck.Code.SUCCESS, found.code)
+        for title in TITLES:
+            found = self.check(
+                title, 'messagingv2', 'async_events', transport='fake:/'
+            )
+            self.assertEqual(upgradecheck.Code.SUCCESS, found.code, title)
 
     def test_without_tables_the_services_would_not_start(self):
-        found = self.check('async_events_outbox')
-        self.assertEqual(upgradecheck.Code.FAILURE, found.code)
-        self.assertIn('ironic-async-events-dbsync upgrade', found.details)
+        for beside in ((), ('messagingv2',), ('log', 'noop')):
+            found = self.check(TABLES, 'async_events_outbox', *beside)
+            self.assertEqual(upgradecheck.Code.FAILURE, found.code)
+            self.assertIn('ironic-async-events-dbsync upgrade', found.details)
 
     def test_with_tables_all_is_well(self):
         with self.engine.begin() as connection:
@@ -37,10 +57,41 @@ class UpgradeCheckTestCase(base.OutboxTestCase):
                 f'INSERT INTO {table.VERSION_TABLE} '
                 f"VALUES ('{schema.VERSIONS[-1]}')"
             )
-        found = self.check('async_events_outbox')
-        self.assertEqual(upgradecheck.Code.SUCCESS, found.code)
+        for title in TITLES:
+            found = self.check(title, 'async_events_outbox', 'log')
+            self.assertEqual(
+                upgradecheck.Code.SUCCESS, found.code, found.details
+            )
 
-    def test_a_second_publisher_is_noticed(self):
-        found = self.check('messagingv2', 'async_events_outbox')
+    def test_a_second_publisher_breaks_what_the_outbox_promises(self):
+        for name in ('messaging', 'messagingv2'):
+            found = self.check(ALONE, name, 'async_events_outbox')
+            self.assertEqual(upgradecheck.Code.FAILURE, found.code)
+            self.assertIn('a second time', found.details)
+            self.assertIn(f'[{GROUP}] driver = {name}', found.details)
+
+    def test_a_router_may_be_a_second_publisher(self):
+        found = self.check(ALONE, 'routing', 'async_events_outbox')
         self.assertEqual(upgradecheck.Code.WARNING, found.code)
-        self.assertIn('a second time', found.details)
+        self.assertIn('routing', found.details)
+
+    def test_a_bus_that_confirms_nothing_is_a_warning(self):
+        for url in (
+            'kafka://',
+            'kafka://host:9092/',
+            'kafka+ssl://user:secret@one:9092,user:secret@two:9092/',
+            'fake:/',
+            'fake://',
+        ):
+            found = self.check(CONFIRMS, 'async_events_outbox', transport=url)
+            self.assertEqual(upgradecheck.Code.WARNING, found.code, url)
+            self.assertIn('transport_url', found.details)
+            self.assertNotIn('secret', found.details)
+
+    def test_a_transport_url_that_cannot_be_read_is_a_failure(self):
+        found = self.check(
+            CONFIRMS, 'async_events_outbox', transport='//user:secret@host'
+        )
+        self.assertEqual(upgradecheck.Code.FAILURE, found.code)
+        self.assertIn('transport_url', found.details)
+        self.assertNotIn('secret', found.details)

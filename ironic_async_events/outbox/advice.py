@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the configuration around the outbox takes away from its promises.
+
+A conductor says it when it starts, and the upgrade check says it before.
+"""
+
+import logging
+from typing import Any
+from typing import NamedTuple
+
+from oslo_config import cfg
+import oslo_messaging
+
+GROUP = 'oslo_messaging_notifications'
+
+#: Notification drivers that publish by themselves.
+_PUBLISHERS = frozenset(('messaging', 'messagingv2'))
+#: One that calls others, which only a file of its own names.
+_ROUTER = 'routing'
+
+#: Whether a driver of oslo.messaging waits until the bus has a message, by
+#: the scheme of the transport URL.
+CONFIRMS = {
+    'rabbit': True,  # waits for RabbitMQ to confirm
+    'kombu': True,  # the same driver by its old name
+    'amqp': True,  # AMQP 1.0, waits for the peer; up to oslo.messaging 14
+    'kafka': False,  # returns when the message is in a queue of its process
+    'fake': False,  # has no bus but a queue of its process
+}
+
+
+class Concern(NamedTuple):
+    """Something that the outbox cannot promise with this configuration.
+
+    :param level: ``logging.ERROR`` where a promise is broken at once,
+        ``logging.WARNING`` where it may be
+    :param text: one line that says what to do
+    """
+
+    level: int
+    text: str
+
+
+def beside(conf: cfg.ConfigOpts) -> Concern | None:
+    """Name the drivers that publish beside the outbox.
+
+    Drivers are called one after the other, within the transaction of the
+    node. One that publishes announces a state before its commit, under an id
+    of its own, and holds the row of the node as long as the bus takes: that
+    is what the outbox is there to prevent, so it is an error.
+
+    :param conf: the configuration of the service
+    """
+    drivers: list[str] = conf[GROUP].driver
+    names = [name for name in drivers if name in _PUBLISHERS]
+    if names:
+        lines = ' and '.join(f'driver = {name}' for name in names)
+        return Concern(
+            logging.ERROR,
+            f'{" and ".join(names)} beside async_events_outbox publishes '
+            'each notification a second time, before the state is committed, '
+            'and a slow bus locks the node in the database. Remove from the '
+            f'configuration: [{GROUP}] {lines}',
+        )
+    if _ROUTER in drivers:
+        return Concern(
+            logging.WARNING,
+            f'{_ROUTER} beside async_events_outbox must not publish to a bus: '
+            'its drivers are called before the state is committed, and a slow '
+            'one locks the node in the database. Check the file that '
+            f'[{GROUP}] routing_config names',
+        )
+    return None
+
+
+def transport(conf: cfg.ConfigOpts) -> Concern | None:
+    """Say whether the bus confirms what the relay publishes.
+
+    :param conf: the configuration of the service
+    :raises InvalidTransportURL: when the URL cannot be read
+    :raises ValueError: likewise
+    """
+    url: Any = oslo_messaging.TransportURL.parse(
+        conf, conf[GROUP].transport_url
+    )
+    # As oslo.messaging finds the driver.
+    scheme = url.transport.split('+')[0]
+    confirms = CONFIRMS.get(scheme)
+    if confirms:
+        return None
+    what = (
+        f'The driver of {scheme}:// does not confirm messages'
+        if confirms is False
+        else f'It is not known whether the driver of {scheme}:// confirms '
+        'messages'
+    )
+    return Concern(
+        logging.WARNING,
+        f'{what}: the outbox deletes a message when the driver returns, and '
+        'the message is lost when the bus does not have it by then. To lose '
+        f'none, set [{GROUP}] transport_url to a rabbit:// URL',
+    )
+
+
+def concerns(conf: cfg.ConfigOpts) -> list[Concern]:
+    """Collect everything that there is to say.
+
+    :param conf: the configuration of a service that has made its transport
+    """
+    both = (beside(conf), transport(conf))
+    return [concern for concern in both if concern]

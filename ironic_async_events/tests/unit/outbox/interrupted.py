@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands on the tables that end in the middle, after every statement.
+
+A ``CREATE TABLE`` of MySQL commits at once: what a command that was killed
+has made, stays.
+"""
+
+import sqlalchemy as sa
+
+from ironic_async_events.outbox import schema
+from ironic_async_events.outbox import table
+
+
+def shape(engine):
+    """Describe every table of a database."""
+    found = {}
+    inspector = sa.inspect(engine)
+    for name in inspector.get_table_names():
+        found[name] = (
+            [
+                (c['name'], str(c['type']), c['nullable'])
+                for c in inspector.get_columns(name)
+            ],
+            inspector.get_pk_constraint(name)['constrained_columns'],
+            [i['column_names'] for i in inspector.get_indexes(name)],
+        )
+    return found
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class StopAfter:
+    """Ends a command after some statements; a context manager.
+
+    :param engine: the database
+    :param count: how many statements are carried out
+    """
+
+    def __init__(self, engine, count):
+        self._engine = engine
+        self._left = count
+
+    def _before(self, *args):
+        if self._left == 0:
+            raise Killed
+        self._left -= 1
+
+    def __enter__(self):
+        sa.event.listen(self._engine, 'before_cursor_execute', self._before)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        sa.event.remove(self._engine, 'before_cursor_execute', self._before)
+
+
+class Databases:
+    """Databases with tables of the outbox; a test case says where."""
+
+    _whole = None
+
+    def engine(self):
+        """Return an engine of an empty database."""
+        raise NotImplementedError
+
+    def assert_whole(self, engine, message):
+        """Assert that a database is as one upgrade without a fault left it."""
+        self.assertIsNone(schema.problem(engine), message)
+        self.assertEqual(schema.VERSIONS[-1], schema.current(engine), message)
+        if self._whole is None:
+            whole = self.engine()
+            schema.upgrade(whole)
+            self._whole = shape(whole)
+        self.assertEqual(self._whole, shape(engine), message)
+        with engine.connect() as connection:
+            rows = connection.scalars(sa.select(table.RELAY.c.id)).all()
+            versions = connection.scalars(
+                sa.text(f'SELECT version_num FROM {table.VERSION_TABLE}')
+            ).all()
+        self.assertEqual([1], rows, message)
+        self.assertEqual([schema.VERSIONS[-1]], versions, message)
+
+
+class Interrupted(Databases):
+    """The sweep."""
+
+    def stopped(self, command, engine, count):
+        """Run a command that is killed after some statements.
+
+        :returns: whether it was killed
+        """
+        try:
+            with StopAfter(engine, count):
+                command(engine)
+        except Killed:
+            return True
+        return False
+
+    def sweep(self, command, prepare, judge):
+        """Kill a command after each of its statements, and judge what is left.
+
+        :returns: how often it was killed
+        """
+        for count in range(1000):
+            engine = self.engine()
+            prepare(engine)
+            if not self.stopped(command, engine, count):
+                return count
+            judge(engine, count)
+        raise AssertionError('the command does not end')
+
+    def test_an_upgrade_that_was_interrupted_is_repaired(self):
+        def judge(engine, count):
+            schema.upgrade(engine)
+            self.assert_whole(engine, count)
+
+        stops = self.sweep(schema.upgrade, lambda engine: None, judge)
+        self.assertGreater(stops, 5)
+
+    def test_an_upgrade_that_was_interrupted_is_said_to_be(self):
+        def judge(engine, count):
+            problem = schema.problem(engine)
+            self.assertIn('ironic-async-events-dbsync upgrade', problem)
+
+        # The last statement is the version.
+        self.sweep(schema.upgrade, lambda engine: None, judge)
+
+    def test_an_upgrade_that_was_interrupted_is_dropped(self):
+        def judge(engine, count):
+            schema.drop(engine)
+            self.assertEqual({}, shape(engine), count)
+
+        self.sweep(schema.upgrade, lambda engine: None, judge)
+
+    def test_a_repair_that_was_interrupted_is_repaired(self):
+        def half(engine):
+            schema.upgrade(engine)
+            table.RELAY.drop(engine)
+
+        def judge(engine, count):
+            schema.upgrade(engine)
+            self.assert_whole(engine, count)
+
+        self.assertGreater(self.sweep(schema.upgrade, half, judge), 3)
+
+    def test_a_drop_that_was_interrupted_goes_on(self):
+        def judge(engine, count):
+            schema.drop(engine)
+            self.assertEqual({}, shape(engine), count)
+
+        self.assertGreater(self.sweep(schema.drop, schema.upgrade, judge), 2)
+
+    def test_a_drop_that_was_interrupted_is_taken_back_by_an_upgrade(self):
+        def judge(engine, count):
+            schema.upgrade(engine)
+            self.assert_whole(engine, count)
+
+        self.sweep(schema.drop, schema.upgrade, judge)
