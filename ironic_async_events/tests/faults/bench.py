@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A conductor that is prepared once and goes through one case after another.
+
+Nothing of Ironic and nothing of the plugin is replaced for a fault. What is
+replaced are the edges: time and locks, the pool of workers, the notifier.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+import contextlib
+import logging
+import random
+import sqlite3
+from typing import Any
+
+import futurist
+from ironic.conductor import task_manager
+from ironic.conf import CONF
+from oslo_db.sqlalchemy import enginefacade
+import oslo_messaging
+
+from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.faults import connection
+from ironic_async_events.tests.faults import database
+from ironic_async_events.tests.faults import edges
+from ironic_async_events.tests.faults import journal
+from ironic_async_events.tests.faults import schedule
+from ironic_async_events.tests.faults import witness
+from ironic_async_events.tests.unit.spawn_failures import base
+from ironic_async_events.tests.unit.spawn_failures import cases
+
+#: A request that takes longer than this never ends.
+_FOR_EVER = 3600.0
+_BETWEEN = 600.0
+_PASSES = tuple(
+    dict.fromkeys(case.method for case in cases.CASES if case.periodic)
+)
+
+
+class FaultBench(base.Bench):
+    """A conductor whose database fails when it is told to.
+
+    :param plugin: whether the plugin is in it
+    """
+
+    def __init__(self, plugin: bool = True) -> None:
+        super().__init__('setUp')
+        self._plugin = plugin
+
+    def setUp(self) -> None:
+        """Start the conductor; prepare the database."""
+        super().setUp()
+        if self._plugin:
+            self.useFixture(async_fixtures.Plugin())
+        self.config(node_locked_retry_interval=1, group='conductor')
+        self.config(sqlite_retries=True, group='database')
+        self.context.auth_token_info = {
+            'token': {'project': {'id': 'the-tenant'}}
+        }
+        self.lose_conductor(cases.DEAD_CONDUCTOR)
+        engine = enginefacade.writer.get_engine()
+        path = engine.url.database
+        self.plan = schedule.Schedule()
+        self.server = database.Server(self.plan)
+        self.observer = witness.Observer(path)
+        self.addCleanup(self.observer.close)
+        self.useFixture(connection.Connections(self.server, engine))
+        self._empty = self.observer.copy()
+        self._prepared: dict[str, tuple[sqlite3.Connection, str]] = {}
+        self.locks = witness.Locks(self.observer, self.server.part)
+        self.server.committed = self._committed
+        self.useFixture(witness.Beliefs(self.locks))
+        self.useFixture(edges.Edges(self.plan))
+        self.log = journal.Log()
+        self._listen()
+        self._asked = 0
+        self.service._spawn_worker = self._spawn
+
+    def _listen(self) -> None:
+        """Let the log be ours alone; DEBUG is not judged and costs time."""
+        root = logging.getLogger()
+        before, level = list(root.handlers), root.manager.disable
+        self.addCleanup(root.handlers.__setitem__, slice(None), before)
+        self.addCleanup(logging.disable, level)
+        root.handlers[:] = [self.log]
+        for logger in root.manager.loggerDict.values():
+            # Ironic's migrations disable every logger that is there.
+            if isinstance(logger, logging.Logger):
+                logger.disabled = False
+        logging.disable(logging.DEBUG)
+
+    def _spawn(
+        self,
+        func: Callable[..., Any],
+        *args: Any,
+        _allow_reserved_pool: bool = True,
+        **kwargs: Any,
+    ) -> futurist.Future:
+        """Take the place of the manager's: each worker is an actor."""
+        self._asked += 1
+        self.server.part.asked()
+        future = futurist.Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = func(*args, **kwargs)
+            except schedule.Abandoned:
+                raise
+            except BaseException as e:
+                future.set_exception(e)
+            else:
+                future.set_result(result)
+
+        self.plan.start(f'worker {self._asked}', work)
+        return future
+
+    def _committed(self) -> None:
+        self.locks.committed()
+        if self.observer.states():
+            self.server.part.saved()
+
+    # One case
+
+    def run_case(
+        self,
+        case: cases.Case,
+        fault: database.Fault | None = None,
+        name: str = '',
+    ) -> journal.Journal:
+        """Make a request, let a statement of it fail, and go on.
+
+        Called by the thread of the test.
+
+        :param case: the operation
+        :param fault: what fails, if anything
+        :param name: of the case, for the report
+        :returns: what happened
+        """
+        with self._options(case):
+            uuid = self._prepare(case)
+            random.seed(name)
+            seen = journal.Journal(
+                name=name or case.name,
+                staged=case.staged,
+                periodic=case.periodic,
+                before=self.observer.node(uuid),
+            )
+            self.server.part.begin(case.staged)
+            self.server.begin(fault)
+            self._request(case, uuid, seen)
+            self.server.end()
+            seen.made = self.server.made
+            seen.after = self.observer.node(uuid)
+            seen.changes = len(self.observer.states())
+            seen.records = len(self.observer.history())
+            self.plan.sleep(_BETWEEN)
+            self._go_on(uuid, seen)
+            self._close(uuid, seen)
+        return seen
+
+    def _prepare(self, case: cases.Case) -> str:
+        """Put the node of a case into the database; forget the last case."""
+        if case.name not in self._prepared:
+            self.observer.restore(self._empty)
+            fields = case.fields()
+            fields['instance_info']['configdrive'] = journal.CONFIG_DRIVE
+            node = self.create_node(**fields)
+            self._prepared[case.name] = (self.observer.copy(), node.uuid)
+        copy, uuid = self._prepared[case.name]
+        self.observer.restore(copy)
+        self.locks.begin()
+        self.notifier.sent.clear()
+        self.log.lines.clear()
+        self._asked = 0
+        edges.forget_locks()
+        return uuid
+
+    @contextlib.contextmanager
+    def _options(self, case: cases.Case) -> Any:
+        before = [CONF[group][option] for group, option, _ in case.options]
+        for group, option, value in case.options:
+            self.config(group=group, **{option: value})
+        yield
+        for (group, option, _), value in zip(
+            case.options, before, strict=True
+        ):
+            self.config(group=group, **{option: value})
+
+    def _request(
+        self, case: cases.Case, uuid: str, seen: journal.Journal
+    ) -> None:
+        began = self.plan.now
+
+        def request() -> None:
+            error = self._error_of(case, uuid)
+            seen.answer = journal.Answer(
+                error=error,
+                changes=len(self.observer.states()),
+                asked=self._asked,
+                seconds=self.plan.now - began,
+            )
+
+        self.plan.start('request', request)
+        self._run(seen)
+
+    def _error_of(self, case: cases.Case, uuid: str) -> BaseException | None:
+        try:
+            case.request(self.service, self.context, uuid)
+        except oslo_messaging.ExpectedException as e:
+            error = e.exc_info[1]
+            assert isinstance(error, BaseException)
+            return error
+        except Exception as e:
+            return e
+        return None
+
+    def _run(self, seen: journal.Journal) -> None:
+        seen.left.extend(self.plan.run(self.plan.now + _FOR_EVER))
+
+    def _go_on(self, uuid: str, seen: journal.Journal) -> None:
+        """Let the passes look at the node; use it once more."""
+
+        def passes() -> None:
+            for method in _PASSES:
+                getattr(self.service, method)(self.context)
+
+        def lock() -> None:
+            try:
+                with task_manager.TaskManager(
+                    self.context, uuid, retry=False, purpose='a second request'
+                ):
+                    pass
+            except Exception as e:
+                seen.locked = e
+
+        def operate() -> None:
+            case = _fitting(self.observer.node(uuid)['provision_state'])
+            if case is not None:
+                self._error_of(case, uuid)
+
+        for name, function in (
+            ('passes', passes),
+            ('second request', lock),
+            ('further operation', operate),
+        ):
+            self.plan.start(name, function)
+            self._run(seen)
+
+    def _close(self, uuid: str, seen: journal.Journal) -> None:
+        seen.end = self.observer.node(uuid)
+        seen.states = self.observer.states()
+        seen.told = self._told(uuid)
+        seen.locks = list(self.locks.lines)
+        seen.shared_locks = list(self.locks.violations)
+        error = seen.answer.error if seen.answer else None
+        seen.said = [
+            ('caller', str(error)),
+            ('last_error', str(seen.after['last_error'])),
+            ('last_error', str(seen.end['last_error'])),
+            *(('history', text) for text in self.observer.history()),
+            *(('log', line) for line in self.log.lines),
+        ]
+
+    def _told(self, uuid: str) -> list[tuple[str, str, str]]:
+        return [
+            (
+                data['previous_provision_state'],
+                data['event'],
+                data['provision_state'],
+            )
+            for event_type, data in self.notifier.sent
+            if '.provision_set.' in event_type and data['uuid'] == uuid
+        ]
+
+
+@contextlib.contextmanager
+def prepared(plugin: bool) -> Iterator[FaultBench]:
+    """Prepare a conductor and take it away again.
+
+    :param plugin: whether the plugin is in it
+    """
+    conductor = FaultBench(plugin)
+    try:
+        conductor.setUp()
+        yield conductor
+    finally:
+        conductor.doCleanups()
+
+
+def _fitting(state: str) -> cases.Case | None:
+    """Return an operation that a node in a state can be asked for."""
+    for case in cases.CASES:
+        if case.state == state and case.staged and not case.periodic:
+            return case
+    return None

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which statement of which operation fails how, and what that breaks."""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+import dataclasses
+import random
+
+from ironic.conductor import manager
+
+from ironic_async_events.tests.faults import bench
+from ironic_async_events.tests.faults import database
+from ironic_async_events.tests.faults import invariants
+from ironic_async_events.tests.faults import journal
+from ironic_async_events.tests.faults import kinds
+from ironic_async_events.tests.faults import parts
+from ironic_async_events.tests.unit.spawn_failures import cases
+
+OPERATIONS = {
+    case.name: case
+    for case in cases.CASES
+    if hasattr(manager.ConductorManager, case.method)
+}
+_KINDS = {kind.name: kind for kind in kinds.KINDS}
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """One case of the sweep: an operation, a statement and a fault.
+
+    :param operation: name of the operation
+    :param at: number of the statement
+    :param kind: name of the fault
+    """
+
+    operation: str
+    at: int
+    kind: str
+
+    @property
+    def id(self) -> str:
+        """The case in one line, as ``--case`` takes it."""
+        return f'{self.operation}:{self.at}:{self.kind}'
+
+    @classmethod
+    def parse(cls, text: str) -> 'Point':
+        """Return the case of an id.
+
+        :param text: what :attr:`id` has returned
+        """
+        operation, at, kind = text.rsplit(':', 2)
+        return cls(operation, int(at), kind)
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What one case has broken.
+
+    :param point: the case
+    :param violations: pairs of an invariant and a text
+    """
+
+    point: Point
+    violations: tuple[invariants.Violation, ...]
+
+
+@dataclasses.dataclass
+class Operation:
+    """An operation and its statements when nothing fails.
+
+    :param name: of the operation
+    :param made: the statements
+    :param broken: what is broken without any fault
+    """
+
+    name: str
+    made: list[database.Made]
+    broken: list[invariants.Violation]
+
+    def points(self, hand_over: bool) -> Iterator[Point]:
+        """Yield the cases of the hand-over, or all others."""
+        for at, made in enumerate(self.made):
+            if (made.part in parts.HAND_OVER) is hand_over:
+                for kind in kinds.KINDS:
+                    if made.does in kind.of:
+                        yield Point(self.name, at, kind.name)
+
+
+def survey(
+    conductor: bench.FaultBench, names: Iterable[str] = OPERATIONS
+) -> list[Operation]:
+    """Let operations run without a fault, to know their statements.
+
+    :param conductor: runs them
+    :param names: of the operations
+    """
+    surveyed = []
+    for name in names:
+        seen = conductor.run_case(OPERATIONS[name])
+        surveyed.append(Operation(name, seen.made, invariants.check(seen)))
+    return surveyed
+
+
+def choose(
+    operations: Iterable[Operation], seed: int, sample: int | None
+) -> list[Point]:
+    """Choose cases: those of the hand-over always, of the others some.
+
+    :param operations: what :func:`survey` has returned
+    :param seed: what the choice follows from
+    :param sample: how many of the others; None for all of them
+    """
+    operations = list(operations)
+    chosen = [each for one in operations for each in one.points(True)]
+    others = [each for one in operations for each in one.points(False)]
+    if sample is not None and sample < len(others):
+        others = random.Random(seed).sample(others, sample)
+    return chosen + others
+
+
+def run(conductor: bench.FaultBench, point: Point) -> Result:
+    """Run one case.
+
+    :param conductor: runs it
+    :param point: the case
+    """
+    return Result(point, tuple(invariants.check(look(conductor, point))))
+
+
+def look(conductor: bench.FaultBench, point: Point) -> journal.Journal:
+    """Run one case and return all that was seen.
+
+    :param conductor: runs it
+    :param point: the case
+    """
+    fault = database.Fault(point.at, _KINDS[point.kind])
+    return conductor.run_case(OPERATIONS[point.operation], fault, point.id)
