@@ -2,27 +2,17 @@
 """Sweep and print the table; the exit status is 0 if nothing is broken."""
 
 import argparse
-from concurrent import futures
-import functools
-import logging
-import multiprocessing
 import os
 import sys
-import warnings
 
 # Ironic's test cases end themselves after a while; a sweep takes longer.
 os.environ['BASE_TEST_TIMEOUT'] = '0'
-# Ironic's fixtures set filters of their own.
-warnings.showwarning = lambda *args, **kwargs: None
-logging.disable()
 
-from ironic_async_events.tests.faults import bench  # noqa: E402
-from ironic_async_events.tests.faults import sweep  # noqa: E402
-from ironic_async_events.tests.faults import table  # noqa: E402
-from ironic_async_events.tests.faults import verbose  # noqa: E402
-
-# What Ironic puts there writes to a log that only the sweep reads.
-sys.excepthook = sys.__excepthook__
+from ironic_async_events.tests.faults import bench
+from ironic_async_events.tests.faults import jobs
+from ironic_async_events.tests.faults import sweep
+from ironic_async_events.tests.faults import table
+from ironic_async_events.tests.faults import verbose
 
 
 def _arguments() -> argparse.Namespace:
@@ -31,6 +21,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         '--stock', action='store_true', help='leave the plugin out'
+    )
+    parser.add_argument(
+        '--outbox',
+        choices=('with', 'without', 'both'),
+        default='both',
+        help='where notifications go',
     )
     parser.add_argument(
         '--case', metavar='ID', help='run one case and tell all about it'
@@ -57,49 +53,42 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _work(
-    arguments: argparse.Namespace, share: int, of: int
-) -> tuple[list[sweep.Operation], list[sweep.Result]]:
-    """Run one part of the cases, in a process of its own."""
-    sys.excepthook = sys.__excepthook__
-    names = [
-        name
-        for name in sweep.OPERATIONS
-        if name.startswith(arguments.operation)
-    ]
-    with bench.prepared(not arguments.stock) as conductor:
-        operations = sweep.survey(conductor, names)
-        points = sweep.choose(operations, arguments.seed, arguments.sample)
-        results = [sweep.run(conductor, each) for each in points[share::of]]
-    return operations, results
+def _worlds(arguments: argparse.Namespace) -> tuple[bench.World, ...]:
+    if arguments.stock:
+        return (bench.World.STOCK,)
+    both = (bench.World.PLUGIN, bench.World.OUTBOX)
+    return tuple(
+        world for world in both if arguments.outbox in (world.value, 'both')
+    )
 
 
 def _sweep(arguments: argparse.Namespace) -> bool:
     share, of = (int(number) for number in arguments.share.split('/'))
-    jobs = arguments.jobs
-    work = functools.partial(_work, arguments, of=of * jobs)
-    shares = [(share - 1) * jobs + each for each in range(jobs)]
-    if jobs == 1:
-        parts = [work(share) for share in shares]
-    else:
-        with futures.ProcessPoolExecutor(
-            jobs, multiprocessing.get_context('spawn')
-        ) as pool:
-            parts = list(pool.map(work, shares))
-    operations = parts[0][0]
-    results = [result for _, part in parts for result in part]
-    for line in table.lines(operations, results):
+    count = arguments.jobs
+    report = jobs.run(
+        jobs.Options(
+            worlds=_worlds(arguments),
+            operation=arguments.operation,
+            seed=arguments.seed,
+            sample=arguments.sample,
+        ),
+        [(share - 1) * count + each for each in range(count)],
+        of * count,
+    )
+    for line in table.lines(report):
         print(line)
-    broken = [result for result in results if result.violations]
     if arguments.verbose:
-        for result in broken:
+        for result in report.broken:
             print(result.point.id)
             for name, text in result.violations:
                 print(f'    {name}: {text}')
-    for one in operations:
-        for name, text in one.broken:
-            print(f'{one.name} without a fault: {name}: {text}')
-    return not broken and not any(one.broken for one in operations)
+    for operation in report.operations:
+        for name, text in operation.broken:
+            print(
+                f'{operation.world}:{operation.name} without a fault: '
+                f'{name}: {text}'
+            )
+    return report.is_good
 
 
 def main() -> int:
@@ -108,10 +97,11 @@ def main() -> int:
     :returns: the exit status
     """
     arguments = _arguments()
+    jobs.quiet()
     if arguments.case is None:
         return 0 if _sweep(arguments) else 1
     point = sweep.Point.parse(arguments.case)
-    with bench.prepared(not arguments.stock) as conductor:
+    with bench.prepared(bench.World(point.world)) as conductor:
         seen = sweep.look(conductor, point)
     return 0 if verbose.show(point, seen) else 1
 

@@ -8,6 +8,7 @@ replaced are the edges: time and locks, the pool of workers, the notifier.
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
+import enum
 import logging
 import random
 import sqlite3
@@ -20,6 +21,7 @@ from oslo_db.sqlalchemy import enginefacade
 import oslo_messaging
 
 from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.faults import bus
 from ironic_async_events.tests.faults import connection
 from ironic_async_events.tests.faults import database
 from ironic_async_events.tests.faults import edges
@@ -37,20 +39,28 @@ _PASSES = tuple(
 )
 
 
+class World(enum.Enum):
+    """What is installed."""
+
+    STOCK = 'stock'
+    PLUGIN = 'without'
+    OUTBOX = 'with'
+
+
 class FaultBench(base.Bench):
     """A conductor whose database fails when it is told to.
 
-    :param plugin: whether the plugin is in it
+    :param world: what is installed
     """
 
-    def __init__(self, plugin: bool = True) -> None:
+    def __init__(self, world: World) -> None:
         super().__init__('setUp')
-        self._plugin = plugin
+        self.world = world
 
     def setUp(self) -> None:
         """Start the conductor; prepare the database."""
         super().setUp()
-        if self._plugin:
+        if self.world is not World.STOCK:
             self.useFixture(async_fixtures.Plugin())
         self.config(node_locked_retry_interval=1, group='conductor')
         self.config(sqlite_retries=True, group='database')
@@ -64,6 +74,9 @@ class FaultBench(base.Bench):
         self.server = database.Server(self.plan)
         self.observer = witness.Observer(path)
         self.addCleanup(self.observer.close)
+        self.bus: Any = bus.Published(self.notifier)
+        if self.world is World.OUTBOX:
+            self.bus = self.useFixture(bus.Stored(self.observer, engine))
         self.useFixture(connection.Connections(self.server, engine))
         self._empty = self.observer.copy()
         self._prepared: dict[str, tuple[sqlite3.Connection, str]] = {}
@@ -171,7 +184,7 @@ class FaultBench(base.Bench):
         copy, uuid = self._prepared[case.name]
         self.observer.restore(copy)
         self.locks.begin()
-        self.notifier.sent.clear()
+        self.bus.begin()
         self.log.lines.clear()
         self._asked = 0
         edges.forget_locks()
@@ -251,7 +264,7 @@ class FaultBench(base.Bench):
     def _close(self, uuid: str, seen: journal.Journal) -> None:
         seen.end = self.observer.node(uuid)
         seen.states = self.observer.states()
-        seen.told = self._told(uuid)
+        seen.told = self.bus.told(uuid)
         seen.locks = list(self.locks.lines)
         seen.shared_locks = list(self.locks.violations)
         error = seen.answer.error if seen.answer else None
@@ -263,25 +276,14 @@ class FaultBench(base.Bench):
             *(('log', line) for line in self.log.lines),
         ]
 
-    def _told(self, uuid: str) -> list[tuple[str, str, str]]:
-        return [
-            (
-                data['previous_provision_state'],
-                data['event'],
-                data['provision_state'],
-            )
-            for event_type, data in self.notifier.sent
-            if '.provision_set.' in event_type and data['uuid'] == uuid
-        ]
-
 
 @contextlib.contextmanager
-def prepared(plugin: bool) -> Iterator[FaultBench]:
+def prepared(world: World) -> Iterator[FaultBench]:
     """Prepare a conductor and take it away again.
 
-    :param plugin: whether the plugin is in it
+    :param world: what is installed
     """
-    conductor = FaultBench(plugin)
+    conductor = FaultBench(world)
     try:
         conductor.setUp()
         yield conductor

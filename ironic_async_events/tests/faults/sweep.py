@@ -28,11 +28,13 @@ _KINDS = {kind.name: kind for kind in kinds.KINDS}
 class Point:
     """One case of the sweep: an operation, a statement and a fault.
 
+    :param world: what is installed
     :param operation: name of the operation
     :param at: number of the statement
     :param kind: name of the fault
     """
 
+    world: str
     operation: str
     at: int
     kind: str
@@ -40,7 +42,7 @@ class Point:
     @property
     def id(self) -> str:
         """The case in one line, as ``--case`` takes it."""
-        return f'{self.operation}:{self.at}:{self.kind}'
+        return f'{self.world}:{self.operation}:{self.at}:{self.kind}'
 
     @classmethod
     def parse(cls, text: str) -> 'Point':
@@ -48,8 +50,8 @@ class Point:
 
         :param text: what :attr:`id` has returned
         """
-        operation, at, kind = text.rsplit(':', 2)
-        return cls(operation, int(at), kind)
+        world, operation, at, kind = text.split(':')
+        return cls(world, operation, int(at), kind)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +70,13 @@ class Result:
 class Operation:
     """An operation and its statements when nothing fails.
 
+    :param world: what is installed
     :param name: of the operation
     :param made: the statements
     :param broken: what is broken without any fault
     """
 
+    world: str
     name: str
     made: list[database.Made]
     broken: list[invariants.Violation]
@@ -83,7 +87,31 @@ class Operation:
             if (made.part in parts.HAND_OVER) is hand_over:
                 for kind in kinds.KINDS:
                     if made.does in kind.of:
-                        yield Point(self.name, at, kind.name)
+                        yield Point(self.world, self.name, at, kind.name)
+
+
+@dataclasses.dataclass
+class Report:
+    """What a sweep has found.
+
+    :param operations: all that were surveyed
+    :param results: of the cases that were run
+    """
+
+    operations: list[Operation]
+    results: list[Result]
+
+    @property
+    def broken(self) -> list[Result]:
+        """The cases that broke something."""
+        return [result for result in self.results if result.violations]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is broken, with and without a fault."""
+        return not self.broken and not any(
+            operation.broken for operation in self.operations
+        )
 
 
 def survey(
@@ -97,7 +125,11 @@ def survey(
     surveyed = []
     for name in names:
         seen = conductor.run_case(OPERATIONS[name])
-        surveyed.append(Operation(name, seen.made, invariants.check(seen)))
+        surveyed.append(
+            Operation(
+                conductor.world.value, name, seen.made, invariants.check(seen)
+            )
+        )
     return surveyed
 
 

@@ -13,22 +13,21 @@ _COLUMNS = ('statements', 'cases', *invariants.CLAIMS, 'broken')
 _WIDTH = 10
 
 
-def lines(
-    operations: Iterable[sweep.Operation], results: Iterable[sweep.Result]
-) -> Iterator[str]:
+def lines(report: sweep.Report) -> Iterator[str]:
     """Yield the table, by operation and by fault.
 
     A number below an invariant counts the cases that broke it; the last
     column counts the cases that broke any.
 
-    :param operations: all that were surveyed
-    :param results: of all cases
+    :param report: what the sweep has found
     """
-    results = list(results)
-    made = {one.name: len(one.made) for one in operations}
+    results, operations = report.results, report.operations
+    made = {f'{one.name}, {one.world}': len(one.made) for one in operations}
     width = max(map(len, made), default=0)
     yield _line('operation', _COLUMNS, width)
-    by_operation = _grouped(results, lambda point: point.operation)
+    by_operation = _grouped(
+        results, lambda point: f'{point.operation}, {point.world}'
+    )
     for name, statements in made.items():
         group = by_operation.get(name, [])
         yield _line(name, (statements, *_counts(group)), width)
