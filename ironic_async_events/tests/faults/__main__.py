@@ -13,6 +13,7 @@ from ironic_async_events.tests.faults import jobs
 from ironic_async_events.tests.faults import sweep
 from ironic_async_events.tests.faults import table
 from ironic_async_events.tests.faults import verbose
+from ironic_async_events.tests.faults import world
 
 
 def _arguments() -> argparse.Namespace:
@@ -53,12 +54,12 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _worlds(arguments: argparse.Namespace) -> tuple[bench.World, ...]:
+def _worlds(arguments: argparse.Namespace) -> tuple[world.World, ...]:
     if arguments.stock:
-        return (bench.World.STOCK,)
-    both = (bench.World.PLUGIN, bench.World.OUTBOX)
+        return (world.World.STOCK,)
+    both = (world.World.PLUGIN, world.World.OUTBOX)
     return tuple(
-        world for world in both if arguments.outbox in (world.value, 'both')
+        each for each in both if arguments.outbox in (each.value, 'both')
     )
 
 
@@ -101,7 +102,7 @@ def main() -> int:
     if arguments.case is None:
         return 0 if _sweep(arguments) else 1
     point = sweep.Point.parse(arguments.case)
-    with bench.prepared(bench.World(point.world)) as conductor:
+    with bench.prepared(world.World(point.world)) as conductor:
         seen = sweep.look(conductor, point)
     return 0 if verbose.show(point, seen) else 1
 

@@ -8,61 +8,51 @@ replaced are the edges: time and locks, the pool of workers, the notifier.
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
-import enum
+import functools
 import logging
 import random
 import sqlite3
 from typing import Any
 
 import futurist
-from ironic.conductor import task_manager
 from ironic.conf import CONF
 from oslo_db.sqlalchemy import enginefacade
-import oslo_messaging
 
 from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.faults import aftermath
 from ironic_async_events.tests.faults import bus
 from ironic_async_events.tests.faults import connection
 from ironic_async_events.tests.faults import database
 from ironic_async_events.tests.faults import edges
 from ironic_async_events.tests.faults import journal
+from ironic_async_events.tests.faults import rivals
 from ironic_async_events.tests.faults import schedule
 from ironic_async_events.tests.faults import witness
+from ironic_async_events.tests.faults import world
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
 
 #: A request that takes longer than this never ends.
-_FOR_EVER = 3600.0
+_FOR_EVER = 600.0
 _BETWEEN = 600.0
-_PASSES = tuple(
-    dict.fromkeys(case.method for case in cases.CASES if case.periodic)
-)
-
-
-class World(enum.Enum):
-    """What is installed."""
-
-    STOCK = 'stock'
-    PLUGIN = 'without'
-    OUTBOX = 'with'
 
 
 class FaultBench(base.Bench):
     """A conductor whose database fails when it is told to.
 
-    :param world: what is installed
+    :param installed: what is installed
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, installed: world.World) -> None:
         super().__init__('setUp')
-        self.world = world
+        self.world = installed
 
     def setUp(self) -> None:
         """Start the conductor; prepare the database."""
         super().setUp()
-        if self.world is not World.STOCK:
+        if self.world is not world.World.STOCK:
             self.useFixture(async_fixtures.Plugin())
-        self.config(node_locked_retry_interval=1, group='conductor')
+        self.config(node_locked_retry_interval=5, group='conductor')
         self.config(sqlite_retries=True, group='database')
         self.context.auth_token_info = {
             'token': {'project': {'id': 'the-tenant'}}
@@ -75,12 +65,12 @@ class FaultBench(base.Bench):
         self.observer = witness.Observer(path)
         self.addCleanup(self.observer.close)
         self.bus: Any = bus.Published(self.notifier)
-        if self.world is World.OUTBOX:
+        if self.world is world.World.OUTBOX:
             self.bus = self.useFixture(bus.Stored(self.observer, engine))
         self.useFixture(connection.Connections(self.server, engine))
         self._empty = self.observer.copy()
         self._prepared: dict[str, tuple[sqlite3.Connection, str]] = {}
-        self.locks = witness.Locks(self.observer, self.server.part)
+        self.locks = witness.Locks(self.observer, self.server.part, self.plan)
         self.server.committed = self._committed
         self.useFixture(witness.Beliefs(self.locks))
         self.useFixture(edges.Edges(self.plan))
@@ -140,6 +130,7 @@ class FaultBench(base.Bench):
         self,
         case: cases.Case,
         fault: database.Fault | None = None,
+        company: rivals.Company | None = None,
         name: str = '',
     ) -> journal.Journal:
         """Make a request, let a statement of it fail, and go on.
@@ -148,6 +139,7 @@ class FaultBench(base.Bench):
 
         :param case: the operation
         :param fault: what fails, if anything
+        :param company: who else wants the lock, if anybody
         :param name: of the case, for the report
         :returns: what happened
         """
@@ -162,6 +154,7 @@ class FaultBench(base.Bench):
             )
             self.server.part.begin(case.staged)
             self.server.begin(fault)
+            self._invite(company, uuid)
             self._request(case, uuid, seen)
             self.server.end()
             seen.made = self.server.made
@@ -207,7 +200,7 @@ class FaultBench(base.Bench):
         began = self.plan.now
 
         def request() -> None:
-            error = self._error_of(case, uuid)
+            error = aftermath.error_of(case, self.service, self.context, uuid)
             seen.answer = journal.Answer(
                 error=error,
                 changes=len(self.observer.states()),
@@ -218,45 +211,44 @@ class FaultBench(base.Bench):
         self.plan.start('request', request)
         self._run(seen)
 
-    def _error_of(self, case: cases.Case, uuid: str) -> BaseException | None:
-        try:
-            case.request(self.service, self.context, uuid)
-        except oslo_messaging.ExpectedException as e:
-            error = e.exc_info[1]
-            assert isinstance(error, BaseException)
-            return error
-        except Exception as e:
-            return e
-        return None
+    def _invite(self, company: rivals.Company | None, uuid: str) -> None:
+        """Have the rivals come before a statement of the operation."""
+
+        def before(number: int) -> None:
+            if company is None or number != company.at:
+                return
+            for name in company.names:
+                rival = functools.partial(
+                    rivals.RIVALS[name],
+                    self.context,
+                    uuid,
+                    self.locks,
+                    self.plan.sleep,
+                )
+                self.plan.let(self.plan.start(name, rival, guest=True))
+
+        self.server.before = before
 
     def _run(self, seen: journal.Journal) -> None:
         seen.left.extend(self.plan.run(self.plan.now + _FOR_EVER))
 
     def _go_on(self, uuid: str, seen: journal.Journal) -> None:
         """Let the passes look at the node; use it once more."""
+        context, service = self.context, self.service
 
-        def passes() -> None:
-            for method in _PASSES:
-                getattr(self.service, method)(self.context)
-
-        def lock() -> None:
-            try:
-                with task_manager.TaskManager(
-                    self.context, uuid, retry=False, purpose='a second request'
-                ):
-                    pass
-            except Exception as e:
-                seen.locked = e
+        def locked(error: Exception) -> None:
+            seen.locked = error
 
         def operate() -> None:
-            case = _fitting(self.observer.node(uuid)['provision_state'])
+            state = self.observer.node(uuid)['provision_state']
+            case = aftermath.fitting(state)
             if case is not None:
-                self._error_of(case, uuid)
+                aftermath.error_of(case, service, context, uuid)
 
         for name, function in (
-            ('passes', passes),
-            ('second request', lock),
-            ('further operation', operate),
+            ('passes', lambda: aftermath.passes(service, context)),
+            ('second', lambda: aftermath.lock(context, uuid, locked)),
+            ('further', operate),
         ):
             self.plan.start(name, function)
             self._run(seen)
@@ -278,22 +270,14 @@ class FaultBench(base.Bench):
 
 
 @contextlib.contextmanager
-def prepared(world: World) -> Iterator[FaultBench]:
+def prepared(installed: world.World) -> Iterator[FaultBench]:
     """Prepare a conductor and take it away again.
 
-    :param world: what is installed
+    :param installed: what is installed
     """
-    conductor = FaultBench(world)
+    conductor = FaultBench(installed)
     try:
         conductor.setUp()
         yield conductor
     finally:
         conductor.doCleanups()
-
-
-def _fitting(state: str) -> cases.Case | None:
-    """Return an operation that a node in a state can be asked for."""
-    for case in cases.CASES:
-        if case.state == state and case.staged and not case.periodic:
-            return case
-    return None

@@ -122,11 +122,11 @@ class Server:
         """
         self.check(connection)
         fault = None
-        if self.counts:
+        actor = self._plan.running
+        if self.counts and not (actor and actor.guest):
             number = len(self.made)
             if number > _TOO_MANY:
                 raise schedule.Abandoned()
-            actor = self._plan.running
             self.made.append(
                 Made(
                     actor=actor.name if actor else '-',

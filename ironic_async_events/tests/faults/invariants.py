@@ -26,8 +26,8 @@ CLAIMS = {
     'answer': 'a database error is not told as a lack of workers',
 }
 
-#: Columns that say nothing about what a request did.
-_BOOKS = ('updated_at', 'last_error', 'conductor_affinity')
+#: The clock of the row, the reason, and the lock, which I5 looks at.
+_BOOKS = ('updated_at', 'last_error', 'reservation')
 
 Violation = tuple[str, str]
 """The name of an invariant, and how it is broken."""

@@ -10,6 +10,7 @@ import warnings
 
 from ironic_async_events.tests.faults import bench
 from ironic_async_events.tests.faults import sweep
+from ironic_async_events.tests.faults import world
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Options:
     :param sample: how many cases beside those of the hand-over; None for all
     """
 
-    worlds: tuple[bench.World, ...] = (bench.World.PLUGIN,)
+    worlds: tuple[world.World, ...] = (world.World.PLUGIN,)
     operation: str = ''
     seed: int = 0
     sample: int | None = None
@@ -41,8 +42,8 @@ def work(options: Options, share: int, of: int) -> sweep.Report:
         name for name in sweep.OPERATIONS if name.startswith(options.operation)
     ]
     report = sweep.Report([], [])
-    for world in options.worlds:
-        with bench.prepared(world) as conductor:
+    for installed in options.worlds:
+        with bench.prepared(installed) as conductor:
             operations = sweep.survey(conductor, names)
             points = sweep.choose(operations, options.seed, options.sample)
             report.operations.extend(operations)

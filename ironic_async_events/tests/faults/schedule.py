@@ -19,10 +19,14 @@ class Actor:
 
     :param name: for reports
     :param function: what it does
+    :param guest: whether it has no part in the operation
     """
 
-    def __init__(self, name: str, function: Callable[[], object]) -> None:
+    def __init__(
+        self, name: str, function: Callable[[], object], guest: bool
+    ) -> None:
         self.name = name
+        self.guest = guest
         self.ended = False
         self.ready: Callable[[], bool] = lambda: True
         self.deadline: float | None = None
@@ -58,16 +62,19 @@ class Schedule:
         self._control = threading.Semaphore(0)
         self._abandoned = False
 
-    def start(self, name: str, function: Callable[[], object]) -> Actor:
+    def start(
+        self, name: str, function: Callable[[], object], guest: bool = False
+    ) -> Actor:
         """Add an actor.
 
         Called by the thread of the test or by an actor, which goes on.
 
         :param name: for reports
         :param function: what the actor does
+        :param guest: whether it has no part in the operation
         :returns: the actor
         """
-        actor = Actor(name, function)
+        actor = Actor(name, function, guest)
         self._actors.append(actor)
         actor.begin(self._control.release)
         return actor

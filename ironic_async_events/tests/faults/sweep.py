@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 import dataclasses
 import random
+from typing import Any
 
 from ironic.conductor import manager
+from ironic.conductor import task_manager
 
 from ironic_async_events.tests.faults import bench
 from ironic_async_events.tests.faults import database
@@ -14,13 +16,44 @@ from ironic_async_events.tests.faults import invariants
 from ironic_async_events.tests.faults import journal
 from ironic_async_events.tests.faults import kinds
 from ironic_async_events.tests.faults import parts
+from ironic_async_events.tests.faults import rivals
 from ironic_async_events.tests.unit.spawn_failures import cases
 
+
+def _task(**how: bool) -> cases.Request:
+    """Return a request that locks the node and does nothing."""
+
+    def request(conductor: Any, context: Any, uuid: str) -> None:
+        with task_manager.TaskManager(
+            context, uuid, purpose='a task', load_driver=False, **how
+        ):
+            pass
+
+    return request
+
+
+_TASKS = tuple(
+    cases.Case(name, 'active', 'heartbeat', _task(**how), staged=False)
+    for name, how in (
+        ('task once', {'retry': False}),
+        ('task retries', {}),
+        ('task patient', {'patient': True}),
+    )
+)
 OPERATIONS = {
     case.name: case
-    for case in cases.CASES
+    for case in (*cases.CASES, *_TASKS)
     if hasattr(manager.ConductorManager, case.method)
 }
+#: Rivals come to these operations in every run; an outbox makes no
+#: difference to a task that only has the lock.
+_CONTENDED = {
+    'stock': (*(case.name for case in _TASKS), 'manage from enroll'),
+    'without': (*(case.name for case in _TASKS), 'manage from enroll'),
+    'with': ('manage from enroll',),
+}
+#: Rivals come so many statements after the one that fails.
+_AFTER = (1, 2, 3, 4)
 _KINDS = {kind.name: kind for kind in kinds.KINDS}
 
 
@@ -31,18 +64,21 @@ class Point:
     :param world: what is installed
     :param operation: name of the operation
     :param at: number of the statement
-    :param kind: name of the fault
+    :param kind: name of the fault; empty if nothing fails
+    :param company: id of the rivals; empty if there are none
     """
 
     world: str
     operation: str
     at: int
     kind: str
+    company: str = ''
 
     @property
     def id(self) -> str:
         """The case in one line, as ``--case`` takes it."""
-        return f'{self.world}:{self.operation}:{self.at}:{self.kind}'
+        text = f'{self.world}:{self.operation}:{self.at}:{self.kind}'
+        return f'{text}:{self.company}' if self.company else text
 
     @classmethod
     def parse(cls, text: str) -> 'Point':
@@ -50,8 +86,8 @@ class Point:
 
         :param text: what :attr:`id` has returned
         """
-        world, operation, at, kind = text.split(':')
-        return cls(world, operation, int(at), kind)
+        world, operation, at, kind, *company = text.split(':')
+        return cls(world, operation, int(at), kind, ''.join(company))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +124,33 @@ class Operation:
                 for kind in kinds.KINDS:
                     if made.does in kind.of:
                         yield Point(self.world, self.name, at, kind.name)
+
+    def contended(self) -> Iterator[Point]:
+        """Yield the cases with rivals, where the lock is taken or released.
+
+        Rivals come at every statement; and when a statement fails, at each
+        of those around it.
+        """
+        for part in (parts.LOCK, parts.RELEASE):
+            window = [n for n, m in enumerate(self.made) if m.part == part]
+            for stop in (*window, *(window[-1] + n for n in _AFTER)):
+                for names in rivals.COMPANIES:
+                    company = rivals.Company(stop, names).id
+                    yield Point(self.world, self.name, 0, '', company)
+            for at in window:
+                yield from self._contended_at(at)
+
+    def _contended_at(self, at: int) -> Iterator[Point]:
+        does = self.made[at].does
+        reads = does is kinds.Statement.READ
+        for stop in (at, *(at + n for n in _AFTER)):
+            for names in rivals.COMPANIES[:3] if reads else rivals.COMPANIES:
+                company = rivals.Company(stop, names).id
+                for kind in kinds.KINDS:
+                    if does in kind.of:
+                        yield Point(
+                            self.world, self.name, at, kind.name, company
+                        )
 
 
 @dataclasses.dataclass
@@ -145,6 +208,9 @@ def choose(
     operations = list(operations)
     chosen = [each for one in operations for each in one.points(True)]
     others = [each for one in operations for each in one.points(False)]
+    for one in operations:
+        if one.name in _CONTENDED[one.world]:
+            chosen.extend(one.contended())
     if sample is not None and sample < len(others):
         others = random.Random(seed).sample(others, sample)
     return chosen + others
@@ -165,5 +231,10 @@ def look(conductor: bench.FaultBench, point: Point) -> journal.Journal:
     :param conductor: runs it
     :param point: the case
     """
-    fault = database.Fault(point.at, _KINDS[point.kind])
-    return conductor.run_case(OPERATIONS[point.operation], fault, point.id)
+    fault = company = None
+    if point.kind:
+        fault = database.Fault(point.at, _KINDS[point.kind])
+    if point.company:
+        company = rivals.Company.parse(point.company)
+    case = OPERATIONS[point.operation]
+    return conductor.run_case(case, fault, company, point.id)

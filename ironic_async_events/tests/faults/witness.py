@@ -14,6 +14,7 @@ import fixtures
 from ironic.conductor import task_manager
 
 from ironic_async_events.tests.faults import parts
+from ironic_async_events.tests.faults import schedule
 
 _SCHEMA = """
 CREATE TABLE sweep_states (
@@ -100,12 +101,16 @@ class Locks:
     """Who has the node's lock: by the row, and by what tasks believe.
 
     :param observer: reads the database
-    :param part: is told
+    :param part: is told about the tasks of the operation
+    :param plan: knows who runs
     """
 
-    def __init__(self, observer: Observer, part: parts.Part) -> None:
+    def __init__(
+        self, observer: Observer, part: parts.Part, plan: schedule.Schedule
+    ) -> None:
         self._observer = observer
         self._part = part
+        self._plan = plan
         self.begin()
 
     def begin(self) -> None:
@@ -118,17 +123,28 @@ class Locks:
     def holds(self, task: object, name: str) -> None:
         """Note that a task begins to believe that it has the lock."""
         self.lines.append(f'{name} has the lock')
-        self._part.held()
+        if not self._is_guest():
+            self._part.held()
         for other in self._holders.values():
             self.violations.append(f'{name} has the lock, and {other} too')
         self._holders[id(task)] = name
+
+    def _is_guest(self) -> bool:
+        actor = self._plan.running
+        return actor is not None and actor.guest
+
+    def holder(self, uuid: str) -> str | None:
+        """Return whose lock the row of a node shows."""
+        holder: str | None = self._observer.node(uuid)['reservation']
+        return holder
 
     def lets_go(self, task: object) -> None:
         """Note that a task is about to give the lock back."""
         name = self._holders.pop(id(task), None)
         if name is not None:
             self.lines.append(f'{name} gives the lock back')
-            self._part.let_go()
+            if not self._is_guest():
+                self._part.let_go()
 
     def committed(self) -> None:
         """Look at the row; called after each commit."""
