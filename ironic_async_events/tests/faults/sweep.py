@@ -132,8 +132,11 @@ class Operation:
         of those around it.
         """
         for part in (parts.LOCK, parts.RELEASE):
-            window = [n for n, m in enumerate(self.made) if m.part == part]
-            for stop in (*window, *(window[-1] + n for n in _AFTER)):
+            window = [
+                at for at, made in enumerate(self.made) if made.part == part
+            ]
+            stops = {n + more for n in window for more in (0, *_AFTER)}
+            for stop in sorted(stops):
                 for names in rivals.COMPANIES:
                     company = rivals.Company(stop, names).id
                     yield Point(self.world, self.name, 0, '', company)
