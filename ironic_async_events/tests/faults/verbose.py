@@ -3,6 +3,7 @@
 
 from ironic_async_events.tests.faults import invariants
 from ironic_async_events.tests.faults import journal
+from ironic_async_events.tests.faults import rivals
 from ironic_async_events.tests.faults import sweep
 
 
@@ -13,8 +14,15 @@ def show(point: sweep.Point, seen: journal.Journal) -> bool:
     :param seen: what happened
     :returns: whether nothing is broken
     """
+    company = None
+    if point.company:
+        company = rivals.Company.parse(point.company)
     for number, made in enumerate(seen.made):
-        mark = f'  <-- {point.kind}' if number == point.at else ''
+        mark = ''
+        if point.kind and number == point.at:
+            mark += f'  <-- {point.kind}'
+        if company is not None and number == company.at:
+            mark += f'  <-- {" and ".join(company.names)}'
         print(
             f'{number:4} {made.seconds:7.1f} s  {made.actor:12} '
             f'{made.part:8} {made.does.value:7} {made.text}{mark}'
