@@ -5,7 +5,6 @@ Nothing of Ironic and nothing of the plugin is replaced for a fault. What is
 replaced are the edges: time and locks, the pool of workers, the notifier.
 """
 
-from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import functools
@@ -14,7 +13,6 @@ import random
 import sqlite3
 from typing import Any
 
-import futurist
 from ironic.conf import CONF
 from oslo_db.sqlalchemy import enginefacade
 
@@ -28,6 +26,7 @@ from ironic_async_events.tests.faults import journal
 from ironic_async_events.tests.faults import rivals
 from ironic_async_events.tests.faults import schedule
 from ironic_async_events.tests.faults import witness
+from ironic_async_events.tests.faults import workers
 from ironic_async_events.tests.faults import world
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
@@ -78,9 +77,8 @@ class FaultBench(base.Bench):
         self.useFixture(edges.Edges(self.plan))
         self.log = journal.Log()
         self._listen()
-        self._asked = 0
-        self._eager = False
-        self.service._spawn_worker = self._spawn
+        self.workers = workers.Workers(self.plan, self.server.part)
+        self.service._spawn_worker = self.workers.spawn
 
     def _listen(self) -> None:
         """Let the log be ours alone; DEBUG is not judged and costs time."""
@@ -94,38 +92,6 @@ class FaultBench(base.Bench):
             if isinstance(logger, logging.Logger):
                 logger.disabled = False
         logging.disable(logging.DEBUG)
-
-    def _spawn(
-        self,
-        func: Callable[..., Any],
-        *args: Any,
-        _allow_reserved_pool: bool = True,
-        **kwargs: Any,
-    ) -> futurist.Future:
-        """Take the place of the manager's: each worker is an actor.
-
-        An eager one runs before the thread that asks for it goes on.
-        """
-        self._asked += 1
-        self.server.part.asked()
-        future = futurist.Future()
-
-        def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = func(*args, **kwargs)
-            except schedule.Abandoned:
-                raise
-            except BaseException as e:
-                future.set_exception(e)
-            else:
-                future.set_result(result)
-
-        worker = self.plan.start(f'worker {self._asked}', work)
-        if self._eager:
-            self.plan.let(worker)
-        return future
 
     def _committed(self) -> None:
         self.locks.committed()
@@ -156,9 +122,8 @@ class FaultBench(base.Bench):
             random.seed(name)
             # Who waits for its worker makes no statement in between, so the
             # statements have the same numbers in either order.
-            self._eager = (
-                case.staged and not case.periodic and random.random() < 0.5
-            )
+            waits = case.staged and not case.periodic
+            self.workers.begin(eager=waits and random.random() < 0.5)
             seen = journal.Journal(
                 name=name or case.name,
                 staged=case.staged,
@@ -192,7 +157,6 @@ class FaultBench(base.Bench):
         self.locks.begin()
         self.bus.begin()
         self.log.lines.clear()
-        self._asked = 0
         edges.forget_locks()
         return uuid
 
@@ -217,7 +181,7 @@ class FaultBench(base.Bench):
             seen.answer = journal.Answer(
                 error=error,
                 changes=len(self.observer.states()),
-                asked=self._asked,
+                asked=self.workers.asked,
                 seconds=self.plan.now - began,
             )
 
