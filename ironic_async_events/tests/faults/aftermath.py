@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fault has passed: the conductor goes on."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ironic.conductor import task_manager
+import oslo_messaging
+
+from ironic_async_events.tests.unit.spawn_failures import cases
+
+_PASSES = tuple(
+    dict.fromkeys(case.method for case in cases.CASES if case.periodic)
+)
+
+
+def error_of(
+    case: cases.Case, manager: Any, context: Any, uuid: str
+) -> BaseException | None:
+    """Make a request.
+
+    Called by the actor that is its RPC thread.
+
+    :param case: the operation
+    :param manager: Ironic's ``ConductorManager``
+    :param context: of the request
+    :param uuid: of the node
+    :returns: the error that its caller gets, if any
+    """
+    try:
+        case.request(manager, context, uuid)
+    except oslo_messaging.ExpectedException as e:
+        error: BaseException = e.exc_info[1]
+        return error
+    except Exception as e:
+        return e
+    return None
+
+
+def passes(manager: Any, context: Any) -> None:
+    """Run every periodic pass that looks for nodes.
+
+    :param manager: Ironic's ``ConductorManager``
+    :param context: of the passes
+    """
+    for method in _PASSES:
+        if hasattr(manager, method):
+            getattr(manager, method)(context)
+
+
+def lock(context: Any, uuid: str, tell: Callable[[Exception], None]) -> None:
+    """Take the exclusive lock at once, and give it back.
+
+    :param context: of the task
+    :param uuid: of the node
+    :param tell: is called with the error, if there is one
+    """
+    try:
+        with task_manager.TaskManager(
+            context, uuid, retry=False, purpose='a second request'
+        ):
+            pass
+    except Exception as e:
+        tell(e)
+
+
+def fitting(state: str) -> cases.Case | None:
+    """Return an operation that a node can be asked for.
+
+    :param state: provision state of the node
+    """
+    for case in cases.CASES:
+        if case.state == state and case.staged and not case.periodic:
+            return case
+    return None
