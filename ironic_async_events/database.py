@@ -71,6 +71,19 @@ def told(error: BaseException) -> BaseException:
     return answer
 
 
+def hide_parameters() -> None:
+    """Have SQLAlchemy leave the parameters out of its errors.
+
+    They come to the log and to clients by Ironic's own ways, too. Called by
+    the thread that starts the conductor.
+    """
+    from ironic.db import sqlalchemy  # noqa: F401  # configures the database
+    from oslo_db.sqlalchemy import enginefacade
+
+    for facade in (enginefacade.reader, enginefacade.writer):
+        facade.get_engine().hide_parameters = True
+
+
 def insist(function: Callable[..., _T], *args: Any) -> _T:
     """Call a function until the database answers.
 

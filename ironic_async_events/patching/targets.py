@@ -71,11 +71,9 @@ def _hides_parameters(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        from ironic.db import sqlalchemy  # noqa: F401  # configures it
-        from oslo_db.sqlalchemy import enginefacade
+        from ironic_async_events import database
 
-        for facade in (enginefacade.reader, enginefacade.writer):
-            facade.get_engine().hide_parameters = True
+        database.hide_parameters()
         return method(*args, **kwargs)
 
     return wrapper

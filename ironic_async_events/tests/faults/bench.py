@@ -16,6 +16,7 @@ from typing import Any
 from ironic.conf import CONF
 from oslo_db.sqlalchemy import enginefacade
 
+from ironic_async_events import database as async_database
 from ironic_async_events.tests import fixtures as async_fixtures
 from ironic_async_events.tests.faults import aftermath
 from ironic_async_events.tests.faults import bus
@@ -51,6 +52,8 @@ class FaultBench(base.Bench):
         super().setUp()
         if self.world is not world.World.STOCK:
             self.useFixture(async_fixtures.Plugin())
+            # As a conductor does that starts with it.
+            async_database.hide_parameters()
         # The conductor says once that it lives; a sweep takes longer.
         self.config(heartbeat_timeout=10**7, group='conductor')
         self.config(node_locked_retry_interval=5, group='conductor')
