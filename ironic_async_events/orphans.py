@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 import functools
 from typing import Any
+import weakref
 
 from ironic import objects
 from ironic.common import exception
@@ -31,10 +32,13 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
         thread of the periodic task
     :returns: the method that takes its place
     """
-    kept = _Kept()
+    kept_by: weakref.WeakKeyDictionary[Any, _Kept] = (
+        weakref.WeakKeyDictionary()
+    )
 
     @functools.wraps(method)
     def wrapper(self: Any, context: Any) -> None:
+        kept = kept_by.setdefault(self, _Kept())
         kept.check(self, context)
         watched = _Watched(self)
         try:
@@ -123,17 +127,20 @@ class _Kept:
         self, conductor: Any, context: Any, uuid: str, host: str
     ) -> None:
         """Reserve a node for its dead conductor again, if nobody failed it."""
-        if host not in conductor.dbapi.get_offline_conductors():
-            return
         node = objects.Node.get_by_uuid(context, uuid)
-        if node.reservation is None and node.provision_state in _UNFINISHED:
-            self._given[uuid] = objects.Node.reserve(context, host, node.id)
-            LOG.warning(
-                'Node %(node)s could not be taken over from conductor '
-                '%(host)s; the next pass tries again',
-                {'node': uuid, 'host': host},
-            )
-            self._withdraw(conductor, context, uuid, host)
+        if (
+            node.reservation is not None
+            or node.provision_state not in _UNFINISHED
+            or host not in conductor.dbapi.get_offline_conductors()
+        ):
+            return
+        self._given[uuid] = objects.Node.reserve(context, host, node.id)
+        LOG.warning(
+            'Node %(node)s could not be taken over from conductor '
+            '%(host)s; the next pass tries again',
+            {'node': uuid, 'host': host},
+        )
+        self._withdraw(conductor, context, uuid, host)
 
     def _withdraw(
         self, conductor: Any, context: Any, uuid: str, host: str

@@ -70,19 +70,22 @@ def cause_of(future: Any) -> BaseException:
     )
 
 
-def discreet(future: Any) -> Any:
-    """Return the end of a worker as it may be told in a record.
+class Discreet:
+    """The future of a worker, whose error may be told in a record.
 
     :param future: the worker's, which has ended
-    :returns: the future; or one like it, if it ended with an error of the
-        database
     """
-    error = None if future.cancelled() is True else future.exception()
-    if error is None or not database.failed(error):
-        return future
-    other: futures.Future[None] = futures.Future()
-    other.set_exception(database.told(error))
-    return other
+
+    def __init__(self, future: Any) -> None:
+        self._future = future
+
+    def exception(self) -> BaseException | None:
+        """Return the error of the worker, without what a database says.
+
+        :raises CancelledError: when the future was cancelled
+        """
+        error: BaseException | None = self._future.exception()
+        return None if error is None else database.told(error)
 
 
 def event_type(node: Any) -> str:
