@@ -79,12 +79,14 @@ OPTS = [
         'it is needed. Messages about one node are published one after the '
         'other all the same.',
     ),
-    cfg.IntOpt(
-        'outbox_attempts',
-        default=5,
-        min=1,
-        help='How often a message of the outbox is refused by the message '
-        'bus, while others pass, before it is set aside.',
+    cfg.FloatOpt(
+        'outbox_set_aside_after',
+        default=300.0,
+        min=1.0,
+        help='How long (in seconds) a message of the outbox is refused by '
+        'the message bus, while the bus takes others, before it is set '
+        'aside. Time in which no message passes does not count. This should '
+        'be longer than the bus needs to elect a leader.',
     ),
     cfg.FloatOpt(
         'outbox_drain_timeout',

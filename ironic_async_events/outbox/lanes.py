@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publishing side by side what needs no order among itself.
+"""Publish unrelated messages in parallel.
 
-Each confirmation takes a round trip to the bus, most of which is waiting.
-Messages about one subject stay in one lane, where each waits for the
-confirmation of the one before.
+Each confirmation takes a round trip to the bus, most of which is waiting. The
+messages about one subject are a train: one lane publishes them, each when the
+one before is confirmed. A publication that hangs keeps its train and its lane;
+the other lanes go on.
 """
 
 from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Generator
 from collections.abc import Iterator
 from collections.abc import Sequence
+import contextlib
 import dataclasses
-import functools
 import queue
 import threading
 
@@ -33,53 +36,50 @@ class Outcome:
     error: Exception | None
 
 
-class Lane:
-    """Publishes messages one after the other.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Train:
+    """Messages about one subject, in their order.
 
-    :param publish: publishes one message and waits for the confirmation
+    :param subject: the subject
+    :param rows: the messages
+    :param may: asked before each of them
+    :param again: asked when a message is refused: whether it is tried twice,
+        because a connection that broke while nobody used it is found out by
+        the first to use it
     """
 
-    def __init__(self, publish: Callable[[str], None]) -> None:
-        self._publish = publish
+    subject: str
+    rows: Sequence[store.Row]
+    may: Callable[[], bool]
+    again: Callable[[], bool]
 
-    def go(
-        self, rows: Sequence[store.Row], may: Callable[[], bool], again: bool
-    ) -> Iterator[Outcome]:
-        """Publish messages in their order.
+    def go(self, publish: Callable[[str], None]) -> Iterator[Outcome]:
+        """Publish the messages until one is refused.
 
-        After one that was refused, the others about its subject are left out.
-
-        :param rows: the messages
-        :param may: asked before each of them
-        :param again: whether one that is refused is tried twice: a
-            connection that broke while nobody used it is found out by the
-            first to use it
+        :param publish: publishes a message and waits for the confirmation
         :returns: what became of each that was tried, one by one
         """
-        refused: set[str] = set()
-        for row in rows:
-            if row.subject in refused:
-                continue
-            if not may():
+        for row in self.rows:
+            if not self.may():
                 return
-            error = self._try(row)
+            error = _error(publish, row)
             if (
-                again
-                and error is not None
-                and not publisher.is_own_fault(error)
+                error is not None
+                and not publisher.is_unreadable(error)
+                and self.again()
             ):
-                error = self._try(row)
-            if error is not None:
-                refused.add(row.subject)
-                again = False
+                error = _error(publish, row)
             yield Outcome(row, error)
+            if error is not None:
+                return
 
-    def _try(self, row: store.Row) -> Exception | None:
-        try:
-            self._publish(row.body)
-        except Exception as e:
-            return e
-        return None
+
+def _error(publish: Callable[[str], None], row: store.Row) -> Exception | None:
+    try:
+        publish(row.body)
+    except Exception as e:
+        return e
+    return None
 
 
 class Lanes:
@@ -91,79 +91,92 @@ class Lanes:
     """
 
     def __init__(self, publish: Callable[[str], None], count: int) -> None:
-        self._lane = Lane(publish)
+        self._publish = publish
         self._count = count
-        # Those that were needed so far; each has a connection to the bus.
-        self._queues: list[queue.Queue[Callable[[], None] | None]] = []
+        # Threads that were needed so far; each has a connection to the bus.
+        self._threads = 0
+        self._trains: queue.Queue[Train | None] = queue.Queue()
+        # Outcomes, and the subject of a train that has ended.
+        self._outcomes: queue.Queue[Outcome | str] = queue.Queue()
+        self._busy: set[str] = set()
+
+    @property
+    def busy(self) -> Collection[str]:
+        """The subjects whose outcomes are not all known."""
+        return self._busy
+
+    @property
+    def are_full(self) -> bool:
+        """Whether no lane is free."""
+        return len(self._busy) >= self._count
 
     def go(
         self,
         rows: Sequence[store.Row],
         may: Callable[[], bool],
-        again: bool,
+        again: Callable[[], bool],
         patience: Callable[[], float],
-    ) -> Iterator[Outcome | None]:
+    ) -> Generator[Outcome | None, None, None]:
         """Publish messages, those about one subject in their order.
 
-        :param rows: the messages
+        Outcomes of earlier calls are returned as well. When the iterator is
+        closed before its end, what hangs goes on, and what has not begun is
+        left out.
+
+        :param rows: the messages, about no subject that is busy
         :param may: asked before each of them, by the threads of the lanes
-        :param again: whether one that is refused is tried twice
+        :param again: asked when a message is refused, likewise
         :param patience: returns for how many seconds the caller can wait
         :returns: what became of each that was tried, one by one; None where
             the caller's patience is over
         """
-        outcomes: queue.Queue[Outcome | None] = queue.Queue()
-
-        def drive(these: Sequence[store.Row]) -> None:
-            try:
-                for one in self._lane.go(these, may, again):
-                    outcomes.put(one)
-            finally:
-                outcomes.put(None)
-
-        shares = self._shares(rows)
-        while len(self._queues) < len(shares):
-            self._queues.append(self._start())
-        for lane, share in zip(self._queues, shares, strict=False):
-            lane.put(functools.partial(drive, share))
-        running = len(shares)
-        while running:
-            try:
-                one = outcomes.get(timeout=max(0.01, patience()))
-            except queue.Empty:
-                yield None
-                continue
-            if one is None:
-                running -= 1
-            else:
-                yield one
+        trains: dict[str, list[store.Row]] = {}
+        for row in rows:
+            trains.setdefault(row.subject, []).append(row)
+        self._busy |= trains.keys()
+        for subject, those in trains.items():
+            self._trains.put(Train(subject, those, may, again))
+        while self._threads < min(self._count, len(self._busy)):
+            self._start()
+        try:
+            while True:
+                waits = not self._busy.isdisjoint(trains)
+                try:
+                    outcome = self._outcomes.get(
+                        timeout=patience() if waits else 0
+                    )
+                except queue.Empty:
+                    if not waits:
+                        return
+                    yield None
+                    continue
+                if isinstance(outcome, Outcome):
+                    yield outcome
+                else:
+                    self._busy.discard(outcome)
+        finally:
+            self._recall()
 
     def end(self) -> None:
         """Let the threads end."""
-        for one in self._queues:
-            one.put(None)
+        for _ in range(self._threads):
+            self._trains.put(None)
 
-    def _shares(self, rows: Sequence[store.Row]) -> list[list[store.Row]]:
-        """Divide messages among lanes, no more of them than subjects."""
-        by_subject: dict[str, list[store.Row]] = {}
-        for row in rows:
-            by_subject.setdefault(row.subject, []).append(row)
-        shares: list[list[store.Row]] = [
-            [] for _ in range(min(self._count, len(by_subject)))
-        ]
-        for those in by_subject.values():
-            min(shares, key=len).extend(those)
-        return shares
+    def _recall(self) -> None:
+        """Take back the trains that have not begun."""
+        with contextlib.suppress(queue.Empty):
+            while (train := self._trains.get_nowait()) is not None:
+                self._busy.discard(train.subject)
 
-    def _start(self) -> 'queue.Queue[Callable[[], None] | None]':
-        tasks: queue.Queue[Callable[[], None] | None] = queue.Queue()
+    def _start(self) -> None:
+        self._threads += 1
         # A daemon: a bus that does not answer must not keep the process.
-        threading.Thread(
-            target=self._run, args=(tasks,), name=THREAD, daemon=True
-        ).start()
-        return tasks
+        threading.Thread(target=self._run, name=THREAD, daemon=True).start()
 
-    @staticmethod
-    def _run(tasks: 'queue.Queue[Callable[[], None] | None]') -> None:
-        while (task := tasks.get()) is not None:
-            task()
+    def _run(self) -> None:
+        while (train := self._trains.get()) is not None:
+            try:
+                for outcome in train.go(self._publish):
+                    self._outcomes.put(outcome)
+            finally:
+                self._outcomes.put(train.subject)

@@ -141,8 +141,8 @@ class Lease:
         clock: Callable[[], float] = clock,
     ) -> None:
         self.holder = holder
+        self.seconds = seconds
         self._claims = claims
-        self._seconds = seconds
         self._clock = clock
         self._trusted_until = self._ask_at = clock()
 
@@ -158,10 +158,10 @@ class Lease:
         # Before the question: the answer may take its time.
         now = self._clock()
         if now >= self._ask_at:
-            left = self._claims.take(self.holder, self._seconds * _TAKEN)
-            pause = self._seconds / _RENEWALS
+            left = self._claims.take(self.holder, self.seconds * _TAKEN)
+            pause = self.seconds / _RENEWALS
             if left is None:
-                self._trusted_until = now + self._seconds * _TRUSTED
+                self._trusted_until = now + self.seconds * _TRUSTED
                 self._ask_at = now + pause
             else:
                 self._trusted_until = now

@@ -12,6 +12,10 @@ _NODE = 'baremetal.node.'
 _DATA = 'ironic_object.data'
 
 
+class Unreadable(ValueError):
+    """What is stored is no message."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
     """What a notification driver is given.
@@ -72,15 +76,24 @@ class Message:
         """Make the message again.
 
         :param text: what :meth:`encode` returned
-        :raises ValueError: when it is something else
+        :raises Unreadable: when it is something else
         """
         try:
             found = jsonutils.loads(text)
-            return cls(
+            message = cls(
                 topics=found['topics'],
                 context=found['context'],
                 body=found['body'],
                 priority=found['priority'],
             )
-        except (KeyError, TypeError) as e:
-            raise ValueError(f'not a stored message: {e!r}') from e
+        except (KeyError, RecursionError, TypeError, ValueError) as e:
+            raise Unreadable(f'not a stored message: {e!r}') from e
+        if not (
+            isinstance(message.topics, list)
+            and all(isinstance(topic, str) for topic in message.topics)
+            and isinstance(message.context, dict)
+            and isinstance(message.body, dict)
+            and isinstance(message.priority, str)
+        ):
+            raise Unreadable('not a stored message: a part has another type')
+        return message

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Iterator
+from collections.abc import Generator
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -19,6 +19,9 @@ class Rows(Protocol):
     ) -> list[store.Row]:
         """See :func:`ironic_async_events.outbox.store.waiting`."""
 
+    def still_waiting(self, ids: Collection[int]) -> list[store.Row]:
+        """See :func:`ironic_async_events.outbox.store.still_waiting`."""
+
     def delete(self, ids: Collection[int]) -> None:
         """See :func:`ironic_async_events.outbox.store.delete`."""
 
@@ -32,13 +35,21 @@ class Rows(Protocol):
 class Lanes(Protocol):
     """What publishes; :class:`ironic_async_events.outbox.lanes.Lanes`."""
 
+    @property
+    def busy(self) -> Collection[str]:
+        """See :attr:`ironic_async_events.outbox.lanes.Lanes.busy`."""
+
+    @property
+    def are_full(self) -> bool:
+        """See :attr:`ironic_async_events.outbox.lanes.Lanes.are_full`."""
+
     def go(
         self,
         rows: Sequence[store.Row],
         may: Callable[[], bool],
-        again: bool,
+        again: Callable[[], bool],
         patience: Callable[[], float],
-    ) -> Iterator[lanes.Outcome | None]:
+    ) -> Generator[lanes.Outcome | None, None, None]:
         """See :meth:`ironic_async_events.outbox.lanes.Lanes.go`."""
 
     def end(self) -> None:

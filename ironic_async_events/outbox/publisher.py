@@ -7,28 +7,19 @@ import oslo_messaging
 
 from ironic_async_events.outbox import message
 
-# What the drivers of oslo.messaging raise for a message that they cannot
-# even put into words.
-_OWN_FAULT = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
-
-def is_own_fault(error: BaseException) -> bool:
+def is_unreadable(error: BaseException) -> bool:
     """Tell whether an error is the message's for sure.
+
+    Whatever the transport raises, of whatever type, is not.
 
     :param error: what :meth:`Publisher.publish` raised
     """
-    return isinstance(error, _OWN_FAULT)
+    return isinstance(error, message.Unreadable)
 
 
 class Publisher:
-    """Publishes one message after the other. Used by the relay's thread.
+    """Publishes one message after the other. Used by the lanes' threads.
 
     :param transport: the notification transport of the service
     """
@@ -43,6 +34,7 @@ class Publisher:
         is raised, and nothing is tried again here.
 
         :param body: the message, encoded
+        :raises Unreadable: when it cannot be decoded
         :raises Exception: when the bus does not take it
         """
         # Each time anew, for the driver writes into what it is given.

@@ -3,23 +3,25 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import contextlib
 import dataclasses
 
 from oslo_log import log as logging
 
+from ironic_async_events.outbox import judging
 from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease as leasing
 from ironic_async_events.outbox import outage
 from ironic_async_events.outbox import ports
-from ironic_async_events.outbox import publisher
 from ironic_async_events.outbox import store
-from ironic_async_events.outbox import suspects
 from ironic_async_events.outbox import watch
 
 LOG = logging.getLogger(__name__)
 
 # After so many seconds without an answer of the bus, the lease is let go.
 _STALLED = 30.0
+# After so many seconds without an answer, other messages go first.
+_HANGS = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Relay:
     :param rows: the messages
     :param lease: this relay's view of the lease
     :param lanes: publish messages and wait for the confirmations
-    :param suspects: messages that were refused
+    :param judge: judges what the bus says
     :param watch: looks at the backlog
     :param clock: tells the time, in seconds
     :param batch: how many messages are read and deleted at once
@@ -60,7 +62,7 @@ class Relay:
         rows: ports.Rows,
         lease: leasing.Lease,
         lanes: ports.Lanes,
-        suspects: suspects.Suspects,
+        judge: judging.Judge,
         watch: watch.Watch,
         clock: Callable[[], float],
         batch: int,
@@ -70,22 +72,22 @@ class Relay:
         self._rows = rows
         self._lease = lease
         self._lanes = lanes
-        self._suspects = suspects
+        self._judge = judge
+        self._suspects = judge.suspects
         self._watch = watch
         self._batch = batch
         self._poll = poll
         self._linger = linger
         self._clock = clock
-        self._bus = outage.Outage('the message bus', clock)
         self._database = outage.Outage('the database', clock)
         # Confirmed by the bus, not deleted yet.
         self._confirmed: dict[int, None] = {}
         self._delete_at = 0.0
-        # Subjects with a message that was refused, since one passed.
-        self._refused: set[str] = set()
-        # No message is tried before; None while the bus is there.
-        self._retry_at: float | None = None
         self._leads = False
+        # How often the lease was taken: what was read before is out of date.
+        self._term = 0
+        # When the bus last said anything, while it was asked.
+        self._heard_at = clock()
 
     def turn(self) -> Pause:
         """Publish a batch, if it is this relay's turn.
@@ -111,9 +113,10 @@ class Relay:
         :returns: whether there may be more that can be published
         """
         try:
-            if not self._lease.hold() or self._retry_at is not None:
+            self._judge.begin()
+            if not self._hold() or self._judge.seconds_to_retry():
                 return False
-            return self._publish_all(self._read()) > 0
+            return self._publish(self._read()) > 0
         except Exception:
             return False
 
@@ -132,7 +135,16 @@ class Relay:
             )
 
     def _turn(self) -> Pause:
-        self._delete_some()
+        self._judge.begin()
+        if not self._lanes.busy:
+            self._heard_at = self._clock()
+        # What hung may have ended.
+        self._publish(())
+        if self._clock() - self._heard_at >= _STALLED:
+            return self._step_back()
+        if not self._leads and self._lanes.are_full:
+            # It has nothing to publish with.
+            return Pause(_HANGS, for_messages=False)
         leads = self._hold()
         to_lease = self._lease.seconds_to_next()
         if not leads:
@@ -140,17 +152,43 @@ class Relay:
             self._delete()
             return Pause(to_lease, for_messages=False)
         self._watch.look()
-        if self._retry_at is not None:
-            left = self._retry_at - self._clock()
-            if left > 0:
-                return Pause(min(left, to_lease), for_messages=False)
-            self._retry_at = None
-            self._refused.clear()
-            self._suspects.try_all()
-        found = self._read()
-        self._publish_all(found)
-        full = len(found) == self._batch
-        return Pause(0 if full else min(self._poll, to_lease))
+        left = self._judge.seconds_to_retry()
+        if left:
+            return Pause(min(left, to_lease), for_messages=False)
+        if self._publish_some():
+            return Pause(0)
+        left = self._judge.seconds_to_retry()
+        if left:
+            return Pause(min(left, to_lease), for_messages=False)
+        return Pause(min(self._poll, to_lease))
+
+    def _publish_some(self) -> bool:
+        """Publish, first about subjects of which nothing was refused.
+
+        :returns: whether there is more that can be published now
+        """
+        fresh = self._read()
+        done = self._publish(fresh)
+        full = len(fresh) == self._batch
+        asked_all = self._judge.may_be_asked and not full
+        self._judge.begin_again()
+        retried = self._publish(self._read_suspects())
+        done += retried + self._set_aside()
+        self._judge.end(asked_all)
+        return bool(retried or (full and done))
+
+    def _step_back(self) -> Pause:
+        """Let another conductor try; it may have better luck."""
+        self._heard_at = self._clock()
+        if self._leads:
+            LOG.warning(
+                'The relay of the outbox has had no answer of the message '
+                'bus for %d seconds and gives up its lease',
+                _STALLED,
+            )
+            self._leads = False
+            self._lease.give_up()
+        return Pause(self._lease.seconds, for_messages=False)
 
     def _hold(self) -> bool:
         leads = self._lease.hold()
@@ -158,104 +196,124 @@ class Relay:
             LOG.info('This conductor relays the messages of the outbox now')
             # Others may have tried in the meantime.
             self._suspects.clear()
+            self._term += 1
         elif self._leads and not leads:
             LOG.info('Another conductor relays the messages of the outbox')
         self._leads = leads
         return leads
 
     def _read(self) -> list[store.Row]:
+        """Read messages about subjects of which nothing was refused."""
+        if self._suspects.are_too_many:
+            return []
         return self._rows.waiting(
-            self._batch, self._suspects.blocked(), self._confirmed.keys()
+            self._batch,
+            {*self._suspects.subjects, *self._lanes.busy},
+            self._confirmed.keys(),
         )
 
-    def _publish_all(self, found: Sequence[store.Row]) -> int:
-        """Publish messages, and note which of them the bus has confirmed.
+    def _read_suspects(self) -> list[store.Row]:
+        """Read messages that were refused and may be tried again."""
+        due = {
+            suspect.id: suspect.subject
+            for suspect in self._suspects.due()
+            if suspect.subject not in self._lanes.busy
+        }
+        ids = list(due)[: self._batch]
+        if not ids:
+            return []
+        rows = {row.id: row for row in self._rows.still_waiting(ids)}
+        for id in ids:
+            if id not in rows:
+                self._suspects.forget(due[id])
+        return [rows[id] for id in ids if id in rows]
 
+    def _publish(self, rows: Sequence[store.Row]) -> int:
+        """Publish messages, and note what the bus says.
+
+        Returns as well when the bus says nothing. What hangs is noted by a
+        later turn.
+
+        :param rows: the messages
         :returns: how many the bus has confirmed
         """
         count = 0
-        heard = self._clock()
         trouble: list[Exception] = []
-        for one in self._lanes.go(
-            found,
-            may=lambda: not trouble and self._may_publish(),
-            again=not self._refused,
-            patience=self._lease.seconds_to_next,
-        ):
-            if one is not None:
-                heard = self._clock()
-                if one.error is None:
-                    if not self._confirmed:
-                        self._delete_at = heard + self._linger
-                    self._confirmed[one.row.id] = None
-                    count += 1
-            try:
-                # A bus that neither takes a message nor refuses it: another
-                # conductor may have better luck.
-                if self._clock() - heard < _STALLED:
-                    self._lease.hold()
-                if one is not None:
-                    self._note(one)
-            except Exception as e:
-                # What is on its way is waited for all the same.
-                trouble.append(e)
+        term = self._term
+        until = self._clock() + _HANGS
+
+        def patience() -> float:
+            left = until - self._clock()
+            if not trouble:
+                left = min(left, self._lease.seconds_to_next())
+            return max(0.01, left)
+
+        with contextlib.closing(
+            self._lanes.go(
+                rows,
+                may=lambda: (
+                    term == self._term
+                    and not trouble
+                    and self._judge.may_be_asked
+                    and self._lease.is_valid()
+                ),
+                again=lambda: self._judge.is_trusted,
+                patience=patience,
+            )
+        ) as outcomes:
+            for outcome in outcomes:
+                try:
+                    if outcome is not None:
+                        self._heard_at = self._clock()
+                        until = self._heard_at + _HANGS
+                        count += self._note(outcome)
+                    if self._leads and not trouble:
+                        self._lease.hold()
+                except Exception as e:
+                    # What is on its way is waited for all the same.
+                    trouble.append(e)
+                if self._clock() >= until:
+                    break
         self._delete_some()
         if trouble:
             raise trouble[0]
         return count
 
-    def _may_publish(self) -> bool:
-        """Tell whether to go on. Called by the threads of the lanes."""
-        return self._retry_at is None and self._lease.is_valid()
+    def _note(self, outcome: lanes.Outcome) -> bool:
+        row, error = outcome.row, outcome.error
+        if error is not None:
+            self._judge.refused(row, error)
+            return False
+        if not self._confirmed:
+            self._delete_at = self._clock() + self._linger
+        self._confirmed[row.id] = None
+        self._judge.confirmed(row, self._waited)
+        return True
 
-    def _note(self, one: lanes.Outcome) -> None:
-        if one.error is None:
-            self._was_confirmed(one.row)
-        else:
-            self._was_refused(one.row, one.error)
+    def _set_aside(self) -> int:
+        """Take messages out of the way that are refused by themselves.
 
-    def _was_confirmed(self, row: store.Row) -> None:
-        self._refused.clear()
-        for guilty in self._suspects.passed(row.subject):
-            self._set_aside(guilty)
-        if self._bus.lasts:
-            self._bus.over(self._waited)
-
-    def _was_refused(self, row: store.Row, error: Exception) -> None:
-        own = publisher.is_own_fault(error)
-        again = row.subject in self._refused
-        suspect = self._suspects.refused(row.id, row.subject, error, own)
-        if suspect is not None:
-            self._set_aside(suspect)
-        if own:
-            return
-        self._refused.add(row.subject)
-        if len(self._refused) > 1:
-            # Two that are about different things, and nothing that passed in
-            # between: it is not the messages.
-            self._retry_at = self._clock() + self._bus.failed(error)
-        elif again:
-            # There is no other message that could tell.
-            self._bus.failed(error)
-
-    def _set_aside(self, one: suspects.Suspect) -> None:
-        self._rows.set_aside(one.id, one.attempts, one.error)
-        self._suspects.forget(one.subject)
-        self._refused.discard(one.subject)
-        LOG.error(
-            'Message %(id)d of the outbox, about %(subject)s, was refused '
-            '%(attempts)d times by itself and is set aside: %(error)s. See '
-            '"ironic-async-events outbox list".',
-            {
-                'id': one.id,
-                'subject': one.subject,
-                'attempts': one.attempts,
-                'error': one.error,
-            },
-        )
+        :returns: how many
+        """
+        guilty = self._suspects.guilty()
+        for suspect in guilty:
+            self._rows.set_aside(suspect.id, suspect.attempts, suspect.error)
+            self._suspects.forget(suspect.subject)
+            LOG.error(
+                'Message %(id)d of the outbox, about %(subject)s, is set '
+                'aside after %(attempts)d attempts: %(error)s. See '
+                '"ironic-async-events outbox list".',
+                {
+                    'id': suspect.id,
+                    'subject': suspect.subject,
+                    'attempts': suspect.attempts,
+                    'error': suspect.error,
+                },
+            )
+        return len(guilty)
 
     def _waited(self) -> int:
-        """Count what waits, and the one that has just passed."""
+        """Count what waits, and the message that has just passed."""
         return self._rows.backlog().count - len(self._confirmed) + 1
 
     def _delete_some(self) -> None:

@@ -12,6 +12,7 @@ import uuid
 from ironic.common import utils
 from oslo_config import cfg
 
+from ironic_async_events.outbox import judging
 from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import publisher
@@ -55,7 +56,10 @@ def _relay(transport: Any) -> Iterator[relay.Relay]:
             lanes=lanes.Lanes(
                 publisher.Publisher(transport).publish, options.outbox_lanes
             ),
-            suspects=suspects.Suspects(options.outbox_attempts, clock),
+            judge=judging.Judge(
+                suspects.Suspects(options.outbox_set_aside_after, clock),
+                clock,
+            ),
             watch=watch.Watch(
                 store.backlog,
                 options.outbox_watch_interval,

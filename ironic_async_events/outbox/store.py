@@ -209,6 +209,19 @@ def waiting(
         return [Row(*row) for row in session.execute(query)]
 
 
+def still_waiting(ids: Collection[int]) -> list[Row]:
+    """Read some messages, but for those that do not wait any more.
+
+    :param ids: their numbers
+    :returns: messages, in any order
+    """
+    query = sa.select(
+        _COLUMNS.id, _COLUMNS.message_id, _COLUMNS.subject, _COLUMNS.body
+    ).where(_COLUMNS.id.in_(sorted(ids)), _WAITING)
+    with reader() as session:
+        return [Row(*row) for row in session.execute(query)]
+
+
 def delete(ids: Collection[int]) -> None:
     """Delete messages that the bus has confirmed. For the relay alone.
 
@@ -221,7 +234,7 @@ def delete(ids: Collection[int]) -> None:
 
 
 def set_aside(id: int, attempts: int, error: str) -> None:
-    """Take a message out of the way.
+    """Take a message out of the way, if it waits.
 
     :param id: its number
     :param attempts: how often it was refused
@@ -230,7 +243,7 @@ def set_aside(id: int, attempts: int, error: str) -> None:
     with writer() as session:
         session.execute(
             table.OUTBOX.update()
-            .where(_COLUMNS.id == id)
+            .where(_COLUMNS.id == id, _WAITING)
             .values(
                 set_aside_at=dbtime.epoch(),
                 attempts=attempts,

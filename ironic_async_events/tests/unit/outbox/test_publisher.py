@@ -54,18 +54,45 @@ class PublisherTestCase(base.BaseTestCase):
             publisher.Publisher(self.transport).publish,
             outbox_base.make_message('one').encode(),
         )
-        self.assertFalse(publisher.is_own_fault(error))
+        self.assertFalse(publisher.is_unreadable(error))
 
-    def test_what_is_no_message_is_its_own_fault(self):
-        for text in ('{', json.dumps({'topics': 7})):
+    def test_what_cannot_be_decoded_is_unreadable(self):
+        for text in self.unreadable():
             error = self.assertRaises(
-                ValueError, publisher.Publisher(self.transport).publish, text
+                message.Unreadable,
+                publisher.Publisher(self.transport).publish,
+                text,
             )
-            self.assertTrue(publisher.is_own_fault(error))
+            self.assertTrue(publisher.is_unreadable(error))
 
-    def test_the_bus_is_not_the_messages_fault(self):
-        for error in (OSError(), TimeoutError(), ConnectionResetError()):
-            self.assertFalse(publisher.is_own_fault(error))
+    @staticmethod
+    def unreadable():
+        """Return texts that are no messages."""
+        good = json.loads(outbox_base.make_message('one').encode())
+        parts = [
+            json.dumps({**good, name: value})
+            for name in good
+            for value in (7, None, [7])
+        ]
+        return ['{', '[]', '[' * 100000, json.dumps({'topics': 7}), *parts]
+
+    def test_whatever_the_transport_raises_is_not_the_messages_fault(self):
+        for kind in (
+            AttributeError,
+            KeyError,
+            OSError,
+            RecursionError,
+            TypeError,
+            ValueError,
+            oslo_messaging.MessagingException,
+        ):
+            self.transport._send_notification.side_effect = kind
+            error = self.assertRaises(
+                kind,
+                publisher.Publisher(self.transport).publish,
+                outbox_base.make_message('one').encode(),
+            )
+            self.assertFalse(publisher.is_unreadable(error))
 
 
 class QuietTestCase(base.BaseTestCase):

@@ -2,12 +2,15 @@
 """Tests of the relay, with a bus and a database that the test breaks."""
 
 import random
+from unittest import mock
 
 from oslotest import base
 from testtools import content
 
+from ironic_async_events.outbox import judging
 from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease
+from ironic_async_events.outbox import message
 from ironic_async_events.outbox import relay
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import suspects
@@ -38,6 +41,10 @@ class Rows:
         return [
             r for r in found if r.subject not in but and r.id not in confirmed
         ][:limit]
+
+    def still_waiting(self, ids):
+        self._check()
+        return [self.rows[id] for id in ids if id in self.rows]
 
     def delete(self, ids):
         self._check()
@@ -75,13 +82,23 @@ class Bus:
 
 
 class Inline:
-    """One lane, without a thread."""
+    """One lane, without a thread, which publishes in the order of the ids."""
+
+    busy = ()
+    are_full = False
 
     def __init__(self, publish):
-        self.lane = lanes.Lane(publish)
+        self.publish = publish
 
     def go(self, rows, may, again, patience):
-        return self.lane.go(rows, may, again)
+        refused = set()
+        for row in rows:
+            if row.subject not in refused:
+                train = lanes.Train(row.subject, [row], may, again)
+                for outcome in train.go(self.publish):
+                    if outcome.error is not None:
+                        refused.add(row.subject)
+                    yield outcome
 
     def end(self):
         pass
@@ -102,7 +119,9 @@ class RelayTestCase(base.BaseTestCase):
             rows=self.rows,
             lease=lease.Lease(self.claims, name, 10.0, self.clock),
             lanes=Inline((bus or self.bus).publish),
-            suspects=suspects.Suspects(3, self.clock),
+            judge=judging.Judge(
+                suspects.Suspects(20.0, self.clock), self.clock
+            ),
             watch=watch.Watch(
                 self.rows.backlog, 60, [], [], lambda *a: None, self.clock
             ),
@@ -224,7 +243,10 @@ class RelayTestCase(base.BaseTestCase):
         self.assertEqual('one', self.claims.holder)
         self.bus.away = False
         self.run_for(11)
-        self.assertEqual(['a1', 'b2', 'a3', 'c4'], self.bus.published)
+        self.assertEqual(
+            ['a1', 'a3', 'b2', 'c4'],
+            sorted(self.bus.published, key=lambda body: body[0]),
+        )
         self.assertEqual({}, self.rows.aside)
         self.assertEqual(1, len(self.lines('cannot reach the message bus')))
         (line,) = self.lines('reaches the message bus again')
@@ -262,13 +284,74 @@ class RelayTestCase(base.BaseTestCase):
         self.run_for(0.2)
         self.assertEqual(['b21'], self.bus.published)
 
-    def test_one_that_cannot_be_put_into_words_is_set_aside(self):
-        self.bus.refused = {'a1': TypeError('not JSON')}
+    def test_refused_messages_do_not_stand_in_the_way(self):
+        refused = [f'{chr(0x4E00 + id)}{id}' for id in range(1, 21)]
+        self.bus.refused = dict.fromkeys(refused, OSError('queue is full'))
+        self.put(*refused)
+        self.run_for(60)
+        others = [f'{chr(0x5E00 + id)}{id}' for id in range(100, 140)]
+        self.put(*others)
+        self.run_for(11)
+        self.assertEqual(others, self.bus.published)
+        self.assertEqual({}, self.rows.aside)
+        self.bus.refused = {}
+        self.run_for(11)
+        self.assertEqual({*refused, *others}, set(self.bus.published))
+
+    def test_with_others_at_hand_refused_messages_are_no_outage(self):
+        refused = [f'{chr(0x4E00 + id)}{id}' for id in range(1, 21)]
+        others = [f'{chr(0x5E00 + id)}{id}' for id in range(100, 140)]
+        self.bus.refused = dict.fromkeys(refused, OSError('queue is full'))
+        self.put(*refused, *others)
+        # Pauses of at most 0.25, 0.5 and 1 seconds, and ten batches.
+        self.run_for(3)
+        self.assertEqual(others, self.bus.published)
+        self.run_for(600)
+        self.assertEqual([], self.lines('cannot reach'))
+
+    def test_what_is_refused_while_nothing_passes_is_not_set_aside(self):
+        self.bus.refused = {'a1': OSError('queue is full')}
+        self.put('a1', 'b2')
+        self.run_for(600)
+        self.assertEqual(['b2'], self.bus.published)
+        self.assertEqual({}, self.rows.aside)
+
+    def test_a_message_that_cannot_be_decoded_is_set_aside_at_once(self):
+        self.bus.refused = {'a1': message.Unreadable('not JSON')}
         self.put('a1', 'a2')
-        self.run_for(30)
+        self.run_for(0.1)
         self.assertEqual({1}, self.rows.aside.keys())
         self.assertEqual(['a2'], self.bus.published)
         self.assertEqual([], self.lines('cannot reach'))
+
+    def test_what_cannot_be_set_aside_now_is_later(self):
+        self.bus.refused = {'a1': message.Unreadable('not JSON')}
+        set_aside = self.rows.set_aside
+        with mock.patch.object(
+            self.rows, 'set_aside', autospec=True, side_effect=OSError
+        ):
+            self.put('a1', 'a2')
+            self.run_for(0.1)
+            self.assertEqual({}, self.rows.aside)
+        self.assertEqual(set_aside, self.rows.set_aside)
+        self.run_for(11)
+        self.assertEqual({1}, self.rows.aside.keys())
+        self.assertEqual(['a2'], self.bus.published)
+
+    def test_whatever_a_broken_connection_raises_blames_no_message(self):
+        for kind in (AttributeError, KeyError, TypeError, ValueError):
+            self.bus.refused = {f'{x}': kind('broken') for x in ('a1', 'b2')}
+            self.put('a1', 'b2')
+            self.run_for(60)
+            self.assertEqual({}, self.rows.aside)
+
+    def test_a_message_that_somebody_else_took_is_forgotten(self):
+        self.bus.refused = {'a1': OSError('too large')}
+        self.put('a1', 'a2', 'b3')
+        self.run_for(0.05)
+        del self.rows.rows[1]
+        self.run_for(11)
+        self.assertEqual(['b3', 'a2'], self.bus.published)
 
     def test_an_outage_blames_no_message(self):
         self.put('a1', 'b2')
@@ -331,6 +414,8 @@ class RelayTestCase(base.BaseTestCase):
             raise OSError('the database is away')
 
         def go(rows, may, again, patience):
+            if not rows:
+                return
             # All of them are on their way before the first answer.
             for row in rows:
                 self.bus.publish(row.body)
@@ -346,6 +431,29 @@ class RelayTestCase(base.BaseTestCase):
         self.run_for(60)
         self.assertEqual(['a1', 'b2', 'c3'], self.bus.published)
         self.assertEqual({}, self.rows.rows)
+
+    def test_with_nothing_but_what_hangs_it_gives_the_lease_up(self):
+        self.relay.turn()
+        self.relay._lanes.busy = {'a'}
+        self.run_for(25)
+        self.assertIsNotNone(self.claims.take('two', 10))
+        self.clock.now += 6
+        pause = self.relay.turn()
+        self.assertEqual(relay.Pause(10.0, for_messages=False), pause)
+        self.assertIsNone(self.claims.take('two', 10))
+        self.assertEqual(1, len(self.lines('no answer of the message bus')))
+
+    def test_without_a_free_lane_it_does_not_ask_for_the_lease(self):
+        self.relay._lanes.busy = {'a'}
+        self.relay._lanes.are_full = True
+        self.run_for(5)
+        self.assertEqual(0, self.claims.asked['one'])
+
+    def test_about_what_hangs_nothing_is_published(self):
+        self.relay._lanes.busy = {'a'}
+        self.put('a1', 'b2')
+        self.run_for(1)
+        self.assertEqual(['b2'], self.bus.published)
 
     def test_on_the_way_out_it_publishes_what_is_left(self):
         self.relay.turn()

@@ -45,6 +45,20 @@ class StoreTestCase(base.OutboxTestCase):
             ['two'], [row.message_id for row in store.waiting(10, {'a'})]
         )
 
+    def test_messages_are_read_by_number_while_they_wait(self):
+        self.put('one', 'two', 'three')
+        one, two, _ = self.rows()
+        store.set_aside(two.id, 5, 'error')
+        found = store.still_waiting([one.id, two.id, 77])
+        self.assertEqual(['one'], [row.message_id for row in found])
+
+    def test_only_what_waits_is_set_aside(self):
+        self.put('one')
+        (row,) = self.rows()
+        store.set_aside(row.id, 5, 'first')
+        store.set_aside(row.id, 6, 'second')
+        self.assertEqual('first', self.rows()[0].error)
+
     def test_news_come_after_the_commit(self):
         with store.writer():
             self.put('one')

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the relay knows of the bus: whether it is there, and what it refuses.
+
+A refusal is the fault of the bus until the opposite is known. After some
+refusals in a row, and nothing that passed, the relay pauses. Then it asks with
+twice as many messages, first with such that were not refused before. So
+messages that are refused delay all others by a few pauses only.
+"""
+
+from collections.abc import Callable
+
+from ironic_async_events.outbox import outage
+from ironic_async_events.outbox import publisher
+from ironic_async_events.outbox import store
+from ironic_async_events.outbox import suspects
+
+_FEWEST = 2
+_MOST = 64
+
+
+class Judge:
+    """Judges what the bus says. Used by the relay's thread.
+
+    :param suspects: the messages that were refused
+    :param clock: tells the time, in seconds
+    :param most: how many refusals in a row there are at most
+    """
+
+    def __init__(
+        self,
+        suspects: suspects.Suspects,
+        clock: Callable[[], float],
+        most: int = _MOST,
+    ) -> None:
+        self.suspects = suspects
+        self._clock = clock
+        self._outage = outage.Outage('the message bus', clock)
+        self._most = max(_FEWEST, most)
+        self._limit = _FEWEST
+        self._refusals = 0
+        self._passed = False
+        self._error: Exception | None = None
+        self._retry_at = clock()
+
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether to go on. Read by the threads of the lanes as well."""
+        return self._refusals < self._limit
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether nothing was refused. Read by the threads of the lanes."""
+        return not self._refusals
+
+    def seconds_to_retry(self) -> float:
+        """Return after how many seconds messages are tried again."""
+        return max(0.0, self._retry_at - self._clock())
+
+    def begin(self) -> None:
+        """Begin a turn."""
+        self._refusals = 0
+        self._passed = False
+        self._error = None
+
+    def begin_again(self) -> None:
+        """Begin the part of a turn that retries what was refused."""
+        self._refusals = 0
+
+    def confirmed(self, row: store.Row, waited: Callable[[], int]) -> None:
+        """Note that a message was confirmed.
+
+        :param row: the message
+        :param waited: counts the messages that have waited
+        :raises Exception: what ``waited`` raises
+        """
+        lasted = self._outage.lasts
+        self._passed = True
+        self._refusals = 0
+        self._limit = _FEWEST
+        if lasted:
+            self.suspects.acquit()
+        self.suspects.passed(row.subject)
+        self._outage.over(waited)
+
+    def refused(self, row: store.Row, error: Exception) -> None:
+        """Note that a message was refused.
+
+        :param row: the message
+        :param error: how
+        """
+        if self.suspects.refused(
+            row.id, row.subject, error, publisher.is_unreadable(error)
+        ):
+            self._refusals += 1
+            self._error = error
+
+    def end(self, asked_all: bool) -> None:
+        """End a turn.
+
+        :param asked_all: whether there is no message left that could tell
+            more
+        """
+        if self._error is None or self._passed:
+            return
+        grown = self._limit > _FEWEST
+        pause = self._outage.failed(
+            self._error, self._limit == self._most or (grown and asked_all)
+        )
+        self._limit = min(2 * self._limit, self._most)
+        self._retry_at = self._clock() + pause
