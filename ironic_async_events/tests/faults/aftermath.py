@@ -12,6 +12,8 @@ from ironic_async_events.tests.unit.spawn_failures import cases
 _PASSES = tuple(
     dict.fromkeys(case.method for case in cases.CASES if case.periodic)
 )
+#: Operations that make few statements.
+_SHORT = ('inspect', 'rescue', 'unrescue', 'manage')
 
 
 def error_of(
@@ -69,7 +71,13 @@ def fitting(state: str) -> cases.Case | None:
 
     :param state: provision state of the node
     """
-    for case in cases.CASES:
-        if case.state == state and case.staged and not case.periodic:
-            return case
-    return None
+    candidates = [
+        case
+        for case in cases.CASES
+        if case.state == state and case.staged and not case.periodic
+    ]
+    return min(
+        candidates,
+        key=lambda case: case.operation not in _SHORT,
+        default=None,
+    )

@@ -91,7 +91,11 @@ def _is_turned_away(seen: journal.Journal) -> bool:
     """Tell whether a worker was asked for, and did not start its work."""
     answer = seen.answer
     return bool(
-        answer is not None and answer.error and answer.asked and seen.staged
+        answer is not None
+        and answer.error
+        and answer.asked
+        and seen.staged
+        and not seen.periodic
     )
 
 
