@@ -19,7 +19,7 @@ from ironic_async_events.tests.faults import schedule
 
 _PRODUCT = 'ironic_async_events.'
 _TESTS = 'ironic_async_events.tests.'
-# Fields of Ironic and what else sleeps below the product.
+# What sleeps for Ironic and for the plugin.
 _SLEEPERS: tuple[Any, ...] = (db_api, nap, tenacity)
 
 
