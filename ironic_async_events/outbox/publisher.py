@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the outbox to the bus, as oslo.messaging's own driver does it."""
 
+import contextlib
 from typing import Any
 
 import oslo_messaging
@@ -37,6 +38,15 @@ class Publisher:
         :raises Unreadable: when it cannot be decoded
         :raises Exception: when the bus does not take it
         """
+        try:
+            self._publish(body)
+        except message.Unreadable:
+            raise
+        except Exception:
+            self._close_connections()
+            raise
+
+    def _publish(self, body: str) -> None:
         # Each time anew, for the driver writes into what it is given.
         for place in range(len(message.Message.decode(body).topics)):
             found = message.Message.decode(body)
@@ -49,3 +59,24 @@ class Publisher:
                 version=2.0,
                 retry=0,
             )
+
+    def _close_connections(self) -> None:
+        """Close the connections that nobody uses; others are made then.
+
+        oslo.messaging gives a connection back to its pool whatever became of
+        it. After RabbitMQ has refused two messages, its channel is closed, and
+        without retries of its own oslo.messaging never opens another: every
+        later publication fails.
+        """
+        driver = getattr(self._transport, '_driver', None)
+        pool = getattr(driver, '_connection_pool', None)
+        if pool is None:
+            return
+        # pool.empty() would not say that there is room for others.
+        with pool._cond:
+            free = list(pool.iter_free())
+            pool._current_size -= len(free)
+            pool._cond.notify_all()
+        for connection in free:
+            with contextlib.suppress(Exception):
+                connection.close()

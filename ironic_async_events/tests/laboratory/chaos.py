@@ -25,6 +25,7 @@ from ironic_async_events.tests.laboratory import cluster
 from ironic_async_events.tests.laboratory import filling
 from ironic_async_events.tests.laboratory import lifecycle
 from ironic_async_events.tests.laboratory import processes
+from ironic_async_events.tests.laboratory import refusing as refusal
 from ironic_async_events.tests.laboratory import wanderer
 
 Figures = dict[str, Any]
@@ -232,6 +233,65 @@ def backlog(messages: int, seed: int) -> Figures:
         return figures
 
 
+def refusing(messages: int, seed: int) -> Figures:
+    """Have the broker refuse errors while it takes everything else.
+
+    The errors are stored first. Then the queue for errors takes again.
+
+    :param messages: how many others there are.
+    :param seed: unused; the messages are always the same.
+    """
+    errors = range(20)
+    others = range(len(errors), len(errors) + messages)
+    with (
+        cluster.Cluster(1, _OPTIONS) as place,
+        refusal.Refusing(place.broker.amqp_url) as queue,
+    ):
+        place.wait_for_rpc(0, 1)
+        place.kill(0)
+        refusal.store(place.engine, errors, 'ERROR')
+        refusal.store(place.engine, others, 'INFO')
+        place.execute('UPDATE async_events_relay SET expires_at = 0')
+        place.revive(0)
+        place.wait_for_rpc(0, 2)
+        began = time.monotonic()
+        published = processes.wait_for(
+            lambda: place.waiting() <= len(errors), 60, 0.05
+        )
+        seconds = time.monotonic() - began
+        waiting = place.waiting()
+        queue.take_again()
+        began = time.monotonic()
+        drained = place.drained()
+        order = filling.check(place.consumer.read())
+        # Repetitions are allowed, first occurrences are in order.
+        firsts = list(dict.fromkeys(queue.numbers))
+        in_order = all(
+            firsts.index(number) < firsts.index(number + 1)
+            for number in errors[::2]
+            if {number, number + 1} <= set(firsts)
+        )
+        return {
+            'messages': messages,
+            'errors': len(errors),
+            'published': published,
+            'seconds': round(seconds, 2),
+            'waiting': waiting,
+            'taken_after': round(time.monotonic() - began, 2),
+            'taken': len(firsts),
+            'in_order': in_order,
+            'said_away': place.log(0).count('cannot reach the message bus'),
+            **dataclasses.asdict(order),
+            'held': published
+            and waiting == len(errors)
+            and drained
+            and in_order
+            and sorted(firsts) == list(errors)
+            and order.received == messages + len(errors)
+            and order.is_clean,
+        }
+
+
 def latency(seconds: float, seed: int, clients: int = 1) -> Figures:
     """At low load, measure how long messages are on their way.
 
@@ -383,6 +443,7 @@ SCENARIOS: Mapping[str, tuple[Callable[..., Figures], str]] = {
     'database': (database_restarts, 'times'),
     'sqlite': (sqlite, 'seconds'),
     'backlog': (backlog, 'messages'),
+    'refusing': (refusing, 'messages'),
     'latency': (latency, 'seconds'),
     'statements': (statements, ''),
 }

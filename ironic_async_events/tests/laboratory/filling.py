@@ -43,7 +43,7 @@ def fill(engine: sa.Engine, messages: int) -> None:
     :param messages: how many.
     """
     node = "CONCAT('00000000-0000-0000-0000-', LPAD(seq % :nodes, 12, '0'))"
-    template = json.dumps(_message('{id}', '{node}', '{number}'))
+    template = json.dumps(make('{id}', '{node}', '{number}'))
     body = ':template'
     for name, value in (
         ('"{number}"', 'seq'),
@@ -65,7 +65,13 @@ def fill(engine: sa.Engine, messages: int) -> None:
             )
 
 
-def _message(id: str, node: str, number: str) -> dict[str, Any]:
+def make(id: str, node: str, number: int | str) -> dict[str, Any]:
+    """Make a message as it is stored.
+
+    :param id: its id.
+    :param node: the node.
+    :param number: its number.
+    """
     return {
         'topics': ['ironic_versioned_notifications'],
         'context': {},

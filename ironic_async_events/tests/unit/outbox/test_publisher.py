@@ -8,6 +8,7 @@ from unittest import mock
 
 from oslo_config import cfg
 import oslo_messaging
+from oslo_messaging._drivers import pool
 from oslo_messaging.notify import messaging
 from oslotest import base
 
@@ -93,6 +94,39 @@ class PublisherTestCase(base.BaseTestCase):
                 outbox_base.make_message('one').encode(),
             )
             self.assertFalse(publisher.is_unreadable(error))
+
+
+class PoolTestCase(base.BaseTestCase):
+    """The pool is oslo.messaging's own; a pool that is empty blocks."""
+
+    def test_after_a_failure_connections_are_closed_and_make_room(self):
+        connections = []
+
+        def connect(*args, **kwargs):
+            connections.append(mock.Mock(spec=['close']))
+            return connections[-1]
+
+        connections_pool = pool.ConnectionPool(
+            None, 2, 1, 1200, None, mock.Mock(spec=[], side_effect=connect)
+        )
+        transport = mock.Mock(spec=['_driver', '_send_notification'])
+        transport._driver = mock.Mock(spec=['_connection_pool'])
+        transport._driver._connection_pool = connections_pool
+
+        def refuse(*args, **kwargs):
+            connections_pool.put(connections_pool.get(retry=0))
+            raise oslo_messaging.MessageDeliveryFailure
+
+        transport._send_notification.side_effect = refuse
+        for _ in range(5):
+            self.assertRaises(
+                oslo_messaging.MessageDeliveryFailure,
+                publisher.Publisher(transport).publish,
+                outbox_base.make_message('one').encode(),
+            )
+        self.assertEqual(5, len(connections))
+        for connection in connections:
+            connection.close.assert_called_once_with()
 
 
 class QuietTestCase(base.BaseTestCase):
