@@ -134,6 +134,7 @@ class FaultBench(base.Bench):
             self.workers.begin(eager=waits and random.random() < 0.5)
             seen = journal.Journal(
                 name=name or case.name,
+                operation=case.name,
                 staged=case.staged,
                 periodic=case.periodic,
                 before=self.observer.node(uuid),

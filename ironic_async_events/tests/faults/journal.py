@@ -35,12 +35,14 @@ class Journal:
     """One case, from its beginning to its end.
 
     :param name: of the case
+    :param operation: name of the operation
     :param staged: whether the operation changes the state to begin with
     :param periodic: whether it is a pass, which has no caller
     :param before: the row of the node before the request
     """
 
     name: str
+    operation: str
     staged: bool
     periodic: bool
     before: dict[str, Any]

@@ -32,6 +32,7 @@ def _journal(
     seconds: float = 0.0,
     changes: int = 1,
     asked: int = 1,
+    operation: str = 'manage from enroll',
     **fields: Any,
 ) -> journal.Journal:
     """Make a journal in which nothing is broken, but for what is given."""
@@ -46,6 +47,7 @@ def _journal(
     }
     return journal.Journal(
         name='a case',
+        operation=operation,
         staged=True,
         periodic=False,
         before=ROW,
@@ -100,6 +102,20 @@ class InvariantsTestCase(base.BaseTestCase):
     def test_a_refused_request_that_left_something(self) -> None:
         self.assert_broken('I3', _refused(after={**ROW, 'lessee': 'you'}))
         self.assert_broken('I3', _refused(records=2))
+
+    def test_a_change_that_was_announced_is_not_taken_back(self) -> None:
+        seen = _journal(
+            error=ValueError(),
+            changes=1,
+            states=VERIFIED[:1],
+            told=TOLD[:1],
+            end={**ROW, 'provision_state': 'verifying'},
+            operation='abort from service wait',
+        )
+        seen.changes = 1
+        self.assert_broken('', seen)
+        seen.operation = 'manage from enroll'
+        self.assert_broken('I3', seen)
 
     def test_order_of_keys_and_the_reason_are_nothing(self) -> None:
         after = {**ROW, 'extra': '{"b": 2, "a": 1}', 'last_error': 'why'}
