@@ -106,6 +106,22 @@ class VendorPassthruTestCase(ManagerTestCase):
         self.assertIsNone(node.reservation)
         self.assertEqual([], self.lines)
 
+    def test_a_body_that_cannot_be_passed_on_is_no_lack_of_workers(self):
+        # Clients repeat a request for which there was no worker.
+        del self.service._spawn_worker
+        node = self.node(states.ACTIVE, None)
+        self.assertRaises(
+            TypeError,
+            self.service.vendor_passthru,
+            self.context,
+            node.uuid,
+            'second_method',
+            'POST',
+            {'bar': 'kazoo', 'func': 'x'},
+        )
+        node.refresh()
+        self.assertIsNone(node.reservation)
+
 
 class StagedResumeTestCase(ManagerTestCase):
     """Operations that Ironic moves before it asks for a worker."""

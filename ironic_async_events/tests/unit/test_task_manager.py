@@ -401,6 +401,46 @@ class HandOverTestCase(base.TaskTestCase):
             self.lines,
         )
 
+    def test_what_is_committed_needs_no_further_statement(self):
+        # The answer is lost. The look that finds the state is the last one.
+        update = self.dbapi.update_node
+        look = self.dbapi.get_node_by_uuid
+        looks = []
+
+        def update_node(uuid, values):
+            node = update(uuid, values)
+            if values.get('provision_state') == states.DEPLOYING:
+                looks.append(None)
+                raise db_exception.DBConnectionError('gone')
+            return node
+
+        def get_node_by_uuid(uuid):
+            if looks:
+                looks.append(None)
+                if len(looks) == 3:
+                    raise db_exception.DBConnectionError('gone again')
+            return look(uuid)
+
+        with (
+            mock.patch.object(
+                self.dbapi,
+                'update_node',
+                autospec=True,
+                side_effect=update_node,
+            ),
+            mock.patch.object(
+                self.dbapi,
+                'get_node_by_uuid',
+                autospec=True,
+                side_effect=get_node_by_uuid,
+            ),
+        ):
+            self.deploy(self.succeed, self.spawn_and_finish)
+        self.assertEqual(
+            ['staged', DEPLOY, 'main', DONE, 'worker ended', 'answered'],
+            self.lines,
+        )
+
     # No worker
 
     def test_a_request_without_a_worker_never_happened(self):
