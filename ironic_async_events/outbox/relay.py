@@ -8,11 +8,13 @@ import dataclasses
 
 from oslo_log import log as logging
 
+from ironic_async_events.outbox import confirmed
 from ironic_async_events.outbox import judging
 from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease as leasing
 from ironic_async_events.outbox import outage
 from ironic_async_events.outbox import ports
+from ironic_async_events.outbox import retrying
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import watch
 
@@ -77,12 +79,9 @@ class Relay:
         self._watch = watch
         self._batch = batch
         self._poll = poll
-        self._linger = linger
         self._clock = clock
         self._database = outage.Outage('the database', clock)
-        # Confirmed by the bus, not deleted yet.
-        self._confirmed: dict[int, None] = {}
-        self._delete_at = 0.0
+        self._confirmed = confirmed.Confirmed(rows, batch, linger, clock)
         self._leads = False
         # How often the lease was taken: what was read before is out of date.
         self._term = 0
@@ -124,7 +123,7 @@ class Relay:
         """Give the lease up. Never raises."""
         self._lanes.end()
         try:
-            self._delete()
+            self._confirmed.delete()
             if self._leads:
                 self._lease.give_up()
         except Exception as e:
@@ -145,17 +144,13 @@ class Relay:
         if not self._leads and self._lanes.are_full:
             # It has nothing to publish with.
             return Pause(_HANGS, for_messages=False)
-        leads = self._hold()
-        to_lease = self._lease.seconds_to_next()
+        leads, to_lease = self._hold(), self._lease.seconds_to_next()
         if not leads:
             # Another would publish them once more.
-            self._delete()
+            self._confirmed.delete()
             return Pause(to_lease, for_messages=False)
         self._watch.look()
-        left = self._judge.seconds_to_retry()
-        if left:
-            return Pause(min(left, to_lease), for_messages=False)
-        if self._publish_some():
+        if not self._judge.seconds_to_retry() and self._publish_some():
             return Pause(0)
         left = self._judge.seconds_to_retry()
         if left:
@@ -172,8 +167,11 @@ class Relay:
         full = len(fresh) == self._batch
         asked_all = self._judge.may_be_asked and not full
         self._judge.begin_again()
-        retried = self._publish(self._read_suspects())
-        done += retried + self._set_aside()
+        due = retrying.due(
+            self._rows, self._suspects, self._lanes.busy, self._batch
+        )
+        retried = self._publish(due)
+        done += retried + retrying.set_aside(self._rows, self._suspects)
         self._judge.end(asked_all)
         return bool(retried or (full and done))
 
@@ -209,24 +207,8 @@ class Relay:
         return self._rows.waiting(
             self._batch,
             {*self._suspects.subjects, *self._lanes.busy},
-            self._confirmed.keys(),
+            self._confirmed.ids,
         )
-
-    def _read_suspects(self) -> list[store.Row]:
-        """Read messages that were refused and may be tried again."""
-        due = {
-            suspect.id: suspect.subject
-            for suspect in self._suspects.due()
-            if suspect.subject not in self._lanes.busy
-        }
-        ids = list(due)[: self._batch]
-        if not ids:
-            return []
-        rows = {row.id: row for row in self._rows.still_waiting(ids)}
-        for id in ids:
-            if id not in rows:
-                self._suspects.forget(due[id])
-        return [rows[id] for id in ids if id in rows]
 
     def _publish(self, rows: Sequence[store.Row]) -> int:
         """Publish messages, and note what the bus says.
@@ -274,57 +256,19 @@ class Relay:
                     trouble.append(e)
                 if self._clock() >= until:
                     break
-        self._delete_some()
+        self._confirmed.delete_some()
         if trouble:
             raise trouble[0]
         return count
 
     def _note(self, outcome: lanes.Outcome) -> bool:
-        row, error = outcome.row, outcome.error
-        if error is not None:
-            self._judge.refused(row, error)
+        if outcome.error is not None:
+            self._judge.refused(outcome.row, outcome.error)
             return False
-        if not self._confirmed:
-            self._delete_at = self._clock() + self._linger
-        self._confirmed[row.id] = None
-        self._judge.confirmed(row, self._waited)
+        self._confirmed.add(outcome.row.id)
+        self._judge.confirmed(outcome.row, self._waited)
         return True
-
-    def _set_aside(self) -> int:
-        """Take messages out of the way that are refused by themselves.
-
-        :returns: how many
-        """
-        guilty = self._suspects.guilty()
-        for suspect in guilty:
-            self._rows.set_aside(suspect.id, suspect.attempts, suspect.error)
-            self._suspects.forget(suspect.subject)
-            LOG.error(
-                'Message %(id)d of the outbox, about %(subject)s, is set '
-                'aside after %(attempts)d attempts: %(error)s. See '
-                '"ironic-async-events outbox list".',
-                {
-                    'id': suspect.id,
-                    'subject': suspect.subject,
-                    'attempts': suspect.attempts,
-                    'error': suspect.error,
-                },
-            )
-        return len(guilty)
 
     def _waited(self) -> int:
         """Count what waits, and the message that has just passed."""
-        return self._rows.backlog().count - len(self._confirmed) + 1
-
-    def _delete_some(self) -> None:
-        """Delete when it is time to, or when a batch has come together."""
-        if (
-            len(self._confirmed) >= self._batch
-            or self._clock() >= self._delete_at
-        ):
-            self._delete()
-
-    def _delete(self) -> None:
-        if self._confirmed:
-            self._rows.delete(self._confirmed.keys())
-            self._confirmed.clear()
+        return self._rows.backlog().count - len(self._confirmed.ids) + 1
