@@ -8,6 +8,9 @@ import oslo_messaging
 
 from ironic_async_events.outbox import message
 
+# What a pool of connections has that can be emptied.
+_POOL = ('_cond', '_current_size', 'iter_free')
+
 
 def is_unreadable(error: BaseException) -> bool:
     """Tell whether an error is the message's for sure.
@@ -69,8 +72,9 @@ class Publisher:
         later publication fails.
         """
         driver = getattr(self._transport, '_driver', None)
-        pool = getattr(driver, '_connection_pool', None)
-        if pool is None:
+        pool: Any = getattr(driver, '_connection_pool', None)
+        if not all(hasattr(pool, name) for name in _POOL):
+            # A bus without such a pool, or an oslo.messaging with another.
             return
         # pool.empty() would not say that there is room for others.
         with pool._cond:
