@@ -70,7 +70,7 @@ def cause_of(future: Any) -> BaseException:
     )
 
 
-class Discreet:
+class Told:
     """The future of a worker, whose error may be told in a record.
 
     :param future: the worker's, which has ended

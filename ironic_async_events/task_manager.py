@@ -409,7 +409,7 @@ class AsyncEventTaskManager(task_manager.TaskManager):
 
     def _write_exception(self, future: Any) -> None:
         """Set ``last_error``; see ``TaskManager._write_exception()``."""
-        super()._write_exception(refusal.Discreet(future))
+        super()._write_exception(refusal.Told(future))
 
     def _start_error(self, fut: Any) -> BaseException | None:
         """Return why the worker did not start; None if it did."""
