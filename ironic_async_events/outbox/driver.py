@@ -5,12 +5,12 @@ from typing import Any
 
 from oslo_config import cfg
 
-from ironic_async_events import database
-from ironic_async_events import notify
+from ironic_async_events import driver as notify
 from ironic_async_events.outbox import message as stored
 from ironic_async_events.outbox import note
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
+from ironic_async_events.task import database
 
 
 class OutboxDriver(notify.AsyncEventsDriver):
@@ -18,7 +18,7 @@ class OutboxDriver(notify.AsyncEventsDriver):
 
     Ironic makes one for each of its notifiers, which differ in their topics.
     Takes the arguments of
-    :class:`ironic_async_events.notify.AsyncEventsDriver`.
+    :class:`ironic_async_events.driver.AsyncEventsDriver`.
 
     :raises RefusedToStart: in an API whose database lacks the tables
     """

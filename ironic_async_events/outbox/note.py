@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import contextlib
 import threading
 
-from ironic_async_events import database
+from ironic_async_events.task import database
 
 _here = threading.local()
 

@@ -13,11 +13,11 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from ironic_async_events import delivery
 from ironic_async_events import exceptions
 from ironic_async_events.outbox import advice
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import transaction
+from ironic_async_events.task import delivery
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The delivery that saves and announces in one transaction."""
 
-from ironic_async_events import delivery
 from ironic_async_events.outbox import note
 from ironic_async_events.outbox import store
+from ironic_async_events.task import delivery
 
 
 class InOneTransaction:
     """State and notification are stored together, or neither is."""
 
     def process(self, step: delivery.Step) -> None:
-        """See :meth:`ironic_async_events.delivery.Delivery.process`."""
+        """See :meth:`ironic_async_events.task.delivery.Delivery.process`."""
         try:
             store.repeated()(self._attempt, step)
         except Exception:

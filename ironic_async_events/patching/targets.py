@@ -17,7 +17,7 @@ from typing import Any
 from oslo_log import log as logging
 
 from ironic_async_events import exceptions
-from ironic_async_events import pool
+from ironic_async_events.repairs import pool
 
 LOG = logging.getLogger(__name__)
 
@@ -32,7 +32,9 @@ def _staged(*events: str) -> Callable[[Any], Any]:
     """Make a wrapper for a method that moves the node before it spawns."""
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
-        from ironic_async_events import legacy  # needs Ironic's modules
+        from ironic_async_events.task import (
+            drop_in as legacy,  # needs Ironic's modules
+        )
 
         @functools.wraps(method)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -45,7 +47,7 @@ def _staged(*events: str) -> Callable[[Any], Any]:
 
 
 def _found_again(method: Callable[..., Any]) -> Callable[..., Any]:
-    from ironic_async_events import orphans  # needs Ironic's modules
+    from ironic_async_events.repairs import orphans  # needs Ironic's modules
 
     return orphans.found_again(method)
 
@@ -71,7 +73,7 @@ def _hides_parameters(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        from ironic_async_events import database
+        from ironic_async_events.task import database
 
         database.hide_parameters()
         return method(*args, **kwargs)

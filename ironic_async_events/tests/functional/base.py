@@ -11,9 +11,9 @@ import fixtures
 from oslotest import base
 from testtools import content
 
-from ironic_async_events.tests.laboratory import bench
-from ironic_async_events.tests.laboratory import processes
-from ironic_async_events.tests.laboratory import run
+from laboratory import prepared_bench as bench
+from laboratory import processes
+from laboratory import run
 
 CLIENTS = 8
 

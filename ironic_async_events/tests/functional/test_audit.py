@@ -17,9 +17,9 @@ from testtools import content
 
 from ironic_async_events.command import bus
 from ironic_async_events.tests.functional import base
-from ironic_async_events.tests.laboratory import broker
-from ironic_async_events.tests.laboratory import bus as laboratory_bus
 from ironic_async_events.tests.samples import recordings
+from laboratory import broker
+from laboratory import bus as laboratory_bus
 
 COUNT = 2000
 _AT_MOST = 60.0

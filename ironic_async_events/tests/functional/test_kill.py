@@ -5,8 +5,8 @@ The moment is not left to chance: the worker stops where it is to be killed.
 """
 
 from ironic_async_events.tests.functional import base
-from ironic_async_events.tests.laboratory import kill
-from ironic_async_events.tests.laboratory import run
+from laboratory import kill
+from laboratory import run
 
 # What the thread of the request saves itself, the worker's start aside: a
 # deploy's image and steps, a rescue's password. And the lock.

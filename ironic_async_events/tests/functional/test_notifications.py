@@ -2,8 +2,8 @@
 """What becomes of the notifications of a thousand operations."""
 
 from ironic_async_events.tests.functional import base
-from ironic_async_events.tests.laboratory import lifecycle
-from ironic_async_events.tests.laboratory import run
+from laboratory import lifecycle
+from laboratory import run
 
 # Lives that make at least a thousand operations with all clients.
 CYCLES = -(-1000 // (base.CLIENTS * len(lifecycle.LIFE)))

@@ -7,14 +7,14 @@ import concurrent.futures
 from testtools import content
 
 from ironic_async_events.tests.functional import base
-from ironic_async_events.tests.laboratory import bench
-from ironic_async_events.tests.laboratory import clients
-from ironic_async_events.tests.laboratory import lifecycle
-from ironic_async_events.tests.laboratory import nova
-from ironic_async_events.tests.laboratory import processes
-from ironic_async_events.tests.laboratory import run
-from ironic_async_events.tests.laboratory import slowness
-from ironic_async_events.tests.laboratory import torn_down
+from laboratory import clients
+from laboratory import lifecycle
+from laboratory import nova
+from laboratory import prepared_bench as bench
+from laboratory import processes
+from laboratory import run
+from laboratory import slowness
+from laboratory import torn_down
 
 DONE = nova.Conclusion.DONE
 FAILED = nova.Conclusion.FAILED

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The outbox on real services that die, stop, or lose each other.
 
-The short forms of :mod:`ironic_async_events.tests.laboratory.chaos`.
+The short forms of :mod:`laboratory.chaos`.
 """
 
 import random
@@ -9,7 +9,7 @@ import random
 from testtools import content
 
 from ironic_async_events.tests.functional import base
-from ironic_async_events.tests.laboratory import chaos
+from laboratory import chaos
 
 
 class OutboxTestCase(base.FunctionalTestCase):

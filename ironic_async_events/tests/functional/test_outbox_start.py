@@ -2,8 +2,8 @@
 """Services that were told to use the outbox, and lack what it needs."""
 
 from ironic_async_events.tests.functional import base
-from ironic_async_events.tests.laboratory import processes
-from ironic_async_events.tests.laboratory import service
+from laboratory import processes
+from laboratory import service
 
 OPTIONS = {'oslo_messaging_notifications': {'driver': ['async_events_outbox']}}
 HINT = 'create them with "ironic-async-events-dbsync upgrade"'

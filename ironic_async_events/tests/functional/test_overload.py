@@ -4,9 +4,9 @@
 from testtools import content
 
 from ironic_async_events.tests.functional import base
-from ironic_async_events.tests.laboratory import overload
-from ironic_async_events.tests.laboratory import overload_result
-from ironic_async_events.tests.laboratory import run
+from laboratory import overload
+from laboratory import overload_result
+from laboratory import run
 
 SECONDS = 60
 

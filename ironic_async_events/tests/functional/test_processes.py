@@ -5,12 +5,12 @@ import re
 import sys
 
 from ironic_async_events.tests.functional import base
-from ironic_async_events.tests.laboratory import bench
-from ironic_async_events.tests.laboratory import lifecycle
-from ironic_async_events.tests.laboratory import processes
-from ironic_async_events.tests.laboratory import recording
-from ironic_async_events.tests.laboratory import run
-from ironic_async_events.tests.laboratory import service
+from laboratory import lifecycle
+from laboratory import prepared_bench as bench
+from laboratory import processes
+from laboratory import recording
+from laboratory import run
+from laboratory import service
 
 INSTALLED = 'ironic-async-events: TaskManager is now '
 # What ``python -v`` says of each module that it has imported.
@@ -18,7 +18,7 @@ IMPORTED = re.compile(r"^import '([\w.]+)' #", re.MULTILINE)
 SPAWNED = (
     sys.executable,
     '-m',
-    'ironic_async_events.tests.laboratory.spawned',
+    'laboratory.spawned',
 )
 
 
@@ -129,9 +129,9 @@ class Imports(base.FunctionalTestCase):
     def test_the_api_imports_nothing_of_the_conductor(self):
         stock = self.imported('ironic-api', plugin=False)
         plugin = self.imported('ironic-api', plugin=True)
-        self.assertIn('ironic_async_events.notify', plugin - stock)
+        self.assertIn('ironic_async_events.driver', plugin - stock)
         self.assertNotIn('ironic.conductor.manager', plugin)
-        self.assertNotIn('ironic_async_events.task_manager', plugin)
+        self.assertNotIn('ironic_async_events.task.base', plugin)
         self.assertEqual(
             set(),
             {name for name in plugin - stock if name.startswith('ironic.')},
@@ -144,7 +144,7 @@ class Imports(base.FunctionalTestCase):
             name.partition('.')[0] for name in stock
         }
         self.assertIn('ironic.conductor.manager', stock & plugin)
-        self.assertIn('ironic_async_events.task_manager', plugin - stock)
+        self.assertIn('ironic_async_events.task.base', plugin - stock)
         self.assertEqual(set(), new - sys.stdlib_module_names)
 
 

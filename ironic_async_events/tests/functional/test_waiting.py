@@ -5,9 +5,9 @@ Where an operation ends in the state in which it began, clients depend on it.
 """
 
 from ironic_async_events.tests.functional import base
-from ironic_async_events.tests.laboratory import lifecycle
-from ironic_async_events.tests.laboratory import run
-from ironic_async_events.tests.laboratory import waiting
+from laboratory import lifecycle
+from laboratory import run
+from laboratory import waiting
 
 
 class WaitForEnd(base.FunctionalTestCase):

@@ -9,7 +9,7 @@ from tempest import config
 from tempest.lib.common.utils import test_utils
 
 from ironic_async_events.audit import observation
-from ironic_async_events.tests.laboratory import recording
+from laboratory import recording
 
 CONF = config.CONF
 _SECONDS = 60
@@ -36,7 +36,7 @@ class Listener:
             self._path = pathlib.Path(options.recording)
         elif options.amqp_url:
             # kombu need not be there for those who have a recording.
-            from ironic_async_events.tests.laboratory import bus
+            from laboratory import bus
 
             self._directory = tempfile.TemporaryDirectory()
             self._path = pathlib.Path(self._directory.name, 'notifications')

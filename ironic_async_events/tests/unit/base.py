@@ -12,7 +12,7 @@ from ironic.conductor import notification_utils
 from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
 
-from ironic_async_events import legacy
+from ironic_async_events.task import drop_in as legacy
 from ironic_async_events.tests import fixtures as async_fixtures
 
 # Only a test that hangs waits that long.

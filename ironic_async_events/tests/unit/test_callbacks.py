@@ -6,7 +6,7 @@ from unittest import mock
 
 from oslotest import base
 
-from ironic_async_events import callbacks
+from ironic_async_events.task import callbacks
 
 
 class FakeTask:

@@ -4,7 +4,7 @@ import threading
 
 from oslotest import base
 
-from ironic_async_events import handover
+from ironic_async_events.task import handover
 
 
 class HandOverTestCase(base.BaseTestCase):

@@ -10,12 +10,12 @@ import oslo_messaging
 from oslotest import base
 
 from ironic_async_events import exceptions
-from ironic_async_events import legacy
 from ironic_async_events import patching
-from ironic_async_events import task_manager
 from ironic_async_events.patching import installer
 from ironic_async_events.patching import patch
 from ironic_async_events.patching import targets
+from ironic_async_events.task import base as task_manager
+from ironic_async_events.task import drop_in as legacy
 from ironic_async_events.tests import fixtures as async_fixtures
 
 # Some releases have no continue_node_service().

@@ -9,7 +9,7 @@ from ironic.common import exception
 from ironic.conductor import base_manager
 from oslotest import base
 
-from ironic_async_events import pool
+from ironic_async_events.repairs import pool
 from ironic_async_events.tests.unit import base as async_base
 
 

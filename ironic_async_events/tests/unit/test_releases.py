@@ -8,7 +8,7 @@ import re
 from oslotest import base
 
 from ironic_async_events.command import status
-from ironic_async_events.tests import upstream
+from laboratory import upstream
 
 _ROOT = pathlib.Path(__file__).parents[3]
 

@@ -9,8 +9,8 @@ from ironic.common import exception
 from oslo_config import cfg
 from oslo_db import exception as db_exception
 
-from ironic_async_events import database
-from ironic_async_events import reservation
+from ironic_async_events.repairs import locks as reservation
+from ironic_async_events.task import database
 from ironic_async_events.tests.unit import base
 
 GONE = db_exception.DBConnectionError('gone')

@@ -10,9 +10,9 @@ from ironic.objects import base as object_base
 from oslo_versionedobjects import fixture as object_fixture
 from oslotest import base
 
-from ironic_async_events import objects
-from ironic_async_events import sequence
-from ironic_async_events import transition
+from ironic_async_events.task import objects
+from ironic_async_events.task import sequence
+from ironic_async_events.task import transition
 from ironic_async_events.tests.unit import base as async_base
 
 WORKING = ('deploying', 'wait call-back')

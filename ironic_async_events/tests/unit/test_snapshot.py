@@ -5,7 +5,7 @@ import datetime
 from ironic import objects
 from oslotest import base
 
-from ironic_async_events import snapshot
+from ironic_async_events.task import snapshot
 
 
 class Node(objects.Node):

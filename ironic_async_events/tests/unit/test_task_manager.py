@@ -11,9 +11,9 @@ from ironic.conductor import utils
 from oslo_db import exception as db_exception
 
 from ironic_async_events import conf as async_conf
-from ironic_async_events import handover
-from ironic_async_events import legacy
-from ironic_async_events import task_manager
+from ironic_async_events.task import base as task_manager
+from ironic_async_events.task import drop_in as legacy
+from ironic_async_events.task import handover
 from ironic_async_events.tests.unit import base
 
 DEPLOY = 'start deploy: available -> deploying'

@@ -11,8 +11,8 @@ from ironic.conductor import notification_utils
 from ironic.conductor import task_manager as stock
 from oslotest import base
 
-from ironic_async_events import legacy
-from ironic_async_events import transition
+from ironic_async_events.task import drop_in as legacy
+from ironic_async_events.task import transition
 from ironic_async_events.tests import fixtures as async_fixtures
 
 

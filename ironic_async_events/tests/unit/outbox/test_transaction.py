@@ -18,13 +18,13 @@ from oslo_messaging.notify import notifier
 from sqlalchemy import event
 
 from ironic_async_events import conf as async_conf
-from ironic_async_events import delivery
-from ironic_async_events import legacy
 from ironic_async_events import patching
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import transaction
+from ironic_async_events.task import delivery
+from ironic_async_events.task import drop_in as legacy
 from ironic_async_events.tests.unit.outbox import base
 
 

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Repairs of Ironic that stand by themselves."""

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The locks of this process: a task releases its own lock, and no other.
+
+Ironic writes the name of the conductor into a locked node, not that of the
+task. So the database cannot tell two tasks of one conductor from each other.
+When an answer of the database is lost, only the process knows whose lock it
+is. It remembers for each node which task has the lock.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+import contextlib
+import threading
+from typing import Any
+import weakref
+
+from ironic import objects
+from ironic.common import exception
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from ironic_async_events.task import database
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+
+class Reservations:
+    """The tasks that have a lock, and what is asked for right now."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        # The tasks that have a lock, by the UUID of the node.
+        self._holders: weakref.WeakValueDictionary[str, Any] = (
+            weakref.WeakValueDictionary()
+        )
+        # Each statement on its way that asks for a lock: the name, number or
+        # UUID of the node.
+        self._asking: list[str] = []
+        # Nobody may ask for these nodes now: all that each can be called.
+        self._closed: list[frozenset[str]] = []
+
+    def ask(self, task: Any, reserve: Callable[[], Any]) -> Any:
+        """Ask for a lock once, and leave none behind that nobody has.
+
+        Called by the thread that makes the task.
+
+        :param task: the task that asks
+        :param reserve: Ironic's statements; they return the locked node
+        :returns: the node
+        :raises NodeLocked: when another task has the lock
+        :raises Exception: what else ``reserve`` raises
+        """
+        try:
+            return self._ask(task, reserve)
+        except exception.NodeNotFound:
+            raise
+        except exception.NodeLocked:
+            # Perhaps by this conductor, but by no task: a release gave up.
+            if str(task.node_id) in self._holders or not self._clear(task):
+                raise
+        except Exception:
+            # The lock may have been given; only the answer did not come.
+            self._clear(task)
+            raise
+        return self._ask(task, reserve)
+
+    def _ask(self, task: Any, reserve: Callable[[], Any]) -> Any:
+        name = str(task.node_id)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not any(name in names for names in self._closed)
+            )
+            self._asking.append(name)
+        try:
+            node = reserve()
+            with self._changed:
+                self._holders[node.uuid] = task
+            return node
+        finally:
+            with self._changed:
+                self._asking.remove(name)
+                self._changed.notify_all()
+
+    def give_back(self, task: Any, release: Callable[[], None]) -> None:
+        """Release the lock of a task if it still is this task's.
+
+        :param task: the task
+        :param release: Ironic's own way; releases nothing when ``shared`` is
+            set on the task
+        :raises NodeLocked: when another conductor has the lock
+        :raises NodeNotLocked: when nobody has it
+        :raises Exception: what else ``release`` raises
+        """
+        uuid = task.node.uuid
+        with self._closing(task.node):
+            if self._holders.get(uuid, task) is not task:
+                LOG.warning(
+                    'The lock of node %(node)s was taken away from a task '
+                    '(%(purpose)s); another task has it now',
+                    {'node': uuid, 'purpose': task._purpose},
+                )
+                task.shared = True
+            release()
+            with self._changed:
+                if self._holders.get(uuid) is task:
+                    del self._holders[uuid]
+
+    def release(self, task: Any, release: Callable[[], None]) -> None:
+        """Release the lock of a task, again and again while that fails.
+
+        Called by the thread that ends the task.
+
+        :param task: the task that has the lock
+        :param release: Ironic's own way; releases nothing when ``shared`` is
+            set on the task
+        :raises DBError: when the database does not come back in time; the
+            lock is released when the next task asks for it
+        :raises Exception: what else ``release`` raises
+        """
+        uuid = task.node.uuid
+        try:
+            try:
+                self.give_back(task, release)
+            except Exception as e:
+                if not database.failed(e):
+                    raise
+                database.insist(self._give_back_again, task, release)
+        finally:
+            with self._changed:
+                if self._holders.get(uuid) is task:
+                    del self._holders[uuid]
+
+    def _give_back_again(self, task: Any, release: Callable[[], None]) -> None:
+        try:
+            self.give_back(task, release)
+        except (exception.NodeLocked, exception.NodeNotLocked):
+            # It had been released; only the answer did not come.
+            task.shared = True
+            release()
+
+    @contextlib.contextmanager
+    def _closing(self, node: Any) -> Iterator[None]:
+        """Have nobody ask for a node meanwhile.
+
+        :param node: the node
+        """
+        names = frozenset(map(str, (node.uuid, node.id, node.name)))
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not any(names & other for other in self._closed)
+            )
+            self._closed.append(names)
+            self._changed.wait_for(lambda: names.isdisjoint(self._asking))
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._closed.remove(names)
+                self._changed.notify_all()
+
+    def _clear(self, task: Any) -> bool:
+        """Release a lock of ours that no task has.
+
+        :param task: the task that asked for it
+        :returns: whether there was such a lock
+        """
+        try:
+            return database.insist(self._clear_once, task)
+        except exception.NodeNotFound:
+            pass
+        except Exception as e:
+            LOG.error(
+                'Node %(node)s may still be locked by this conductor, which '
+                'does not use it: the database failed while the lock was '
+                'asked for (%(error)s). The lock is released when it is '
+                'asked for again.',
+                {'node': task.node_id, 'error': database.describe(e)},
+            )
+        return False
+
+    def _clear_once(self, task: Any) -> bool:
+        node = objects.Node.get(task.context, task.node_id)
+        if node.reservation != CONF.host:
+            return False
+        with self._closing(node):
+            if node.uuid in self._holders:
+                return False
+            try:
+                objects.Node.release(task.context, CONF.host, node.id)
+            except (exception.NodeLocked, exception.NodeNotLocked):
+                return False
+        LOG.warning(
+            'Node %s is unlocked: it was locked by this conductor, but no '
+            'task has the lock. The database failed when it was taken or '
+            'released.',
+            node.uuid,
+        )
+        return True
+
+
+RESERVATIONS = Reservations()
+"""Those of this process."""

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The calls that today's Ironic makes, translated to the clean interface."""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+import contextlib
+import contextvars
+import functools
+from typing import Any
+
+from ironic.common import states
+from oslo_log import log as logging
+
+from ironic_async_events.task import base as task_manager
+from ironic_async_events.task import callbacks
+
+LOG = logging.getLogger(__name__)
+
+# Functions of ironic.conductor.utils that put back or record what the task
+# manager itself puts back and records, with the type of the record that each
+# of them writes; None where the type depends on the node's state.
+REPLACED_HOOKS: dict[str, str | None] = {
+    'provisioning_error_handler': None,
+    'servicing_error_handler': None,
+    'spawn_cleaning_error_handler': states.CONDUCTOR,
+    'spawn_deploying_error_handler': states.CONDUCTOR,
+    'spawn_rescue_error_handler': states.CONDUCTOR,
+    'spawn_servicing_error_handler': states.CONDUCTOR,
+}
+
+# Events that the method which is running now wants staged, although it
+# processes them without a callback.
+_staging: contextvars.ContextVar[Collection[str]] = contextvars.ContextVar(
+    'staging', default=()
+)
+
+
+@contextlib.contextmanager
+def staging(*events: str) -> Iterator[None]:
+    """Have events staged that are processed before the worker is asked for.
+
+    Some methods of Ironic move the node first and ask for a worker second.
+    Within this context the first ``with`` block of a task leaves the move to
+    the worker. Used by the RPC thread.
+
+    :param events: names of the events
+    """
+    token = _staging.set(events)
+    try:
+        yield
+    finally:
+        _staging.reset(token)
+
+
+class DropInTaskManager(task_manager.AsyncEventTaskManager):
+    """The task manager for an Ironic that passes callbacks with its events.
+
+    Takes the arguments of ``ironic.conductor.task_manager.TaskManager``.
+    """
+
+    def process_event(  # type: ignore[override]
+        # Ironic's order of parameters, not that of the clean interface.
+        self,
+        event: str,
+        callback: Callable[..., Any] | None = None,
+        call_args: Collection[Any] | None = None,
+        call_kwargs: dict[str, Any] | None = None,
+        err_handler: Callable[..., Any] | None = None,
+        target_state: str | None = None,
+        last_error: str | None = None,
+    ) -> None:
+        """Process an event, in the worker when there is a callback.
+
+        Called by whoever holds the lock.
+
+        :param event: name of the event
+        :param callback: asks for a worker and returns its future; without
+            it the event is processed at once
+        :param call_args: arguments of the callback: a function for the
+            worker, and its arguments with this task among them
+        :param call_kwargs: keyword arguments of the callback
+        :param err_handler: called with the error, the node, its state and
+            its target state when no worker could be had, unless it is one
+            of those that the task manager replaces
+        :param target_state: the node's new target provision state, in place
+            of the state machine's
+        :param last_error: the node's new ``last_error``
+        :raises InvalidState: when the state machine refuses the event;
+            nothing has changed then
+        """
+        if callback is None:
+            if event in _staging.get():
+                self._stage(event, target_state, last_error, starts_work=False)
+            else:
+                super().process_event(event, target_state, last_error)
+            return
+
+        args = tuple(call_args or ())
+        kwargs = call_kwargs or {}
+        before = (self.node.provision_state, self.node.target_provision_state)
+        self._stage(event, target_state, last_error, starts_work=True)
+        if callbacks.find_task(*args[1:], **kwargs) is not self:
+            LOG.warning(
+                'The callback of event %(event)s on node %(node)s has no '
+                'task among its arguments, so its worker cannot write the '
+                "node's state: it is written before the worker is asked for",
+                {'event': event, 'node': self.node.uuid},
+            )
+            self.post_process_event()
+            # None of the hooks that are replaced: the state is written.
+            err_handler = err_handler and functools.partial(err_handler)
+        if err_handler is not None:
+            self.set_spawn_error_hook(err_handler, self.node, *before)
+        self.spawn_after(callback, *args, **kwargs)
+
+    def spawn_after(
+        self, method: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> None:
+        """Have a worker started when the task's ``with`` block ends.
+
+        Called by the RPC thread. No keyword means anything here: Ironic
+        passes the body of a vendor passthru request on as keywords, so that
+        all of them belong to the spawned function.
+
+        :param method: asks for the worker and returns its future
+        :param args: arguments of the method
+        :param kwargs: keyword arguments of the method
+        """
+        self._spawn_with(method, args, kwargs)
+
+    def __exit__(self, *args: Any) -> None:
+        """See the base class; what a worker processes is not staged."""
+        # A spawn method may run its function right here, in this thread.
+        _staging.set(())
+        super().__exit__(*args)
+
+    def _replaced_hook(self) -> str | None:
+        """Return the name of the hook if it is one of the replaced ones."""
+        from ironic.conductor import utils  # imports the task manager itself
+
+        hook = self._on_error_method
+        for name in REPLACED_HOOKS:
+            if hook is not None and hook is getattr(utils, name, None):
+                return name
+        return None
+
+    def _refusal_event_type(self) -> str:
+        name = self._replaced_hook()
+        event_type = REPLACED_HOOKS[name] if name else None
+        return event_type or super()._refusal_event_type()
+
+    def _refused(self, error: BaseException) -> None:
+        if self._replaced_hook() is None:
+            super()._refused(error)
+        else:
+            self._take_back(error)

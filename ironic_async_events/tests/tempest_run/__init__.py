@@ -1,7 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Tempest against keystone and Ironic, on stock and with the plugin.
-
-Run it with ``python -m ironic_async_events.tests.tempest_run``, by a Python
-that has Ironic beside it. Keystone and tempest live in virtual environments of
-their own, which are made at the first run.
-"""

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private RabbitMQ on loopback, with an epmd of its own.
+
+pifpaf would start one as well, but with the machine's common epmd, which it
+leaves running, on a fixed port, with the port for clustering open to the
+network.
+"""
+
+from collections.abc import Sequence
+import json
+import pathlib
+from typing import Self
+
+import amqp
+import kombu
+
+from laboratory import database
+from laboratory import processes
+
+_START_SECONDS = 90.0
+_PACKAGE = 'rabbitmq-server'
+# The script in /usr/sbin changes to the user rabbitmq; the one here does not.
+_PLACE = '/usr/lib/rabbitmq/bin'
+
+
+class RabbitMQ:
+    """A message broker; a context manager. Starts again on the same port.
+
+    :param directory: an existing directory for everything it writes.
+    """
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.directory = directory
+        self.port = processes.free_port()
+        self._epmd_port = processes.free_port()
+        self._dist_port = processes.free_port()
+        self._running: list[processes.Process] = []
+
+    @property
+    def url(self) -> str:
+        """What Ironic connects to."""
+        return f'rabbit://guest:guest@127.0.0.1:{self.port}/'
+
+    @property
+    def amqp_url(self) -> str:
+        """What kombu connects to."""
+        return f'amqp://guest:guest@127.0.0.1:{self.port}//'
+
+    def add_hosts(self, names: Sequence[str]) -> None:
+        """Add virtual hosts, each of which is a broker of its own.
+
+        Nobody may read what is published there: what a queue of Ironic's
+        holds is bounded.
+
+        :param names: what follows the last slash of :attr:`url`, or
+            replaces the last slash of :attr:`amqp_url`.
+        :raises LaboratoryError: when the broker does not take them.
+        """
+        may = dict.fromkeys(('configure', 'write', 'read'), '.*')
+        definitions = {
+            'vhosts': [{'name': name} for name in names],
+            'permissions': [
+                {'user': 'guest', 'vhost': name, **may} for name in names
+            ],
+            'policies': [
+                {
+                    'vhost': name,
+                    'name': 'bounded',
+                    'pattern': '^ironic_versioned_notifications',
+                    'apply-to': 'queues',
+                    'priority': 0,
+                    'definition': {'max-length': 100},
+                }
+                for name in names
+            ],
+        }
+        path = self.directory / 'definitions.json'
+        path.write_text(json.dumps(definitions), encoding='utf-8')
+        processes.run_once(
+            processes.Process(
+                'rabbitmqctl',
+                [_find('rabbitmqctl'), 'import_definitions', str(path)],
+                self.directory / 'rabbitmqctl.log',
+                self._environment(),
+            ),
+            _START_SECONDS,
+        )
+
+    def start(self) -> Self:
+        """Start epmd, then the broker, and wait until it lets clients in.
+
+        :raises LaboratoryError: when it is not installed or does not start.
+        """
+        server = _find('rabbitmq-server')
+        epmd = database.program('epmd', 'erlang-base')
+        environment = self._environment()
+        try:
+            self._running.append(
+                processes.Process(
+                    'epmd',
+                    [epmd, '-address', '127.0.0.1'],
+                    self.directory / 'epmd.log',
+                    environment,
+                ).start()
+            )
+            broker = processes.Process(
+                'rabbitmq-server',
+                [server],
+                self.directory / 'rabbitmq-server.log',
+                environment,
+            ).start()
+            self._running.append(broker)
+            broker.require(self._answers, _START_SECONDS, 'let a client in')
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop the broker, then epmd."""
+        while self._running:
+            self._running.pop().stop()
+
+    def _environment(self) -> dict[str, str]:
+        home = str(self.directory)
+        return {
+            'HOME': home,
+            'ERL_EPMD_PORT': str(self._epmd_port),
+            'ERL_EPMD_ADDRESS': '127.0.0.1',
+            'RABBITMQ_NODENAME': 'laboratory@localhost',
+            'RABBITMQ_NODE_IP_ADDRESS': '127.0.0.1',
+            'RABBITMQ_NODE_PORT': str(self.port),
+            'RABBITMQ_DIST_PORT': str(self._dist_port),
+            'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS': (
+                '-kernel inet_dist_use_interface {127,0,0,1}'
+            ),
+            'RABBITMQ_MNESIA_BASE': home,
+            'RABBITMQ_LOG_BASE': home,
+            'RABBITMQ_PID_FILE': f'{home}/rabbitmq.pid',
+            # Files of the machine's own broker, which must not be read.
+            'RABBITMQ_CONF_ENV_FILE': f'{home}/none.conf',
+            'RABBITMQ_CONFIG_FILE': f'{home}/none',
+            'RABBITMQ_ADVANCED_CONFIG_FILE': f'{home}/none.config',
+            'RABBITMQ_ENABLED_PLUGINS_FILE': f'{home}/enabled_plugins',
+        }
+
+    def _answers(self) -> bool:
+        connection = kombu.Connection(self.amqp_url, connect_timeout=2)
+        try:
+            connection.connect()
+        except (OSError, amqp.AMQPError):
+            return False
+        finally:
+            connection.release()
+        return True
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+
+def _find(name: str) -> str:
+    """Prefer the script that stays the user that it is."""
+    place = pathlib.Path(_PLACE) / name
+    return str(place) if place.exists() else database.program(name, _PACKAGE)

@@ -1,0 +1,481 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must hold when services die, are stopped, or lose each other.
+
+``python -m laboratory.chaos kills --times 100`` runs
+one scenario and prints its figures as a line of JSON; the exit code says
+whether everything held. The short forms are functional tests.
+"""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import contextlib
+import dataclasses
+import os
+import pathlib
+import random
+import statistics
+import sys
+import time
+from typing import Any
+
+from laboratory import clients
+from laboratory import cluster
+from laboratory import filling
+from laboratory import lifecycle
+from laboratory import processes
+from laboratory import refusing as refusal
+from laboratory import wanderer
+
+Figures = dict[str, Any]
+
+LEASE = 5.0
+"""Seconds; half of the default, so that runs are shorter."""
+
+# Neither of them does anything else.
+_PURE = (
+    lifecycle.Operation('provide', 'manageable', 'available'),
+    lifecycle.Operation('manage', 'available', 'manageable'),
+)
+
+_OPTIONS = {'async_events': {'outbox_lease': LEASE}}
+
+
+def kills(times: int, seed: int, clients: int = 6) -> Figures:
+    """Kill conductors at random moments under load.
+
+    :param times: how often.
+    :param seed: for the moments and the victims.
+    :param clients: how many clients.
+    """
+    chance = random.Random(seed)
+    with cluster.Cluster(3, _OPTIONS) as place:
+        with wanderer.Wanderers(place.endpoint, clients, seed) as load:
+            time.sleep(3)
+            for _ in range(times):
+                victim = chance.randrange(3)
+                place.kill(victim)
+                time.sleep(chance.uniform(0, 0.5))
+                place.revive(victim)
+                time.sleep(chance.uniform(0.5, 3.0))
+        drained = place.drained()
+        return _figures(
+            place, load, drained, times=times, seed=seed, terms=place.term()
+        )
+
+
+def broker_away(seconds: float, seed: int, clients: int = 4) -> Figures:
+    """Stop the broker under load.
+
+    :param seconds: for how long; the same time is measured before.
+    :param seed: for what the clients do.
+    :param clients: how many clients.
+    """
+    with cluster.Cluster(2, _OPTIONS) as place:
+        # Paced, so that there is time to measure: what is compared is how
+        # long an operation takes, not how many the machine can do.
+        with wanderer.Wanderers(
+            place.endpoint, clients, seed, pause=0.3
+        ) as load:
+            time.sleep(min(10.0, seconds))
+            began = time.time()
+            time.sleep(seconds)
+            place.broker.stop()
+            stopped = time.time()
+            time.sleep(seconds)
+            away = time.time()
+            waited = place.waiting()
+            place.broker.start()
+        drained = place.drained()
+        before = _times(load, began, stopped)
+        during = _times(load, stopped, away)
+        logs = ''.join(map(place.log, range(2)))
+        return _figures(
+            place,
+            load,
+            drained,
+            seconds=seconds,
+            seed=seed,
+            waited=waited,
+            before=before,
+            during=during,
+            accepted_ratio=_ratio(during, before, 'accepted'),
+            ended_ratio=_ratio(during, before, 'ended'),
+            said_away=logs.count('cannot reach the message bus'),
+            said_back=logs.count('reaches the message bus again'),
+        )
+
+
+def leader_killed(seed: int, clients: int = 4) -> Figures:
+    """Kill the conductor that has the lease; it does not come back."""
+    with cluster.Cluster(2, _OPTIONS) as place:
+        with wanderer.Wanderers(place.endpoint, clients, seed) as load:
+            time.sleep(5)
+            leader, seconds = _take_over(place, place.kill)
+            time.sleep(3)
+            place.revive(leader)
+            time.sleep(3)
+        drained = place.drained()
+        return _figures(
+            place, load, drained, seed=seed, taken_over_after=seconds
+        )
+
+
+def leader_frozen(seed: int, clients: int = 4) -> Figures:
+    """Stop the leader for three times the lease, and let it go on."""
+    with cluster.Cluster(2, _OPTIONS) as place:
+        with wanderer.Wanderers(place.endpoint, clients, seed) as load:
+            time.sleep(5)
+            began = time.monotonic()
+            leader, seconds = _take_over(place, place.freeze)
+            time.sleep(max(0.0, began + 3 * LEASE - time.monotonic()))
+            place.thaw(leader)
+            time.sleep(5)
+        drained = place.drained()
+        return _figures(
+            place,
+            load,
+            drained,
+            seed=seed,
+            taken_over_after=seconds,
+            terms=place.term(),
+        )
+
+
+def _take_over(
+    place: cluster.Cluster, hurt: Callable[[int], None]
+) -> tuple[int, float]:
+    leader = place.leader()
+    assert leader is not None, 'nobody has the lease'
+    term = place.term()
+    hurt(leader)
+    began = time.monotonic()
+    processes.wait_for(lambda: place.term() > term, 4 * LEASE, 0.01)
+    return leader, round(time.monotonic() - began, 3)
+
+
+def database_restarts(times: int, seed: int, clients: int = 4) -> Figures:
+    """Restart the database under load.
+
+    :param times: how often.
+    :param seed: for what the clients do.
+    :param clients: how many clients.
+    """
+    with cluster.Cluster(2, _OPTIONS) as place:
+        with wanderer.Wanderers(place.endpoint, clients, seed) as load:
+            for _ in range(times):
+                time.sleep(5)
+                place.restart_database()
+            time.sleep(5)
+        drained = place.drained()
+        return _figures(place, load, drained, times=times, seed=seed)
+
+
+def sqlite(seconds: float, seed: int, clients: int = 4) -> Figures:
+    """The all-in-one service on SQLite; the broker goes away once.
+
+    :param seconds: how long the broker is away.
+    :param seed: for what the clients do.
+    :param clients: how many clients.
+    """
+    with cluster.Cluster(0) as place:
+        with wanderer.Wanderers(place.endpoint, clients, seed) as load:
+            time.sleep(seconds)
+            place.broker.stop()
+            time.sleep(seconds)
+            place.broker.start()
+            time.sleep(seconds)
+        drained = place.drained()
+        return _figures(place, load, drained, seconds=seconds, seed=seed)
+
+
+def backlog(messages: int, seed: int) -> Figures:
+    """Let one conductor publish a backlog, in order, in little memory.
+
+    :param messages: how many.
+    :param seed: unused; the messages are always the same.
+    """
+    with cluster.Cluster(1, _OPTIONS) as place:
+        place.kill(0)
+        filling.fill(place.engine, messages)
+        before = place.consumer.count
+        place.revive(0)
+        processes.wait_for(lambda: place.consumer.count > before, 60, 0.01)
+        began = time.monotonic()
+        memory: list[float] = []
+        told = began
+        while place.waiting() and place.conductors[0].returncode is None:
+            memory.append(_memory(place.conductors[0].pid))
+            if time.monotonic() > told + 30:
+                told = time.monotonic()
+                print(
+                    f'{told - began:.0f} s: {place.consumer.count - before} '
+                    f'published, {memory[-1]:.0f} MiB',
+                    flush=True,
+                )
+            time.sleep(2)
+        seconds = time.monotonic() - began
+        drained = place.drained()
+        order = filling.check(place.consumer.read())
+        # The first quarter lets caches and pools fill.
+        settled = memory[len(memory) // 4 :] or memory
+        figures: Figures = {
+            'messages': messages,
+            'seconds': round(seconds, 1),
+            'per_second': round(messages / seconds),
+            'memory_mb': [round(min(settled)), round(max(settled))],
+            **dataclasses.asdict(order),
+        }
+        figures['held'] = (
+            drained and order.is_clean and order.received == messages
+        )
+        return figures
+
+
+def refusing(messages: int, seed: int) -> Figures:
+    """Have the broker refuse errors while it takes everything else.
+
+    The errors are stored first. Then the queue for errors takes again.
+
+    :param messages: how many others there are.
+    :param seed: unused; the messages are always the same.
+    """
+    errors = range(20)
+    others = range(len(errors), len(errors) + messages)
+    with (
+        cluster.Cluster(1, _OPTIONS) as place,
+        refusal.Refusing(place.broker.amqp_url) as queue,
+    ):
+        place.wait_for_rpc(0, 1)
+        place.kill(0)
+        refusal.store(place.engine, errors, 'ERROR')
+        refusal.store(place.engine, others, 'INFO')
+        place.execute('UPDATE async_events_relay SET expires_at = 0')
+        place.revive(0)
+        place.wait_for_rpc(0, 2)
+        began = time.monotonic()
+        published = processes.wait_for(
+            lambda: place.waiting() <= len(errors), 60, 0.05
+        )
+        seconds = time.monotonic() - began
+        waiting = place.waiting()
+        queue.take_again()
+        began = time.monotonic()
+        drained = place.drained()
+        order = filling.check(place.consumer.read())
+        # Repetitions are allowed, first occurrences are in order.
+        firsts = list(dict.fromkeys(queue.numbers))
+        in_order = all(
+            firsts.index(number) < firsts.index(number + 1)
+            for number in errors[::2]
+            if {number, number + 1} <= set(firsts)
+        )
+        return {
+            'messages': messages,
+            'errors': len(errors),
+            'published': published,
+            'seconds': round(seconds, 2),
+            'waiting': waiting,
+            'taken_after': round(time.monotonic() - began, 2),
+            'taken': len(firsts),
+            'in_order': in_order,
+            'said_away': place.log(0).count('cannot reach the message bus'),
+            **dataclasses.asdict(order),
+            'held': published
+            and waiting == len(errors)
+            and drained
+            and in_order
+            and sorted(firsts) == list(errors)
+            and order.received == messages + len(errors)
+            and order.is_clean,
+        }
+
+
+def latency(seconds: float, seed: int, clients: int = 1) -> Figures:
+    """At low load, measure how long messages are on their way.
+
+    From the statement of the transition to the arrival at the consumer,
+    which is more than from the commit to the publishing.
+
+    :param seconds: how long.
+    :param seed: for what the clients do.
+    :param clients: how many clients.
+    """
+    with cluster.Cluster(2, _OPTIONS) as place:
+        with wanderer.Wanderers(
+            place.endpoint, clients, seed, pause=0.5
+        ) as load:
+            time.sleep(seconds)
+        drained = place.drained()
+        seen: dict[str, list[float]] = {}
+        for one in place.eye.read():
+            if one.before_state is not None:
+                seen.setdefault(one.node, []).append(one.seen_at)
+        ways = []
+        for delivered in place.consumer.read():
+            data = delivered.data
+            if (
+                delivered.message['event_type'].startswith(
+                    'baremetal.node.provision_set.'
+                )
+                and data['provision_state'] != data['previous_provision_state']
+            ):
+                moments = seen[data['uuid']]
+                ways.append(delivered.received_at - moments.pop(0))
+        ways.sort()
+        return _figures(
+            place,
+            load,
+            drained,
+            seconds=seconds,
+            seed=seed,
+            messages=len(ways),
+            median_ms=round(1000 * statistics.median(ways), 1),
+            within_99_ms=round(1000 * ways[int(0.99 * len(ways))], 1),
+        )
+
+
+def statements(seed: int) -> Figures:
+    """Count what the database has to do, without and with the outbox.
+
+    :param seed: unused; the operations are always the same.
+    """
+    without = _count_statements(('messagingv2', 'async_events'))
+    outbox = _count_statements(('async_events_outbox',))
+    stock = _count_statements(('messagingv2',))
+    transitions = outbox['transitions']
+    same = without['transitions'] == transitions == stock['transitions']
+
+    def more(name: str) -> float:
+        return round((outbox[name] - without[name]) / transitions, 2)
+
+    return {
+        'stock': stock,
+        'without': without,
+        'outbox': outbox,
+        'inserts_more_per_transition': more('insert'),
+        'commits_more_per_transition': more('commit'),
+        'held': same and outbox['commit'] <= stock['commit'],
+    }
+
+
+def _count_statements(driver: tuple[str, ...]) -> dict[str, int]:
+    """Lead one node through operations that only change its state."""
+    with cluster.Cluster(
+        1, {'async_events': {'outbox_lease': 3600}}, driver
+    ) as place:
+        # Its relay would have statements of its own.
+        place.wait_for_rpc(0, 1)
+        place.kill(0)
+        place.execute(
+            "UPDATE async_events_relay SET holder = 'x:0:x', expires_at = 1e12"
+        )
+        place.revive(0)
+        place.wait_for_rpc(0, 2)
+        client = clients.Client(place.endpoint)
+        node = client.create()
+        client.operate(node, lifecycle.LIFE[0])
+        before = place.counters()
+        seen = len(place.eye.read(node=node.id))
+        for _ in range(5):
+            for operation in _PURE:
+                client.operate(node, operation)
+        after = place.counters()
+        return {
+            'transitions': len(place.eye.read(node=node.id)) - seen,
+            **{name: after[name] - before[name] for name in after},
+        }
+
+
+def _figures(
+    place: cluster.Cluster,
+    load: wanderer.Wanderers,
+    drained: bool,
+    **more: Any,
+) -> Figures:
+    verdict = place.verdict()
+    return {
+        **more,
+        'operations': len(load.done),
+        'errors': load.errors,
+        'stuck': load.stuck,
+        **dataclasses.asdict(verdict),
+        'drained': drained,
+        'held': drained and verdict.is_clean and verdict.committed > 0,
+    }
+
+
+def _times(
+    load: wanderer.Wanderers, began: float, ended: float
+) -> Mapping[str, float]:
+    these = [one for one in load.done if began <= one.asked_at < ended]
+    return {
+        'count': len(these),
+        'accepted': round(statistics.median(x.accepted for x in these), 4),
+        'ended': round(statistics.median(x.ended for x in these), 4),
+    }
+
+
+def _ratio(
+    during: Mapping[str, float], before: Mapping[str, float], name: str
+) -> float:
+    return round(during[name] / before[name], 3)
+
+
+def _memory(group: int) -> float:
+    """Return the resident memory of a process group, in MiB."""
+    pages = 0
+    for path in pathlib.Path('/proc').glob('[0-9]*'):
+        pid = int(path.name)
+        with contextlib.suppress(OSError):
+            if os.getpgid(pid) != group:
+                continue
+            pages += int((path / 'statm').read_text().split()[1])
+    return pages * 4096 / 2**20
+
+
+SCENARIOS: Mapping[str, tuple[Callable[..., Figures], str]] = {
+    'kills': (kills, 'times'),
+    'broker': (broker_away, 'seconds'),
+    'leader-killed': (leader_killed, ''),
+    'leader-frozen': (leader_frozen, ''),
+    'database': (database_restarts, 'times'),
+    'sqlite': (sqlite, 'seconds'),
+    'backlog': (backlog, 'messages'),
+    'refusing': (refusing, 'messages'),
+    'latency': (latency, 'seconds'),
+    'statements': (statements, ''),
+}
+"""Name -> scenario, and the argument that says how much of it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run scenarios.
+
+    :param argv: the arguments; by default those of the process.
+    :returns: 0 if everything held.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('scenario', nargs='+', choices=SCENARIOS)
+    parser.add_argument('--times', type=int, default=5)
+    parser.add_argument('--seconds', type=float, default=20.0)
+    parser.add_argument('--messages', type=int, default=10000)
+    parser.add_argument('--seed', type=int, default=time.time_ns() % 100000)
+    arguments = parser.parse_args(argv)
+    processes.end_on_sigterm()
+    held = True
+    for name in arguments.scenario:
+        scenario, how_much = SCENARIOS[name]
+        values = {'seed': arguments.seed}
+        if how_much:
+            values[how_much] = getattr(arguments, how_much)
+        print(f'{name}: {values}', flush=True)
+        figures = scenario(**values)
+        print(cluster.report({'scenario': name, **figures}), flush=True)
+        held = held and figures['held']
+    return 0 if held else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

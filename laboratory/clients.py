@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that lead nodes through their lives, through openstacksdk."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import concurrent.futures
+import dataclasses
+import logging
+import threading
+import time
+from typing import Any
+
+import openstack
+from openstack import exceptions
+from openstack import resource
+from openstack.baremetal.v1 import node as sdk_node
+
+from laboratory import contract
+from laboratory import errors
+from laboratory import lifecycle
+
+_BUSY = (409, 503)
+_OPERATION_SECONDS = 60.0
+_FIRST_PAUSE = 0.05
+_LAST_PAUSE = 0.4
+
+
+def connect(endpoint: str) -> openstack.connection.Connection:
+    """Open a connection to an API without authentication.
+
+    Requests that are turned away are not repeated by the SDK, so that they
+    can be counted. Connections that the API has closed are: it keeps ten of
+    them, and closes those of more clients than that when it is done with them.
+
+    :param endpoint: the URL of the API.
+    :returns: a connection for one thread.
+    """
+    return openstack.connection.Connection(
+        auth_type='none',
+        auth={'endpoint': endpoint},
+        baremetal_endpoint_override=endpoint,
+        baremetal_status_code_retries=0,
+        baremetal_connect_retries=5,
+        baremetal_connect_retry_delay=0.05,
+    )
+
+
+class WatchedNode(sdk_node.Node):
+    """The SDK's node, which notes what its first GET after a PUT showed."""
+
+    # The SDK looks for the name of the id in the class itself only.
+    id = resource.Body('uuid', alternate_id=True)
+    first_get: tuple[float, str, float] | None = None
+
+    def fetch(self, *args: Any, **kwargs: Any) -> Any:
+        """GET the node; ``set_provision_state()`` does so after its PUT."""
+        before = time.time()
+        result = super().fetch(*args, **kwargs)
+        if self.first_get is None:
+            self.first_get = (before, self.provision_state, time.time())
+        return result
+
+
+@dataclasses.dataclass
+class Account:
+    """What the clients of one run wrote down.
+
+    :param accepted: the requests that were answered with 202.
+    :param refused: how often a request was turned away as busy.
+    """
+
+    accepted: list[contract.Accepted] = dataclasses.field(default_factory=list)
+    refused: int = 0
+
+
+class Client:
+    """One client with a connection of its own, for one thread.
+
+    :param endpoint: the URL of the API.
+    :param account: where accepted and refused requests are written down.
+    :param stopping: set when all clients shall end.
+    :param progress: called after each operation.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        account: Account | None = None,
+        stopping: threading.Event | None = None,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._connection = connect(endpoint)
+        self._session = self._connection.baremetal
+        self._account = Account() if account is None else account
+        self._stopping = stopping or threading.Event()
+        self._progress = progress
+
+    def live(self, operations: Sequence[lifecycle.Operation]) -> None:
+        """Create a node, lead it through operations, and delete it.
+
+        :param operations: the first starts in ``enroll`` or ``manageable``.
+        :raises LaboratoryError: when the node does not come to rest where
+            the operation should end.
+        """
+        node = self.create()
+        for operation in operations:
+            self.operate(node, operation)
+        self._session.delete_node(node.id)
+
+    def create(self) -> WatchedNode:
+        """Create a node that every operation of the life finds fit."""
+        created = self._session.create_node(
+            driver='fake-hardware',
+            instance_info=dict(lifecycle.INSTANCE_INFO),
+        )
+        node = WatchedNode.existing(connection=self._connection, id=created.id)
+        node.fetch(self._session)
+        return node
+
+    def operate(
+        self, node: WatchedNode, operation: lifecycle.Operation
+    ) -> contract.Accepted:
+        """Do one operation and wait until the node is at rest again.
+
+        :param node: a node that nobody else uses.
+        :param operation: starts in the state in which the node is.
+        :returns: what was asked, accepted and shown.
+        :raises LaboratoryError: when it does not end as it should.
+        """
+        self._prepare(node, operation)
+        before = node.provision_state
+        asked_at = self._ask(node, operation)
+        first = node.first_get
+        assert first is not None
+        ended_at = self._rest(node, operation)
+        accepted = contract.Accepted(
+            node=node.id,
+            name=str(operation),
+            before=before,
+            asked_at=asked_at,
+            accepted_at=first[0],
+            shown=first[1],
+            shown_at=first[2],
+            ended_at=ended_at,
+        )
+        self._account.accepted.append(accepted)
+        self._progress()
+        return accepted
+
+    def _prepare(
+        self, node: WatchedNode, operation: lifecycle.Operation
+    ) -> None:
+        if node.provision_state != operation.start:
+            raise errors.LaboratoryError(
+                f'{operation} starts in {operation.start!r}, but the node '
+                f'is in {node.provision_state!r}'
+            )
+        # Ironic puts a node that failed into maintenance.
+        if node.is_maintenance:
+            node.unset_maintenance(self._session)
+
+    def _ask(self, node: WatchedNode, operation: lifecycle.Operation) -> float:
+        deadline = time.monotonic() + _OPERATION_SECONDS
+        while True:
+            node.first_get = None
+            asked_at = time.time()
+            try:
+                node.set_provision_state(
+                    self._session, operation.verb, **operation.arguments
+                )
+            except exceptions.HttpException as error:
+                if error.status_code not in _BUSY:
+                    raise
+                self._account.refused += 1
+                self._pause(_LAST_PAUSE, deadline, f'start {operation}')
+            else:
+                return asked_at
+
+    def _rest(
+        self, node: WatchedNode, operation: lifecycle.Operation
+    ) -> float:
+        """Poll until nobody holds the node and it is where it should be."""
+        deadline = time.monotonic() + _OPERATION_SECONDS
+        pause = _FIRST_PAUSE
+        # The lock is what counts: after it is released nobody works on the
+        # node, and nothing is to be announced any more.
+        while node.reservation or node.provision_state != operation.end:
+            self._pause(
+                pause,
+                deadline,
+                f'come from {node.provision_state!r} to {operation.end!r} '
+                f'by {operation} ({node.last_error})',
+            )
+            pause = min(pause * 2, _LAST_PAUSE)
+            node.fetch(self._session)
+        return time.time()
+
+    def _pause(self, seconds: float, deadline: float, what: str) -> None:
+        if time.monotonic() > deadline:
+            raise errors.LaboratoryError(
+                f'a node did not {what} within {_OPERATION_SECONDS:.0f} s'
+            )
+        if self._stopping.wait(seconds):
+            raise errors.LaboratoryError('the clients were told to stop')
+
+
+def drive(
+    endpoint: str,
+    clients: int,
+    cycles: int,
+    operations: Sequence[lifecycle.Operation] = lifecycle.LIFE,
+    progress: Callable[[], None] = lambda: None,
+) -> Account:
+    """Let clients lead nodes through their lives, all at once.
+
+    :param endpoint: the URL of the API.
+    :param clients: how many threads.
+    :param cycles: how many nodes each leads through its life, one by one.
+    :param operations: the life.
+    :param progress: called after each operation, by any client's thread.
+    :returns: what all clients wrote down.
+    :raises LaboratoryError: when an operation of any client went wrong.
+    """
+    # The SDK tells at INFO which microversion it talks.
+    logging.getLogger('openstack').setLevel(logging.WARNING)
+    account = Account()
+    stopping = threading.Event()
+    ready = threading.Barrier(clients)
+
+    def client() -> None:
+        one = Client(endpoint, account, stopping, progress)
+        ready.wait(60)
+        for _ in range(cycles):
+            one.live(operations)
+
+    with concurrent.futures.ThreadPoolExecutor(clients) as executor:
+        futures = [executor.submit(client) for _ in range(clients)]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                future.result()
+        finally:
+            stopping.set()
+    return account

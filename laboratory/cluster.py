@@ -1,0 +1,389 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Some conductors and an API, whose services can be hurt one by one.
+
+The conductors listen on addresses of their own (127.0.0.1, 127.0.0.2, ...):
+requests reach them without the broker, which is what may be away.
+"""
+
+from collections.abc import Mapping
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import signal
+import tempfile
+from typing import Any
+from typing import Self
+
+import sqlalchemy as sa
+from sqlalchemy import pool
+
+from laboratory import broker
+from laboratory import configuration
+from laboratory import database
+from laboratory import durable
+from laboratory import errors
+from laboratory import processes
+from laboratory import service
+from laboratory import witness
+
+_START_SECONDS = 90.0
+_TAKES_REQUESTS = 'Created RPC server'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was published, held against what was committed.
+
+    :param committed: changes that the witness saw.
+    :param published: notifications of changes, without repetitions.
+    :param duplicates: repetitions.
+    :param lost: changes that were never announced.
+    :param ghosts: announcements of changes that never were.
+    :param misplaced: nodes whose announcements are complete, but not in
+        the order of the changes.
+    """
+
+    committed: int
+    published: int
+    duplicates: int
+    lost: int
+    ghosts: int
+    misplaced: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything was announced, in order."""
+        return not (self.lost or self.ghosts or self.misplaced)
+
+
+class Cluster:
+    """Everything that a run needs; a context manager.
+
+    :param conductors: how many; 0 for the all-in-one service on SQLite.
+    :param options: more options for ``ironic.conf``; requests go through the
+        broker as well where ``rpc_transport`` is ``oslo`` among them.
+    :param driver: the notification drivers.
+    """
+
+    def __init__(
+        self,
+        conductors: int = 2,
+        options: configuration.Options | None = None,
+        driver: tuple[str, ...] = ('async_events_outbox',),
+    ) -> None:
+        self._count = conductors
+        self._extra = options or {}
+        self._driver = driver
+        self._stack = contextlib.ExitStack()
+        self.conductors: list[processes.Process] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for process in (*self.conductors, self.api):
+            process.stop()
+        self._stack.close()
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of the API."""
+        return self._ironics[0].endpoint
+
+    def _room(self, name: str) -> pathlib.Path:
+        path = self.directory / name
+        path.mkdir()
+        return path
+
+    def _start(self) -> None:
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='hurt-'))
+        if not os.environ.get('LABORATORY_KEEP'):
+            self._stack.callback(
+                shutil.rmtree, self.directory, ignore_errors=True
+            )
+        url = ''
+        self.database: database.MariaDB | None = None
+        if self._count:
+            self.database = self._stack.enter_context(
+                database.MariaDB(self._room('db'))
+            )
+            url = self.database.url
+        self.broker = self._stack.enter_context(
+            broker.RabbitMQ(self._room('mq'))
+        )
+        self.consumer = self._stack.enter_context(
+            durable.Consumer(
+                self.broker.amqp_url, self.directory / 'notifications.jsonl'
+            )
+        )
+        self._ironics = self._configured(url)
+        first = self._ironics[0]
+        first.create_schema()
+        self.run_once('ironic-async-events-dbsync', 'upgrade')
+        self.url = first.database
+        self.eye = witness.Witness(self.url)
+        self.eye.install()
+        self.engine = sa.create_engine(self.url, poolclass=pool.NullPool)
+        if not self._count:
+            self.api = first.part('ironic').start()
+        else:
+            self.conductors = [
+                one.part('ironic-conductor').start() for one in self._ironics
+            ]
+            self.api = first.part('ironic-api').start()
+        self.api.require(first.answers, _START_SECONDS, 'answer at /v1')
+        self.api.require(self._all_alive, _START_SECONDS, 'see conductors')
+
+    def _configured(self, url: str) -> list[service.Ironic]:
+        port = processes.free_port()
+        api_port = processes.free_port()
+        found = []
+        for number in range(1, max(1, self._count) + 1):
+            host = f'127.0.0.{number}'
+            one = service.Ironic(
+                self._room(f'ironic-{number}'),
+                plugin=True,
+                database=url,
+                transport=self.broker.url,
+                split=bool(self._count),
+                options=configuration.merged(
+                    {
+                        'DEFAULT': {
+                            'host': host,
+                            'rpc_transport': 'json-rpc'
+                            if self._count
+                            else 'none',
+                        },
+                        'json_rpc': {'host_ip': host, 'port': port},
+                        'api': {'port': api_port},
+                        'conductor': {
+                            # A node in the hands of a dead conductor waits
+                            # for it to come back.
+                            'heartbeat_timeout': 600,
+                        },
+                        'oslo_messaging_notifications': {
+                            'driver': list(self._driver)
+                        },
+                        'oslo_messaging_rabbit': {'amqp_durable_queues': True},
+                    },
+                    self._extra,
+                ),
+            )
+            one.port = api_port
+            found.append(one)
+        return found
+
+    def run_once(self, name: str, *arguments: str) -> str:
+        """Run one command to its end.
+
+        :returns: what it wrote.
+        :raises LaboratoryError: when it fails.
+        """
+        part = self._ironics[0].part(name, arguments)
+        part.log.unlink(missing_ok=True)
+        with part.start():
+            processes.wait_for(lambda: part.returncode is not None, 60)
+            if part.returncode != 0:
+                raise errors.LaboratoryError(
+                    f'{name} failed:\n{processes.tail(part.log)}'
+                )
+        return part.log.read_text()
+
+    def _all_alive(self) -> bool:
+        body: Mapping[str, Any] = self._ironics[0].get('/v1/conductors') or {}
+        alive = [one for one in body.get('conductors', ()) if one['alive']]
+        return len(alive) >= max(1, self._count)
+
+    # What can be done to it
+
+    def kill(self, number: int) -> None:
+        """Kill a conductor, without a chance to say goodbye."""
+        self._signal(number, signal.SIGKILL)
+        self.conductors[number].stop()
+
+    def revive(self, number: int) -> None:
+        """Start a conductor that was killed."""
+        self.conductors[number] = (
+            self._ironics[number].part('ironic-conductor').start()
+        )
+
+    def wait_for_rpc(self, number: int, times: int) -> None:
+        """Wait until a conductor takes requests.
+
+        :param number: the conductor.
+        :param times: how often it has been started.
+        """
+        self.conductors[number].require(
+            lambda: self.starts(number) >= times,
+            _START_SECONDS,
+            'take requests',
+        )
+
+    def restart(self, number: int) -> None:
+        """Stop a conductor in an orderly way, and start it again."""
+        times = self.starts(number)
+        self.conductors[number].stop()
+        self.revive(number)
+        self.wait_for_rpc(number, times + 1)
+
+    def reload(self, number: int, options: configuration.Options) -> None:
+        """Have a conductor read its configuration again.
+
+        :param number: the conductor.
+        :param options: what has changed in it.
+        """
+        one = self._ironics[number]
+        one.options = configuration.merged(one.options, options)
+        # Writes the file; what it prepares is there already.
+        one.part('ironic-conductor')
+        os.kill(self.conductors[number].pid, signal.SIGHUP)
+
+    def freeze(self, number: int) -> None:
+        """Stop a conductor where it is."""
+        self._signal(number, signal.SIGSTOP)
+
+    def thaw(self, number: int) -> None:
+        """Let a conductor that was stopped go on."""
+        self._signal(number, signal.SIGCONT)
+
+    def _signal(self, number: int, what: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.conductors[number].pid, what)
+
+    def restart_database(self) -> None:
+        """Stop the database in an orderly way, and start it again."""
+        assert self.database is not None
+        running = self.database._process
+        assert running is not None
+        running.stop()
+        again = processes.Process(running.name, running.argv, running.log)
+        self.database._process = again.start()
+        again.require(self.database._answers, _START_SECONDS, 'answer')
+
+    # What can be asked of it
+
+    def query(self, text: str, **values: object) -> list[Any]:
+        """Ask the database."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(sa.text(text), values))
+
+    def execute(self, text: str) -> None:
+        """Tell the database."""
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(text))
+
+    def counters(self) -> dict[str, int]:
+        """Read how many statements the database has executed."""
+        names = ('commit', 'insert', 'update', 'delete', 'select')
+        found = dict(self.query('SHOW GLOBAL STATUS LIKE :name', name='Com_%'))
+        return {name: int(found[f'Com_{name}']) for name in names}
+
+    def waiting(self) -> int:
+        """Count the messages in the outbox."""
+        return int(
+            self.query('SELECT count(*) FROM async_events_outbox')[0][0]
+        )
+
+    def leader(self) -> int | None:
+        """Tell which conductor has the lease; None if nobody has."""
+        (holder, expires_at), *_ = self.query(
+            'SELECT holder, expires_at FROM async_events_relay'
+        )
+        if not expires_at:
+            return None
+        pid = int(holder.split(':')[-2])
+        for number, process in enumerate(self.conductors):
+            with contextlib.suppress(OSError):
+                if os.getpgid(pid) == process.pid:
+                    return number
+        return None
+
+    def term(self) -> int:
+        """Tell how often the lease has changed hands."""
+        return int(self.query('SELECT term FROM async_events_relay')[0][0])
+
+    def drained(self, seconds: float = 120.0) -> bool:
+        """Wait until the outbox is empty and everything has arrived."""
+        if not processes.wait_for(lambda: not self.waiting(), seconds, 0.2):
+            return False
+        before = -1
+        while before != self.consumer.count:
+            before = self.consumer.count
+            processes.wait_for(lambda: False, 1.0)
+        return True
+
+    def host(self, number: int) -> str:
+        """Tell by which name a conductor is known."""
+        return str(self._ironics[number].options['DEFAULT']['host'])
+
+    def starts(self, number: int) -> int:
+        """Count how often a conductor has come to take requests."""
+        return self.log(number).count(_TAKES_REQUESTS)
+
+    def log(self, number: int) -> str:
+        """Read the log of a conductor, or of the all-in-one service."""
+        name = 'ironic-conductor' if self._count else 'ironic'
+        return self._ironics[number].log(name).read_text()
+
+    def verdict(self) -> Verdict:
+        """Hold what was published against what was committed."""
+        truth: dict[str, list[tuple[Any, Any]]] = {}
+        for one in self.eye.read():
+            if one.before_state is not None:
+                truth.setdefault(one.node, []).append(
+                    (one.before_state, one.state)
+                )
+        told: dict[str, list[tuple[Any, Any]]] = {}
+        seen: set[str] = set()
+        duplicates = 0
+        for delivered in self.consumer.read():
+            kind = delivered.message['event_type']
+            if not kind.startswith('baremetal.node.provision_set.'):
+                continue
+            if delivered.id in seen:
+                duplicates += not delivered.redelivered
+                continue
+            seen.add(delivered.id)
+            data = delivered.data
+            step = (data['previous_provision_state'], data['provision_state'])
+            if step[0] != step[1]:
+                told.setdefault(data['uuid'], []).append(step)
+        lost = ghosts = misplaced = 0
+        for node in truth.keys() | told.keys():
+            was, said = truth.get(node, []), told.get(node, [])
+            if was == said:
+                continue
+            missing = _without(was, said)
+            extra = _without(said, was)
+            lost += len(missing)
+            ghosts += len(extra)
+            misplaced += not (missing or extra)
+        return Verdict(
+            committed=sum(map(len, truth.values())),
+            published=sum(map(len, told.values())),
+            duplicates=duplicates,
+            lost=lost,
+            ghosts=ghosts,
+            misplaced=misplaced,
+        )
+
+
+def _without(these: list[Any], those: list[Any]) -> list[Any]:
+    left = list(these)
+    for one in those:
+        if one in left:
+            left.remove(one)
+    return left
+
+
+def report(figures: Mapping[str, object]) -> str:
+    """Put the figures of a run into one line."""
+    return json.dumps(figures, default=str)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hold the API to its word: after ``202`` a ``GET`` shows the new state.
+
+Pure: judged after the run, from what clients and the witness wrote down.
+"""
+
+import collections
+from collections.abc import Iterable
+from collections.abc import Sequence
+import dataclasses
+
+from laboratory import witness
+
+# The database's stamps have milliseconds, cut off, not rounded.
+TOLERANCE = 0.002
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Accepted:
+    """One request that was answered with 202, and the GET after it.
+
+    Times are seconds since the epoch, on the machine of the database.
+
+    :param node: the node's UUID.
+    :param name: the operation.
+    :param before: the provision state before the request.
+    :param asked_at: when the request was sent.
+    :param accepted_at: when the 202 had arrived.
+    :param shown: the provision state in the answer to the next GET.
+    :param shown_at: when that answer had arrived.
+    :param ended_at: when the client saw the operation at its end.
+    """
+
+    node: str
+    name: str
+    before: str
+    asked_at: float
+    accepted_at: float
+    shown: str
+    shown_at: float
+    ended_at: float
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the request to its 202."""
+        return self.accepted_at - self.asked_at
+
+
+def violations(
+    accepted: Iterable[Accepted], seen: Iterable[witness.Seen]
+) -> list[str]:
+    """Compare what clients were shown with what was committed by then.
+
+    :param accepted: the requests of clients that each had a node alone.
+    :param seen: every change of state that was committed.
+    :returns: one line for each request whose 202 was not kept.
+    """
+    by_node: dict[str, list[witness.Seen]] = collections.defaultdict(list)
+    for change in seen:
+        by_node[change.node].append(change)
+    found = []
+    for request in accepted:
+        own = [
+            change
+            for change in by_node[request.node]
+            if request.asked_at - TOLERANCE
+            <= change.seen_at
+            <= request.ended_at
+        ]
+        reason = _broken(request, own)
+        if reason:
+            found.append(f'{request.node} {request.name}: {reason}')
+    return found
+
+
+def _broken(request: Accepted, changes: Sequence[witness.Seen]) -> str | None:
+    if not changes:
+        return 'was accepted, and no change of state was ever saved'
+    late = changes[0].seen_at - request.accepted_at
+    if late > TOLERANCE:
+        return f'the new state was saved {late * 1000:.0f} ms after the 202'
+    by_then = {
+        change.state
+        for change in changes
+        if change.seen_at <= request.shown_at + TOLERANCE
+    }
+    if request.shown not in by_then:
+        return (
+            f'GET showed {request.shown!r} when '
+            f'{", ".join(sorted(map(repr, by_then)))} had been saved'
+        )
+    return None

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same life cycles on stock Ironic and with the plugin, in one table.
+
+Run it with ``python -m laboratory.demonstration``, by a Python
+that has Ironic beside it. SQLite, no broker, everything on loopback and in a
+directory that is removed at the end.
+"""
+
+import argparse
+from collections.abc import Sequence
+import pathlib
+import sys
+
+import rich.console
+import rich.progress
+import rich.table
+
+from laboratory import errors
+from laboratory import processes
+from laboratory import run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run both sides and print the table.
+
+    :param arguments: of the command line.
+    :returns: 0 when the plugin's side shows no anomaly, 1 when it shows one,
+        2 when a run could not be done.
+    """
+    parsed = _parse(arguments)
+    processes.end_on_sigterm()
+    console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
+    results = []
+    try:
+        for plugin in (False, True):
+            one = run.Run(
+                plugin=plugin, clients=parsed.clients, cycles=parsed.cycles
+            )
+            results.append(_measure(console, one, parsed.keep))
+    except errors.LaboratoryError as error:
+        console.print(f'demonstration: {error}', markup=False, style='red')
+        return 2
+    except KeyboardInterrupt:
+        console.print('demonstration: interrupted', style='red')
+        return 130
+    console.print(table(results))
+    for line in remarks(results):
+        console.print(line, markup=False, soft_wrap=True)
+    return 1 if results[-1].anomalies else 0
+
+
+def table(results: Sequence[run.Result]) -> rich.table.Table:
+    """Lay out the figures of some runs."""
+    sheet = rich.table.Table(title='provision_set notifications')
+    sheet.add_column('Ironic')
+    for name in (
+        'operations',
+        'expected',
+        'received',
+        'lost',
+        'out of order',
+        'illegal',
+        'seconds',
+    ):
+        sheet.add_column(name, justify='right')
+    for result in results:
+        account = result.account
+        sheet.add_row(
+            'with the plugin' if result.run.plugin else 'stock',
+            str(result.operations),
+            str(account.expected),
+            str(account.received),
+            _count(account.lost),
+            _count(account.out_of_order),
+            _count(account.illegal),
+            f'{result.seconds:.0f}',
+        )
+    return sheet
+
+
+def remarks(results: Sequence[run.Result]) -> list[str]:
+    """Say in words what does not stand in the table."""
+    lines = []
+    for result in results:
+        name = 'with the plugin' if result.run.plugin else 'stock'
+        lines.append(
+            f'{name}: {len(result.get_violations)} of {result.operations} '
+            f'requests were answered with 202 before the new state showed'
+        )
+        other = result.account.unexpected + result.account.duplicate
+        if other or result.malformed:
+            lines.append(
+                f'{name}: {other} notifications of nothing that happened, '
+                f'{len(result.malformed)} that cannot be read'
+            )
+    for line in results[-1].get_violations[:10]:
+        lines.append(f'  {line}')
+    for row in results[-1].account.rows[:10]:
+        lines.append(f'  {row.name}: {row.change or row.observation}')
+    return lines
+
+
+def _count(number: int) -> str:
+    return f'[red]{number}[/red]' if number else '0'
+
+
+def _measure(
+    console: rich.console.Console,
+    one: run.Run,
+    keep: pathlib.Path | None,
+) -> run.Result:
+    name = 'plugin' if one.plugin else 'stock'
+    with rich.progress.Progress(
+        rich.progress.TextColumn('{task.description:>15}'),
+        rich.progress.BarColumn(),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TimeElapsedColumn(),
+        console=console,
+    ) as progress:
+        task = progress.add_task(
+            'with the plugin' if one.plugin else 'stock', total=one.total
+        )
+        return run.execute(
+            one,
+            keep / name if keep else None,
+            lambda: progress.advance(task),
+        )
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='python -m laboratory.demonstration',
+        description='Run the same life cycles of nodes on stock Ironic and '
+        'with ironic-async-events, and count what became of the '
+        'notifications.',
+    )
+    parser.add_argument(
+        '--clients',
+        type=_positive,
+        default=8,
+        help='how many clients at once (default: 8)',
+    )
+    parser.add_argument(
+        '--cycles',
+        type=_positive,
+        default=2,
+        help='how many nodes each client leads through its life (default: 2)',
+    )
+    parser.add_argument(
+        '--keep',
+        type=pathlib.Path,
+        metavar='DIR',
+        help='keep configuration, logs, recordings and figures in DIR',
+    )
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'{text} is not at least 1')
+    return number
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sweep and print the table; the exit status is 0 if nothing is broken."""
+
+import argparse
+import os
+import sys
+
+# Ironic's test cases end themselves after a while; a sweep takes longer.
+os.environ['BASE_TEST_TIMEOUT'] = '0'
+
+from laboratory.faults import bench
+from laboratory.faults import jobs
+from laboratory.faults import sweep
+from laboratory.faults import table
+from laboratory.faults import verbose
+from laboratory.faults import world
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=f'python -m {__package__}', description=__doc__
+    )
+    parser.add_argument(
+        '--stock', action='store_true', help='leave the plugin out'
+    )
+    parser.add_argument(
+        '--outbox',
+        choices=('with', 'without', 'both'),
+        default='both',
+        help='where notifications go',
+    )
+    parser.add_argument(
+        '--case', metavar='ID', help='run one case and tell all about it'
+    )
+    parser.add_argument(
+        '--operation', help='only operations whose name begins so', default=''
+    )
+    parser.add_argument(
+        '--sample',
+        type=int,
+        metavar='N',
+        help='of the cases that are not of the hand-over, only so many',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the sample')
+    parser.add_argument(
+        '--jobs', type=int, default=1, help='how many processes'
+    )
+    parser.add_argument(
+        '--share', default='1/1', metavar='I/N', help='only one of N parts'
+    )
+    parser.add_argument(
+        '--verbose', action='store_true', help='name what is broken'
+    )
+    return parser.parse_args()
+
+
+def _worlds(arguments: argparse.Namespace) -> tuple[world.World, ...]:
+    if arguments.stock:
+        return (world.World.STOCK,)
+    both = (world.World.PLUGIN, world.World.OUTBOX)
+    return tuple(
+        each for each in both if arguments.outbox in (each.value, 'both')
+    )
+
+
+def _sweep(arguments: argparse.Namespace) -> bool:
+    share, of = (int(number) for number in arguments.share.split('/'))
+    count = arguments.jobs
+    report = jobs.run(
+        jobs.Options(
+            worlds=_worlds(arguments),
+            operation=arguments.operation,
+            seed=arguments.seed,
+            sample=arguments.sample,
+        ),
+        [(share - 1) * count + each for each in range(count)],
+        of * count,
+    )
+    for line in table.lines(report):
+        print(line)
+    if arguments.verbose:
+        for result in report.broken:
+            print(result.point.id)
+            for name, text in result.violations:
+                print(f'    {name}: {text}')
+    for operation in report.operations:
+        for name, text in operation.broken:
+            print(
+                f'{operation.world}:{operation.name} without a fault: '
+                f'{name}: {text}'
+            )
+    return report.is_good
+
+
+def main() -> int:
+    """Run what the command line asks for.
+
+    :returns: the exit status
+    """
+    arguments = _arguments()
+    jobs.quiet()
+    if arguments.case is None:
+        return 0 if _sweep(arguments) else 1
+    point = sweep.Point.parse(arguments.case)
+    with bench.prepared(world.World(point.world)) as conductor:
+        seen = sweep.look(conductor, point)
+    return 0 if verbose.show(point, seen) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A conductor that is prepared once and goes through one case after another.
+
+Nothing of Ironic and nothing of the plugin is replaced for a fault. What is
+replaced are the edges: time and locks, the pool of workers, the notifier.
+"""
+
+from collections.abc import Iterator
+import contextlib
+import functools
+import logging
+import random
+import sqlite3
+from typing import Any
+
+from ironic.conf import CONF
+from oslo_db.sqlalchemy import enginefacade
+
+from ironic_async_events import patching
+from ironic_async_events.task import database as async_database
+from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.unit.spawn_failures import base
+from ironic_async_events.tests.unit.spawn_failures import cases
+from laboratory.faults import aftermath
+from laboratory.faults import bus
+from laboratory.faults import connection
+from laboratory.faults import database
+from laboratory.faults import edges
+from laboratory.faults import journal
+from laboratory.faults import rivals
+from laboratory.faults import schedule
+from laboratory.faults import witness
+from laboratory.faults import workers
+from laboratory.faults import world
+
+#: A request that takes longer than this never ends.
+_FOR_EVER = 600.0
+_BETWEEN = 600.0
+
+
+class FaultBench(base.Bench):
+    """A conductor whose database fails when it is told to.
+
+    :param installed: what is installed
+    """
+
+    def __init__(self, installed: world.World) -> None:
+        super().__init__('setUp')
+        self.world = installed
+
+    def setUp(self) -> None:
+        """Start the conductor; prepare the database."""
+        super().setUp()
+        if self.world is not world.World.STOCK:
+            self.useFixture(async_fixtures.Plugin())
+            # As a conductor does that starts with it.
+            async_database.hide_parameters()
+            # Without its entry points it would be stock Ironic, in silence.
+            assert patching.state().active, patching.state().refusal
+        # The conductor says once that it lives; a sweep takes longer.
+        self.config(heartbeat_timeout=10**7, group='conductor')
+        self.config(node_locked_retry_interval=5, group='conductor')
+        if 'sqlite_retries' in CONF.database:
+            # Who finds the database locked lets the other run.
+            self.config(sqlite_retries=True, group='database')
+        self.context.auth_token_info = {
+            'token': {'project': {'id': 'the-tenant'}}
+        }
+        self.lose_conductor(cases.DEAD_CONDUCTOR)
+        engine = enginefacade.writer.get_engine()
+        path = engine.url.database
+        self.plan = schedule.Schedule()
+        self.server = database.Server(self.plan)
+        self.observer = witness.Observer(path)
+        self.addCleanup(self.observer.close)
+        self.bus: Any = bus.Published(self.notifier)
+        if self.world is world.World.OUTBOX:
+            self.bus = self.useFixture(bus.Stored(self.observer, engine))
+        self.useFixture(connection.Connections(self.server, engine))
+        self._empty = self.observer.copy()
+        self._prepared: dict[str, tuple[sqlite3.Connection, str]] = {}
+        self.locks = witness.Locks(self.observer, self.server.part, self.plan)
+        self.server.committed = self._committed
+        self.useFixture(witness.Beliefs(self.locks))
+        self.useFixture(edges.Edges(self.plan))
+        self.log = journal.Log()
+        self._listen()
+        self.workers = workers.Workers(self.plan, self.server.part)
+        self.service._spawn_worker = self.workers.spawn
+
+    def _listen(self) -> None:
+        """Let the log be ours alone; DEBUG is not judged and costs time."""
+        root = logging.getLogger()
+        before, level = list(root.handlers), root.manager.disable
+        self.addCleanup(root.handlers.__setitem__, slice(None), before)
+        self.addCleanup(logging.disable, level)
+        root.handlers[:] = [self.log]
+        for logger in root.manager.loggerDict.values():
+            # Ironic's migrations disable every logger that is there.
+            if isinstance(logger, logging.Logger):
+                logger.disabled = False
+        logging.disable(logging.DEBUG)
+
+    def _committed(self) -> None:
+        self.locks.committed()
+        if self.observer.states():
+            self.server.part.saved()
+
+    # One case
+
+    def run_case(
+        self,
+        case: cases.Case,
+        fault: database.Fault | None = None,
+        company: rivals.Company | None = None,
+        name: str = '',
+    ) -> journal.Journal:
+        """Make a request, let a statement of it fail, and go on.
+
+        Called by the thread of the test.
+
+        :param case: the operation
+        :param fault: what fails, if anything
+        :param company: who else wants the lock, if anybody
+        :param name: of the case, for the report
+        :returns: what happened
+        """
+        with self._options(case):
+            uuid = self._prepare(case)
+            random.seed(name)
+            # Who waits for its worker makes no statement in between, so the
+            # statements have the same numbers in either order.
+            waits = case.staged and not case.periodic
+            self.workers.begin(eager=waits and random.random() < 0.5)
+            seen = journal.Journal(
+                name=name or case.name,
+                operation=case.name,
+                staged=case.staged,
+                periodic=case.periodic,
+                before=self.observer.node(uuid),
+            )
+            self.server.part.begin(case.staged)
+            self.server.begin(fault)
+            self._invite(company, uuid)
+            self._request(case, uuid, seen)
+            self.server.end()
+            seen.made = self.server.made
+            seen.after = self.observer.node(uuid)
+            seen.changes = len(self.observer.states())
+            seen.records = len(self.observer.history())
+            self.plan.sleep(_BETWEEN)
+            self._go_on(uuid, seen)
+            self._close(uuid, seen)
+        return seen
+
+    def _prepare(self, case: cases.Case) -> str:
+        """Put the node of a case into the database; forget the last case."""
+        if case.name not in self._prepared:
+            self.observer.restore(self._empty)
+            fields = case.fields()
+            fields['instance_info']['configdrive'] = journal.CONFIG_DRIVE
+            node = self.create_node(**fields)
+            self._prepared[case.name] = (self.observer.copy(), node.uuid)
+        copy, uuid = self._prepared[case.name]
+        self.observer.restore(copy)
+        self.locks.begin()
+        self.bus.begin()
+        self.log.lines.clear()
+        edges.forget_locks()
+        return uuid
+
+    @contextlib.contextmanager
+    def _options(self, case: cases.Case) -> Any:
+        before = [CONF[group][option] for group, option, _ in case.options]
+        for group, option, value in case.options:
+            self.config(group=group, **{option: value})
+        yield
+        for (group, option, _), value in zip(
+            case.options, before, strict=True
+        ):
+            self.config(group=group, **{option: value})
+
+    def _request(
+        self, case: cases.Case, uuid: str, seen: journal.Journal
+    ) -> None:
+        began = self.plan.now
+
+        def request() -> None:
+            error = aftermath.error_of(case, self.service, self.context, uuid)
+            seen.answer = journal.Answer(
+                error=error,
+                changes=len(self.observer.states()),
+                asked=self.workers.asked,
+                seconds=self.plan.now - began,
+            )
+
+        self.plan.start('request', request)
+        self._run(seen)
+
+    def _invite(self, company: rivals.Company | None, uuid: str) -> None:
+        """Have the rivals come before a statement of the operation."""
+
+        def before(number: int) -> None:
+            if company is None or number != company.at:
+                return
+            for name in company.names:
+                rival = functools.partial(
+                    rivals.RIVALS[name],
+                    self.context,
+                    uuid,
+                    self.locks,
+                    self.plan.sleep,
+                )
+                self.plan.let(self.plan.start(name, rival, guest=True))
+
+        self.server.before = before
+
+    def _run(self, seen: journal.Journal) -> None:
+        seen.left.extend(self.plan.run(self.plan.now + _FOR_EVER))
+
+    def _go_on(self, uuid: str, seen: journal.Journal) -> None:
+        """Let the passes look at the node; use it once more."""
+        context, service = self.context, self.service
+
+        def locked(error: Exception) -> None:
+            seen.locked = error
+
+        def operate() -> None:
+            state = self.observer.node(uuid)['provision_state']
+            case = aftermath.fitting(state)
+            if case is not None:
+                aftermath.error_of(case, service, context, uuid)
+
+        for name, function in (
+            ('passes', lambda: aftermath.passes(service, context)),
+            ('second', lambda: aftermath.lock(context, uuid, locked)),
+            ('further', operate),
+        ):
+            self.plan.start(name, function)
+            self._run(seen)
+
+    def _close(self, uuid: str, seen: journal.Journal) -> None:
+        seen.end = self.observer.node(uuid)
+        seen.states = self.observer.states()
+        seen.told = self.bus.told(uuid)
+        seen.locks = list(self.locks.lines)
+        seen.shared_locks = list(self.locks.violations)
+        error = seen.answer.error if seen.answer else None
+        seen.said = [
+            ('caller', str(error)),
+            ('last_error', str(seen.after['last_error'])),
+            ('last_error', str(seen.end['last_error'])),
+            *(('history', text) for text in self.observer.history()),
+            *(('log', line) for line in self.log.lines),
+        ]
+
+
+@contextlib.contextmanager
+def prepared(installed: world.World) -> Iterator[FaultBench]:
+    """Prepare a conductor and take it away again.
+
+    :param installed: what is installed
+    """
+    conductor = FaultBench(installed)
+    try:
+        conductor.setUp()
+        yield conductor
+    finally:
+        conductor.doCleanups()

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other tasks that want the exclusive lock of the same node."""
+
+from collections.abc import Callable
+import dataclasses
+import functools
+from typing import Any
+
+from ironic import objects
+from ironic.common import exception
+from ironic.conductor import task_manager
+
+from laboratory.faults import witness
+
+#: A conductor of another process, which shares nothing but the database.
+ELSEWHERE = 'other-host'
+#: How long a rival keeps the lock, in seconds.
+_HOLD = 7.0
+_TRIES = 60
+
+Sleep = Callable[[float], None]
+Rival = Callable[[Any, str, witness.Locks, Sleep], None]
+"""Runs a rival: context, UUID of the node, who is told, how to sleep."""
+
+
+def _task(
+    context: Any,
+    uuid: str,
+    locks: witness.Locks,
+    sleep: Sleep,
+    **how: bool,
+) -> None:
+    """Lock the node as a task of the same conductor does."""
+    try:
+        with task_manager.TaskManager(
+            context, uuid, purpose='rival', load_driver=False, **how
+        ):
+            sleep(_HOLD)
+    except Exception:
+        # Turned away, or a database that is away for the rival, too.
+        return
+
+
+def _elsewhere(
+    context: Any, uuid: str, locks: witness.Locks, sleep: Sleep
+) -> None:
+    """Lock the node as another conductor does; this one never fails."""
+    for _ in range(_TRIES):
+        try:
+            objects.Node.reserve(context, ELSEWHERE, uuid)
+        except Exception:
+            if locks.holder(uuid) != ELSEWHERE:
+                sleep(5.0)
+                continue
+        break
+    else:
+        return
+    locks.holds(locks, ELSEWHERE)
+    sleep(_HOLD)
+    locks.lets_go(locks)
+    while locks.holder(uuid) == ELSEWHERE:
+        try:
+            objects.Node.release(context, ELSEWHERE, uuid)
+        except exception.NodeNotLocked:
+            return
+        except Exception:
+            sleep(5.0)
+
+
+RIVALS: dict[str, Rival] = {
+    'once': functools.partial(_task, retry=False),
+    'retries': _task,
+    'patient': functools.partial(_task, patient=True),
+    'elsewhere': _elsewhere,
+}
+"""Every kind of rival."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Company:
+    """Rivals that come together.
+
+    :param at: number of the statement before which they come
+    :param names: their kinds
+    """
+
+    at: int
+    names: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The company in one word."""
+        return f'{self.at}@{"+".join(self.names)}'
+
+    @classmethod
+    def parse(cls, text: str) -> 'Company':
+        """Return the company of an id.
+
+        :param text: what :attr:`id` has returned
+        """
+        at, _, names = text.partition('@')
+        return cls(int(at), tuple(names.split('+')))
+
+
+COMPANIES = (
+    ('once',),
+    ('patient',),
+    ('elsewhere',),
+    ('retries',),
+    ('once', 'patient'),
+    ('elsewhere', 'patient'),
+)
+"""The rivals that come together."""

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which statement of which operation fails how, and what that breaks."""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+import dataclasses
+import random
+from typing import Any
+
+from ironic.conductor import manager
+from ironic.conductor import task_manager
+
+from ironic_async_events.tests.unit.spawn_failures import cases
+from laboratory.faults import bench
+from laboratory.faults import database
+from laboratory.faults import invariants
+from laboratory.faults import journal
+from laboratory.faults import kinds
+from laboratory.faults import parts
+from laboratory.faults import rivals
+
+
+def _task(**how: bool) -> cases.Request:
+    """Return a request that locks the node and does nothing."""
+
+    def request(conductor: Any, context: Any, uuid: str) -> None:
+        with task_manager.TaskManager(
+            context, uuid, purpose='a task', load_driver=False, **how
+        ):
+            pass
+
+    return request
+
+
+_TASKS = tuple(
+    cases.Case(name, 'active', 'heartbeat', _task(**how), staged=False)
+    for name, how in (
+        ('task once', {'retry': False}),
+        ('task retries', {}),
+        ('task patient', {'patient': True}),
+    )
+)
+OPERATIONS = {
+    case.name: case
+    for case in (*cases.CASES, *_TASKS)
+    if hasattr(manager.ConductorManager, case.method)
+}
+#: Rivals come to these operations in every run; an outbox makes no
+#: difference to a task that only has the lock.
+_CONTENDED = {
+    'stock': (*(case.name for case in _TASKS), 'manage from enroll'),
+    'without': (*(case.name for case in _TASKS), 'manage from enroll'),
+    'with': ('manage from enroll',),
+}
+#: Rivals come so many statements after the one that fails.
+_AFTER = (1, 2, 3, 4)
+_KINDS = {kind.name: kind for kind in kinds.KINDS}
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """One case of the sweep: an operation, a statement and a fault.
+
+    :param world: what is installed
+    :param operation: name of the operation
+    :param at: number of the statement
+    :param kind: name of the fault; empty if nothing fails
+    :param company: id of the rivals; empty if there are none
+    """
+
+    world: str
+    operation: str
+    at: int
+    kind: str
+    company: str = ''
+
+    @property
+    def id(self) -> str:
+        """The case in one line, as ``--case`` takes it."""
+        text = f'{self.world}:{self.operation}:{self.at}:{self.kind}'
+        return f'{text}:{self.company}' if self.company else text
+
+    @classmethod
+    def parse(cls, text: str) -> 'Point':
+        """Return the case of an id.
+
+        :param text: what :attr:`id` has returned
+        """
+        world, operation, at, kind, *company = text.split(':')
+        return cls(world, operation, int(at), kind, ''.join(company))
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What one case has broken.
+
+    :param point: the case
+    :param violations: pairs of an invariant and a text
+    """
+
+    point: Point
+    violations: tuple[invariants.Violation, ...]
+
+
+@dataclasses.dataclass
+class Operation:
+    """An operation and its statements when nothing fails.
+
+    :param world: what is installed
+    :param name: of the operation
+    :param made: the statements
+    :param broken: what is broken without any fault
+    """
+
+    world: str
+    name: str
+    made: list[database.Made]
+    broken: list[invariants.Violation]
+
+    def points(self, hand_over: bool) -> Iterator[Point]:
+        """Yield the cases of the hand-over, or all others."""
+        for at, made in enumerate(self.made):
+            if (made.part in parts.HAND_OVER) is hand_over:
+                for kind in kinds.KINDS:
+                    if made.does in kind.of:
+                        yield Point(self.world, self.name, at, kind.name)
+
+    def contended(self) -> Iterator[Point]:
+        """Yield the cases with rivals, where the lock is taken or released.
+
+        Rivals come at every statement; and when a statement fails, at each
+        of those around it.
+        """
+        for part in (parts.LOCK, parts.RELEASE):
+            window = [
+                at for at, made in enumerate(self.made) if made.part == part
+            ]
+            stops = {n + more for n in window for more in (0, *_AFTER)}
+            for stop in sorted(stops):
+                for names in rivals.COMPANIES:
+                    company = rivals.Company(stop, names).id
+                    yield Point(self.world, self.name, 0, '', company)
+            for at in window:
+                yield from self._contended_at(at)
+
+    def _contended_at(self, at: int) -> Iterator[Point]:
+        does = self.made[at].does
+        reads = does is kinds.Statement.READ
+        for stop in (at, *(at + n for n in _AFTER)):
+            for names in rivals.COMPANIES[:3] if reads else rivals.COMPANIES:
+                company = rivals.Company(stop, names).id
+                for kind in kinds.KINDS:
+                    if does in kind.of:
+                        yield Point(
+                            self.world, self.name, at, kind.name, company
+                        )
+
+
+@dataclasses.dataclass
+class Report:
+    """What a sweep has found.
+
+    :param operations: all that were surveyed
+    :param results: of the cases that were run
+    """
+
+    operations: list[Operation]
+    results: list[Result]
+
+    @property
+    def broken(self) -> list[Result]:
+        """The cases that broke something."""
+        return [result for result in self.results if result.violations]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is broken, with and without a fault."""
+        return not self.broken and not any(
+            operation.broken for operation in self.operations
+        )
+
+
+def survey(
+    conductor: bench.FaultBench, names: Iterable[str] = OPERATIONS
+) -> list[Operation]:
+    """Let operations run without a fault, to know their statements.
+
+    :param conductor: runs them
+    :param names: of the operations
+    """
+    surveyed = []
+    for name in names:
+        seen = conductor.run_case(OPERATIONS[name])
+        surveyed.append(
+            Operation(
+                conductor.world.value, name, seen.made, invariants.check(seen)
+            )
+        )
+    return surveyed
+
+
+def choose(
+    operations: Iterable[Operation], seed: int, sample: int | None
+) -> list[Point]:
+    """Choose cases: those of the hand-over always, of the others some.
+
+    :param operations: what :func:`survey` has returned
+    :param seed: what the choice follows from
+    :param sample: how many of the others; None for all of them
+    """
+    operations = list(operations)
+    chosen = [each for one in operations for each in one.points(True)]
+    others = [each for one in operations for each in one.points(False)]
+    for one in operations:
+        if one.name in _CONTENDED[one.world]:
+            chosen.extend(one.contended())
+    if sample is not None and sample < len(others):
+        others = random.Random(seed).sample(others, sample)
+    return chosen + others
+
+
+def run(conductor: bench.FaultBench, point: Point) -> Result:
+    """Run one case.
+
+    :param conductor: runs it
+    :param point: the case
+    """
+    return Result(point, tuple(invariants.check(look(conductor, point))))
+
+
+def look(conductor: bench.FaultBench, point: Point) -> journal.Journal:
+    """Run one case and return all that was seen.
+
+    :param conductor: runs it
+    :param point: the case
+    """
+    fault = company = None
+    if point.kind:
+        fault = database.Fault(point.at, _KINDS[point.kind])
+    if point.company:
+        company = rivals.Company.parse(point.company)
+    case = OPERATIONS[point.operation]
+    return conductor.run_case(case, fault, company, point.id)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of a sweep: what was tried, and what was broken how often."""
+
+import collections
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from laboratory.faults import invariants
+from laboratory.faults import sweep
+
+_COLUMNS = ('statements', 'cases', *invariants.CLAIMS, 'broken')
+_WIDTH = 10
+
+
+def lines(report: sweep.Report) -> Iterator[str]:
+    """Yield the table, by operation and by fault.
+
+    A number below an invariant counts the cases that broke it; the last
+    column counts the cases that broke any.
+
+    :param report: what the sweep has found
+    """
+    results, operations = report.results, report.operations
+    made = {f'{one.name}, {one.world}': len(one.made) for one in operations}
+    width = max(map(len, made), default=0)
+    yield _line('operation', _COLUMNS, width)
+    by_operation = _grouped(
+        results, lambda point: f'{point.operation}, {point.world}'
+    )
+    for name, statements in made.items():
+        group = by_operation.get(name, [])
+        yield _line(name, (statements, *_counts(group)), width)
+    yield _line('sum', (sum(made.values()), *_counts(results)), width)
+    yield ''
+    yield _line('fault', ('', *_COLUMNS[1:]), width)
+    for kind, group in _grouped(results, lambda point: point.kind).items():
+        yield _line(kind, ('', *_counts(group)), width)
+
+
+def _grouped(
+    results: list[sweep.Result], key: Callable[[sweep.Point], str]
+) -> dict[str, list[sweep.Result]]:
+    groups: dict[str, list[sweep.Result]] = collections.defaultdict(list)
+    for result in results:
+        groups[key(result.point)].append(result)
+    return groups
+
+
+def _counts(results: list[sweep.Result]) -> tuple[int, ...]:
+    broken = collections.Counter(
+        name
+        for result in results
+        for name in {name for name, _ in result.violations}
+    )
+    return (
+        len(results),
+        *(broken[name] for name in invariants.CLAIMS),
+        sum(bool(result.violations) for result in results),
+    )
+
+
+def _line(name: str, values: Iterable[object], width: int) -> str:
+    return f'{name:{width}}' + ''.join(f'{v!s:>{_WIDTH}}' for v in values)

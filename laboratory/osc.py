@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``openstack baremetal node``, the command, with ``--wait``.
+
+The command of python-ironicclient looks for the first time right after the
+202, and after that every two or ten seconds, depending on the verb.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+import concurrent.futures
+import dataclasses
+import json
+
+from laboratory import clients
+from laboratory import errors
+from laboratory import lifecycle
+from laboratory import prepared_bench as bench
+from laboratory import processes
+from laboratory import service
+
+WAIT_SECONDS = 60
+_NAMES = {'active': 'deploy', 'deleted': 'undeploy'}
+_NOT_WAITING = ('abort', 'unhold')
+_LIFE = {str(one): one for one in lifecycle.LIFE}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Command:
+    """One command for a node of its own.
+
+    :param operation: what it asks for.
+    :param path: what brings a new node to where the operation starts.
+    """
+
+    operation: lifecycle.Operation
+    path: Sequence[lifecycle.Operation]
+
+    @property
+    def verb(self) -> str:
+        """The operation, as the command calls it."""
+        return _NAMES.get(self.operation.verb, self.operation.verb)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the command has the option ``--wait``."""
+        return self.verb not in _NOT_WAITING
+
+    def arguments(self, node: str) -> list[str]:
+        """Compose what follows ``openstack``.
+
+        :param node: the UUID of the node.
+        """
+        result = ['baremetal', 'node', self.verb, node]
+        for name, value in self.operation.arguments.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            result += [f'--{name.replace("_", "-")}', text]
+        if self.waits:
+            result += ['--wait', str(WAIT_SECONDS)]
+        return result
+
+
+def _command(name: str, *path: str) -> Command:
+    return Command(_LIFE[name], [_LIFE[one] for one in path])
+
+
+_ACTIVE = ('manage', 'adopt')
+COMMANDS: Sequence[Command] = (
+    _command('manage'),
+    _command('inspect', 'manage'),
+    _command('clean', 'manage'),
+    _command('provide', 'manage'),
+    _command('active', 'manage', 'provide'),
+    _command('adopt', 'manage'),
+    _command('rebuild', *_ACTIVE),
+    _command('service', *_ACTIVE),
+    _command('rescue', *_ACTIVE),
+    _command('unrescue', *_ACTIVE, 'rescue'),
+    _command('deleted', *_ACTIVE),
+    _command('abort', *_ACTIVE, 'service, failing'),
+    _command('unhold', *_ACTIVE, 'service, holding'),
+)
+"""One for each verb."""
+
+FAILING = _command('clean, failing', 'manage')
+"""An operation whose work fails after it was accepted."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ran:
+    """One command that has returned.
+
+    :param command: the command.
+    :param returncode: its exit code.
+    :param states: the states that had been saved by then.
+    :param output: what it wrote.
+    """
+
+    command: Command
+    returncode: int | None
+    states: Sequence[str | None]
+    output: str
+
+
+def prepare(
+    running: bench.Bench, commands: Iterable[Command]
+) -> list[tuple[Command, str]]:
+    """Bring a node to where each of some commands starts, all at once.
+
+    :param running: a service.
+    :param commands: the commands.
+    :returns: each command, with the UUID of its node.
+    :raises LaboratoryError: when a node does not get there.
+    """
+
+    def lead(command: Command) -> tuple[Command, str]:
+        client = clients.Client(running.ironic.endpoint)
+        node = client.create()
+        for operation in command.path:
+            client.operate(node, operation)
+        # Ironic puts a node that failed into maintenance.
+        session = clients.connect(running.ironic.endpoint).baremetal
+        session.unset_node_maintenance(node.id)
+        return command, node.id
+
+    with concurrent.futures.ThreadPoolExecutor(16) as executor:
+        return list(executor.map(lead, commands))
+
+
+def run(running: bench.Bench, command: Command, node: str) -> Ran:
+    """Run a command to its end.
+
+    :param running: a service.
+    :param command: what to run.
+    :param node: the UUID of a node that was prepared for it.
+    :returns: what came of it.
+    :raises LaboratoryError: when it does not end.
+    """
+    ironic = running.ironic
+    before = running.eye.read(node=node)[-1].id
+    process = processes.Process(
+        'openstack',
+        [
+            service.script('openstack'),
+            *('--os-auth-type', 'none', '--os-endpoint', ironic.endpoint),
+            *command.arguments(node),
+        ],
+        ironic.directory / f'openstack-{node}.log',
+        # It keeps the version of each API that it has met.
+        {'XDG_CACHE_HOME': str(ironic.directory)},
+    )
+    with process.start():
+        processes.wait_for(
+            lambda: process.returncode is not None, 2 * WAIT_SECONDS
+        )
+        states = [one.state for one in running.eye.read(before, node)]
+        output = processes.tail(process.log)
+        if process.returncode is None:
+            raise errors.LaboratoryError(
+                f'{command.verb} did not end within {2 * WAIT_SECONDS} s. '
+                f'The end of its output:\n{output}'
+            )
+        return Ran(command, process.returncode, states, output)
+
+
+def run_all(
+    running: bench.Bench, prepared: Sequence[tuple[Command, str]]
+) -> list[Ran]:
+    """Run commands, each on its node, all at once.
+
+    :param running: a service.
+    :param prepared: what :func:`prepare` returned.
+    :returns: what came of each, in the same order.
+    :raises LaboratoryError: when one does not end.
+    """
+    with concurrent.futures.ThreadPoolExecutor(len(prepared)) as executor:
+        return list(executor.map(lambda one: run(running, *one), prepared))

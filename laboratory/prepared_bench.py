@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running service, and everything around it that watches."""
+
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+import pathlib
+import shutil
+import tempfile
+
+from ironic_async_events.audit import observation
+from ironic_async_events.audit import witness as audit
+from laboratory import broker
+from laboratory import bus
+from laboratory import database
+from laboratory import plan
+from laboratory import recording
+from laboratory import service
+from laboratory import witness
+
+Message = observation.Observation | observation.Malformed | observation.Ignored
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bench:
+    """A running service with everything that watches it.
+
+    :param ironic: the service.
+    :param eye: the witness in its database.
+    :param collector: what listens to the bus, if there is one.
+    """
+
+    ironic: service.Ironic
+    eye: witness.Witness
+    collector: bus.Collector | None
+
+    @property
+    def recording(self) -> pathlib.Path:
+        """The file with the notifications."""
+        if self.collector is not None:
+            return self.collector.path
+        return self.ironic.recording
+
+    def observations(
+        self,
+    ) -> list[Message]:
+        """Read the notifications that have come so far."""
+        if self.collector is not None:
+            self.collector.wait_quiet()
+        return [
+            observation.observe(line)
+            for line in recording.read(self.recording)
+        ]
+
+    def account(self) -> audit.Account:
+        """Compare what was committed so far with what was announced."""
+        return audit.compare(
+            [
+                (one.node, one.before_state, one.state)
+                for one in self.eye.read()
+                if one.before_state is not None
+            ],
+            self.observations(),
+        )
+
+
+@contextlib.contextmanager
+def started(
+    run: plan.Run, keep: pathlib.Path | None = None
+) -> Iterator[Bench]:
+    """Start everything that a run needs, and stop it whatever happens.
+
+    :param run: what to start.
+    :param keep: a directory that gets configuration, logs and recordings.
+    :returns: what runs.
+    :raises LaboratoryError: when something is missing or does not start.
+    """
+    with contextlib.ExitStack() as stack:
+        # Short, for it becomes part of the path of a socket.
+        directory = pathlib.Path(tempfile.mkdtemp(prefix='lab-'))
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+
+        def room(name: str) -> pathlib.Path:
+            (directory / name).mkdir()
+            return directory / name
+
+        home = room('ironic')
+        if keep is not None:
+            stack.callback(_keep, home, keep)
+        url = transport = ''
+        if run.mariadb:
+            url = stack.enter_context(database.MariaDB(room('db'))).url
+        amqp_url = ''
+        if run.rabbitmq:
+            rabbit = stack.enter_context(broker.RabbitMQ(room('mq')))
+            transport, amqp_url = rabbit.url, rabbit.amqp_url
+        ironic = service.Ironic(
+            home,
+            plugin=run.plugin,
+            database=url,
+            transport=transport,
+            split=run.split,
+            options=run.options,
+            command=run.command,
+        )
+        yield stack.enter_context(watched(ironic, amqp_url))
+
+
+@contextlib.contextmanager
+def watched(
+    ironic: service.Ironic, amqp_url: str = '', outbox: bool = False
+) -> Iterator[Bench]:
+    """Start a service on an empty database, with everything that watches it.
+
+    :param ironic: the service.
+    :param amqp_url: the broker to listen to, if there is one.
+    :param outbox: create the tables of the outbox as well.
+    :returns: what runs.
+    :raises LaboratoryError: when something does not start.
+    """
+    with contextlib.ExitStack() as stack:
+        collector = None
+        if amqp_url:
+            collector = stack.enter_context(
+                bus.Collector(
+                    amqp_url, ironic.directory / 'notifications.jsonl'
+                )
+            )
+        ironic.create_schema()
+        if outbox:
+            ironic.run_once('ironic-async-events-dbsync', 'upgrade')
+        eye = witness.Witness(ironic.database)
+        eye.install()
+        stack.enter_context(ironic)
+        yield Bench(ironic, eye, collector)
+
+
+def _keep(home: pathlib.Path, keep: pathlib.Path) -> None:
+    """Copy what is worth reading later."""
+    keep.mkdir(parents=True, exist_ok=True)
+    for pattern in ('*.log', '*.conf', '*.jsonl'):
+        for path in home.glob(pattern):
+            shutil.copy(path, keep / path.name)

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start processes in groups of their own, and never leave one behind."""
+
+import atexit
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+from typing import Any
+from typing import Self
+
+from laboratory import errors
+
+_RUNNING: list['Process'] = []
+
+
+def free_port() -> int:
+    """Ask the kernel for a port on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def tail(path: pathlib.Path, lines: int = 25) -> str:
+    """Read the last lines of a log for an error message."""
+    try:
+        text = path.read_text(encoding='utf-8', errors='replace')
+    except OSError:
+        return f'(no log at {path})'
+    return '\n'.join(text.splitlines()[-lines:])
+
+
+def wait_for(
+    condition: Callable[[], bool],
+    seconds: float,
+    pause: float = 0.05,
+) -> bool:
+    """Poll a condition until it holds or the time is over.
+
+    :param condition: asked again and again.
+    :param seconds: how long at most.
+    :param pause: between two questions.
+    :returns: whether it came to hold.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+    return True
+
+
+class Process:
+    """One program with its log; stopped with all its children.
+
+    :param name: for messages.
+    :param argv: program and arguments.
+    :param log: the file for its standard output and error.
+    :param environment: added to the environment of this process.
+    :param grace: seconds between SIGTERM and SIGKILL.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        log: pathlib.Path,
+        environment: Mapping[str, str] | None = None,
+        grace: float = 20.0,
+    ) -> None:
+        self.name = name
+        self.argv = list(argv)
+        self.log = log
+        self.environment = dict(environment or {})
+        self.grace = grace
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is the id of its group as well."""
+        assert self._popen is not None, f'{self.name} was not started'
+        return self._popen.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs."""
+        return None if self._popen is None else self._popen.poll()
+
+    def start(self) -> Self:
+        """Start it in a session of its own, so that Ctrl-C is ours alone.
+
+        :raises LaboratoryError: when the program cannot be started.
+        """
+        with open(self.log, 'ab') as output:
+            try:
+                self._popen = subprocess.Popen(
+                    self.argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=os.environ | self.environment,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise errors.LaboratoryError(
+                    f'{self.name} could not be started: {error}'
+                ) from error
+        _RUNNING.append(self)
+        return self
+
+    def require(
+        self,
+        condition: Callable[[], bool],
+        seconds: float,
+        what: str,
+        log: pathlib.Path | None = None,
+    ) -> None:
+        """Wait until the process does what it was started for.
+
+        :param condition: what must come to hold.
+        :param seconds: how long at most.
+        :param what: the condition in words, for the message.
+        :param log: the log to quote, if not the standard output.
+        :raises LaboratoryError: when the process ends first or time is over.
+        """
+        holds = False
+
+        def settled() -> bool:
+            nonlocal holds
+            holds = condition()
+            return holds or self.returncode is not None
+
+        wait_for(settled, seconds)
+        if holds:
+            return
+        ended = self.returncode
+        how = (
+            f'did not come to {what} within {seconds:.0f} s'
+            if ended is None
+            else f'ended with code {ended} before it came to {what}'
+        )
+        raise errors.LaboratoryError(
+            f'{self.name} {how}. The end of its log:\n{tail(log or self.log)}'
+        )
+
+    def stop(self) -> None:
+        """Ask politely, wait a bounded time, then kill the whole group."""
+        if self in _RUNNING:
+            _RUNNING.remove(self)
+        if self._popen is None:
+            return
+        if self._popen.poll() is None:
+            self._popen.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(self.grace)
+        # Children outlive a leader that was killed, or that crashed.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+
+def end_on_sigterm() -> None:
+    """Have SIGTERM end this program as an error would.
+
+    Without, nobody would stop what it has started.
+    """
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def run_once(process: Process, seconds: float) -> str:
+    """Run a program to its end.
+
+    :param process: a program that was not started.
+    :param seconds: how long it may take.
+    :returns: what it wrote.
+    :raises LaboratoryError: when it fails.
+    """
+    process.log.unlink(missing_ok=True)
+    with process.start():
+        wait_for(lambda: process.returncode is not None, seconds)
+        if process.returncode != 0:
+            raise errors.LaboratoryError(
+                f'{process.name} failed. The end of its log:\n'
+                + tail(process.log)
+            )
+    return process.log.read_text(encoding='utf-8', errors='replace')
+
+
+def _stop_all() -> None:
+    for process in reversed(list(_RUNNING)):
+        process.stop()
+
+
+atexit.register(_stop_all)

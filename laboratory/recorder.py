@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Record every notification where there is no broker.
+
+Loaded by oslo.messaging inside the Ironic service under test, as the
+notification driver ``async_events_recorder``, on stock Ironic and with the
+plugin alike.
+"""
+
+import json
+import os
+import threading
+import time
+from typing import Any
+
+from oslo_messaging.notify import notifier
+
+from laboratory import recording
+
+# One lock per process: a driver may be constructed more than once.
+_LOCK = threading.Lock()
+
+
+class RecordingDriver(notifier.Driver):  # type: ignore[misc]
+    """Append each notification as one line of JSON, in order of emission."""
+
+    def notify(
+        self, ctxt: Any, message: dict[str, Any], priority: str, retry: Any
+    ) -> None:
+        """Write one line; the thread that emits the notification is here.
+
+        Nothing is written when the environment variable is not set. A line
+        is one write to a file opened for appending, under a lock: what is
+        before another in the file was emitted before it.
+
+        :param ctxt: the request context; not recorded.
+        :param message: the notification, its payload serialised.
+        :param priority: ``INFO``, ``ERROR``, ...
+        :param retry: not used.
+        """
+        path = os.environ.get(recording.VARIABLE)
+        if not path:
+            return
+        with _LOCK:
+            line = json.dumps(
+                {
+                    'message': message,
+                    'priority': priority,
+                    'process': os.getpid(),
+                    'thread': threading.current_thread().name,
+                    'monotonic': time.monotonic(),
+                    'received_at': time.time(),
+                },
+                default=str,
+            )
+            descriptor = os.open(
+                path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
+            )
+            try:
+                os.write(descriptor, line.encode() + b'\n')
+            finally:
+                os.close(descriptor)

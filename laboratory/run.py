@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One measured run: start, drive, stop, compare."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+import json
+import pathlib
+import time
+
+from ironic_async_events.audit import observation
+from ironic_async_events.audit import witness as audit
+from laboratory import clients
+from laboratory import contract
+from laboratory import prepared_bench as bench_module
+from laboratory import witness
+from laboratory.plan import Run
+
+__all__ = ['Result', 'Run', 'execute', 'measure']
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a run.
+
+    :param run: the run.
+    :param accepted: every request that was answered with 202.
+    :param refused: how often a request was turned away as busy.
+    :param seen: every committed change and creation.
+    :param observations: what the notifications say, in order of arrival.
+    :param account: changes and notifications compared.
+    :param get_violations: one line for each 202 that was not kept.
+    :param seconds: from the first request to the last operation's end.
+    """
+
+    run: Run
+    accepted: Sequence[contract.Accepted]
+    refused: int
+    seen: Sequence[witness.Seen]
+    observations: Sequence[bench_module.Message]
+    account: audit.Account
+    get_violations: Sequence[str]
+    seconds: float
+
+    @property
+    def operations(self) -> int:
+        """How many operations were accepted."""
+        return len(self.accepted)
+
+    @property
+    def malformed(self) -> list[str]:
+        """Why messages could not be read, one line each."""
+        return [
+            one.reason
+            for one in self.observations
+            if isinstance(one, observation.Malformed)
+        ]
+
+    @property
+    def anomalies(self) -> int:
+        """How many things are not as they must be."""
+        return (
+            len(self.account.rows)
+            + len(self.get_violations)
+            + len(self.malformed)
+        )
+
+    def latency(self, share: float) -> float:
+        """Seconds from request to 202 that this share did not exceed."""
+        ordered = sorted(one.latency for one in self.accepted)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+    def as_dict(self) -> Mapping[str, object]:
+        """Return the figures, for a file."""
+        return {
+            'run': str(self.run),
+            'clients': self.run.clients,
+            'operations': self.operations,
+            'refused': self.refused,
+            'account': self.account.as_dict(),
+            'malformed': len(self.malformed),
+            'get_violations': list(self.get_violations),
+            'seconds': round(self.seconds, 3),
+            'latency_median': round(self.latency(0.5), 4),
+            'latency_95': round(self.latency(0.95), 4),
+        }
+
+
+def measure(
+    bench: bench_module.Bench,
+    run: Run,
+    progress: Callable[[], None] = lambda: None,
+) -> Result:
+    """Drive a running service, stop it, and compare.
+
+    :param bench: what runs; its service is stopped when this returns.
+    :param run: what to do.
+    :param progress: called after each operation, from any thread.
+    :returns: what came of it.
+    :raises LaboratoryError: when an operation does not come to its end.
+    """
+    began = time.monotonic()
+    account = clients.drive(
+        bench.ironic.endpoint,
+        run.clients,
+        run.cycles,
+        run.operations,
+        progress,
+    )
+    seconds = time.monotonic() - began
+    # A conductor that is asked to stop ends its work first: what was still
+    # to be announced is announced then.
+    bench.ironic.stop()
+    seen = bench.eye.read()
+    return Result(
+        run=run,
+        accepted=account.accepted,
+        refused=account.refused,
+        seen=seen,
+        observations=bench.observations(),
+        account=bench.account(),
+        get_violations=contract.violations(account.accepted, seen),
+        seconds=seconds,
+    )
+
+
+def execute(
+    run: Run,
+    keep: pathlib.Path | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> Result:
+    """Do one run from beginning to end.
+
+    :param run: what to do.
+    :param keep: a directory for configuration, logs, recordings and figures.
+    :param progress: called after each operation, from any thread.
+    :returns: what came of it.
+    :raises LaboratoryError: when something is missing, does not start, or
+        an operation does not come to its end.
+    """
+    with bench_module.started(run, keep) as running:
+        result = measure(running, run, progress)
+    if keep is not None:
+        (keep / 'result.json').write_text(
+            json.dumps(result.as_dict(), indent=2) + '\n', encoding='utf-8'
+        )
+    return result

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start and stop a real Ironic: all in one, or conductor and API."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import json
+import pathlib
+import sys
+from typing import Self
+import urllib.error
+import urllib.request
+
+from laboratory import configuration
+from laboratory import errors
+from laboratory import processes
+from laboratory import recording
+
+START_SECONDS = 90.0
+
+
+def script(name: str) -> str:
+    """Find a command of the Ironic that is installed beside this Python.
+
+    :raises LaboratoryError: when there is none.
+    """
+    path = pathlib.Path(sys.executable).parent / name
+    if not path.exists():
+        raise errors.LaboratoryError(
+            f'{path} is missing: install Ironic beside this Python'
+        )
+    return str(path)
+
+
+class Ironic:
+    """An Ironic on loopback in a directory of its own; a context manager.
+
+    :param directory: an existing directory for everything it writes.
+    :param plugin: whether the plugin's driver line is in ``ironic.conf``.
+    :param database: the URL of a database; an SQLite file if empty.
+    :param transport: the URL of a message bus. Without one, notifications
+        are recorded in :attr:`recording`.
+    :param split: start ``ironic-conductor`` and ``ironic-api`` instead of
+        the all-in-one ``ironic``.
+    :param options: more options, over those of the laboratory.
+    :param command: what to run instead of the command of the conductor,
+        which is the all-in-one one if there is no other.
+    """
+
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        *,
+        plugin: bool,
+        database: str = '',
+        transport: str = '',
+        split: bool = False,
+        options: configuration.Options | None = None,
+        command: Sequence[str] = (),
+    ) -> None:
+        self.directory = directory
+        self.database = database or f'sqlite:///{directory}/ironic.sqlite'
+        self.recording = directory / 'notifications.jsonl'
+        self.split = split
+        self.port = processes.free_port()
+        self._command = list(command)
+        self._config = directory / 'ironic.conf'
+        self._running: list[processes.Process] = []
+        drivers = ['messagingv2' if transport else 'async_events_recorder']
+        if plugin:
+            drivers.append('async_events')
+        rpc = 'none'
+        if split:
+            rpc = 'oslo' if transport else 'json-rpc'
+        self.options = configuration.merged(
+            configuration.base(
+                directory,
+                api_port=self.port,
+                database=self.database,
+                transport=transport or 'fake:/',
+                rpc=rpc,
+                drivers=drivers,
+            ),
+            {
+                'json_rpc': {
+                    'host_ip': '127.0.0.1',
+                    'port': processes.free_port(),
+                    'auth_strategy': 'noauth',
+                },
+                'DEFAULT': {'host': '127.0.0.1' if split else 'laboratory'},
+            },
+        )
+        self.options = configuration.merged(self.options, options or {})
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of the API."""
+        return f'http://127.0.0.1:{self.port}'
+
+    @property
+    def running(self) -> list[processes.Process]:
+        """What runs: one process, or the conductor and then the API."""
+        return list(self._running)
+
+    def log(self, name: str) -> pathlib.Path:
+        """Name the log of one command."""
+        return self.directory / f'{name}.log'
+
+    def create_schema(self) -> None:
+        """Write the configuration and create the tables.
+
+        :raises LaboratoryError: when ``ironic-dbsync`` fails.
+        """
+        self.run_once('ironic-dbsync', 'create_schema')
+
+    def run_once(self, name: str, *arguments: str) -> str:
+        """Run one command to its end.
+
+        :param name: the command.
+        :param arguments: after the configuration file.
+        :returns: what it wrote.
+        :raises LaboratoryError: when it fails.
+        """
+        return processes.run_once(self.part(name, arguments), START_SECONDS)
+
+    def start(self) -> Self:
+        """Start the service and wait until it can take requests.
+
+        :raises LaboratoryError: when it ends or does not answer in time.
+        """
+        names = ['ironic']
+        if self.split:
+            names = ['ironic-conductor', 'ironic-api']
+        try:
+            for name in names:
+                self._running.append(self.part(name).start())
+            self._running[-1].require(
+                self.answers, START_SECONDS, 'answer at /v1'
+            )
+            # A registered conductor is what a node needs to be created.
+            self._running[0].require(
+                self._has_conductor, START_SECONDS, 'register its conductor'
+            )
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop what runs, the API first."""
+        while self._running:
+            self._running.pop().stop()
+
+    def part(
+        self,
+        name: str,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> processes.Process:
+        """Prepare one command of Ironic; the caller starts and stops it.
+
+        :param name: the command.
+        :param arguments: after the configuration file.
+        :param environment: more variables.
+        :returns: a process that was not started yet.
+        :raises LaboratoryError: when the command is not installed.
+        """
+        configuration.write(self._config, self.options)
+        argv = [script(name)]
+        main = 'ironic-conductor' if self.split else 'ironic'
+        if name == main and self._command:
+            argv = self._command
+        return processes.Process(
+            name,
+            [*argv, '--config-file', str(self._config), *arguments],
+            self.log(name),
+            {recording.VARIABLE: str(self.recording)}
+            | dict(environment or {}),
+        )
+
+    def headers(self) -> dict[str, str]:
+        """Return what goes with each request."""
+        return {'X-OpenStack-Ironic-API-Version': '1.49'}
+
+    def get(self, path: str) -> Mapping[str, object] | None:
+        """Fetch one resource; None while the API does not answer."""
+        request = urllib.request.Request(
+            self.endpoint + path, headers=self.headers()
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                body: Mapping[str, object] = json.load(answer)
+                return body
+        except (OSError, ValueError, urllib.error.URLError):
+            return None
+
+    def answers(self) -> bool:
+        """Tell whether the API answers."""
+        return self.get('/v1') is not None
+
+    def _has_conductor(self) -> bool:
+        body = self.get('/v1/conductors') or {}
+        conductors = body.get('conductors')
+        return isinstance(conductors, list) and any(
+            conductor['alive'] for conductor in conductors
+        )
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()

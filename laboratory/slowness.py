@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations that take their time, and a database that does.
+
+With the first, an operation is not at its end before the first ``GET`` by
+chance. With the second, a conductor that answers before the new state is
+saved shows the old one, every time and not by chance.
+"""
+
+import sqlalchemy
+from sqlalchemy import pool
+
+from laboratory import prepared_bench as bench
+
+_INTERFACES = ('bios', 'deploy', 'inspect', 'rescue', 'vendor')
+# SQLite has no function that waits, so it counts: for a good part of a second
+# at least. Others can read meanwhile; who wants to write waits. A trigger
+# cannot hold the recursion itself.
+_STATEMENTS = (
+    """
+    CREATE VIEW async_events_slow AS
+    WITH RECURSIVE numbers(i) AS (
+        SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < 1000000)
+    SELECT count(*) FROM numbers
+    """,
+    """
+    CREATE TRIGGER async_events_slow_update
+    AFTER UPDATE OF provision_state ON nodes
+    WHEN OLD.provision_state IS NOT NEW.provision_state
+    BEGIN
+        SELECT * FROM async_events_slow;
+    END
+    """,
+)
+
+
+def operations(seconds: int) -> dict[str, dict[str, object]]:
+    """Compose options for fake interfaces that take their time.
+
+    :param seconds: for each call of one; an operation makes one to three.
+    """
+    return {'fake': {f'{name}_delay': str(seconds) for name in _INTERFACES}}
+
+
+def slow_saves(running: bench.Bench) -> None:
+    """Slow down each change of a provision state, from now on.
+
+    :param running: a service on SQLite, at rest.
+    """
+    engine = sqlalchemy.create_engine(
+        running.ironic.database, poolclass=pool.NullPool
+    )
+    with engine.begin() as connection:
+        for statement in _STATEMENTS:
+            connection.exec_driver_sql(statement)

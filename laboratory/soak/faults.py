@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a soak does to the services, and how that is undone.
+
+Which fault comes when is settled by a seed before the run begins.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+import concurrent.futures
+import dataclasses
+import random
+import time
+from typing import Any
+
+from laboratory import cluster
+from laboratory import processes
+from laboratory import wanderer
+
+CONDUCTORS = 2
+
+Seen = tuple[str, bool]
+
+_CALLERS = 4
+_PAUSE = 0.1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Planned:
+    """One fault that is to come.
+
+    :param name: which one, of :data:`FAULTS`.
+    :param victim: the conductor that it is for, where it is for one.
+    :param share: how much of the time until the next fault it may take, from
+        0 to 1.
+    """
+
+    name: str
+    victim: int
+    share: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Struck:
+    """One fault that has come.
+
+    :param number: counts the faults of a run, from 1.
+    :param name: which one.
+    :param victim: the conductor that it was for; None if it was for all.
+    :param began: when, in seconds since the epoch.
+    :param ended: when it was undone.
+    :param note: what was seen of it.
+    :param took_effect: whether it was what it should be.
+    """
+
+    number: int
+    name: str
+    victim: int | None
+    began: float
+    ended: float
+    note: str
+    took_effect: bool = True
+
+    def __str__(self) -> str:
+        whom = '' if self.victim is None else f' of conductor {self.victim}'
+        return f'{self.name}{whom}'
+
+
+def plan(seed: int, count: int) -> list[Planned]:
+    """Choose the faults of a run.
+
+    They come in rounds, each of them once in a round, so that a short run
+    meets all of them too.
+
+    :param seed: the same one gives the same faults.
+    :param count: how many.
+    """
+    chance = random.Random(seed)
+    found: list[Planned] = []
+    while len(found) < count:
+        names = sorted(FAULTS)
+        chance.shuffle(names)
+        found += [
+            Planned(name, chance.randrange(CONDUCTORS), chance.random())
+            for name in names
+        ]
+    return found[:count]
+
+
+def strike(
+    place: cluster.Cluster, planned: Planned, number: int, seconds: float
+) -> Struck:
+    """Do what is planned, and undo it.
+
+    :param place: the services.
+    :param planned: the fault.
+    :param number: counts the faults of the run.
+    :param seconds: how long it may last.
+    :returns: what was done.
+    :raises LaboratoryError: when a service does not come back.
+    """
+    fault = FAULTS[planned.name]
+    began = time.time()
+    note, took_effect = fault.do(place, planned, seconds)
+    return Struck(
+        number=number,
+        name=planned.name,
+        victim=planned.victim if fault.has_victim else None,
+        began=began,
+        ended=time.time(),
+        note=note,
+        took_effect=took_effect,
+    )
+
+
+def _kill(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
+    """Kill a conductor; sometimes the other one has time to take over."""
+    place.kill(planned.victim)
+    # Counted afterwards: the fault begins with the kill.
+    starts = place.starts(planned.victim)
+    gone = away(planned, seconds)
+    time.sleep(gone)
+    place.revive(planned.victim)
+    place.wait_for_rpc(planned.victim, starts + 1)
+    return f'dead for {gone:.0f} s', True
+
+
+def _broker(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
+    """Stop the broker, and start it again."""
+    place.broker.stop()
+    gone = away(planned, seconds / 2)
+    time.sleep(gone)
+    place.broker.start()
+    return f'away for {gone:.0f} s', True
+
+
+def _database(
+    place: cluster.Cluster, planned: Planned, seconds: float
+) -> Seen:
+    """Restart the database."""
+    began = time.monotonic()
+    place.restart_database()
+    return f'away for {time.monotonic() - began:.1f} s', True
+
+
+def _pool(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
+    """Keep all workers of a conductor busy, so that there is none left.
+
+    The calls take no lock on the node that they name.
+    """
+    node = _node_of(wanderer.Api(place.endpoint), place.host(planned.victim))
+    if node is None:
+        return 'no node is with this conductor', False
+    # It takes a while until it is full.
+    deadline = time.monotonic() + seconds / 2 + away(planned, seconds / 2)
+
+    def press() -> tuple[int, int]:
+        api = wanderer.Api(place.endpoint)
+        taken = refused = 0
+        while time.monotonic() < deadline:
+            code, _ = api.call(
+                'POST',
+                f'/v1/nodes/{node}/vendor_passthru'
+                '?method=fourth_method_shared_lock',
+                {'bar': 'woof'},
+            )
+            taken += code == 202
+            refused += code == 503
+            if code != 202:
+                time.sleep(_PAUSE)
+        return taken, refused
+
+    with concurrent.futures.ThreadPoolExecutor(_CALLERS) as executor:
+        callers = [executor.submit(press) for _ in range(_CALLERS)]
+    answers = [caller.result() for caller in callers]
+    taken, refused = (sum(one) for one in zip(*answers, strict=True))
+    return f'{taken} calls taken, {refused} turned away', refused > 0
+
+
+def _sighup(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
+    """Have a conductor read its configuration, in which one option changed.
+
+    Where Ironic runs on native threads, its main process replaces the one
+    that works.
+    """
+    victim = planned.victim
+    line = 'Option async_events.start_timeout changed'
+    reads, starts = place.log(victim).count(line), place.starts(victim)
+    timeout = round(25 + 10 * planned.share, 3)
+    place.reload(victim, {'async_events': {'start_timeout': timeout}})
+    replaced = processes.wait_for(
+        lambda: place.starts(victim) > starts, seconds, _PAUSE
+    )
+    was_read = place.log(victim).count(line) > reads
+    alive = place.conductors[victim].returncode is None
+    notes = [
+        'the option was read' if was_read else 'the option was NOT read',
+        'another process works' if replaced else 'the same process works',
+    ]
+    return ', '.join(notes if alive else ['it DIED']), was_read and alive
+
+
+def away(planned: Planned, seconds: float) -> float:
+    """Return how long a service is away: from a tenth of the time to all."""
+    return seconds * (0.1 + 0.9 * planned.share)
+
+
+def _node_of(api: wanderer.Api, host: str) -> Any:
+    # Without a limit: Ironic would look at as many nodes, whose ever they are.
+    code, found = api.call('GET', f'/v1/nodes?conductor={host}')
+    nodes = found['nodes'] if code == 200 else ()
+    return nodes[0]['uuid'] if nodes else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of fault.
+
+    :param do: does and undoes it; returns what was seen of it, and whether
+        it was what it should be.
+    :param has_victim: whether it is for one conductor alone.
+    """
+
+    do: Callable[[cluster.Cluster, Planned, float], Seen]
+    has_victim: bool
+
+
+KILL = 'kill -9'
+BROKER = 'broker away'
+DATABASE = 'database restarted'
+POOL = 'full pool'
+SIGHUP = 'SIGHUP'
+
+FAULTS: Mapping[str, Fault] = {
+    KILL: Fault(_kill, has_victim=True),
+    BROKER: Fault(_broker, has_victim=False),
+    DATABASE: Fault(_database, has_victim=False),
+    POOL: Fault(_pool, has_victim=True),
+    SIGHUP: Fault(_sighup, has_victim=True),
+}
+"""By the name that is printed."""

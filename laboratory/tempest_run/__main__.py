@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Both sides, compared test by test, and what the audit heard."""
+
+import argparse
+from collections.abc import Sequence
+import pathlib
+import sys
+import time
+from typing import Any
+
+from laboratory import errors
+from laboratory import processes
+from laboratory.tempest_run import comparison
+from laboratory.tempest_run import environments
+from laboratory.tempest_run import side
+from laboratory.tempest_run import suite
+
+_NAMES = {False: 'stock', True: 'plugin'}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run tempest and print what came of it.
+
+    :param arguments: of the command line.
+    :returns: 0 when no test is worse with the plugin and the audit found
+        nothing there, 1 when not so, 2 when a run could not be done.
+    """
+    parsed = _parse(arguments)
+    processes.end_on_sigterm()
+    results: dict[bool, side.Result] = {}
+    try:
+        _say('environments of keystone and tempest')
+        commands = side.Commands(
+            environments.make(
+                parsed.environments, 'keystone', environments.KEYSTONE
+            ),
+            environments.make(
+                parsed.environments, 'tempest', environments.TEMPEST
+            ),
+        )
+        for plugin in parsed.sides:
+            name = _NAMES[plugin]
+            _say(f'{name}: starting')
+            keep = parsed.keep / name if parsed.keep else None
+            results[plugin] = side.run(
+                plugin,
+                commands,
+                parsed.tests,
+                parsed.bus,
+                keep,
+                _ticker(name),
+            )
+            _print_side(name, results[plugin])
+    except errors.LaboratoryError as error:
+        print(f'tempest: {error}', file=sys.stderr)
+        return 2
+    return _judge(results)
+
+
+def _judge(results: dict[bool, side.Result]) -> int:
+    """Print the comparison and give the exit code."""
+    code = 0
+    if True in results and results[True].findings:
+        print('With the plugin, the audit found something.')
+        code = 1
+    if len(results) == 1:
+        # Nothing to compare with: every failure counts.
+        ((_plugin, result),) = results.items()
+        statuses = set(result.statuses.values())
+        return code or int(
+            not statuses <= {comparison.PASSED, comparison.SKIPPED}
+        )
+    compared = comparison.Comparison(
+        results[False].statuses, results[True].statuses
+    )
+    print(f'{"":12}{"stock":>8}{"plugin":>8}')
+    for status, stock, plugin in compared.rows():
+        print(f'{status:12}{stock:8}{plugin:8}')
+    for title, tests in (
+        ('worse with the plugin', compared.worse),
+        ('better with the plugin', compared.better),
+    ):
+        print(f'{title}: {len(tests)}')
+        for test in tests:
+            print(f'  {test}')
+    return code or int(not compared.acceptable)
+
+
+def _print_side(name: str, result: side.Result) -> None:
+    """Print the figures of one side."""
+    _say(f'{name}: {len(result.statuses)} tests in {result.seconds:.0f} s')
+    for test, status in sorted(result.statuses.items()):
+        if status not in (comparison.PASSED, comparison.SKIPPED):
+            print(f'  {status}: {test}')
+    audited = result.audited
+    found = ', '.join(
+        f'{count} {kind.value}' for kind, count in audited.counts.items()
+    )
+    print(
+        f'  audit of {audited.checked} notifications: {found}, '
+        f'{audited.malformed} malformed'
+    )
+    account = result.account
+    print(
+        f'  {account.expected} changes were committed: {account.in_order} '
+        f'announced in order, {account.out_of_order} out of order, '
+        f'{account.lost} not announced'
+    )
+    for violation in audited.violations[:10]:
+        print(f'  {violation.kind.value}: {violation.detail}')
+
+
+def _ticker(name: str) -> Any:
+    """Say once a minute that the run goes on."""
+    began = last = time.monotonic()
+
+    def tick() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= 60:
+            last = now
+            _say(f'{name}: tempest runs for {now - began:.0f} s')
+
+    return tick
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='tempest', description=sys.modules[__name__].__doc__
+    )
+    parser.add_argument(
+        '--environments',
+        type=pathlib.Path,
+        default=pathlib.Path(sys.prefix, 'environments'),
+        help='where the virtual environments are kept (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--tests',
+        default=suite.TESTS,
+        help='a regular expression (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--side',
+        dest='sides',
+        choices=('both', 'stock', 'plugin'),
+        default='both',
+        help='run one side only; then every failure counts',
+    )
+    parser.add_argument(
+        '--bus',
+        action='store_true',
+        help='with RabbitMQ, where the tests hear the notifications then',
+    )
+    parser.add_argument(
+        '--keep',
+        type=pathlib.Path,
+        help='a directory for logs, recordings and results',
+    )
+    parsed = parser.parse_args(arguments)
+    parsed.sides = {
+        'both': (False, True),
+        'stock': (False,),
+        'plugin': (True,),
+    }[parsed.sides]
+    parsed.environments = parsed.environments.resolve()
+    return parsed
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Virtual environments for what cannot live beside Ironic."""
+
+from collections.abc import Sequence
+import hashlib
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from laboratory import errors
+from laboratory import processes
+
+_ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+KEYSTONE = ('keystone==30.0.0', 'cheroot', 'PyMySQL')
+# The plugin's own tests are a tempest plugin as well, so it is linked there.
+TEMPEST = (
+    'tempest==47.0.0',
+    'ironic-tempest-plugin==3.2.0',
+    'kombu',
+    f'-e{_ROOT}',
+)
+
+
+def make(
+    directory: pathlib.Path, name: str, requirements: Sequence[str]
+) -> pathlib.Path:
+    """Make a virtual environment, unless it is there already.
+
+    :param directory: where environments are kept from run to run.
+    :param name: the name of this one.
+    :param requirements: what is installed in it.
+    :returns: its directory of commands.
+    :raises LaboratoryError: when it cannot be made.
+    """
+    path = directory / name
+    # Written last: an environment without it is half of one.
+    marker = path / 'requirements.txt'
+    wanted = '\n'.join(requirements)
+    if any(str(_ROOT) in requirement for requirement in requirements):
+        # A link does not follow entry points that are declared later.
+        wanted += f'\n# {_digest(_ROOT / "pyproject.toml")}'
+    if not marker.exists() or marker.read_text(encoding='utf-8') != wanted:
+        shutil.rmtree(path, ignore_errors=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        log = directory / f'{name}.log'
+        for command in (
+            [sys.executable, '-m', 'venv', str(path)],
+            [str(path / 'bin' / 'pip'), 'install', *requirements],
+        ):
+            with log.open('ab') as output:
+                done = subprocess.run(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    check=False,
+                )
+            if done.returncode != 0:
+                raise errors.LaboratoryError(
+                    f'The environment {path} could not be made. The end of '
+                    f'its log:\n{processes.tail(log)}'
+                )
+        marker.write_text(wanted, encoding='utf-8')
+    return path / 'bin'
+
+
+def _digest(path: pathlib.Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start and stop a keystone on loopback that knows an Ironic."""
+
+import getpass
+import grp
+import os
+import pathlib
+from typing import Self
+import urllib.request
+
+import openstack
+import openstack.config
+
+from laboratory import configuration
+from laboratory import processes
+
+REGION = 'RegionOne'
+DOMAIN = 'Default'
+# Of users that live as long as a run, on loopback.
+PASSWORD = 'async-events'
+_SERVER = pathlib.Path(__file__).with_name('keystone_server.py')
+_THREADS = 8
+_START_SECONDS = 90.0
+
+
+class Keystone:
+    """A keystone in a directory of its own; a context manager.
+
+    :param directory: an existing directory for everything it writes.
+    :param commands: the directory of commands of its environment.
+    :param database: the URL of an empty database.
+    """
+
+    def __init__(
+        self, directory: pathlib.Path, commands: pathlib.Path, database: str
+    ) -> None:
+        self.directory = directory
+        self.port = processes.free_port()
+        self._commands = commands
+        self._config = directory / 'keystone.conf'
+        self._process: processes.Process | None = None
+        configuration.write(
+            self._config,
+            {
+                'DEFAULT': {'use_stderr': True, 'debug': False},
+                'database': {'connection': database},
+                # What a thief would need for a hash is a test of keystone's.
+                'identity': {'password_hash_rounds': 4},
+                'cache': {'enabled': True, 'backend': 'dogpile.cache.memory'},
+                'fernet_tokens': {'key_repository': directory / 'tokens'},
+                'fernet_receipts': {'key_repository': directory / 'receipts'},
+                'credential': {'key_repository': directory / 'credentials'},
+            },
+        )
+
+    @property
+    def url(self) -> str:
+        """The URL of the identity API, version 3."""
+        return f'http://127.0.0.1:{self.port}/v3'
+
+    def start(self) -> Self:
+        """Create tables, keys and the administrator, and serve.
+
+        :raises LaboratoryError: when a step fails or it does not answer.
+        """
+        for name in ('tokens', 'receipts', 'credentials'):
+            (self.directory / name).mkdir(mode=0o700)
+        self._manage('db_sync')
+        owner = (
+            f'--keystone-user={getpass.getuser()}',
+            f'--keystone-group={grp.getgrgid(os.getgid()).gr_name}',
+        )
+        self._manage('fernet_setup', *owner)
+        self._manage('credential_setup', *owner)
+        self._manage(
+            'bootstrap',
+            f'--bootstrap-password={PASSWORD}',
+            f'--bootstrap-region-id={REGION}',
+            f'--bootstrap-public-url={self.url}',
+            f'--bootstrap-internal-url={self.url}',
+            f'--bootstrap-admin-url={self.url}',
+        )
+        self._process = processes.Process(
+            'keystone',
+            [
+                str(self._commands / 'python'),
+                # This directory has a keystone of its own.
+                '-P',
+                str(_SERVER),
+                str(self.port),
+                str(_THREADS),
+            ],
+            self.directory / 'keystone.log',
+            {'OS_KEYSTONE_CONFIG_FILES': str(self._config)},
+        )
+        try:
+            self._process.start().require(
+                self._answers, _START_SECONDS, f'answer at {self.url}'
+            )
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop serving."""
+        if self._process is not None:
+            self._process.stop()
+
+    def connect(self, system: bool = False) -> openstack.connection.Connection:
+        """Connect as the administrator.
+
+        :param system: of the whole system instead of a project.
+        """
+        scope = {'system_scope': 'all'}
+        if not system:
+            scope = {'project_name': 'admin', 'project_domain_name': DOMAIN}
+        region = openstack.config.get_cloud_region(
+            load_envvars=False,
+            load_yaml_config=False,
+            auth={
+                'auth_url': self.url,
+                'username': 'admin',
+                'password': PASSWORD,
+                'user_domain_name': DOMAIN,
+                **scope,
+            },
+            region_name=REGION,
+        )
+        return openstack.connection.Connection(config=region)
+
+    def register(self, endpoint: str) -> None:
+        """Create Ironic's user and its endpoint.
+
+        :param endpoint: the URL of Ironic's API.
+        """
+        with self.connect() as cloud:
+            identity = cloud.identity
+            project = identity.create_project(
+                name='service', domain_id='default'
+            )
+            user = identity.create_user(
+                name='ironic',
+                password=PASSWORD,
+                domain_id='default',
+                default_project_id=project.id,
+            )
+            for name in ('admin', 'service'):
+                role = identity.find_role(name, ignore_missing=False)
+                identity.assign_project_role_to_user(project, user, role)
+            service = identity.create_service(
+                name='ironic', type='baremetal', is_enabled=True
+            )
+            for interface in ('public', 'internal', 'admin'):
+                identity.create_endpoint(
+                    service_id=service.id,
+                    interface=interface,
+                    region_id=REGION,
+                    url=endpoint,
+                )
+
+    def _manage(self, *arguments: str) -> None:
+        processes.run_once(
+            processes.Process(
+                f'keystone-manage {arguments[0]}',
+                [
+                    str(self._commands / 'keystone-manage'),
+                    f'--config-file={self._config}',
+                    *arguments,
+                ],
+                self.directory / 'keystone-manage.log',
+            ),
+            _START_SECONDS,
+        )
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(self.url, timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()

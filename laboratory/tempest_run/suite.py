@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configure tempest, run it, and read its results."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+import io
+import os
+import pathlib
+import subprocess
+
+import subunit
+import testtools
+
+from laboratory import configuration
+from laboratory import errors
+from laboratory import processes
+from laboratory.tempest_run import keystone
+
+#: Ironic's tests, and the plugin's own.
+#: Its scenario tests skip themselves: they need neutron and glance.
+TESTS = r'^(ironic_tempest_plugin|ironic_async_events)\.'
+_OTHER_SERVICES = ('cinder', 'glance', 'horizon', 'neutron', 'nova', 'swift')
+
+
+class Suite:
+    """A workspace of tempest.
+
+    :param directory: an existing directory for everything it writes.
+    :param commands: the directory of commands of its environment.
+    :param identity: a keystone that serves and knows Ironic.
+    :param hear: the options of the tempest plugin that say where it hears
+        notifications; none if their order is not to be asserted.
+    :param workers: how few workers Ironic has, or 0.
+    """
+
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        commands: pathlib.Path,
+        identity: keystone.Keystone,
+        hear: Mapping[str, object],
+        workers: int = 0,
+    ) -> None:
+        self.directory = directory
+        self.workspace = directory / 'workspace'
+        self.log = directory / 'tempest.log'
+        self._commands = commands
+        options: dict[str, dict[str, object]] = {
+            'DEFAULT': {'log_file': 'debug.log'},
+            'auth': {
+                'use_dynamic_credentials': True,
+                'create_isolated_networks': False,
+                'admin_username': 'admin',
+                'admin_password': keystone.PASSWORD,
+                'admin_project_name': 'admin',
+                'admin_domain_name': keystone.DOMAIN,
+            },
+            'identity': {
+                'uri_v3': identity.url,
+                'auth_version': 'v3',
+                'region': keystone.REGION,
+            },
+            'service_available': {
+                'ironic': True,
+                **dict.fromkeys(_OTHER_SERVICES, False),
+            },
+            'validation': {'run_validation': False},
+            'oslo_concurrency': {'lock_path': directory / 'locks'},
+            'baremetal': {
+                'driver': 'fake-hardware',
+                'enabled_hardware_types': 'fake-hardware',
+            },
+        }
+        options['async_events'] = {
+            'waiting_interfaces': True,
+            'workers': workers,
+            **hear,
+        }
+        self._options = options
+
+    def run(self, tests: str, progress: Callable[[], None]) -> dict[str, str]:
+        """Run the tests and wait for their end.
+
+        :param tests: a regular expression.
+        :param progress: called once a second.
+        :returns: the status of each test.
+        :raises LaboratoryError: when tempest does not run.
+        """
+        self._tempest('init', str(self.workspace))
+        configuration.write(
+            self.workspace / 'etc' / 'tempest.conf', self._options
+        )
+        # Its exit code says whether tests failed, which the results say too.
+        self._tempest('run', '--regex', tests, progress=progress, check=False)
+        results = self._results()
+        if not results:
+            raise errors.LaboratoryError(
+                'tempest ran no test. The end of its log:\n'
+                + processes.tail(self.log)
+            )
+        return results
+
+    def _environment(self) -> dict[str, str]:
+        # It registers workspaces in the home directory.
+        return {'HOME': str(self.directory), 'PYTHONWARNINGS': 'ignore'}
+
+    def _tempest(
+        self,
+        *arguments: str,
+        progress: Callable[[], None] = lambda: None,
+        check: bool = True,
+    ) -> None:
+        at = self.workspace if self.workspace.exists() else self.directory
+        process = processes.Process(
+            f'tempest {arguments[0]}',
+            # It looks for its workspace in the current directory.
+            [
+                'env',
+                f'--chdir={at}',
+                str(self._commands / 'tempest'),
+                *arguments,
+            ],
+            self.log,
+            self._environment() | {'PATH': self._path()},
+        )
+        with process.start():
+            while process.returncode is None:
+                processes.wait_for(lambda: process.returncode is not None, 1.0)
+                progress()
+        if check and process.returncode != 0:
+            raise errors.LaboratoryError(
+                f'{process.name} failed. The end of its log:\n'
+                + processes.tail(self.log)
+            )
+
+    def _path(self) -> str:
+        # It starts its workers with the stestr and the Python of the path.
+        return f'{self._commands}:{os.environ["PATH"]}'
+
+    def _results(self) -> dict[str, str]:
+        last = subprocess.run(
+            [str(self._commands / 'stestr'), 'last', '--subunit'],
+            cwd=self.workspace,
+            env=os.environ | self._environment() | {'PATH': self._path()},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        return read(last.stdout)
+
+
+def read(stream: bytes) -> dict[str, str]:
+    """Read the results of a run.
+
+    :param stream: what stestr recorded, as subunit version 2.
+    :returns: the status of each test; what failed before its first test, a
+        class or a module, is there by its own name.
+    """
+    statuses: dict[str, str] = {}
+
+    def take(test: dict) -> None:
+        status = test['status']
+        if status != 'exists':
+            statuses[test['id']] = status
+
+    results = testtools.StreamToDict(take)
+    results.startTestRun()
+    subunit.ByteStreamToStreamResult(
+        io.BytesIO(stream), non_subunit_name='output'
+    ).run(results)
+    results.stopTestRun()
+    statuses.pop('output', None)
+    return statuses

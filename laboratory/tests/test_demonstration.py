@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demonstration says by its exit code what its table shows."""
+
+import contextlib
+import io
+from unittest import mock
+
+import fixtures
+from oslotest import base
+
+from ironic_async_events.audit import observation
+from ironic_async_events.audit import witness
+from laboratory import demonstration
+from laboratory import errors
+from laboratory import run
+
+CHANGES = [('node', 'enroll', 'verifying')]
+SEEN = observation.Observation(
+    'id', 'node', 'provision_set', 'start', 'manage', 'enroll', 'verifying'
+)
+
+
+def result(one, observations, get_violations=()):
+    return run.Result(
+        run=one,
+        accepted=[],
+        refused=0,
+        seen=[],
+        observations=observations,
+        account=witness.compare(CHANGES, observations),
+        get_violations=get_violations,
+        seconds=1.0,
+    )
+
+
+class ExitCode(base.BaseTestCase):
+    """Zero only when nothing at all is wrong with the plugin's side."""
+
+    def main(self, plugin, stock=lambda one: result(one, [])):
+        # main() takes over SIGTERM, which the test runner may need.
+        self.useFixture(
+            fixtures.MonkeyPatch('signal.signal', lambda *args: None)
+        )
+
+        def execute(one, keep, progress):
+            return plugin(one) if one.plugin else stock(one)
+
+        output = io.StringIO()
+        with (
+            mock.patch.object(
+                run, 'execute', autospec=True, side_effect=execute
+            ),
+            contextlib.redirect_stdout(output),
+        ):
+            code = demonstration.main([])
+        return code, output.getvalue()
+
+    def test_what_stock_loses_is_no_failure(self):
+        code, output = self.main(lambda one: result(one, [SEEN]))
+        self.assertEqual(0, code)
+        self.assertIn('with the plugin', output)
+
+    def test_a_lost_notification_is_a_failure(self):
+        code, output = self.main(lambda one: result(one, []))
+        self.assertEqual(1, code)
+        self.assertIn('lost: Change', output)
+
+    def test_a_broken_202_is_a_failure(self):
+        code, output = self.main(
+            lambda one: result(one, [SEEN], ['node inspect: too late'])
+        )
+        self.assertEqual(1, code)
+        self.assertIn('node inspect: too late', output)
+
+    def test_a_message_that_cannot_be_read_is_a_failure(self):
+        broken = observation.Malformed('not a notification')
+        code, _output = self.main(lambda one: result(one, [SEEN, broken]))
+        self.assertEqual(1, code)
+
+    def test_a_run_that_could_not_be_done_says_why(self):
+        def fail(one):
+            raise errors.LaboratoryError('ironic is missing')
+
+        code, output = self.main(fail)
+        self.assertEqual(2, code)
+        self.assertIn('demonstration: ironic is missing', output)

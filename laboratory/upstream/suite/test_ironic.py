@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Load Ironic's own tests, after the plugin has been installed.
+
+stestr discovers this module in each of its processes.
+"""
+
+from collections.abc import Iterator
+import importlib
+import importlib.util
+import os
+import pathlib
+import unittest
+
+from laboratory.upstream import witness
+
+
+def _load(name: str) -> unittest.TestSuite:
+    # A loader of its own: discovery keeps its top directory on the loader.
+    loader = unittest.TestLoader()
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        return loader.loadTestsFromName(name)
+    start = pathlib.Path(next(iter(spec.submodule_search_locations)))
+    top = start.parents[name.count('.')]
+    return loader.discover(str(start), top_level_dir=str(top))
+
+
+def _ids(suite: unittest.TestSuite) -> Iterator[str]:
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from _ids(test)
+        else:
+            yield test.id()
+
+
+def load_tests(
+    loader: unittest.TestLoader,
+    tests: unittest.TestSuite,
+    pattern: str | None,
+) -> unittest.TestSuite:
+    """Return Ironic's tests instead of this module's.
+
+    :param loader: unittest's loader; not used.
+    :param tests: the tests of this module: none.
+    :param pattern: the pattern of discovery; not used.
+    :returns: the tests of the suite that the environment names.
+    """
+    plugin = os.environ[witness.PLUGIN] == '1'
+    if plugin:
+        from ironic_async_events import patching
+
+        patching.install()
+    suite = _load(os.environ[witness.SUITE])
+    if plugin:
+        # Not every suite brings the last of the modules that are patched.
+        importlib.import_module('ironic.conductor.manager')
+    witness.testify(list(_ids(suite)))
+    return suite
