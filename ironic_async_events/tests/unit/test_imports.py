@@ -71,7 +71,7 @@ class ImportTestCase(base.BaseTestCase):
             'import sys, json\n'
             f'import {FIRST}\n'
             'from ironic.conductor import manager\n'
-            'from ironic_async_events import notify, patching\n'
+            'from ironic_async_events import driver, patching\n'
             'import stevedore.driver, wrapt\n'
             'before = set(sys.modules)\n'
             'patching.install()\n'
