@@ -10,6 +10,8 @@ LOG = logging.getLogger(__name__)
 
 DEFAULT_START_TIMEOUT = 30.0
 
+REPAIRS = ('locks', 'pool', 'orphans')
+
 GROUP = cfg.OptGroup(
     'async_events',
     title='Provision state changes that are made by the worker',
@@ -21,9 +23,25 @@ OPTS = [
         default='drop_in',
         help='Task manager of the conductor, by its name in the entry point '
         'namespace "ironic_async_events.task_manager". "drop_in" '
-        'understands the calls that today\'s Ironic makes, "native" only '
-        'the interface without callbacks. A site can register a class of '
-        'its own.',
+        'understands the calls that today\'s Ironic makes. "native" is for '
+        'an Ironic that makes no calls with callbacks; any other refuses to '
+        'start with it. A site can register a class of its own.',
+    ),
+    cfg.ListOpt(
+        'repairs',
+        item_type=cfg.types.String(choices=REPAIRS),
+        default=list(REPAIRS),
+        help='Repairs of the conductor that have nothing to do with the '
+        'order of notifications. "locks": a task releases its own lock only, '
+        'and a lock is released when the database is back; without it an '
+        'error of the database can leave a node locked until the conductor '
+        'is restarted. "pool": a pool of workers takes work again after a '
+        'shortage of threads or workers; without it a conductor on native '
+        'threads can refuse every request until it is restarted. "orphans": '
+        'a node of a dead conductor that could not be taken over is found '
+        'again by the next pass; without it the node keeps its state for '
+        'good. A repair that does not fit the installed Ironic is left out '
+        'with a warning.',
     ),
     cfg.FloatOpt(
         'start_timeout',

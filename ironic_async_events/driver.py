@@ -6,7 +6,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_messaging.notify import notifier
 
-from ironic_async_events import patching
+from ironic_async_events import plugin
 
 
 class AsyncEventsDriver(notifier.Driver):  # type: ignore[misc]
@@ -26,7 +26,7 @@ class AsyncEventsDriver(notifier.Driver):  # type: ignore[misc]
         self, conf: cfg.ConfigOpts, topics: Any, transport: Any
     ) -> None:
         super().__init__(conf, topics, transport)
-        patching.install(conf)
+        plugin.install(conf)
 
     def notify(
         self, ctxt: Any, message: Any, priority: Any, retry: Any

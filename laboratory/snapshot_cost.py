@@ -129,7 +129,7 @@ def measure(url: str, rounds: int, locks: int) -> list[Cost]:
     from ironic import objects
     from ironic.conductor import task_manager
 
-    from ironic_async_events.task import base as plugin
+    from ironic_async_events.task import native as plugin
     from ironic_async_events.task import snapshot
 
     clock = time.perf_counter

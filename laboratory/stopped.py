@@ -10,12 +10,12 @@ import threading
 
 from oslo_config import cfg
 
-from ironic_async_events.task import drop_in as legacy
+from ironic_async_events.task import drop_in
 
 CONF = cfg.CONF
 
 
-class StoppedTaskManager(legacy.DropInTaskManager):
+class StoppedTaskManager(drop_in.DropInTaskManager):
     """Works as usual until the file ``armed`` stands in the state path.
 
     Takes the arguments of ``ironic.conductor.task_manager.TaskManager``.

@@ -15,8 +15,11 @@ from oslo_upgradecheck import upgradecheck
 from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
 from ironic_async_events.command import ironic_conf
-from ironic_async_events.patching import loader
-from ironic_async_events.patching import targets
+from ironic_async_events.command import rows
+from ironic_async_events.patching import row
+from ironic_async_events.repairs import rows as repairs
+from ironic_async_events.task import loader
+from ironic_async_events.task import rows as task
 
 CONF = cfg.CONF
 
@@ -51,9 +54,7 @@ def _ironic() -> dict[str, types.ModuleType]:
         that are not its own, that can be anything
     """
     try:
-        return {
-            name: importlib.import_module(name) for name in targets.MODULES
-        }
+        return {name: importlib.import_module(name) for name in row.MODULES}
     except Exception as e:
         raise exceptions.UnsupportedIronic(
             f'the conductor of Ironic cannot be imported ({type(e).__name__}: '
@@ -106,9 +107,9 @@ class Checks(upgradecheck.UpgradeCommands):
     def _check_ironic(self) -> upgradecheck.Result:
         try:
             version = importlib.metadata.version('ironic')
-            modules = _ironic()
-            for target in targets.TARGETS:
-                target.find(modules[target.module])
+            _ironic()
+            for needed in _required():
+                needed.check()
         except importlib.metadata.PackageNotFoundError:
             return _failure(
                 'Ironic is not installed in this Python environment. '
@@ -126,9 +127,28 @@ class Checks(upgradecheck.UpgradeCommands):
             )
         return _success(f'Ironic {version}')
 
+    def _check_repairs(self) -> upgradecheck.Result:
+        tables = [
+            (f'The repair "{name}" will be left out', repairs.ROWS[name])
+            for name in CONF.async_events.repairs
+        ]
+        tables.append(('A program will not work', rows.ROWS))
+        concerns = []
+        try:
+            _ironic()
+        except exceptions.AsyncEventsError as e:
+            return _failure(f'{e}.')
+        for effect, table in tables:
+            try:
+                for needed in table:
+                    needed.check()
+            except exceptions.AsyncEventsError as e:
+                concerns.append(f'{effect}: {e}.')
+        return _warning(' '.join(concerns)) if concerns else _success('')
+
     def _check_task_manager(self) -> upgradecheck.Result:
         try:
-            stock: Any = _ironic()[targets.TASK_MANAGER]
+            stock: Any = _ironic()[row.TASK_MANAGER]
             found = loader.load(
                 CONF.async_events.task_manager, stock.TaskManager
             )
@@ -185,11 +205,21 @@ class Checks(upgradecheck.UpgradeCommands):
         ('Notifications sent', _check_notifications),
         ('Options', _check_options),
         ('Ironic fits', _check_ironic),
+        ('Repairs fit', _check_repairs),
         ('Task manager loads', _check_task_manager),
         ('Outbox has its tables', _check_outbox),
         ('Outbox publishes alone', _check_beside),
         ('Bus confirms messages', _check_transport),
     )
+
+
+def _required() -> tuple[row.Row, ...]:
+    """Return the rows without which the conductor would refuse to start."""
+    if not _has_outbox():
+        return task.ROWS
+    from ironic_async_events.outbox import rows as outbox  # chooses a backend
+
+    return (*task.ROWS, *outbox.ROWS)
 
 
 def _has_outbox() -> bool:
@@ -229,6 +259,9 @@ def register(conf: cfg.ConfigOpts) -> None:
             conf.register_opts(options, group=group)
     try:
         importlib.import_module('ironic.conf')
+        # Ironic does so when it parses its configuration; the modules of its
+        # database need it.
+        importlib.import_module('osprofiler.opts').set_defaults(conf)
     except Exception:
         # There is no Ironic, or it is broken: one of the checks says so.
         if 'notification_level' not in conf:

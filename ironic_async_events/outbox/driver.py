@@ -4,16 +4,19 @@
 from typing import Any
 
 from oslo_config import cfg
+from oslo_messaging.notify import notifier
 
-from ironic_async_events import driver as notify
+from ironic_async_events import patching
+from ironic_async_events import plugin
 from ironic_async_events.outbox import message as stored
 from ironic_async_events.outbox import note
+from ironic_async_events.outbox import rows
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
 from ironic_async_events.task import database
 
 
-class OutboxDriver(notify.AsyncEventsDriver):
+class OutboxDriver(notifier.Driver):  # type: ignore[misc]
     """A driver that stores every notification for the relay to publish.
 
     Ironic makes one for each of its notifiers, which differ in their topics.
@@ -26,9 +29,11 @@ class OutboxDriver(notify.AsyncEventsDriver):
     def __init__(
         self, conf: cfg.ConfigOpts, topics: Any, transport: Any
     ) -> None:
+        super().__init__(conf, topics, transport)
         # First: the conductor may be there already, and be patched at once.
         service.use(transport)
-        super().__init__(conf, topics, transport)
+        plugin.install(conf)
+        patching.register('outbox', rows.ROWS)
         service.check_api(conf)
 
     def notify(

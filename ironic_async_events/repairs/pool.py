@@ -31,26 +31,33 @@ def recovering(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = method(self, *args, **kwargs)
-        for name in ('_executor', '_reserved_executor'):
-            guard(getattr(self, name, None))
-            admit(getattr(self, name, None))
+        for executor in (self._executor, self._reserved_executor):
+            recover(executor)
         return result
 
     return wrapper
 
 
-def guard(executor: Any) -> None:
+def recover(executor: Any) -> None:
+    """Have one pool recover.
+
+    :param executor: the pool; one without threads of the system is left
+        alone, as they cannot be refused to it (eventlet's pools, None)
+    """
+    if isinstance(executor, futurist.ThreadPoolExecutor):
+        guard(executor)
+        admit(executor)
+
+
+def guard(executor: futurist.ThreadPoolExecutor) -> None:
     """Have one pool forget a worker that could not be started.
 
     Ironic and its periodic tasks hand work to the pool in several places;
     all of them come to the method that adds a thread.
 
-    :param executor: one of futurist's; what adds no threads (eventlet's
-        pools, None) is left alone
+    :param executor: the pool
     """
-    add_thread = getattr(executor, '_add_thread', None)
-    if add_thread is None or not hasattr(executor, '_workers'):
-        return
+    add_thread = executor._add_thread
 
     @functools.wraps(add_thread)
     def add_or_forget() -> None:
@@ -64,18 +71,15 @@ def guard(executor: Any) -> None:
     executor._add_thread = add_or_forget
 
 
-def admit(executor: Any) -> None:
+def admit(executor: futurist.ThreadPoolExecutor) -> None:
     """Have one pool take work whenever it has a thread for it.
 
     What the pool's own check lets in is let in as before.
 
-    :param executor: one of futurist's; a pool that cannot tell how much work
-        it has (eventlet's, None) is left alone
+    :param executor: the pool
     """
-    check = getattr(executor, '_check_and_reject', None)
-    work: Any = getattr(executor, '_work_queue', None)
-    if check is None or not hasattr(work, 'unfinished_tasks'):
-        return
+    check = executor._check_and_reject
+    work = executor._work_queue
 
     @functools.wraps(check)
     def check_work(pool: Any, backlog: int) -> None:

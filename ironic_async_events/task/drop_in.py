@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calls that today's Ironic makes, translated to the clean interface."""
+"""The calls that today's Ironic makes, with their callbacks."""
 
 from collections.abc import Callable
 from collections.abc import Collection
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import contextlib
 import contextvars
 import functools
+import types
 from typing import Any
 
 from ironic.common import states
 from oslo_log import log as logging
 
-from ironic_async_events.task import base as task_manager
+from ironic_async_events.task import base
 from ironic_async_events.task import callbacks
 
 LOG = logging.getLogger(__name__)
@@ -53,14 +54,13 @@ def staging(*events: str) -> Iterator[None]:
         _staging.reset(token)
 
 
-class DropInTaskManager(task_manager.AsyncEventTaskManager):
+class DropInTaskManager(base.BaseTaskManager):
     """The task manager for an Ironic that passes callbacks with its events.
 
     Takes the arguments of ``ironic.conductor.task_manager.TaskManager``.
     """
 
-    def process_event(  # type: ignore[override]
-        # Ironic's order of parameters, not that of the clean interface.
+    def process_event(
         self,
         event: str,
         callback: Callable[..., Any] | None = None,
@@ -90,16 +90,15 @@ class DropInTaskManager(task_manager.AsyncEventTaskManager):
             nothing has changed then
         """
         if callback is None:
-            if event in _staging.get():
-                self._stage(event, target_state, last_error, starts_work=False)
-            else:
-                super().process_event(event, target_state, last_error)
+            self.stage(event, target_state, last_error)
+            if event not in _staging.get():
+                self.post_process_event()
             return
 
         args = tuple(call_args or ())
         kwargs = call_kwargs or {}
         before = (self.node.provision_state, self.node.target_provision_state)
-        self._stage(event, target_state, last_error, starts_work=True)
+        self.stage(event, target_state, last_error, starts_work=True)
         if callbacks.find_task(*args[1:], **kwargs) is not self:
             LOG.warning(
                 'The callback of event %(event)s on node %(node)s has no '
@@ -129,11 +128,16 @@ class DropInTaskManager(task_manager.AsyncEventTaskManager):
         """
         self._spawn_with(method, args, kwargs)
 
-    def __exit__(self, *args: Any) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: types.TracebackType | None,
+    ) -> None:
         """See the base class; what a worker processes is not staged."""
         # A spawn method may run its function right here, in this thread.
         _staging.set(())
-        super().__exit__(*args)
+        super().__exit__(exc_type, exc_val, exc_tb)
 
     def _replaced_hook(self) -> str | None:
         """Return the name of the hook if it is one of the replaced ones."""

@@ -6,6 +6,7 @@ from oslo_config import cfg
 
 from ironic_async_events import conf as async_conf
 from ironic_async_events import patching
+from ironic_async_events import plugin
 
 
 class Options(fixtures.Fixture):
@@ -20,5 +21,5 @@ class Plugin(fixtures.Fixture):
 
     def _setUp(self) -> None:
         patching.uninstall()
-        patching.install(cfg.CONF)
+        plugin.install(cfg.CONF)
         self.addCleanup(patching.uninstall)

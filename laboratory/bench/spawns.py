@@ -42,7 +42,7 @@ def _rounds(url: str, rounds: int, spawns: int) -> list[Figures]:
     from ironic import objects
     from ironic.conductor import task_manager
 
-    from ironic_async_events.task import drop_in as legacy
+    from ironic_async_events.task import drop_in
 
     node = objects.Node(
         context, driver='fake-hardware', provision_state='manageable'
@@ -67,7 +67,7 @@ def _rounds(url: str, rounds: int, spawns: int) -> list[Figures]:
 
         both = {
             'stock': task_manager.TaskManager,
-            'plugin': legacy.DropInTaskManager,
+            'plugin': drop_in.DropInTaskManager,
         }
 
         def round_() -> Figures:

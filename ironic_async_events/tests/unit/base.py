@@ -12,7 +12,7 @@ from ironic.conductor import notification_utils
 from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
 
-from ironic_async_events.task import drop_in as legacy
+from ironic_async_events.task import drop_in
 from ironic_async_events.tests import fixtures as async_fixtures
 
 # Only a test that hangs waits that long.
@@ -66,7 +66,7 @@ class TaskTestCase(db_base.DbTestCase):
             f'{status} {event}: {prev_state} -> {task.node.provision_state}'
         )
 
-    def task(self, cls: Any = legacy.DropInTaskManager, **kwargs: Any) -> Any:
+    def task(self, cls: Any = drop_in.DropInTaskManager, **kwargs: Any) -> Any:
         """Lock the node.
 
         :param cls: class of the task manager

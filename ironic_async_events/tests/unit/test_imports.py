@@ -43,8 +43,8 @@ class ImportTestCase(base.BaseTestCase):
     def test_installing_imports_no_module_of_ironic(self):
         got = self.run_python(
             'import sys, json\n'
-            'from ironic_async_events import patching\n'
-            'patching.install()\n'
+            'from ironic_async_events import plugin\n'
+            'plugin.install()\n'
             'print(json.dumps([m for m in sys.modules\n'
             '                  if m.partition(".")[0] == "ironic"]))\n'
         )
@@ -54,8 +54,8 @@ class ImportTestCase(base.BaseTestCase):
         # The API imports some modules of the conductor by itself.
         got = self.run_python(
             'import sys, json\n'
-            'from ironic_async_events import patching\n'
-            'patching.install()\n'
+            'from ironic_async_events import plugin\n'
+            'plugin.install()\n'
             'before = set(m for m in sys.modules if "async_events" in m)\n'
             f'import {FIRST}\n'
             'from ironic.conductor import task_manager\n'
@@ -71,10 +71,10 @@ class ImportTestCase(base.BaseTestCase):
             'import sys, json\n'
             f'import {FIRST}\n'
             'from ironic.conductor import manager\n'
-            'from ironic_async_events import driver, patching\n'
+            'from ironic_async_events import driver, patching, plugin\n'
             'import stevedore.driver, wrapt\n'
             'before = set(sys.modules)\n'
-            'patching.install()\n'
+            'plugin.install()\n'
             'assert patching.state().active, patching.state()\n'
             'print(json.dumps(sorted(set(m.partition(".")[0]\n'
             '      for m in set(sys.modules) - before))))\n'

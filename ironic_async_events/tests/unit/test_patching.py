@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import dataclasses
+import importlib.metadata
 from unittest import mock
 
 from ironic.conductor import manager
 from ironic.conductor import task_manager as stock
+from ironic.conductor import utils
 from oslo_config import cfg
 import oslo_messaging
 from oslotest import base
 
 from ironic_async_events import exceptions
 from ironic_async_events import patching
+from ironic_async_events import plugin
 from ironic_async_events.patching import installer
 from ironic_async_events.patching import patch
-from ironic_async_events.patching import targets
-from ironic_async_events.task import base as task_manager
-from ironic_async_events.task import drop_in as legacy
+from ironic_async_events.patching import row
+from ironic_async_events.task import drop_in
+from ironic_async_events.task import native
+from ironic_async_events.task import rows
 from ironic_async_events.tests import fixtures as async_fixtures
 
 # Some releases have no continue_node_service().
@@ -41,7 +45,7 @@ def everything():
     }
 
 
-class SiteTaskManager(legacy.DropInTaskManager):
+class SiteTaskManager(drop_in.DropInTaskManager):
     """What a site might register as its own."""
 
 
@@ -68,7 +72,7 @@ class PatchingTestCase(base.BaseTestCase):
 
     def assert_refused(self, reason):
         with mock.patch.object(installer.LOG, 'error', autospec=True) as log:
-            patching.install()
+            plugin.install()
         state = patching.state()
         self.assertFalse(state.active)
         self.assertEqual((), state.patched)
@@ -89,24 +93,24 @@ class PatchingTestCase(base.BaseTestCase):
     def test_off_on_on_off_off(self):
         patching.uninstall()
         self.assert_stock()
-        patching.install()
+        plugin.install()
         on = everything()
-        self.assertIs(legacy.DropInTaskManager, on['TaskManager'])
+        self.assertIs(drop_in.DropInTaskManager, on['TaskManager'])
         for name in WRAPPED:
             self.assertIsNot(self.before[name], on[name])
         self.assertTrue(patching.state().active)
-        patching.install()
+        plugin.install()
         self.assertEqual(on, everything())
         patching.uninstall()
         self.assert_stock()
         patching.uninstall()
         self.assert_stock()
         self.assertEqual(patching.State(), patching.state())
-        patching.install()
+        plugin.install()
         self.assertTrue(patching.state().active)
 
     def test_wrapped_methods_keep_name_and_documentation(self):
-        patching.install()
+        plugin.install()
         for name in WRAPPED:
             wrapped = getattr(manager.ConductorManager, name)
             self.assertEqual(name, wrapped.__name__)
@@ -125,7 +129,7 @@ class PatchingTestCase(base.BaseTestCase):
         with mock.patch.object(
             patch, 'replace', autospec=True, side_effect=fail_third
         ):
-            patching.install()
+            plugin.install()
         self.assertIn('third', patching.state().refusal)
         self.assertEqual(
             ['TaskManager', 'continue_node_clean', 'continue_node_deploy'],
@@ -135,35 +139,81 @@ class PatchingTestCase(base.BaseTestCase):
         patching.uninstall()
         self.assert_stock()
 
+    def with_rows(self, *table):
+        """Let the task manager rely on something else."""
+        patcher = mock.patch.object(rows, 'ROWS', table)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
     def test_an_ironic_without_a_target_is_refused(self):
-        missing = dataclasses.replace(
-            targets.TARGETS[0], path='TaskManager.not_there'
+        self.with_rows(
+            dataclasses.replace(rows.ROWS[1], path='TaskManager.not_there')
         )
-        with mock.patch.object(targets, 'TARGETS', (missing,)):
-            self.assert_refused('has no .*TaskManager.not_there')
+        self.assert_refused('has no .*TaskManager.not_there')
 
     def test_an_ironic_with_other_parameters_is_refused(self):
-        other = dataclasses.replace(
-            targets.TARGETS[0], parameters=('self', 'event')
+        self.with_rows(
+            dataclasses.replace(rows.ROWS[1], parameters=('self', 'event'))
         )
-        with mock.patch.object(targets, 'TARGETS', (other,)):
-            self.assert_refused(r'process_event .* takes \(self, event, call')
+        self.assert_refused(r'process_event .* takes \(self, event, call')
 
     def test_what_is_optional_may_be_missing(self):
         optional = dataclasses.replace(
-            targets.TARGETS[-1],
-            path='ConductorManager.not_there',
+            rows.ROWS[1],
+            path='TaskManager.not_there',
             optional=True,
         )
-        with mock.patch.object(
-            targets, 'TARGETS', (*targets.TARGETS, optional)
-        ):
-            patching.install()
+        self.with_rows(*rows.ROWS, optional)
+        plugin.install()
         self.assertTrue(patching.state().active)
 
+    def test_an_ironic_without_what_is_only_called_is_refused(self):
+        # A refused request would be restored in memory and never saved.
+        with mock.patch.object(utils, 'node_history_record', autospec=True):
+            del utils.node_history_record
+            self.assert_refused(
+                'has no ironic.conductor.utils.node_history_record, which is '
+                'needed because a refused request'
+            )
+
+    def test_an_ironic_without_what_its_methods_set_is_refused(self):
+        self.with_rows(
+            row.Need(row.TASK_MANAGER, ('TaskManager._never_set',), 'of this')
+        )
+        self.assert_refused('has no .*TaskManager._never_set, .* of this')
+
+    def test_what_is_imported_late_is_checked_at_the_start(self):
+        self.with_rows(
+            *rows.ROWS, row.Need('ironic.not_there', ('x',), 'of this')
+        )
+        plugin.install()
+        self.assertTrue(patching.state().active)
+        with mock.patch.object(installer.LOG, 'error', autospec=True):
+            error = self.assertRaises(
+                exceptions.RefusedToStart,
+                manager.ConductorManager.init_host,
+                mock.Mock(),
+            )
+        self.assertIn('ironic.not_there cannot be imported', error.code)
+
     def test_an_unknown_task_manager_is_refused(self):
-        self.override(task_manager='nonsense')
-        self.assert_refused('nonsense is not known.*drop_in, native')
+        # native is for an Ironic that passes no callbacks.
+        self.override(task_manager='dropin')
+        self.assert_refused('dropin is not known.* of: drop_in(?!.*native)')
+
+    def test_naming_the_task_managers_imports_none_of_them(self):
+        unloaded = mock.Mock(**{'load.side_effect': AssertionError})
+        unloaded.name = 'unloaded'
+        known = importlib.metadata.EntryPoints((unloaded,))
+        self.override(task_manager='dropin')
+        with mock.patch.object(
+            importlib.metadata,
+            'entry_points',
+            autospec=True,
+            return_value=known,
+        ):
+            self.assert_refused('dropin is not known.* of: unloaded')
+        self.assertFalse(unloaded.load.called)
 
     def test_a_task_manager_that_does_not_fit_is_refused(self):
         # Today's Ironic passes callbacks, which native does not take.
@@ -177,7 +227,7 @@ class PatchingTestCase(base.BaseTestCase):
         )[0]
         conf(['--config-file', path])
         with mock.patch.object(installer.LOG, 'error', autospec=True):
-            patching.install(conf)
+            plugin.install(conf)
         self.assertRegex(
             patching.state().refusal, r'\[async_events\] start_timeout'
         )
@@ -189,7 +239,7 @@ class PatchingTestCase(base.BaseTestCase):
             autospec=True,
             return_value=entry_point,
         ):
-            patching.install()
+            plugin.install()
         self.assertIs(SiteTaskManager, stock.TaskManager)
 
     def test_a_class_that_is_no_task_manager_is_refused(self):
@@ -203,7 +253,7 @@ class PatchingTestCase(base.BaseTestCase):
 
     def test_it_is_subclass_of_what_it_replaces(self):
         self.assertTrue(
-            issubclass(task_manager.AsyncEventTaskManager, stock.TaskManager)
+            issubclass(native.AsyncEventTaskManager, stock.TaskManager)
         )
 
 

@@ -102,9 +102,7 @@ class PoolTestCase(base.BaseTestCase):
     def test_other_pools_are_left_alone(self):
         for executor in (None, object(), futurist.SynchronousExecutor()):
             before = dict(getattr(executor, '__dict__', {}))
-            pool.guard(executor)
-            self.assertEqual(before, getattr(executor, '__dict__', {}))
-            pool.admit(executor)
+            pool.recover(executor)
             self.assertEqual(before, getattr(executor, '__dict__', {}))
 
     def fill(self, conductor):

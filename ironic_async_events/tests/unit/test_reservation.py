@@ -11,6 +11,7 @@ from oslo_db import exception as db_exception
 
 from ironic_async_events.repairs import locks as reservation
 from ironic_async_events.task import database
+from ironic_async_events.tests import fixtures as async_fixtures
 from ironic_async_events.tests.unit import base
 
 GONE = db_exception.DBConnectionError('gone')
@@ -29,6 +30,10 @@ class Telling(threading.Condition):
 
 
 class ReservationTestCase(base.TaskTestCase):
+    def setUp(self):
+        super().setUp()
+        self.useFixture(async_fixtures.Plugin())
+
     @contextlib.contextmanager
     def failing(self, name, times=1, after=False):
         """Let a call of the database fail.

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from concurrent import futures
+import importlib.util
+import pathlib
+import textwrap
 import threading
+import unittest
 from unittest import mock
 
 import futurist
@@ -10,10 +14,12 @@ from ironic.common import states
 from ironic.conductor import utils
 from oslo_db import exception as db_exception
 
+import ironic_async_events
 from ironic_async_events import conf as async_conf
-from ironic_async_events.task import base as task_manager
-from ironic_async_events.task import drop_in as legacy
+from ironic_async_events.task import base as task_base
+from ironic_async_events.task import drop_in
 from ironic_async_events.task import handover
+from ironic_async_events.task import native
 from ironic_async_events.tests.unit import base
 
 DEPLOY = 'start deploy: available -> deploying'
@@ -129,12 +135,12 @@ class HandOverTestCase(base.TaskTestCase):
 
     def test_a_reloaded_configuration_that_is_wrong_locks_no_node(self):
         with mock.patch.object(
-            type(task_manager.CONF.async_events),
+            type(task_base.CONF.async_events),
             '__getattr__',
             autospec=True,
             side_effect=ValueError('soon'),
         ):
-            timeout = async_conf.start_timeout(task_manager.CONF)
+            timeout = async_conf.start_timeout(task_base.CONF)
         self.assertEqual(async_conf.DEFAULT_START_TIMEOUT, timeout)
 
     def test_a_synchronous_executor_does_not_block(self):
@@ -534,7 +540,7 @@ class HandOverTestCase(base.TaskTestCase):
     # Hooks
 
     def test_hooks_that_the_task_manager_replaces_are_not_called(self):
-        for name in legacy.REPLACED_HOOKS:
+        for name in drop_in.REPLACED_HOOKS:
             if not hasattr(utils, name):
                 continue  # older than that operation
             with mock.patch.object(utils, name, autospec=True) as hook:
@@ -574,7 +580,7 @@ class HandOverTestCase(base.TaskTestCase):
 
     def test_a_hook_that_raises_changes_nothing_else(self):
         with mock.patch.object(
-            task_manager.LOG, 'exception', autospec=True
+            task_base.LOG, 'exception', autospec=True
         ) as log:
             self.assertRaises(
                 exception.NoFreeConductorWorker,
@@ -693,7 +699,7 @@ class ProcessEventTestCase(base.TaskTestCase):
 class NativeTestCase(base.TaskTestCase):
     """The interface without callbacks."""
 
-    cls = task_manager.AsyncEventTaskManager
+    cls = native.AsyncEventTaskManager
 
     def test_an_event_is_spawned_and_post_processed(self):
         def work(task, steps):
@@ -710,10 +716,9 @@ class NativeTestCase(base.TaskTestCase):
             )
         self.assertEqual([DEPLOY, "main ['a']", DONE], self.lines)
 
-    def test_a_driver_can_name_it_under_the_drop_in(self):
+    def test_a_driver_starts_work_with_an_event_under_the_drop_in(self):
         with self.task() as task:
-            self.cls.spawn_after(
-                task,
+            task.start(
                 futurist.SynchronousExecutor().submit,
                 self.finish,
                 task,
@@ -772,3 +777,42 @@ class NativeTestCase(base.TaskTestCase):
                 mock.Mock(side_effect=RuntimeError), len, task, event='deploy'
             )
         self.assert_taken_back()
+
+
+PAGE = (
+    pathlib.Path(ironic_async_events.__file__).parents[1]
+    / 'doc/source/contributor/architecture.rst'
+)
+
+
+@unittest.skipUnless(PAGE.exists(), 'the documentation is not installed')
+@unittest.skipUnless(
+    importlib.util.find_spec('ironic.common.metrics_utils'),
+    'this Ironic has its metrics elsewhere',
+)
+class DocumentedTestCase(base.TaskTestCase):
+    """The class of a site in the documentation, as it is written there."""
+
+    def site_class(self):
+        text = PAGE.read_text()
+        block = text.partition(':caption: site_ironic/task_manager.py\n')[2]
+        names = {'__name__': 'site_ironic.task_manager'}
+        code = textwrap.dedent(block.partition('It is registered')[0])
+        exec(code, names)
+        return names['SiteTaskManager'], names['METRICS']
+
+    def test_it_counts_what_a_request_waits_for_its_worker(self):
+        cls, metrics = self.site_class()
+        with (
+            mock.patch.object(
+                metrics, 'send_timer', autospec=True
+            ) as send_timer,
+            self.task(cls) as task,
+        ):
+            task.process_event(
+                'deploy',
+                callback=futurist.SynchronousExecutor().submit,
+                call_args=(lambda task: None, task),
+            )
+        send_timer.assert_called_once_with('worker_start', mock.ANY)
+        self.assertEqual([DEPLOY], self.lines)

@@ -11,7 +11,7 @@ from ironic.conductor import notification_utils
 from ironic.conductor import task_manager as stock
 from oslotest import base
 
-from ironic_async_events.task import drop_in as legacy
+from ironic_async_events.task import drop_in
 from ironic_async_events.task import transition
 from ironic_async_events.tests import fixtures as async_fixtures
 
@@ -96,7 +96,7 @@ class WholeMachineTestCase(base.BaseTestCase):
                     args = (state, target, event, callback)
                     theirs = self.process(stock.TaskManager, *args, **kwargs)
                     ours = self.process(
-                        legacy.DropInTaskManager, *args, **kwargs
+                        drop_in.DropInTaskManager, *args, **kwargs
                     )
                     self.assertEqual(theirs, ours, args)
                     walked += 1

@@ -47,9 +47,9 @@ def load_tests(
     """
     plugin = os.environ[witness.PLUGIN] == '1'
     if plugin:
-        from ironic_async_events import patching
+        from ironic_async_events import plugin
 
-        patching.install()
+        plugin.install()
     suite = _load(os.environ[witness.SUITE])
     if plugin:
         # Not every suite brings the last of the modules that are patched.

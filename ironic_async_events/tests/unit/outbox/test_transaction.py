@@ -24,7 +24,7 @@ from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import transaction
 from ironic_async_events.task import delivery
-from ironic_async_events.task import drop_in as legacy
+from ironic_async_events.task import drop_in
 from ironic_async_events.tests.unit.outbox import base
 
 
@@ -69,7 +69,7 @@ class TransactionTestCase(base.OutboxTestCase):
         )
 
     def task(self):
-        return legacy.DropInTaskManager(
+        return drop_in.DropInTaskManager(
             self.context, self.node.uuid, load_driver=False
         )
 

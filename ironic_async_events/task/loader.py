@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding the task manager that the configuration names."""
+"""Loading the task manager that the configuration names."""
 
+import importlib.metadata
 import inspect
 from typing import Any
 
 from stevedore import driver
 from stevedore import exception as stevedore_exceptions
-from stevedore import extension
 
 from ironic_async_events import exceptions
 
 NAMESPACE = 'ironic_async_events.task_manager'
 
+# What the clean interface takes.
+_NATIVE = frozenset(('self', 'event', 'target_state', 'last_error'))
+
 
 def load(name: str, stock: type[Any]) -> Any:
-    """Load a task manager by the name of its entry point.
+    """Load a task manager by the name of its entry point, and no other.
 
     Needs Ironic's own task manager to be imported.
 
@@ -24,14 +27,15 @@ def load(name: str, stock: type[Any]) -> Any:
     :raises TaskManagerNotLoaded: when there is none of that name, when it
         cannot be imported, or when it does not fit this Ironic
     """
+    expected = inspect.signature(stock.process_event).parameters.keys()
     try:
-        found: Any = driver.DriverManager(
+        cls: Any = driver.DriverManager(
             NAMESPACE, name, on_load_failure_callback=_raise
         ).driver
     except stevedore_exceptions.NoMatches:
-        known = extension.ExtensionManager(
-            NAMESPACE, on_load_failure_callback=lambda *args: None
-        ).names()
+        known = importlib.metadata.entry_points(group=NAMESPACE).names
+        if not expected <= _NATIVE:
+            known = known - {'native'}
         raise exceptions.TaskManagerNotLoaded(
             f'[async_events] task_manager = {name} is not known; set it to '
             f'one of: {", ".join(sorted(known))}'
@@ -40,13 +44,12 @@ def load(name: str, stock: type[Any]) -> Any:
         raise exceptions.TaskManagerNotLoaded(
             f'[async_events] task_manager = {name} cannot be loaded: {e}'
         ) from e
-    if not (isinstance(found, type) and issubclass(found, stock)):
+    if not (isinstance(cls, type) and issubclass(cls, stock)):
         raise exceptions.TaskManagerNotLoaded(
             f'[async_events] task_manager = {name} is not a subclass of '
             f"{stock.__module__}.{stock.__name__}, Ironic's own"
         )
-    expected = inspect.signature(stock.process_event).parameters.keys()
-    task_manager: Any = found
+    task_manager: Any = cls
     accepted = inspect.signature(task_manager.process_event).parameters
     missing = expected - accepted.keys()
     if missing:

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the programs call in the libraries of Ironic."""
+
+from ironic_async_events.patching.row import Need
+from ironic_async_events.patching.row import Row
+
+ROWS: tuple[Row, ...] = (
+    Need(
+        'oslo_messaging',
+        (
+            'MessagingException',
+            'Target',
+            'get_notification_listener',
+            'get_notification_transport',
+        ),
+        'the audit listens to the bus',
+    ),
+    Need(
+        'oslo_messaging._drivers.common',
+        ('PURPOSE_SEND',),
+        'the audit deletes its queue when it ends',
+    ),
+    Need(
+        'oslo_messaging.transport',
+        ('Transport._driver',),
+        'the audit deletes its queue when it ends',
+        optional=True,
+    ),
+    Need(
+        'oslo_messaging._drivers.amqpdriver',
+        ('AMQPDriverBase._get_connection',),
+        'the audit deletes its queue when it ends',
+        optional=True,
+    ),
+    Need(
+        'oslo_messaging._drivers.base',
+        ('BaseDriver._url',),
+        'the audit names the bus that it listens to',
+        optional=True,
+    ),
+    Need(
+        'oslo_messaging',
+        ('InvalidTransportURL',),
+        'the upgrade check reads the URL of the bus',
+    ),
+    Need(
+        'oslo_messaging.opts',
+        ('list_opts',),
+        'the upgrade check reads the drivers of the notifications',
+    ),
+    Need(
+        'ironic.db.sqlalchemy',
+        (),
+        'its import configures the database',
+    ),
+    Need(
+        'oslo_db.exception',
+        ('CantStartEngineError', 'DBError'),
+        'a database that cannot be asked is one line',
+    ),
+    Need(
+        'oslo_db.sqlalchemy.enginefacade',
+        ('reader.get_engine', 'writer.get_engine'),
+        'the tables of the outbox are in the database of Ironic',
+    ),
+)

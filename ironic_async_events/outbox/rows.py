@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the outbox replaces, calls and reads in Ironic and its libraries."""
+
+from ironic_async_events.outbox import service
+from ironic_async_events.patching.row import MANAGER
+from ironic_async_events.patching.row import Need
+from ironic_async_events.patching.row import Row
+from ironic_async_events.patching.row import Target
+
+ROWS: tuple[Row, ...] = (
+    Target(
+        MANAGER,
+        'ConductorManager.init_host',
+        ('self', 'admin_context', 'start_consoles', 'start_allocations'),
+        'the relay of the outbox starts with the conductor',
+        wrap=service.started,
+    ),
+    Target(
+        MANAGER,
+        'ConductorManager.del_host',
+        ('self', 'deregister', 'clear_node_reservations'),
+        'the relay of the outbox ends with the conductor',
+        wrap=service.stopped,
+    ),
+    Need(
+        'ironic.db.sqlalchemy.api',
+        ('_session_for_read', '_session_for_write'),
+        'a message is stored in the transaction of the state',
+    ),
+    Need(
+        'oslo_db.sqlalchemy.enginefacade',
+        ('reader.get_engine', 'writer.get_engine'),
+        'the outbox is in the database of Ironic',
+    ),
+    Need(
+        'oslo_db.exception',
+        ('DBDeadlock', 'DBError'),
+        'they tell what can be tried again',
+    ),
+    Need(
+        'ironic.common.utils',
+        ('is_ironic_using_sqlite',),
+        'the relay spares a database that has one writer',
+    ),
+    Need(
+        'ironic.common.metrics_utils',
+        ('get_metrics_logger',),
+        'backlog and age are gauges; since Ironic 32',
+        optional=True,
+    ),
+    Need(
+        'ironic_lib.metrics_utils',
+        ('get_metrics_logger',),
+        'backlog and age are gauges; before Ironic 32',
+        optional=True,
+    ),
+    Need(
+        'oslo_messaging.notify.notifier',
+        ('Driver', 'Driver.notify'),
+        'the driver in the configuration is the switch',
+    ),
+    Need(
+        'oslo_messaging',
+        ('Target', 'TransportURL.parse'),
+        'a message goes to its topic; the transport tells what it confirms',
+    ),
+    Need(
+        'oslo_messaging.transport',
+        ('Transport._send_notification',),
+        'only this method tells that a message was not confirmed',
+    ),
+    Need(
+        'oslo_messaging.transport',
+        ('Transport._driver',),
+        'connections are closed in the pool of its driver',
+        optional=True,
+    ),
+    Need(
+        'oslo_messaging._drivers.amqpdriver',
+        ('AMQPDriverBase._connection_pool',),
+        'connections are closed in the pool of its driver',
+        optional=True,
+    ),
+    Need(
+        'oslo_messaging._drivers.pool',
+        ('Pool._cond', 'Pool._current_size', 'Pool.iter_free'),
+        'connections that nobody uses are closed after an error',
+        optional=True,
+    ),
+)

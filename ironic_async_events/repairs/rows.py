@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each repair replaces and reads; the repairs by their names.
+
+Only the modules of a repair that is switched on are imported.
+"""
+
+from collections.abc import Callable
+import importlib
+from typing import Any
+
+from ironic_async_events.patching.row import MANAGER
+from ironic_async_events.patching.row import TASK_MANAGER
+from ironic_async_events.patching.row import Need
+from ironic_async_events.patching.row import Row
+from ironic_async_events.patching.row import Target
+
+
+def _by(module: str, name: str) -> Callable[[Any], Any]:
+    """Return a wrapper whose module needs Ironic's modules."""
+
+    def wrap(method: Any) -> Any:
+        repair: Any = importlib.import_module(f'{__package__}.{module}')
+        return getattr(repair, name)(method)
+
+    return wrap
+
+
+ROWS: dict[str, tuple[Row, ...]] = {
+    'locks': (
+        Target(
+            TASK_MANAGER,
+            'TaskManager._lock',
+            ('self',),
+            'a lock must not be left when the answer of the database is lost',
+            wrap=_by('locking', 'locking'),
+        ),
+        Target(
+            TASK_MANAGER,
+            'TaskManager.downgrade_lock',
+            ('self',),
+            'a task must not release the lock of another',
+            wrap=_by('locking', 'downgrading'),
+        ),
+        Target(
+            TASK_MANAGER,
+            'TaskManager.release_resources',
+            ('self',),
+            'a lock must be released when the database is back',
+            wrap=_by('locking', 'releasing'),
+        ),
+        Need(
+            TASK_MANAGER,
+            (
+                'LOG',
+                'TaskManager._debug_timer',
+                'TaskManager._patient',
+                'TaskManager._purpose',
+                'TaskManager._retry',
+                'TaskManager.context',
+                'TaskManager.node',
+                'TaskManager.node_id',
+                'TaskManager.shared',
+            ),
+            'a lock is asked for as Ironic does it',
+        ),
+        Need(
+            'ironic.objects.node',
+            (
+                'Node.get',
+                'Node.id',
+                'Node.name',
+                'Node.release',
+                'Node.reservation',
+                'Node.reserve',
+                'Node.uuid',
+            ),
+            'they take, show and release a lock',
+        ),
+        Need(
+            'ironic.common.exception',
+            ('NodeLocked', 'NodeNotFound', 'NodeNotLocked'),
+            'they tell whose lock it is',
+        ),
+    ),
+    'pool': (
+        Target(
+            MANAGER,
+            'ConductorManager._init_executors',
+            ('self', 'total_workers', 'reserved_percentage'),
+            'a pool must not count workers that never started',
+            wrap=_by('pool', 'recovering'),
+        ),
+        Need(
+            MANAGER,
+            (
+                'ConductorManager._executor',
+                'ConductorManager._reserved_executor',
+            ),
+            'they are the pools of a conductor',
+        ),
+        Need(
+            'futurist',
+            ('RejectedSubmission', 'ThreadPoolExecutor'),
+            'a pool says by it that it is full',
+        ),
+        Need(
+            'futurist',
+            (
+                'ThreadPoolExecutor._add_thread',
+                'ThreadPoolExecutor._check_and_reject',
+                'ThreadPoolExecutor._max_workers',
+                'ThreadPoolExecutor._work_queue',
+                'ThreadPoolExecutor._workers',
+            ),
+            'a pool keeps its workers and its work there',
+        ),
+    ),
+    'orphans': (
+        Target(
+            MANAGER,
+            'ConductorManager._check_orphan_nodes',
+            ('self', 'context'),
+            'a node that could not be taken over must be found again',
+            wrap=_by('orphans', 'found_again'),
+        ),
+        Need(
+            MANAGER,
+            (
+                'ConductorManager.dbapi',
+                'ConductorManager.iter_nodes',
+                'LOG',
+            ),
+            'a pass goes through the nodes of conductors that are offline',
+        ),
+        Need(
+            'ironic.db.api',
+            ('Connection.get_offline_conductors',),
+            'a lock is given back to a dead conductor only',
+        ),
+        Need(
+            'ironic.objects.node',
+            (
+                'Node.get_by_uuid',
+                'Node.id',
+                'Node.provision_state',
+                'Node.release',
+                'Node.reservation',
+                'Node.reserve',
+                'Node.updated_at',
+            ),
+            'a node gets the lock of its dead conductor back',
+        ),
+        Need(
+            'ironic.common.states',
+            ('CLEANING', 'DEPLOYING'),
+            'they are the states that a take-over ends',
+        ),
+        Need(
+            'ironic.common.exception',
+            ('IronicException',),
+            'it tells that a node is not there to be kept',
+        ),
+    ),
+}

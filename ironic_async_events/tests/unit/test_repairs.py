@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each repair is switched by itself, and left out where it does not fit."""
+
+from unittest import mock
+
+from ironic.conductor import manager
+from ironic.conductor import task_manager
+from oslo_config import cfg
+from oslotest import base
+
+from ironic_async_events import conf as async_conf
+from ironic_async_events import patching
+from ironic_async_events import plugin
+from ironic_async_events.patching import installer
+from ironic_async_events.patching import row
+from ironic_async_events.repairs import rows
+from ironic_async_events.tests import fixtures as async_fixtures
+
+REPLACED = {
+    'locks': (
+        (task_manager.TaskManager, '_lock'),
+        (task_manager.TaskManager, 'downgrade_lock'),
+        (task_manager.TaskManager, 'release_resources'),
+    ),
+    'pool': ((manager.ConductorManager, '_init_executors'),),
+    'orphans': ((manager.ConductorManager, '_check_orphan_nodes'),),
+}
+
+
+def originals():
+    """Return all that the repairs may replace, as it is now."""
+    return {
+        place: getattr(*place)
+        for places in REPLACED.values()
+        for place in places
+    }
+
+
+class RepairsTestCase(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        patching.uninstall()
+        self.addCleanup(patching.uninstall)
+        self.useFixture(async_fixtures.Options())
+        self.before = originals()
+
+    def install(self, *names):
+        cfg.CONF.set_override('repairs', names, 'async_events')
+        self.addCleanup(cfg.CONF.clear_override, 'repairs', 'async_events')
+        plugin.install()
+        self.assertTrue(patching.state().active, patching.state().refusal)
+
+    def replaced(self):
+        """Return the names of the repairs that are at work."""
+        now = originals()
+        return {
+            name
+            for name, places in REPLACED.items()
+            if all(now[place] is not self.before[place] for place in places)
+        }
+
+    def test_all_are_on_by_default(self):
+        self.assertEqual(set(async_conf.REPAIRS), set(rows.ROWS))
+        plugin.install()
+        self.assertEqual(set(rows.ROWS), self.replaced())
+        patching.uninstall()
+        self.assertEqual(self.before, originals())
+
+    def test_each_is_switched_by_itself(self):
+        for name in rows.ROWS:
+            self.install(name)
+            self.assertEqual({name}, self.replaced())
+            patching.uninstall()
+            self.assertEqual(self.before, originals())
+
+    def test_without_any_ironic_locks_as_stock(self):
+        self.install()
+        self.assertEqual(self.before, originals())
+
+    def test_an_unknown_name_is_refused_with_those_that_are_known(self):
+        conf = cfg.ConfigOpts()
+        path = self.create_tempfiles(
+            [('ironic', '[async_events]\nrepairs = locks,lokcs\n')], '.conf'
+        )[0]
+        conf(['--config-file', path])
+        with mock.patch.object(installer.LOG, 'error', autospec=True):
+            plugin.install(conf)
+        self.assertRegex(
+            patching.state().refusal,
+            r'\[async_events\] repairs .*locks, pool, orphans.*lokcs',
+        )
+
+    def test_a_repair_that_does_not_fit_is_left_out(self):
+        gone = row.Need('futurist', ('Pool._gone',), 'of this')
+        with (
+            mock.patch.dict(rows.ROWS, pool=(*rows.ROWS['pool'], gone)),
+            mock.patch.object(installer.LOG, 'warning', autospec=True) as log,
+        ):
+            plugin.install()
+        self.assertTrue(patching.state().active)
+        self.assertEqual({'locks', 'orphans'}, self.replaced())
+        self.assertEqual(('pool',), patching.state().left_out)
+        log.assert_called_once()
+        line = log.call_args.args[0] % log.call_args.args[1]
+        self.assertEqual(
+            'ironic-async-events: the repair "pool" is left out: this Ironic '
+            'has no futurist.Pool._gone, which is needed because of this',
+            line,
+        )
+
+    def test_a_room_that_comes_late_is_patched_or_refused_with_the_rest(self):
+        plugin.install()
+        patching.register(
+            'late',
+            (row.Need('ironic.common.states', ('NOT_THERE',), 'of this'),),
+        )
+        self.assertIn('NOT_THERE', patching.state().refusal)
+        self.assertEqual(self.before, originals())
+        patching.uninstall()
