@@ -57,8 +57,8 @@ SELF = {
     'repairs/locking.py': TASK,
     'repairs/pool.py': CONDUCTOR,
 }
-# Defined by Python's or SQLAlchemy's classes and by oslo.versionedobjects.
-OTHERS = frozenset(('_obj_',))
+# Of named tuples, and of oslo.versionedobjects.
+OTHERS = frozenset(('_make', '_obj_'))
 
 
 def room_of(path):
