@@ -11,8 +11,7 @@ from cliff import lister
 from cliff import show
 
 from ironic_async_events.command import ironic_conf
-from ironic_async_events.outbox import aside
-from ironic_async_events.outbox import lease
+from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import store
 
@@ -53,12 +52,9 @@ class _Outbox:
         """Get ready to use Ironic's database."""
         ironic_conf.prepare()
         ironic_conf.read((), arguments.config_file)
-        from ironic.db import sqlalchemy as ironic_db  # noqa: F401, configures
-        from oslo_db.sqlalchemy import enginefacade
-
         from ironic_async_events.outbox import schema
 
-        schema.check(enginefacade.reader.get_engine())
+        schema.check(connection.engine())
 
 
 class Status(_Outbox, show.ShowOne):
@@ -70,7 +66,7 @@ class Status(_Outbox, show.ShowOne):
         """Run the command."""
         self.open(parsed_args)
         backlog = store.backlog()
-        held = lease.look()
+        held = store.leader()
         relay = held.holder if held.seconds else 'none'
         return (
             ('waiting', 'oldest_seconds', 'set_aside', 'relay', 'lease'),
@@ -104,7 +100,7 @@ class List(_Outbox, lister.Lister):
                     one.attempts,
                     one.error,
                 )
-                for one in aside.listed()
+                for one in store.list_set_aside()
             ],
         )
 
@@ -149,7 +145,7 @@ class Retry(_Named):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Run the command."""
         self.open(parsed_args)
-        self.report(parsed_args.id, aside.retry(parsed_args.id))
+        self.report(parsed_args.id, store.retry(parsed_args.id))
 
 
 class Purge(_Named):
@@ -158,7 +154,7 @@ class Purge(_Named):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Run the command."""
         self.open(parsed_args)
-        self.report(parsed_args.id, aside.purge(parsed_args.id))
+        self.report(parsed_args.id, store.purge(parsed_args.id))
 
 
 def _event_type(body: str) -> str:

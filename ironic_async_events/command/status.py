@@ -142,13 +142,10 @@ class Checks(upgradecheck.UpgradeCommands):
         if not _has_outbox():
             return _success('not configured')
         try:
-            # Ironic and its database, which nothing else here needs.
-            from ironic.db import sqlalchemy as ironic_db  # noqa: F401
-            from oslo_db.sqlalchemy import enginefacade
-
+            from ironic_async_events.outbox import connection
             from ironic_async_events.outbox import schema
 
-            problem = schema.problem(enginefacade.reader.get_engine())
+            problem = schema.problem(connection.engine())
         except Exception as e:
             return _failure(
                 f'The database cannot be asked: {ironic_conf.brief(e)}. Check '

@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The notification driver that stores, and switches the plugin on."""
+"""The notification driver that stores; naming it switches the outbox on."""
 
 from typing import Any
 
 from oslo_config import cfg
 
 from ironic_async_events import driver as notify
-from ironic_async_events.outbox import message as stored
-from ironic_async_events.outbox import note
+from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
+from ironic_async_events.outbox import transaction
+from ironic_async_events.outbox.message import Message
 from ironic_async_events.task import database
 
 
 class OutboxDriver(notify.AsyncEventsDriver):
-    """A driver that stores every notification for the relay to publish.
+    """Stores every notification for the relay to publish.
 
-    Ironic makes one for each of its notifiers, which differ in their topics.
-    Takes the arguments of
+    Ironic makes one driver for each of its notifiers, which differ in their
+    topics. Takes the arguments of
     :class:`ironic_async_events.driver.AsyncEventsDriver`.
 
     :raises RefusedToStart: in an API whose database lacks the tables
@@ -40,21 +41,21 @@ class OutboxDriver(notify.AsyncEventsDriver):
 
         :raises Exception: why it cannot be stored; oslo.messaging logs it
         """
-        found = stored.Message(
+        notification = Message(
             topics=tuple(self.topics),
             context=ctxt,
             body=message,
             priority=priority,
         )
-        taken = note.open_note()
+        note = transaction.open_note()
         try:
-            if taken is None:
-                store.repeated()(store.put, found, service.wake)
+            if note is None:
+                connection.retried()(store.put, notification, service.wake)
             else:
-                store.put(found, service.wake)
-                taken.stored += 1
+                store.put(notification, service.wake)
+                note.stored += 1
         except Exception as e:
-            if taken is not None:
-                taken.error = e
+            if note is not None:
+                note.error = e
             # Without its cause, which would be logged as well.
             raise database.told(e) from None

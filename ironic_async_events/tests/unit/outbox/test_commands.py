@@ -11,7 +11,6 @@ from oslotest import base
 from ironic_async_events.command import ironic_conf
 from ironic_async_events.command import main
 from ironic_async_events.command import outbox
-from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import store
 from ironic_async_events.tests.unit.outbox import base as outbox_base
@@ -59,7 +58,7 @@ class OutboxTestCase(outbox_base.OutboxTestCase):
             (found['waiting'], found['set_aside'], found['relay']),
         )
         self.assertLess(found['oldest_seconds'], 60)
-        lease.Row().take('somebody', 60)
+        store.LeaseRow().take('somebody', 60)
         found = dict(zip(*self.run_command(outbox.Status), strict=True))
         self.assertEqual('somebody', found['relay'])
 

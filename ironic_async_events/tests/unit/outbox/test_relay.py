@@ -12,7 +12,7 @@ from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import relay
-from ironic_async_events.outbox import store
+from ironic_async_events.outbox import stored
 from ironic_async_events.outbox import suspects
 from ironic_async_events.outbox import watch
 from ironic_async_events.tests.unit.outbox import base as outbox_base
@@ -29,7 +29,7 @@ class Rows:
         self.broken = False
 
     def put(self, id, subject):
-        self.rows[id] = store.Row(id, f'm{id}', subject, f'{subject}{id}')
+        self.rows[id] = stored.Row(id, f'm{id}', subject, f'{subject}{id}')
 
     def _check(self):
         if self.broken:
@@ -58,7 +58,7 @@ class Rows:
 
     def backlog(self):
         self._check()
-        return store.Backlog(len(self.rows), 0.0, len(self.aside))
+        return stored.Backlog(len(self.rows), 0.0, len(self.aside))
 
 
 class Bus:
