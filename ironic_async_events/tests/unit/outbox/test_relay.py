@@ -303,8 +303,9 @@ class RelayTestCase(base.BaseTestCase):
         others = [f'{chr(0x5E00 + id)}{id}' for id in range(100, 140)]
         self.bus.refused = dict.fromkeys(refused, OSError('queue is full'))
         self.put(*refused, *others)
-        # Pauses of at most 0.25, 0.5 and 1 seconds, and ten batches.
-        self.run_for(3)
+        # A batch is five messages, so the refused ones take 2 + 4 + 5 + 5 + 4:
+        # pauses of at most 0.25, 0.5, 1 and 2 seconds, and ten batches.
+        self.run_for(4)
         self.assertEqual(others, self.bus.published)
         self.run_for(600)
         self.assertEqual([], self.lines('cannot reach'))
