@@ -22,8 +22,7 @@ What can be known from notifications alone has limits, and they are these:
   all nodes. One that comes later, or without an id, is read as a notification
   of its own.
 
-Sequence numbers have but the second and the last of them, and
-:func:`~ironic_async_events.audit.witness.compare` none.
+With sequence numbers only the second and the last of them remain.
 """
 
 from collections.abc import Iterable
