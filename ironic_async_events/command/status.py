@@ -15,8 +15,7 @@ from oslo_upgradecheck import upgradecheck
 from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
 from ironic_async_events.command import ironic_conf
-from ironic_async_events.patching import loader
-from ironic_async_events.patching import targets
+from ironic_async_events.command import threads
 
 CONF = cfg.CONF
 
@@ -28,21 +27,6 @@ TESTED = ('24.1', '26.1', '29.0', '32.1', '35.1', '39.0')
 # The exit code of oslo.upgradecheck for a program that failed itself.
 _FAILED = 255
 
-# Ironic's commands choose the service backend when they are imported, before
-# any other module of Ironic: Ironic 32 and later, and the releases before it.
-_FIRST_IMPORTS = ('ironic.command', 'ironic.cmd')
-
-
-def _prepare() -> None:
-    """Import of Ironic what has to be imported first."""
-    for name in _FIRST_IMPORTS:
-        try:
-            importlib.import_module(name)
-            return
-        except ModuleNotFoundError as e:
-            if e.name not in (name, 'ironic'):
-                raise
-
 
 def _ironic() -> dict[str, types.ModuleType]:
     """Import what is patched.
@@ -50,6 +34,8 @@ def _ironic() -> dict[str, types.ModuleType]:
     :raises UnsupportedIronic: when Ironic cannot be imported; with libraries
         that are not its own, that can be anything
     """
+    from ironic_async_events.patching import targets  # imports futurist
+
     try:
         return {
             name: importlib.import_module(name) for name in targets.MODULES
@@ -104,6 +90,8 @@ class Checks(upgradecheck.UpgradeCommands):
         return _success('')
 
     def _check_ironic(self) -> upgradecheck.Result:
+        from ironic_async_events.patching import targets  # imports futurist
+
         try:
             version = importlib.metadata.version('ironic')
             modules = _ironic()
@@ -127,6 +115,9 @@ class Checks(upgradecheck.UpgradeCommands):
         return _success(f'Ironic {version}')
 
     def _check_task_manager(self) -> upgradecheck.Result:
+        from ironic_async_events.patching import loader
+        from ironic_async_events.patching import targets  # imports futurist
+
         try:
             stock: Any = _ironic()[targets.TASK_MANAGER]
             found = loader.load(
@@ -217,7 +208,7 @@ def register(conf: cfg.ConfigOpts) -> None:
 
     :param conf: a configuration
     """
-    _prepare()
+    threads.as_ironic()
     from oslo_messaging import opts as messaging_opts  # chooses a backend too
 
     async_conf.register(conf)
