@@ -7,6 +7,7 @@ from collections.abc import Collection
 import dataclasses
 from typing import Any
 
+from ironic_async_events import guarantees
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox.stored import Backlog
 from ironic_async_events.outbox.stored import Row
@@ -287,7 +288,9 @@ class Bus:
             if before is stored:
                 break
             if not (before.published or before.aside or stored.aside):
-                self.disorder.append(f'{stored.id} came before {before.id}')
+                self.disorder.append(
+                    f'{guarantees.I2} {stored.id} came before {before.id}'
+                )
         self._arrived(stored)
         stored.published = True
 
