@@ -62,7 +62,7 @@ def brief(error: BaseException) -> str:
 
     :param error: what was raised
     """
-    # SQLAlchemy keeps the error of the library, oslo.db the one of SQLAlchemy.
+    # SQLAlchemy keeps the error of the library, oslo.db that of SQLAlchemy.
     for name in ('inner_exception', 'orig'):
         error = getattr(error, name, None) or error
     text = ' '.join(str(error).partition('\n')[0].split())

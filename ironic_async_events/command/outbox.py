@@ -92,15 +92,15 @@ class List(_Outbox, lister.Lister):
             ('id', 'message_id', 'type', 'about', 'seconds', 'tries', 'error'),
             [
                 (
-                    one.id,
-                    one.message_id,
-                    _event_type(one.body),
-                    one.subject,
-                    round(one.seconds),
-                    one.attempts,
-                    one.error,
+                    row.id,
+                    row.message_id,
+                    _event_type(row.body),
+                    row.subject,
+                    round(row.seconds),
+                    row.attempts,
+                    row.error,
                 )
-                for one in store.list_set_aside()
+                for row in store.list_set_aside()
             ],
         )
 
@@ -119,14 +119,14 @@ class _Named(_Outbox, command.Command):
         )
         return parser
 
-    def report(self, wanted: Sequence[int], found: set[int]) -> None:
+    def report(self, wanted: Sequence[int], set_aside: set[int]) -> None:
         """Fail if some of the messages are not there.
 
         :param wanted: the numbers that were named
-        :param found: the numbers of those that were set aside
+        :param set_aside: the numbers of the messages that were set aside
         :raises NotSetAside: when they differ
         """
-        missing = sorted(set(wanted) - found)
+        missing = sorted(set(wanted) - set_aside)
         if missing:
             raise NotSetAside(
                 'not set aside: '
@@ -138,8 +138,8 @@ class _Named(_Outbox, command.Command):
 class Retry(_Named):
     """Let messages that were set aside be published after all.
 
-    Those that were stored after them are published already: they come out of
-    order.
+    Messages that were stored after them are published already: retried
+    messages come out of order.
     """
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:

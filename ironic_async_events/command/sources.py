@@ -86,14 +86,14 @@ class Queued(Source):
         while True:
             batch: list[Seen] = []
             with contextlib.suppress(queue.Empty):
-                one = self.queue.get(timeout=_TICK)
-                while one is not None and len(batch) < _BATCH:
-                    batch.append(one)
-                    one = self.queue.get_nowait()
-                if one is None:
+                seen = self.queue.get(timeout=_TICK)
+                while seen is not None and len(batch) < _BATCH:
+                    batch.append(seen)
+                    seen = self.queue.get_nowait()
+                if seen is None:
                     yield batch
                     return
-                batch.append(one)
+                batch.append(seen)
             yield batch
 
 

@@ -51,7 +51,7 @@ def is_tested(version: str) -> bool:
     """Tell whether the plugin is tested with a release of Ironic.
 
     :param version: the version of Ironic
-    :returns: whether it is one of them, or a fix of one
+    :returns: whether it is a tested release, or a fix of it
     """
     return '.'.join(version.split('.')[:2]) in TESTED
 
@@ -120,14 +120,14 @@ class Checks(upgradecheck.UpgradeCommands):
 
         try:
             stock: Any = _ironic()[targets.TASK_MANAGER]
-            found = loader.load(
+            loaded = loader.load(
                 CONF.async_events.task_manager, stock.TaskManager
             )
         except exceptions.AsyncEventsError as e:
             return _failure(f'{e}.')
         except (ImportError, ValueError) as e:
             return _failure(f'The task manager cannot be loaded: {e}')
-        return _success(f'{found.__module__}.{found.__qualname__}')
+        return _success(f'{loaded.__module__}.{loaded.__qualname__}')
 
     def _check_outbox(self) -> upgradecheck.Result:
         if not _has_outbox():

@@ -90,8 +90,8 @@ def engine() -> sa.Engine:
     from ironic.db import sqlalchemy  # noqa: F401  # configures the database
     from oslo_db.sqlalchemy import enginefacade
 
-    found: sa.Engine = enginefacade.writer.get_engine()
-    return found
+    writing: sa.Engine = enginefacade.writer.get_engine()
+    return writing
 
 
 @contextlib.contextmanager

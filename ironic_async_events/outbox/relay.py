@@ -268,5 +268,5 @@ class Relay:
         return True
 
     def _waited(self) -> int:
-        """Count the messages that wait, and the one that just passed."""
+        """Count the messages that wait, and the message that just passed."""
         return self._rows.backlog().count - len(self._confirmed.ids) + 1

@@ -15,8 +15,8 @@ from sqlalchemy.dialects import mysql
 
 from ironic_async_events import exceptions
 
-#: What alembic writes the version of these tables into; Ironic's own is
-#: another one.
+#: What alembic writes the version of these tables into; Ironic has
+#: a table of its own.
 VERSION_TABLE = 'ironic_async_events_alembic_version'
 
 _METADATA = sa.MetaData()
@@ -93,8 +93,8 @@ def upgrade(engine: sa.Engine) -> None:
     """Create the tables, repair them, or bring them up to date.
 
     Each migration creates only what is missing, so all of them run each time.
-    So the next upgrade repairs an interrupted one: most databases cannot roll
-    back a new table.
+    So an upgrade repairs what an interrupted upgrade has left: most databases
+    cannot roll back a new table.
 
     :param engine: the database
     :raises UnknownVersion: when a newer release has created the tables
@@ -143,8 +143,8 @@ def problem(engine: sa.Engine) -> str | None:
             f'does not have; create them with "{COMMAND}"'
         )
     needed = VERSIONS[-1]
-    # A version that we do not know is a newer one: an upgrade is under way,
-    # and migrations never take away what the release before needs.
+    # An unknown version is newer: an upgrade is under way, and migrations
+    # never take away what the release before needs.
     if version != needed and version in VERSIONS:
         return (
             f'the tables of async_events_outbox are at version {version}, '

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Suspects: messages that the bus refused, and when one is set aside.
+"""Suspects: messages that the bus refused, and when they are set aside.
 
 When a message is refused, either the bus is away or something is wrong with
 the message. Only other messages can tell: the bus takes them, or it does not.
@@ -80,7 +80,7 @@ class Suspects:
         return len(self._by_subject) >= _MOST
 
     def due(self) -> list[Suspect]:
-        """Return the suspects to be retried, first which waits longest."""
+        """Return the suspects to be retried, the longest waiting first."""
         now = self._clock()
         return sorted(
             (x for x in self._by_subject.values() if x.due <= now),
@@ -171,7 +171,7 @@ def read_due(
     :param suspects: the messages that were refused
     :param busy: subjects to leave out
     :param limit: how many at most
-    :returns: rows, first the one that waits longest
+    :returns: rows, the longest waiting first
     :raises Exception: what the database says
     """
     due = [x for x in suspects.due() if x.subject not in busy][:limit]

@@ -22,7 +22,7 @@ class Note:
     """What became of the notifications of one transition.
 
     :ivar stored: how many were stored
-    :ivar error: why one was not stored
+    :ivar error: why a notification was not stored
     """
 
     def __init__(self) -> None:
