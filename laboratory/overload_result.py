@@ -4,8 +4,8 @@
 from collections.abc import Sequence
 import dataclasses
 
-from ironic_async_events.audit import witness as audit
 from laboratory import contract
+from laboratory import truth
 
 
 @dataclasses.dataclass
@@ -54,7 +54,7 @@ class Result:
 
     plugin: bool
     record: Record
-    account: audit.Account
+    account: truth.Account
     refused_changes: Sequence[str]
     get_violations: Sequence[str]
     locks: int

@@ -9,13 +9,13 @@ import shutil
 import tempfile
 
 from ironic_async_events.audit import observation
-from ironic_async_events.audit import witness as audit
 from laboratory import broker
 from laboratory import bus
 from laboratory import database
 from laboratory import plan
 from laboratory import recording
 from laboratory import service
+from laboratory import truth
 from laboratory import witness
 
 Message = observation.Observation | observation.Malformed | observation.Ignored
@@ -52,9 +52,9 @@ class Bench:
             for line in recording.read(self.recording)
         ]
 
-    def account(self) -> audit.Account:
+    def account(self) -> truth.Account:
         """Compare what was committed so far with what was announced."""
-        return audit.compare(
+        return truth.compare(
             [
                 (one.node, one.before_state, one.state)
                 for one in self.eye.read()

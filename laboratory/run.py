@@ -10,10 +10,10 @@ import pathlib
 import time
 
 from ironic_async_events.audit import observation
-from ironic_async_events.audit import witness as audit
 from laboratory import clients
 from laboratory import contract
 from laboratory import prepared_bench as bench_module
+from laboratory import truth
 from laboratory import witness
 from laboratory.plan import Run
 
@@ -39,7 +39,7 @@ class Result:
     refused: int
     seen: Sequence[witness.Seen]
     observations: Sequence[bench_module.Message]
-    account: audit.Account
+    account: truth.Account
     get_violations: Sequence[str]
     seconds: float
 

@@ -116,9 +116,9 @@ class Chain:
                         )
                     ]
             if self._start is None or any(
-                links.against_time(one, nxt.seen) for one in self._back
+                links.against_time(seen, nxt.seen) for seen in self._back
             ):
-                self.window = [links.link(one) for one in self._back]
+                self.window = [links.link(seen) for seen in self._back]
                 self._ends = self._start
             self._back = ()
         self.window.append(nxt)
@@ -137,12 +137,12 @@ class Chain:
         held = self.window
         best = alignment.explain(self._ends, held, final)
         count = len(held) if final else _cut(best.order)
-        found: list[Violation] = []
+        violations: list[Violation] = []
         for place, index in enumerate(best.order[:count]):
             nxt = held[index]
-            found += self._gap(nxt)
+            violations += self._gap(nxt)
             if index in best.moved:
-                found.append(
+                violations.append(
                     Violation(
                         Kind.OUT_OF_ORDER,
                         nxt.seen.node,
@@ -155,7 +155,7 @@ class Chain:
         self.window = [held[i] for i in sorted(best.order[count:])]
         self._start = self._ends
         self._resume()
-        return found
+        return violations
 
     def _resume(self) -> None:
         """Close the window if what is left in it continues the chain."""

@@ -85,9 +85,9 @@ def decode(text: str | bytes) -> Any:
             text = text.decode()
         # Most lines are nothing but an object: this saves a sixth of the time.
         if text.startswith('{'):
-            found, end = _DECODER.raw_decode(text)
+            value, end = _DECODER.raw_decode(text)
             if end == len(text) or text[end:].isspace():
-                return found
+                return value
         return json.loads(text)
     except RecursionError:
         raise Unreadable('JSON is nested too deeply') from None

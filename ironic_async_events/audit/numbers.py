@@ -84,12 +84,12 @@ class NumberedChain:
         :param final: makes no difference here.
         :returns: what is now known to be wrong.
         """
-        found: list[Violation] = []
+        violations: list[Violation] = []
         for number in sorted(self._held):
             seen = self._held[number]
             first = (self._number or 0) + 1
             if number > first:
-                found.append(
+                violations.append(
                     Violation(
                         Kind.LOST,
                         seen.node,
@@ -104,4 +104,4 @@ class NumberedChain:
                 self._missed = [*self._missed, *lost][-_MISSED:]
             self._take(seen, number)
         self._held.clear()
-        return found
+        return violations

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Notifications in, violations out: the audit's streaming checker.
 
-:class:`Checker` takes one observation after the other and returns what it
-has found out. What it keeps is bounded by the number of nodes: for each of
-them where its chain of states ends, and, while something does not fit, at most
-eight notifications. The message ids of all nodes together have a bound of
-their own, a constant (:mod:`~ironic_async_events.audit.ids`).
+:class:`Checker` takes one observation after the other and returns the
+violations that are known by then. What it keeps is bounded by the number of
+nodes: for each node, where its chain of states ends, and at most eight
+notifications while something does not fit. The message ids of all nodes
+together have a bound of their own, a constant
+(:mod:`~ironic_async_events.audit.ids`).
 
 What can be known from notifications alone has limits, and they are these:
 
@@ -22,8 +23,7 @@ What can be known from notifications alone has limits, and they are these:
   all nodes. One that comes later, or without an id, is read as a notification
   of its own.
 
-Sequence numbers have but the second and the last of them, and
-:func:`~ironic_async_events.audit.witness.compare` none.
+With sequence numbers only the second and the last of them remain.
 """
 
 from collections.abc import Iterable
@@ -89,34 +89,36 @@ class Checker:
         """
         if not isinstance(seen, obs.Observation):
             return []
-        found: list[Violation] = []
+        violations: list[Violation] = []
         when = seen.when
         if when is not None and when > self._now:
             self._now = when
-            found = self._overdue()
+            violations = self._overdue()
         if seen.message_id is not None and self._ids.repeats(seen.message_id):
             detail = f'message {seen.message_id} was received before'
-            found.append(Violation(Kind.DUPLICATE, seen.node, seen, detail))
-            return found
+            violations.append(
+                Violation(Kind.DUPLICATE, seen.node, seen, detail)
+            )
+            return violations
         if seen.kind == 'create' or seen.kind == 'delete':
-            return found + self._life(seen)
+            return violations + self._life(seen)
         key = (seen.kind, seen.node)
         track = self._tracks.get(key)
         if track is None:
             track = self._begin(key, seen)
         if self._is_another(track, seen):
-            found += self._close(key)
+            violations += self._close(key)
             track = self._begin(key, seen)
-        legal = self._legal(seen, found)
+        legal = self._legal(seen, violations)
         line = track.chain
         if isinstance(line, numbers.NumberedChain):
             # One without a number among numbered ones cannot be placed.
             if seen.sequence is not None:
-                found += line.add(seen, seen.sequence)
+                violations += line.add(seen, seen.sequence)
         else:
-            found += line.add(seen, legal)
+            violations += line.add(seen, legal)
         self._note(key, line)
-        return found
+        return violations
 
     def advance(self, now: float) -> list[Violation]:
         """Let time pass without a notification.
@@ -135,10 +137,10 @@ class Checker:
         :returns: the violations that are now known: what was held is decided
             on, and what started too long ago is unfinished.
         """
-        found: list[Violation] = []
+        violations: list[Violation] = []
         for key in list(self._held):
-            found += self._settle(key)
-        return found + self._unfinished(0 if complete else None)
+            violations += self._settle(key)
+        return violations + self._unfinished(0 if complete else None)
 
     @staticmethod
     def _is_another(track: tracks.Track, seen: obs.Observation) -> bool:
@@ -176,28 +178,30 @@ class Checker:
         """Take the creation or deletion of a node."""
         if seen.status != 'end':
             return []
-        found: list[Violation] = []
+        violations: list[Violation] = []
         key = ('provision_set', seen.node)
         if seen.kind == 'delete':
             for old in (key, ('provision_event', seen.node)):
-                found += self._close(old)
-            return found
+                violations += self._close(old)
+            return violations
         track = self._tracks.get(key)
         # The API announces a creation, the conductor what follows: the first
         # steps of the new node may be here already.
         if track is None or track.created != seen.created:
-            found += self._close(key)
+            violations += self._close(key)
             self._begin(key, seen, (seen.state,))
-        return found
+        return violations
 
     def _close(self, key: tuple[str, str]) -> list[Violation]:
         """End the life of a node: nothing of it can be unfinished."""
-        found = self._settle(key)
+        violations = self._settle(key)
         self._work.end(key)
         self._tracks.pop(key, None)
-        return found
+        return violations
 
-    def _legal(self, seen: obs.Observation, found: list[Violation]) -> bool:
+    def _legal(
+        self, seen: obs.Observation, violations: list[Violation]
+    ) -> bool:
         """Judge a step by itself."""
         previous, event, state = seen.previous_state, seen.event, seen.state
         verdict = machine.judge(previous, event, state)
@@ -205,7 +209,7 @@ class Checker:
             return True
         right = ' or '.join(machine.results(previous, event)) or 'nothing'
         detail = f'{event!r} makes {right} of {previous!r}, not {state!r}'
-        found.append(Violation(Kind.ILLEGAL, seen.node, seen, detail))
+        violations.append(Violation(Kind.ILLEGAL, seen.node, seen, detail))
         return False
 
     def _note(
@@ -227,19 +231,19 @@ class Checker:
         if self._held.pop(key, None) is None:
             return []
         line = self._tracks[key].chain
-        found = line.settle()
+        violations = line.settle()
         self._note(key, line)
-        return found
+        return violations
 
     def _overdue(self) -> list[Violation]:
         """Act on what has waited long enough."""
-        found: list[Violation] = []
+        violations: list[Violation] = []
         while self._held:
             key, since = next(iter(self._held.items()))
             if self._now - since < self._hold:
                 break
-            found += self._settle(key)
-        return found + self._unfinished()
+            violations += self._settle(key)
+        return violations + self._unfinished()
 
     def _unfinished(self, after: float | None = None) -> list[Violation]:
         """Report, once each, the operations that should have ended."""
@@ -263,7 +267,7 @@ def check(
     :returns: all violations.
     """
     checker = Checker(unfinished_after)
-    found: list[Violation] = []
+    violations: list[Violation] = []
     for seen in observations:
-        found += checker.add(seen)
-    return found + checker.finish(complete)
+        violations += checker.add(seen)
+    return violations + checker.finish(complete)

@@ -81,8 +81,8 @@ class Audit:
             self.ignored += 1
             return []
         self.statuses[seen.status] += 1
-        found = self._checker.add(seen)
-        return self._count(found) if found else found
+        violations = self._checker.add(seen)
+        return self._count(violations) if violations else violations
 
     def advance(self, now: float) -> list[Violation]:
         """Let time pass, see :meth:`rules.Checker.advance`.
@@ -100,8 +100,8 @@ class Audit:
         """
         return self._count(self._checker.finish(complete))
 
-    def _count(self, found: list[Violation]) -> list[Violation]:
-        for violation in found:
+    def _count(self, violations: list[Violation]) -> list[Violation]:
+        for violation in violations:
             self.counts[violation.kind] += 1
             if violation.kind is Kind.LOST:
                 # What the machine cannot tell is one at the least.
@@ -110,8 +110,8 @@ class Audit:
                 self.counts[Kind.LOST] -= 1
                 self.missing -= 1
         room = KEPT - len(self.violations)
-        self.violations.extend(found[: max(0, room)])
-        return found
+        self.violations.extend(violations[: max(0, room)])
+        return violations
 
     def rows(self) -> list[tuple[str, int]]:
         """Return all counts with their names, for a table."""

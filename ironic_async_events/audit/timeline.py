@@ -141,5 +141,7 @@ def lives(
         if builder is not None and violation.observation.kind == kind:
             builder.flag(violation)
     if until is None:
-        until = max((one.now for one in builders.values()), default=0.0)
+        until = max(
+            (builder.now for builder in builders.values()), default=0.0
+        )
     return [builder.life(until) for builder in builders.values()]

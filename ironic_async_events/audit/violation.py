@@ -4,6 +4,7 @@
 import enum
 from typing import NamedTuple
 
+from ironic_async_events import guarantees
 from ironic_async_events.audit import observation as obs
 
 
@@ -24,6 +25,14 @@ class Kind(enum.Enum):
         """One sentence that says when a violation has this name."""
         return _MEANINGS[self]
 
+    @property
+    def guarantee(self) -> guarantees.Guarantee | None:
+        """The guarantee that is broken; None where none may be.
+
+        An operation may be unfinished because it still runs.
+        """
+        return _BROKEN.get(self)
+
 
 _MEANINGS = {
     Kind.LOST: 'a previous state was never announced',
@@ -35,6 +44,13 @@ _MEANINGS = {
     'the previous state',
     Kind.UNFINISHED: 'an operation started, and neither end nor error came '
     'in time',
+}
+
+_BROKEN = {
+    Kind.LOST: guarantees.I1,
+    Kind.OUT_OF_ORDER: guarantees.I2,
+    Kind.DUPLICATE: guarantees.I1,
+    Kind.ILLEGAL: guarantees.I1,
 }
 
 

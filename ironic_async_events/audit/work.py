@@ -63,7 +63,7 @@ class Work:
         :param after: seconds that an operation may take.
         :returns: the violations.
         """
-        found: list[Violation] = []
+        violations: list[Violation] = []
         while self._since:
             key, (since, start) = next(iter(self._since.items()))
             age = now - since
@@ -72,5 +72,7 @@ class Work:
             del self._since[key]
             self._reported.add(key)
             detail = f'in {start.state!r} for {age:.0f} s, and no end'
-            found.append(Violation(Kind.UNFINISHED, start.node, start, detail))
-        return found
+            violations.append(
+                Violation(Kind.UNFINISHED, start.node, start, detail)
+            )
+        return violations

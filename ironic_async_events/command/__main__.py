@@ -1,9 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the program where no script was installed."""
+"""Start ``ironic-async-events``, the script or ``python -m``.
+
+Needs no library itself, so that it can name one that is missing.
+"""
 
 import sys
 
-from ironic_async_events.command import main
+
+def main() -> int:
+    """Run the program, or say which extra is missing.
+
+    :returns: the exit code
+    """
+    try:
+        from ironic_async_events.command import app
+    except ModuleNotFoundError as e:
+        print(
+            f'ironic-async-events: {e.name} is missing; install what the '
+            "commands need: pip install 'ironic-async-events[audit]'",
+            file=sys.stderr,
+        )
+        return 2
+    return app.main()
+
 
 if __name__ == '__main__':
-    sys.exit(main.main())
+    sys.exit(main())

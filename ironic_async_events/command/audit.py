@@ -9,7 +9,7 @@ from cliff import lister
 from rich import console
 
 from ironic_async_events.audit import summary
-from ironic_async_events.audit import violation
+from ironic_async_events.audit.violation import Violation
 from ironic_async_events.command import live
 from ironic_async_events.command import options
 from ironic_async_events.command import sources
@@ -25,9 +25,9 @@ class Audit(lister.Lister):
     """Check that provision-state notifications are complete and in order.
 
     Listens to the notifications of a deployment, or reads recorded ones, and
-    checks that each node's form one unbroken chain: each one's previous state
-    is the state of the one before. Listening takes no message from anybody
-    else.
+    checks that the notifications of each node form one unbroken chain: the
+    previous state of each is the state of the one before. Other consumers
+    still get every message.
 
     A violation is one of these. *Lost*: a previous state was never announced.
     *Out of order*: a notification arrived at another place than the one where
@@ -117,12 +117,12 @@ class Audit(lister.Lister):
         view = live.View(audit, f'Audit of {title}', terminal)
 
         def take(batch: list[sources.Seen]) -> None:
-            found: list[violation.Violation] = []
+            violations: list[Violation] = []
             for seen in batch:
-                found += audit.take(seen)
+                violations += audit.take(seen)
             if messages.live:
-                found += audit.advance(time.time())
-            view.update(found)
+                violations += audit.advance(time.time())
+            view.update(violations)
 
         with view:
             options.run(messages, parsed_args.duration, take)
@@ -174,17 +174,17 @@ def _violations(
     )
     rows = [
         (
-            one.node,
-            one.kind.value,
-            _time(one.observation.when),
-            one.observation.event,
-            one.observation.previous_state,
-            one.observation.state,
-            one.missing,
-            one.detail,
-            one.observation.message_id,
+            violation.node,
+            violation.kind.value,
+            _time(violation.observation.when),
+            violation.observation.event,
+            violation.observation.previous_state,
+            violation.observation.state,
+            violation.missing,
+            violation.detail,
+            violation.observation.message_id,
         )
-        for one in audit.violations
+        for violation in audit.violations
     ]
     return columns, rows
 

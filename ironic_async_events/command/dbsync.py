@@ -47,14 +47,13 @@ class Commands:
         """Remove the tables; Ironic's stay as they are."""
         from ironic_async_events.outbox import schema
         from ironic_async_events.outbox import store
-        from ironic_async_events.outbox import table
 
         engine = _engine()
         there = schema.tables(engine)
         if not there:
             return _NO_TABLES
         # Of a drop that was interrupted the messages may be gone already.
-        empty = table.OUTBOX.name not in there or store.is_empty()
+        empty = schema.OUTBOX.name not in there or store.is_empty()
         if not (self._conf.command.force or empty):
             sys.exit(
                 'There are messages in the outbox. Let a conductor publish '
@@ -65,10 +64,9 @@ class Commands:
 
 
 def _engine() -> Any:
-    from ironic.db import sqlalchemy as ironic_db  # noqa: F401, configures
-    from oslo_db.sqlalchemy import enginefacade
+    from ironic_async_events.outbox import connection
 
-    return enginefacade.writer.get_engine()
+    return connection.engine()
 
 
 def _add_parsers(subparsers: Any) -> None:

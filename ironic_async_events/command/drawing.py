@@ -2,7 +2,7 @@
 """Lives of nodes as a picture: SVG or PNG, by matplotlib.
 
 matplotlib is imported where it is used, and without pyplot: no window, no
-global state, and no second's wait for those who want no picture.
+global state, and nobody waits for it who wants no picture.
 """
 
 from collections.abc import Sequence
@@ -43,13 +43,13 @@ class Panel(NamedTuple):
     @property
     def start(self) -> float:
         """When the first notification was received."""
-        return min((one.start for one in self.lives), default=0.0)
+        return min((life.start for life in self.lives), default=0.0)
 
     @property
     def seconds(self) -> float:
         """How long it takes."""
         ends = (
-            span.end - self.start for one in self.lives for span in one.spans
+            span.end - self.start for life in self.lives for span in life.spans
         )
         return max(ends, default=0.0) or 1.0
 
@@ -99,9 +99,9 @@ def draw(panels: Sequence[Panel], path: str) -> None:
     with matplotlib.rc_context(settings):
         picture = figure.Figure(figsize=size)
         axes = picture.subplots(1, len(panels), squeeze=False)[0]
-        for panel, one in zip(panels, axes, strict=True):
+        for panel, place in zip(panels, axes, strict=True):
             width = size[0] / len(panels)
-            _draw_panel(one, panel, seconds, height, width)
+            _draw_panel(place, panel, seconds, height, width)
         first = 1.1 if rows > 1 else 0.9
         picture.subplots_adjust(
             left=first / size[0],

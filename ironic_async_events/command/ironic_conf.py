@@ -13,12 +13,9 @@ from oslo_log import log as logging
 
 from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
+from ironic_async_events.command import threads
 
 CONF = cfg.CONF
-
-# Ironic's commands choose the service backend when they are imported: Ironic
-# 32 and later, and the releases before it.
-_FIRST_IMPORTS = ('ironic.command', 'ironic.cmd')
 
 
 def prepare() -> None:
@@ -26,14 +23,7 @@ def prepare() -> None:
 
     Ends the program with one line where there is no Ironic.
     """
-    for name in _FIRST_IMPORTS:
-        try:
-            importlib.import_module(name)
-            break
-        except ModuleNotFoundError as e:
-            if e.name not in (name, 'ironic'):
-                raise
-    else:
+    if not threads.as_ironic():
         sys.exit(
             'Ironic is not installed in this Python environment. Run this '
             'command where Ironic lives.'
@@ -72,7 +62,7 @@ def brief(error: BaseException) -> str:
 
     :param error: what was raised
     """
-    # SQLAlchemy keeps the error of the library, oslo.db the one of SQLAlchemy.
+    # SQLAlchemy keeps the error of the library, oslo.db that of SQLAlchemy.
     for name in ('inner_exception', 'orig'):
         error = getattr(error, name, None) or error
     text = ' '.join(str(error).partition('\n')[0].split())

@@ -12,16 +12,17 @@ from rich import table
 from rich import text
 
 from ironic_async_events.audit import summary
-from ironic_async_events.audit import violation
+from ironic_async_events.audit.violation import Kind
+from ironic_async_events.audit.violation import Violation
 
 _SHOWN = 10
 _EVERY = 0.25
 _COLOURS = {
-    violation.Kind.LOST: 'bold red',
-    violation.Kind.OUT_OF_ORDER: 'bold yellow',
-    violation.Kind.DUPLICATE: 'cyan',
-    violation.Kind.ILLEGAL: 'bold magenta',
-    violation.Kind.UNFINISHED: 'blue',
+    Kind.LOST: 'bold red',
+    Kind.OUT_OF_ORDER: 'bold yellow',
+    Kind.DUPLICATE: 'cyan',
+    Kind.ILLEGAL: 'bold magenta',
+    Kind.UNFINISHED: 'blue',
 }
 
 
@@ -40,7 +41,7 @@ class View:
     ) -> None:
         self._audit = audit
         self._title = title
-        self._latest: collections.deque[violation.Violation]
+        self._latest: collections.deque[Violation]
         self._latest = collections.deque(maxlen=_SHOWN)
         self._since = self._shown = time.monotonic()
         self._live = (
@@ -61,15 +62,15 @@ class View:
 
     def update(
         self,
-        found: Iterable[violation.Violation],
+        violations: Iterable[Violation],
         at_once: bool = False,
     ) -> None:
         """Show what has changed, four times a second at the most.
 
-        :param found: the violations that are new.
+        :param violations: the violations that are new.
         :param at_once: show it even if something was shown just now.
         """
-        self._latest.extend(found)
+        self._latest.extend(violations)
         now = time.monotonic()
         if self._live is None or (now - self._shown < _EVERY and not at_once):
             return
@@ -88,7 +89,7 @@ class View:
         )
         for name in ('messages', 'checked', 'nodes', 'held', 'malformed'):
             counts.add_column(name, justify='right')
-        for kind in violation.Kind:
+        for kind in Kind:
             counts.add_column(kind.value, justify='right')
         counts.add_row(
             str(audit.messages),
@@ -109,10 +110,10 @@ class View:
         for least in (12, 36):
             latest.add_column(min_width=least, no_wrap=True)
         latest.add_column(ratio=1, overflow='ellipsis', no_wrap=True)
-        for one in self._latest:
+        for violation in self._latest:
             latest.add_row(
-                text.Text(one.kind.value, _COLOURS[one.kind]),
-                text.Text(one.node),
-                text.Text(f'{one.observation}: {one.detail}'),
+                text.Text(violation.kind.value, _COLOURS[violation.kind]),
+                text.Text(violation.node),
+                text.Text(f'{violation.observation}: {violation.detail}'),
             )
         return console.Group(counts, latest, foot)

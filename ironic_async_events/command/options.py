@@ -9,8 +9,8 @@ import signal
 import time
 from typing import Any
 
-from ironic_async_events.command import opening
 from ironic_async_events.command import sources
+from ironic_async_events.command import threads
 
 
 def _positive(text: str) -> float:
@@ -100,12 +100,12 @@ def source(args: argparse.Namespace, path: str | None) -> sources.Source:
     :raises SourceError: when it is not said what to read.
     """
     if path is not None:
-        return opening.of_path(path)
+        return sources.of_path(path)
     if not args.transport_url and not args.config_file:
         raise sources.SourceError(
             'nothing to read: give --file, --transport-url or --config-file'
         )
-    _choose_threads()
+    threads.choose_native()
     try:
         from ironic_async_events.command import bus
     except ImportError as exc:
@@ -119,15 +119,6 @@ def source(args: argparse.Namespace, path: str | None) -> sources.Source:
         args.exchange,
         args.pool,
     )
-
-
-def _choose_threads() -> None:
-    """Keep oslo.service, which oslo.messaging imports, from eventlet."""
-    with contextlib.suppress(Exception):
-        # Older releases have no choice; a choice that was made stays.
-        from oslo_service import backend
-
-        backend.init_backend(backend.BackendType.THREADING)
 
 
 @contextlib.contextmanager

@@ -11,8 +11,7 @@ from cliff import lister
 from cliff import show
 
 from ironic_async_events.command import ironic_conf
-from ironic_async_events.outbox import aside
-from ironic_async_events.outbox import lease
+from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import store
 
@@ -53,12 +52,9 @@ class _Outbox:
         """Get ready to use Ironic's database."""
         ironic_conf.prepare()
         ironic_conf.read((), arguments.config_file)
-        from ironic.db import sqlalchemy as ironic_db  # noqa: F401, configures
-        from oslo_db.sqlalchemy import enginefacade
-
         from ironic_async_events.outbox import schema
 
-        schema.check(enginefacade.reader.get_engine())
+        schema.check(connection.engine())
 
 
 class Status(_Outbox, show.ShowOne):
@@ -70,7 +66,7 @@ class Status(_Outbox, show.ShowOne):
         """Run the command."""
         self.open(parsed_args)
         backlog = store.backlog()
-        held = lease.look()
+        held = store.leader()
         relay = held.holder if held.seconds else 'none'
         return (
             ('waiting', 'oldest_seconds', 'set_aside', 'relay', 'lease'),
@@ -96,15 +92,15 @@ class List(_Outbox, lister.Lister):
             ('id', 'message_id', 'type', 'about', 'seconds', 'tries', 'error'),
             [
                 (
-                    one.id,
-                    one.message_id,
-                    _event_type(one.body),
-                    one.subject,
-                    round(one.seconds),
-                    one.attempts,
-                    one.error,
+                    row.id,
+                    row.message_id,
+                    _event_type(row.body),
+                    row.subject,
+                    round(row.seconds),
+                    row.attempts,
+                    row.error,
                 )
-                for one in aside.listed()
+                for row in store.list_set_aside()
             ],
         )
 
@@ -123,14 +119,14 @@ class _Named(_Outbox, command.Command):
         )
         return parser
 
-    def report(self, wanted: Sequence[int], found: set[int]) -> None:
+    def report(self, wanted: Sequence[int], set_aside: set[int]) -> None:
         """Fail if some of the messages are not there.
 
         :param wanted: the numbers that were named
-        :param found: the numbers of those that were set aside
+        :param set_aside: the numbers of the messages that were set aside
         :raises NotSetAside: when they differ
         """
-        missing = sorted(set(wanted) - found)
+        missing = sorted(set(wanted) - set_aside)
         if missing:
             raise NotSetAside(
                 'not set aside: '
@@ -142,14 +138,14 @@ class _Named(_Outbox, command.Command):
 class Retry(_Named):
     """Let messages that were set aside be published after all.
 
-    Those that were stored after them are published already: they come out of
-    order.
+    Messages that were stored after them are published already: retried
+    messages come out of order.
     """
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Run the command."""
         self.open(parsed_args)
-        self.report(parsed_args.id, aside.retry(parsed_args.id))
+        self.report(parsed_args.id, store.retry(parsed_args.id))
 
 
 class Purge(_Named):
@@ -158,7 +154,7 @@ class Purge(_Named):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Run the command."""
         self.open(parsed_args)
-        self.report(parsed_args.id, aside.purge(parsed_args.id))
+        self.report(parsed_args.id, store.purge(parsed_args.id))
 
 
 def _event_type(body: str) -> str:

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where messages come from: a file, standard input or the bus.
 
-A source is a context manager. Its :meth:`batches` yields lists of what was
-made of the messages, in the order of reception; an empty list says that some
-time has passed and nothing came.
+A source is a context manager. Its :meth:`batches` yields lists of
+observations in the order of reception; an empty list says that some time has
+passed without a message.
 """
 
 from collections.abc import Iterator
 import contextlib
 import io
+import os
 import queue
+import sys
 import threading
 import types
 from typing import BinaryIO
@@ -29,23 +31,16 @@ class SourceError(Exception):
     """There is nothing to read or to listen to; says why, and what to do."""
 
 
-def read(stream: BinaryIO, size: int | None = None) -> Iterator[Seen]:
+def read(stream: BinaryIO) -> Iterator[Seen]:
     """Read JSON lines.
 
     :param stream: where to read from.
-    :param size: begin no line so many bytes from here or later.
-    :returns: what was made of each line that is not empty.
+    :returns: an observation for each line that is not empty, or why not.
     """
-    done = 0
-    while size is None or done < size:
-        line = stream.readline(MAX_LINE + 1)
-        if not line:
-            return
-        done += len(line)
+    while line := stream.readline(MAX_LINE + 1):
         if len(line) > MAX_LINE:
             while line and not line.endswith(b'\n'):
                 line = stream.readline(MAX_LINE)
-                done += len(line)
             yield obs.Malformed(f'a line is longer than {MAX_LINE} bytes')
         elif not line.isspace():
             yield obs.observe_line(line)
@@ -91,14 +86,14 @@ class Queued(Source):
         while True:
             batch: list[Seen] = []
             with contextlib.suppress(queue.Empty):
-                one = self.queue.get(timeout=_TICK)
-                while one is not None and len(batch) < _BATCH:
-                    batch.append(one)
-                    one = self.queue.get_nowait()
-                if one is None:
+                seen = self.queue.get(timeout=_TICK)
+                while seen is not None and len(batch) < _BATCH:
+                    batch.append(seen)
+                    seen = self.queue.get_nowait()
+                if seen is None:
                     yield batch
                     return
-                batch.append(one)
+                batch.append(seen)
             yield batch
 
 
@@ -161,3 +156,20 @@ class File(Source):
                 yield batch
                 batch = []
         yield batch
+
+
+def of_path(path: str) -> Source:
+    """Choose the source for a path.
+
+    :param path: the path of a file, ``-`` for standard input.
+    :returns: the source, not entered yet.
+    """
+    if path == '-':
+        return Stream(sys.stdin.buffer)
+    with contextlib.suppress(OSError):
+        if os.path.exists(path) and not (
+            os.path.isfile(path) or os.path.isdir(path)
+        ):
+            # A pipe may come slowly, too.
+            return Stream(open(path, 'rb'))
+    return File(path)

@@ -16,6 +16,7 @@ from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
 from ironic_async_events.command import ironic_conf
 from ironic_async_events.command import rows
+from ironic_async_events.command import threads
 from ironic_async_events.patching import row
 from ironic_async_events.repairs import rows as repairs
 from ironic_async_events.task import loader
@@ -30,21 +31,6 @@ TESTED = ('24.1', '26.1', '29.0', '32.1', '35.1', '39.0')
 
 # The exit code of oslo.upgradecheck for a program that failed itself.
 _FAILED = 255
-
-# Ironic's commands choose the service backend when they are imported, before
-# any other module of Ironic: Ironic 32 and later, and the releases before it.
-_FIRST_IMPORTS = ('ironic.command', 'ironic.cmd')
-
-
-def _prepare() -> None:
-    """Import of Ironic what has to be imported first."""
-    for name in _FIRST_IMPORTS:
-        try:
-            importlib.import_module(name)
-            return
-        except ModuleNotFoundError as e:
-            if e.name not in (name, 'ironic'):
-                raise
 
 
 def _ironic() -> dict[str, types.ModuleType]:
@@ -66,7 +52,7 @@ def is_tested(version: str) -> bool:
     """Tell whether the plugin is tested with a release of Ironic.
 
     :param version: the version of Ironic
-    :returns: whether it is one of them, or a fix of one
+    :returns: whether it is a tested release, or a fix of it
     """
     return '.'.join(version.split('.')[:2]) in TESTED
 
@@ -149,26 +135,23 @@ class Checks(upgradecheck.UpgradeCommands):
     def _check_task_manager(self) -> upgradecheck.Result:
         try:
             stock: Any = _ironic()[row.TASK_MANAGER]
-            found = loader.load(
+            loaded = loader.load(
                 CONF.async_events.task_manager, stock.TaskManager
             )
         except exceptions.AsyncEventsError as e:
             return _failure(f'{e}.')
         except (ImportError, ValueError) as e:
             return _failure(f'The task manager cannot be loaded: {e}')
-        return _success(f'{found.__module__}.{found.__qualname__}')
+        return _success(f'{loaded.__module__}.{loaded.__qualname__}')
 
     def _check_outbox(self) -> upgradecheck.Result:
         if not _has_outbox():
             return _success('not configured')
         try:
-            # Ironic and its database, which nothing else here needs.
-            from ironic.db import sqlalchemy as ironic_db  # noqa: F401
-            from oslo_db.sqlalchemy import enginefacade
-
+            from ironic_async_events.outbox import connection
             from ironic_async_events.outbox import schema
 
-            problem = schema.problem(enginefacade.reader.get_engine())
+            problem = schema.problem(connection.engine())
         except Exception as e:
             return _failure(
                 f'The database cannot be asked: {ironic_conf.brief(e)}. Check '
@@ -250,7 +233,7 @@ def register(conf: cfg.ConfigOpts) -> None:
 
     :param conf: a configuration
     """
-    _prepare()
+    threads.as_ironic()
     from oslo_messaging import opts as messaging_opts  # chooses a backend too
 
     async_conf.register(conf)

@@ -57,7 +57,7 @@ def _bar(
 def _legend(lives: Sequence[timeline.Life]) -> columns.Columns:
     """Say what the colours mean."""
     entries = []
-    for state in sorted({span.state for one in lives for span in one.spans}):
+    for state in sorted({span.state for life in lives for span in life.spans}):
         colour = palette.colour(state)
         style = f'{palette.text_on(colour)} on {colour}'
         entries.append(text.Text.assemble((f' {state} ', style)))

@@ -12,7 +12,7 @@ from rich import console
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import rules
 from ironic_async_events.audit import timeline
-from ironic_async_events.audit import violation
+from ironic_async_events.audit.violation import Violation
 from ironic_async_events.command import drawing
 from ironic_async_events.command import options
 from ironic_async_events.command import sources
@@ -136,31 +136,33 @@ class Timeline(command.Command):
 
 def _read(args: argparse.Namespace, path: str | None) -> list[timeline.Life]:
     """Read one recording, and choose the nodes to show."""
-    seen: list[obs.Observation] = []
-    found: list[violation.Violation] = []
+    observations: list[obs.Observation] = []
+    violations: list[Violation] = []
     checker = rules.Checker()
     messages = options.source(args, path)
 
     def take(batch: list[sources.Seen]) -> None:
-        for one in batch:
-            if not isinstance(one, obs.Observation):
+        for seen in batch:
+            if not isinstance(seen, obs.Observation):
                 continue
-            wanted = not args.node or one.node.startswith(tuple(args.node))
-            if wanted and len(seen) < MOST:
-                seen.append(one)
-                found.extend(checker.add(one))
+            wanted = not args.node or seen.node.startswith(tuple(args.node))
+            if wanted and len(observations) < MOST:
+                observations.append(seen)
+                violations.extend(checker.add(seen))
 
     options.run(messages, args.duration, take)
-    found += checker.finish(args.complete)
-    lives = timeline.lives(seen, found, _end(seen, messages.live))
-    # With those that have violations first, a limit hides nothing of note.
+    violations += checker.finish(args.complete)
+    lives = timeline.lives(
+        observations, violations, _end(observations, messages.live)
+    )
+    # With the nodes that have violations first, a limit hides nothing of note.
     lives.sort(key=lambda life: not life.flags)
     return lives[: args.limit]
 
 
-def _end(seen: Sequence[obs.Observation], live: bool) -> float | None:
+def _end(observations: Sequence[obs.Observation], live: bool) -> float | None:
     """Choose the end of the picture, so that the last states are seen."""
-    times = [one.when for one in seen if one.when is not None]
+    times = [seen.when for seen in observations if seen.when is not None]
     if live:
         return time.time()
     if not times:

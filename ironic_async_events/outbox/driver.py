@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The notification driver that stores, and switches the plugin on."""
+"""The notification driver that stores; naming it switches the outbox on."""
 
 from typing import Any
 
@@ -8,19 +8,20 @@ from oslo_messaging.notify import notifier
 
 from ironic_async_events import patching
 from ironic_async_events import plugin
-from ironic_async_events.outbox import message as stored
-from ironic_async_events.outbox import note
+from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import rows
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
+from ironic_async_events.outbox import transaction
+from ironic_async_events.outbox.message import Message
 from ironic_async_events.task import database
 
 
 class OutboxDriver(notifier.Driver):  # type: ignore[misc]
-    """A driver that stores every notification for the relay to publish.
+    """Stores every notification for the relay to publish.
 
-    Ironic makes one for each of its notifiers, which differ in their topics.
-    Takes the arguments of
+    Ironic makes one driver for each of its notifiers, which differ in their
+    topics. Takes the arguments of
     :class:`ironic_async_events.driver.AsyncEventsDriver`.
 
     :raises RefusedToStart: in an API whose database lacks the tables
@@ -45,21 +46,21 @@ class OutboxDriver(notifier.Driver):  # type: ignore[misc]
 
         :raises Exception: why it cannot be stored; oslo.messaging logs it
         """
-        found = stored.Message(
+        notification = Message(
             topics=tuple(self.topics),
             context=ctxt,
             body=message,
             priority=priority,
         )
-        taken = note.open_note()
+        note = transaction.open_note()
         try:
-            if taken is None:
-                store.repeated()(store.put, found, service.wake)
+            if note is None:
+                connection.retried()(store.put, notification, service.wake)
             else:
-                store.put(found, service.wake)
-                taken.stored += 1
+                store.put(notification, service.wake)
+                note.stored += 1
         except Exception as e:
-            if taken is not None:
-                taken.error = e
+            if note is not None:
+                note.error = e
             # Without its cause, which would be logged as well.
             raise database.told(e) from None

@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the relay knows of the bus: whether it is there, and what it refuses.
+"""Is the bus away, or does it refuse some messages?
 
 A refusal is the fault of the bus until the opposite is known. After some
-refusals in a row, and nothing that passed, the relay pauses. Then it asks with
-twice as many messages, first with such that were not refused before. So
-messages that are refused delay all others by a few pauses only.
+refusals in a row, and no confirmation, the relay pauses. Then it tries twice
+as many messages, first messages that were not refused before. So refused
+messages delay all others by a few pauses only.
 """
 
 from collections.abc import Callable
 
 from ironic_async_events.outbox import outage
-from ironic_async_events.outbox import publisher
-from ironic_async_events.outbox import store
-from ironic_async_events.outbox import suspects
+from ironic_async_events.outbox import stored
+from ironic_async_events.outbox.message import Unreadable
+from ironic_async_events.outbox.suspects import Suspects
 
 _FEWEST = 2
 _MOST = 64
 
 
 class Judge:
-    """Judges what the bus says. Used by the relay's thread.
+    """Counts refusals, and says when to try again. For the relay's thread.
 
     :param suspects: the messages that were refused
     :param clock: tells the time, in seconds
@@ -28,7 +28,7 @@ class Judge:
 
     def __init__(
         self,
-        suspects: suspects.Suspects,
+        suspects: Suspects,
         clock: Callable[[], float],
         most: int = _MOST,
     ) -> None:
@@ -49,11 +49,11 @@ class Judge:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether nothing was refused. Read by the threads of the lanes."""
+        """Whether no message was refused. Read by the threads of the lanes."""
         return not self._refusals
 
     def seconds_to_retry(self) -> float:
-        """Return after how many seconds messages are tried again."""
+        """Return after how many seconds messages are retried."""
         return max(0.0, self._retry_at - self._clock())
 
     def begin(self) -> None:
@@ -63,14 +63,14 @@ class Judge:
         self._error = None
 
     def begin_again(self) -> None:
-        """Begin the part of a turn that retries what was refused."""
+        """Begin the part of a turn that retries the suspects."""
         self._refusals = 0
 
-    def confirmed(self, row: store.Row, waited: Callable[[], int]) -> None:
+    def confirmed(self, row: stored.Row, waited: Callable[[], int]) -> None:
         """Note that a message was confirmed.
 
         :param row: the message
-        :param waited: counts the messages that have waited
+        :param waited: counts the messages that waited
         :raises Exception: what ``waited`` raises
         """
         lasted = self._outage.lasts
@@ -82,14 +82,14 @@ class Judge:
         self.suspects.passed(row.subject)
         self._outage.over(waited)
 
-    def refused(self, row: store.Row, error: Exception) -> None:
+    def refused(self, row: stored.Row, error: Exception) -> None:
         """Note that a message was refused.
 
         :param row: the message
         :param error: how
         """
         if self.suspects.refused(
-            row.id, row.subject, error, publisher.is_unreadable(error)
+            row.id, row.subject, error, isinstance(error, Unreadable)
         ):
             self._refusals += 1
             self._error = error
@@ -97,8 +97,7 @@ class Judge:
     def end(self, asked_all: bool) -> None:
         """End a turn.
 
-        :param asked_all: whether there is no message left that could tell
-            more
+        :param asked_all: whether no message is left that could tell more
         """
         if self._error is None or self._passed:
             return

@@ -2,9 +2,9 @@
 """Publish unrelated messages in parallel.
 
 Each confirmation takes a round trip to the bus, most of which is waiting. The
-messages about one subject are a train: one lane publishes them, each when the
-one before is confirmed. A publication that hangs keeps its train and its lane;
-the other lanes go on.
+messages about one subject are a train: one lane publishes them, each after the
+confirmation of the message before. A publication that hangs keeps its train
+and its lane; the other lanes go on.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,8 @@ import dataclasses
 import queue
 import threading
 
-from ironic_async_events.outbox import publisher
-from ironic_async_events.outbox import store
+from ironic_async_events.outbox.message import Unreadable
+from ironic_async_events.outbox.stored import Row
 
 #: The threads' names begin like this.
 THREAD = 'async-events-relay'
@@ -32,7 +32,7 @@ class Outcome:
     :param error: how it was refused; None when it was confirmed
     """
 
-    row: store.Row
+    row: Row
     error: Exception | None
 
 
@@ -42,14 +42,13 @@ class Train:
 
     :param subject: the subject
     :param rows: the messages
-    :param may: asked before each of them
-    :param again: asked when a message is refused: whether it is tried twice,
-        because a connection that broke while nobody used it is found out by
-        the first to use it
+    :param may: asked before each message
+    :param again: asked when a message is refused: whether to retry it at
+        once, because only use shows that an idle connection is broken
     """
 
     subject: str
-    rows: Sequence[store.Row]
+    rows: Sequence[Row]
     may: Callable[[], bool]
     again: Callable[[], bool]
 
@@ -57,7 +56,7 @@ class Train:
         """Publish the messages until one is refused.
 
         :param publish: publishes a message and waits for the confirmation
-        :returns: what became of each that was tried, one by one
+        :returns: the outcome of each message that was tried
         """
         for row in self.rows:
             if not self.may():
@@ -65,7 +64,7 @@ class Train:
             error = _error(publish, row)
             if (
                 error is not None
-                and not publisher.is_unreadable(error)
+                and not isinstance(error, Unreadable)
                 and self.again()
             ):
                 error = _error(publish, row)
@@ -74,7 +73,7 @@ class Train:
                 return
 
 
-def _error(publish: Callable[[str], None], row: store.Row) -> Exception | None:
+def _error(publish: Callable[[str], None], row: Row) -> Exception | None:
     try:
         publish(row.body)
     except Exception as e:
@@ -83,7 +82,7 @@ def _error(publish: Callable[[str], None], row: store.Row) -> Exception | None:
 
 
 class Lanes:
-    """Some lanes, each with a thread of its own. Used by the relay's thread.
+    """Publishes with several threads. Used by the relay's thread.
 
     :param publish: publishes one message and waits for the confirmation;
         called by several threads
@@ -102,7 +101,7 @@ class Lanes:
 
     @property
     def busy(self) -> Collection[str]:
-        """The subjects whose outcomes are not all known."""
+        """The subjects with messages whose outcome is not known."""
         return self._busy
 
     @property
@@ -112,30 +111,30 @@ class Lanes:
 
     def go(
         self,
-        rows: Sequence[store.Row],
+        rows: Sequence[Row],
         may: Callable[[], bool],
         again: Callable[[], bool],
         patience: Callable[[], float],
     ) -> Generator[Outcome | None, None, None]:
-        """Publish messages, those about one subject in their order.
+        """Publish messages, in order for each subject.
 
         Outcomes of earlier calls are returned as well. When the iterator is
-        closed before its end, what hangs goes on, and what has not begun is
-        left out.
+        closed before its end, a publication that hangs goes on, and a train
+        that has not begun is left out.
 
         :param rows: the messages, about no subject that is busy
-        :param may: asked before each of them, by the threads of the lanes
+        :param may: asked before each message, by the threads of the lanes
         :param again: asked when a message is refused, likewise
         :param patience: returns for how many seconds the caller can wait
-        :returns: what became of each that was tried, one by one; None where
-            the caller's patience is over
+        :returns: the outcome of each message that was tried; None where the
+            caller's patience is over
         """
-        trains: dict[str, list[store.Row]] = {}
+        trains: dict[str, list[Row]] = {}
         for row in rows:
             trains.setdefault(row.subject, []).append(row)
         self._busy |= trains.keys()
-        for subject, those in trains.items():
-            self._trains.put(Train(subject, those, may, again))
+        for subject, train in trains.items():
+            self._trains.put(Train(subject, train, may, again))
         while self._threads < min(self._count, len(self._busy)):
             self._start()
         try:

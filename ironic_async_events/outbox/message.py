@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A notification on its way through the database; a value."""
+"""A notification as the database stores it; a value."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ _DATA = 'ironic_object.data'
 
 
 class Unreadable(ValueError):
-    """What is stored is no message."""
+    """The stored text is no message."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
-    """What a notification driver is given.
+    """The arguments of a notification driver.
 
     :param topics: the topics of the notifier
     :param context: the request's context, serialised
@@ -38,7 +38,7 @@ class Message:
 
     @property
     def subject(self) -> str:
-        """What the message is about: a node, or nothing but itself.
+        """What the message is about: a node, or only itself.
 
         Messages about one subject are published in the order in which they
         were stored.
@@ -49,15 +49,15 @@ class Message:
         ).startswith(_NODE):
             data = payload.get(_DATA, payload)
             if isinstance(data, Mapping):
-                found = data.get('uuid') or data.get('node_uuid')
-                if isinstance(found, str) and 0 < len(found) <= 64:
-                    return found
+                uuid = data.get('uuid') or data.get('node_uuid')
+                if isinstance(uuid, str) and 0 < len(uuid) <= 64:
+                    return uuid
         return self.id
 
     def encode(self) -> str:
         """Return the message as ASCII text.
 
-        :raises TypeError: when there is something in it that is no JSON
+        :raises TypeError: when it holds something that is no JSON
         :raises ValueError: likewise
         """
         return str(
@@ -73,18 +73,18 @@ class Message:
 
     @classmethod
     def decode(cls, text: str) -> 'Message':
-        """Make the message again.
+        """Decode a message.
 
         :param text: what :meth:`encode` returned
-        :raises Unreadable: when it is something else
+        :raises Unreadable: when the text is something else
         """
         try:
-            found = jsonutils.loads(text)
+            parts = jsonutils.loads(text)
             message = cls(
-                topics=found['topics'],
-                context=found['context'],
-                body=found['body'],
-                priority=found['priority'],
+                topics=parts['topics'],
+                context=parts['context'],
+                body=parts['body'],
+                priority=parts['priority'],
             )
         except (KeyError, RecursionError, TypeError, ValueError) as e:
             raise Unreadable(f'not a stored message: {e!r}') from e

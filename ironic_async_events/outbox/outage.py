@@ -1,16 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Something does not answer: said once, and once more when it is over."""
+"""Back-off while something does not answer, and two log lines about it."""
 
 from collections.abc import Callable
 
 from oslo_log import log as logging
-
-from ironic_async_events.outbox import backoff
+import tenacity
 
 LOG = logging.getLogger(__name__)
 
 _FIRST = 0.25
 _LONGEST = 10.0
+
+
+class BackOff:
+    """Growing, jittered pauses between attempts, of at most ten seconds."""
+
+    def __init__(self) -> None:
+        # The shortest is not 0: not even by chance is there a busy loop.
+        self._wait = tenacity.wait_random_exponential(
+            multiplier=_FIRST, max=_LONGEST, min=_FIRST / 4
+        )
+        self.reset()
+
+    def next(self) -> float:
+        """Return how long to wait now, in seconds."""
+        seconds = self._wait(self._state)
+        self._state.prepare_for_next_attempt()
+        return seconds
+
+    def reset(self) -> None:
+        """Begin again with the first pause."""
+        self._state = tenacity.RetryCallState(
+            retry_object=tenacity.Retrying(), fn=None, args=(), kwargs={}
+        )
 
 
 class Outage:
@@ -25,20 +47,20 @@ class Outage:
     def __init__(self, what: str, clock: Callable[[], float]) -> None:
         self._what = what
         self._clock = clock
-        self._backoff = backoff.BackOff(_FIRST, _LONGEST)
+        self._backoff = BackOff()
         self._since: float | None = None
         self._told = False
 
     @property
     def lasts(self) -> bool:
-        """Whether the log was told of it, and it is not over."""
+        """Whether the log knows of an outage that is not over."""
         return self._told
 
     def failed(self, error: BaseException, tell: bool = True) -> float:
-        """Note a failure, and tell the log of the first one.
+        """Note a failure, and log the first one.
 
         :param error: what was raised
-        :param tell: whether it is sure enough for the log
+        :param tell: whether the failure is sure enough for the log
         :returns: how long to wait before the next attempt, in seconds
         """
         if self._since is None:
@@ -57,7 +79,7 @@ class Outage:
         return self._backoff.next()
 
     def over(self, waiting: Callable[[], int] | None = None) -> None:
-        """Note a success, and tell the log if it was told of the outage.
+        """Note a success, and log the end of an outage that was logged.
 
         :param waiting: counts the messages that wait; called only if there
             was an outage

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the thread of the relay does, turn by turn."""
+"""Publish stored messages, turn by turn, while this relay leads."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -8,15 +8,14 @@ import dataclasses
 
 from oslo_log import log as logging
 
-from ironic_async_events.outbox import confirmed
-from ironic_async_events.outbox import judging
-from ironic_async_events.outbox import lanes
-from ironic_async_events.outbox import lease as leasing
 from ironic_async_events.outbox import outage
-from ironic_async_events.outbox import ports
-from ironic_async_events.outbox import retrying
-from ironic_async_events.outbox import store
-from ironic_async_events.outbox import watch
+from ironic_async_events.outbox import stored
+from ironic_async_events.outbox import suspects
+from ironic_async_events.outbox.judging import Judge
+from ironic_async_events.outbox.lanes import Lanes
+from ironic_async_events.outbox.lanes import Outcome
+from ironic_async_events.outbox.lease import Lease
+from ironic_async_events.outbox.watch import Watch
 
 LOG = logging.getLogger(__name__)
 
@@ -39,33 +38,32 @@ class Pause:
 
 
 class Relay:
-    """Publishes what is stored, as long as it has the lease.
+    """Publishes stored messages, as long as it has the lease.
 
-    Each relay that publishes begins with the oldest message of a subject and
-    leaves none out. So whoever publishes a message has published those
-    before it, and first occurrences are in order even if two relays should
-    be at work at the same time.
+    Each relay begins with the oldest message of a subject and leaves none
+    out. So a relay that publishes a message has published the messages before
+    it, and first occurrences are in order even if two relays should publish
+    at the same time.
 
     :param rows: the messages
     :param lease: this relay's view of the lease
     :param lanes: publish messages and wait for the confirmations
-    :param judge: judges what the bus says
-    :param watch: looks at the backlog
+    :param judge: judges refusals of the bus
+    :param watch: reports the backlog
     :param clock: tells the time, in seconds
     :param batch: how many messages are read and deleted at once
-    :param poll: seconds between two looks for messages of other processes
-    :param linger: for how many seconds what the bus has confirmed may stay,
-        so that more of it is deleted at once; after a crash it is published
-        once more
+    :param poll: seconds between two reads, for messages of other processes
+    :param linger: how many seconds a confirmed message may stay, so that more
+        messages are deleted at once; after a crash they are published again
     """
 
     def __init__(
         self,
-        rows: ports.Rows,
-        lease: leasing.Lease,
-        lanes: ports.Lanes,
-        judge: judging.Judge,
-        watch: watch.Watch,
+        rows: stored.Rows,
+        lease: Lease,
+        lanes: Lanes,
+        judge: Judge,
+        watch: Watch,
         clock: Callable[[], float],
         batch: int,
         poll: float,
@@ -81,9 +79,9 @@ class Relay:
         self._poll = poll
         self._clock = clock
         self._database = outage.Outage('the database', clock)
-        self._confirmed = confirmed.Confirmed(rows, batch, linger, clock)
+        self._confirmed = stored.Confirmed(rows, batch, linger, clock)
         self._leads = False
-        # How often the lease was taken: what was read before is out of date.
+        # How often the lease was taken: rows read before are out of date.
         self._term = 0
         # When the bus last said anything, while it was asked.
         self._heard_at = clock()
@@ -137,7 +135,7 @@ class Relay:
         self._judge.begin()
         if not self._lanes.busy:
             self._heard_at = self._clock()
-        # What hung may have ended.
+        # A publication that hung may have ended.
         self._publish(())
         if self._clock() - self._heard_at >= _STALLED:
             return self._step_back()
@@ -146,7 +144,7 @@ class Relay:
             return Pause(_HANGS, for_messages=False)
         leads, to_lease = self._hold(), self._lease.seconds_to_next()
         if not leads:
-            # Another would publish them once more.
+            # The new leader would publish them again.
             self._confirmed.delete()
             return Pause(to_lease, for_messages=False)
         self._watch.look()
@@ -158,7 +156,7 @@ class Relay:
         return Pause(min(self._poll, to_lease))
 
     def _publish_some(self) -> bool:
-        """Publish, first about subjects of which nothing was refused.
+        """Publish, first about subjects without a refusal.
 
         :returns: whether there is more that can be published now
         """
@@ -167,16 +165,16 @@ class Relay:
         full = len(fresh) == self._batch
         asked_all = self._judge.may_be_asked and not full
         self._judge.begin_again()
-        due = retrying.due(
+        due = suspects.read_due(
             self._rows, self._suspects, self._lanes.busy, self._batch
         )
         retried = self._publish(due)
-        done += retried + retrying.set_aside(self._rows, self._suspects)
+        done += retried + suspects.set_aside_guilty(self._rows, self._suspects)
         self._judge.end(asked_all)
         return bool(retried or (full and done))
 
     def _step_back(self) -> Pause:
-        """Let another conductor try; it may have better luck."""
+        """Give the lease up; another conductor may have better luck."""
         self._heard_at = self._clock()
         if self._leads:
             LOG.warning(
@@ -192,7 +190,7 @@ class Relay:
         leads = self._lease.hold()
         if leads and not self._leads:
             LOG.info('This conductor relays the messages of the outbox now')
-            # Others may have tried in the meantime.
+            # Another relay may have retried them.
             self._suspects.clear()
             self._term += 1
         elif self._leads and not leads:
@@ -200,8 +198,8 @@ class Relay:
         self._leads = leads
         return leads
 
-    def _read(self) -> list[store.Row]:
-        """Read messages about subjects of which nothing was refused."""
+    def _read(self) -> list[stored.Row]:
+        """Read messages about subjects without a refusal."""
         if self._suspects.are_too_many:
             return []
         return self._rows.waiting(
@@ -210,11 +208,11 @@ class Relay:
             self._confirmed.ids,
         )
 
-    def _publish(self, rows: Sequence[store.Row]) -> int:
-        """Publish messages, and note what the bus says.
+    def _publish(self, rows: Sequence[stored.Row]) -> int:
+        """Publish messages, and note the outcomes.
 
-        Returns as well when the bus says nothing. What hangs is noted by a
-        later turn.
+        Returns as well when the bus does not answer. A later turn notes the
+        outcome of a publication that hangs.
 
         :param rows: the messages
         :returns: how many the bus has confirmed
@@ -252,7 +250,7 @@ class Relay:
                     if self._leads and not trouble:
                         self._lease.hold()
                 except Exception as e:
-                    # What is on its way is waited for all the same.
+                    # Publications under way are waited for all the same.
                     trouble.append(e)
                 if self._clock() >= until:
                     break
@@ -261,7 +259,7 @@ class Relay:
             raise trouble[0]
         return count
 
-    def _note(self, outcome: lanes.Outcome) -> bool:
+    def _note(self, outcome: Outcome) -> bool:
         if outcome.error is not None:
             self._judge.refused(outcome.row, outcome.error)
             return False
@@ -270,5 +268,5 @@ class Relay:
         return True
 
     def _waited(self) -> int:
-        """Count what waits, and the message that has just passed."""
+        """Count the messages that wait, and the message that just passed."""
         return self._rows.backlog().count - len(self._confirmed.ids) + 1

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Are the tables of the outbox there, and how they come and go."""
+"""The tables of the outbox, in Ironic's own database, and their versions.
+
+Statements see the tables as they are here; the migrations create them.
+"""
 
 from collections.abc import Iterator
 import contextlib
@@ -8,9 +11,50 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import pool
+from sqlalchemy.dialects import mysql
 
 from ironic_async_events import exceptions
-from ironic_async_events.outbox import table
+
+#: What alembic writes the version of these tables into; Ironic has
+#: a table of its own.
+VERSION_TABLE = 'ironic_async_events_alembic_version'
+
+_METADATA = sa.MetaData()
+
+# SQLite counts up INTEGER keys only.
+ID = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
+# A TEXT of MySQL ends at 64 KiB.
+BODY = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
+
+OUTBOX = sa.Table(
+    'async_events_outbox',
+    _METADATA,
+    sa.Column('id', ID, primary_key=True, autoincrement=True),
+    sa.Column('message_id', sa.String(36), nullable=False),
+    # What the message is about; messages about one subject stay in order.
+    sa.Column('subject', sa.String(64), nullable=False),
+    sa.Column('body', BODY, nullable=False),
+    sa.Column('stored_at', sa.Double(), nullable=False),
+    sa.Column('set_aside_at', sa.Double(), nullable=True),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('error', sa.String(255), nullable=True),
+    # Counts the waiting messages without reading them, and finds the oldest.
+    sa.Index('ix_async_events_outbox_waiting', 'set_aside_at', 'id'),
+    mysql_engine='InnoDB',
+)
+"""One row for each message that the bus has not confirmed yet."""
+
+RELAY = sa.Table(
+    'async_events_relay',
+    _METADATA,
+    sa.Column('id', sa.Integer(), primary_key=True, autoincrement=False),
+    sa.Column('holder', sa.String(255), nullable=False),
+    # How often the lease has changed hands.
+    sa.Column('term', sa.BigInteger(), nullable=False),
+    sa.Column('expires_at', sa.Double(), nullable=False),
+    mysql_engine='InnoDB',
+)
+"""One row, the lease: which relay leads, and until when."""
 
 _PLACE = pathlib.Path(__file__).parent / 'migrations'
 
@@ -21,14 +65,14 @@ VERSIONS = ('3b1f6d0c9a52',)
 COMMAND = 'ironic-async-events-dbsync upgrade'
 
 _VERSION = sa.Table(
-    table.VERSION_TABLE, sa.MetaData(), sa.Column('version_num', sa.String(32))
+    VERSION_TABLE, sa.MetaData(), sa.Column('version_num', sa.String(32))
 )
-# The version first: without it the others count as missing.
-_TABLES = (_VERSION, table.RELAY, table.OUTBOX)
+# The version first: without it the other tables count as missing.
+_TABLES = (_VERSION, RELAY, OUTBOX)
 
 
 def current(engine: sa.Engine) -> str | None:
-    """Return the version that a database has; None when it has none.
+    """Return the version of the tables; None without tables.
 
     :param engine: the database
     """
@@ -37,7 +81,7 @@ def current(engine: sa.Engine) -> str | None:
 
 
 def tables(engine: sa.Engine) -> set[str]:
-    """Return the names of the tables of the outbox that are there.
+    """Return the names of the tables of the outbox that exist.
 
     :param engine: the database
     """
@@ -46,14 +90,14 @@ def tables(engine: sa.Engine) -> set[str]:
 
 
 def upgrade(engine: sa.Engine) -> None:
-    """Create what is missing of the tables, in the version that is needed.
+    """Create the tables, repair them, or bring them up to date.
 
-    Each migration makes only what is not there, so all of them are run, also
-    where the version says that they were. So an upgrade that was interrupted
-    is repaired by the next one: most databases cannot roll back a new table.
+    Each migration creates only what is missing, so all of them run each time.
+    So an upgrade repairs what an interrupted upgrade has left: most databases
+    cannot roll back a new table.
 
     :param engine: the database
-    :raises UnknownVersion: when a newer release has made the tables
+    :raises UnknownVersion: when a newer release has created the tables
     """
     import alembic.command
 
@@ -73,9 +117,9 @@ def upgrade(engine: sa.Engine) -> None:
 
 
 def drop(engine: sa.Engine) -> None:
-    """Remove every trace; what has not been published is lost.
+    """Drop all tables; messages that were not published are lost.
 
-    Goes by what is there, whatever the version says.
+    Whatever the version says, and whatever is missing already.
 
     :param engine: the database
     """
@@ -85,7 +129,7 @@ def drop(engine: sa.Engine) -> None:
 
 
 def problem(engine: sa.Engine) -> str | None:
-    """Say what is wrong with the tables.
+    """Say in one line what is wrong with the tables.
 
     :param engine: the database
     :returns: one line that says what to do; None when all is well
@@ -99,8 +143,8 @@ def problem(engine: sa.Engine) -> str | None:
             f'does not have; create them with "{COMMAND}"'
         )
     needed = VERSIONS[-1]
-    # A version that we do not know is a newer one: an upgrade is under way,
-    # and migrations never take away what the release before needs.
+    # An unknown version is newer: an upgrade is under way, and migrations
+    # never take away what the release before needs.
     if version != needed and version in VERSIONS:
         return (
             f'the tables of async_events_outbox are at version {version}, '
@@ -125,11 +169,11 @@ def _version(connection: sa.Connection) -> str | None:
 
 
 def _missing(connection: sa.Connection) -> Iterator[str]:
-    """Name what a relay cannot do without; the index only makes it fast."""
-    for each in (table.OUTBOX, table.RELAY):
+    """Name what is missing, but for the index: that only makes it fast."""
+    for each in (OUTBOX, RELAY):
         if not _has(connection, each):
             yield f'the table {each.name}'
-        elif each is table.RELAY and not connection.scalar(
+        elif each is RELAY and not connection.scalar(
             sa.select(sa.func.count()).where(each.c.id == 1)
         ):
             yield f'the row of {each.name} that is the lease of the relay'
@@ -148,10 +192,10 @@ def check(engine: sa.Engine) -> None:
 
 @contextlib.contextmanager
 def glance(url: str) -> Iterator[sa.Engine]:
-    """Give an engine for one look, which leaves no connection behind.
+    """Open an engine for one look, which leaves no connection behind.
 
-    For the main process of a service, whose connections its children would
-    inherit.
+    For the main process of a service: its children would inherit the
+    connections.
 
     :param url: the database
     """

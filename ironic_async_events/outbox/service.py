@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the outbox is in one process: a delivery, and in a conductor a relay.
+"""The outbox in one process: a delivery, and in a conductor a relay.
 
-The relay belongs to the process that runs the conductor: it is started and
-ended with the conductor's manager.
+The relay starts and ends with the conductor's manager.
 """
 
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from oslo_log import log as logging
 
 from ironic_async_events import exceptions
 from ironic_async_events.outbox import advice
+from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import transaction
 from ironic_async_events.task import delivery
@@ -61,7 +61,7 @@ def check_api(conf: cfg.ConfigOpts) -> None:
         LOG.error('%s', e)
         raise
     except Exception as e:
-        # It is Ironic's to say so, and to wait for the database.
+        # Ironic waits for its database, and says so.
         LOG.warning(
             'ironic-async-events: could not look for the tables of the '
             'outbox: %s',
@@ -70,7 +70,10 @@ def check_api(conf: cfg.ConfigOpts) -> None:
 
 
 def wake() -> None:
-    """Tell the relay of this process, if any, that there is a message."""
+    """Tell this process's relay, if any, that there is a message.
+
+    Called by any thread, after the commit.
+    """
     if _thread is not None:
         _thread.wake()
 
@@ -86,11 +89,8 @@ def started(init_host: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if _transport is None:
             return init_host(*args, **kwargs)
-        from ironic.db import sqlalchemy as ironic_db  # noqa: F401
-        from oslo_db.sqlalchemy import enginefacade
-
         # Where the tables are missing, nothing must have begun.
-        schema.check(enginefacade.reader.get_engine())
+        schema.check(connection.engine())
         for concern in advice.concerns(CONF):
             LOG.log(concern.level, 'ironic-async-events: %s', concern.text)
         result = init_host(*args, **kwargs)
@@ -121,10 +121,9 @@ def stopped(del_host: Callable[..., Any]) -> Callable[..., Any]:
 def _start() -> None:
     global _thread
     if _thread is None:
-        # An API needs none of it.
-        from ironic_async_events.outbox import relaying
+        from ironic_async_events.outbox import relay_thread  # no API needs it
 
-        _thread = relaying.start(_transport)
+        _thread = relay_thread.start(_transport)
 
 
 def _stop() -> None:

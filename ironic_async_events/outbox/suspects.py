@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages that were refused, and whose fault it was.
+"""Suspects: messages that the bus refused, and when they are set aside.
 
 When a message is refused, either the bus is away or something is wrong with
-the message. Only other messages can tell: they pass, or they do not. Later
-messages about the same subject wait, for the order; all others go on.
+the message. Only other messages can tell: the bus takes them, or it does not.
+Later messages about the same subject wait, for the order; all others go on.
 """
 
 from collections.abc import Callable
 from collections.abc import Collection
 import dataclasses
 
-from ironic_async_events.outbox import backoff
+from oslo_log import log as logging
 
-_FIRST = 0.25
-_LONGEST = 10.0
+from ironic_async_events.outbox import outage
+from ironic_async_events.outbox import stored
+
+LOG = logging.getLogger(__name__)
+
 # Nobody knows what the bus did between two messages that passed. So the time
 # between them counts up to this many seconds.
 _GAP = 20.0
@@ -28,20 +31,20 @@ class Suspect:
     """A message that was refused.
 
     :param id: its number
-    :param subject: what it is about
-    :param pauses: how long it waits
-    :param error: how it was refused the last time
-    :param due: when it is tried again
+    :param subject: what the message is about
+    :param pauses: the pauses between its attempts
+    :param error: the last refusal
+    :param due: when it is retried
     :param attempts: how often it was refused
     :param unreadable: whether it cannot be decoded
-    :param accused_at: when another message passed last that counts against
+    :param accused_at: when the last other message passed that counts against
         this one; None if no message does
     :param seconds: for how long it was refused while others passed
     """
 
     id: int
     subject: str
-    pauses: backoff.BackOff
+    pauses: outage.BackOff
     error: str = ''
     due: float = 0.0
     attempts: int = 0
@@ -51,7 +54,7 @@ class Suspect:
 
 
 class Suspects:
-    """The messages that were refused. Used by the relay's thread.
+    """Remembers refused messages. Used by the relay's thread.
 
     :param seconds: for how long a message is refused, while others pass,
         before it is set aside
@@ -68,16 +71,16 @@ class Suspects:
 
     @property
     def subjects(self) -> Collection[str]:
-        """The subjects of these messages."""
+        """The subjects of the suspects."""
         return self._by_subject.keys()
 
     @property
     def are_too_many(self) -> bool:
-        """Whether no more of them can be remembered."""
+        """Whether no more suspects can be remembered."""
         return len(self._by_subject) >= _MOST
 
     def due(self) -> list[Suspect]:
-        """Return the messages that may be tried again, the first one first."""
+        """Return the suspects to be retried, the longest waiting first."""
         now = self._clock()
         return sorted(
             (x for x in self._by_subject.values() if x.due <= now),
@@ -90,7 +93,7 @@ class Suspects:
         """Note that a message was refused.
 
         :param id: its number
-        :param subject: what it is about
+        :param subject: what the message is about
         :param error: how it was refused
         :param unreadable: whether it cannot be decoded
         :returns: whether this may be the fault of the bus
@@ -100,7 +103,7 @@ class Suspects:
         fresh = suspect is None or suspect.id != id
         if suspect is None or suspect.id != id:
             suspect = self._by_subject[subject] = Suspect(
-                id, subject, backoff.BackOff(_FIRST, _LONGEST)
+                id, subject, outage.BackOff()
             )
         suspect.error = f'{type(error).__name__}: {error}'
         suspect.due = now + suspect.pauses.next()
@@ -114,9 +117,9 @@ class Suspects:
     def passed(self, subject: str) -> None:
         """Note that a message was confirmed.
 
-        It counts against all messages that were refused before.
+        It counts against all suspects that were refused before.
 
-        :param subject: what it is about
+        :param subject: what the message is about
         """
         self.forget(subject)
         self._passed_at = now = self._clock()
@@ -127,7 +130,7 @@ class Suspects:
         self._open.clear()
 
     def guilty(self) -> list[Suspect]:
-        """Return the messages that are to be set aside."""
+        """Return the suspects to be set aside."""
         return [
             suspect
             for suspect in self._by_subject.values()
@@ -135,15 +138,15 @@ class Suspects:
         ]
 
     def forget(self, subject: str) -> None:
-        """Note that a message was published, or set aside.
+        """Note that a suspect was published or set aside.
 
-        :param subject: what it is about
+        :param subject: what the message is about
         """
         self._by_subject.pop(subject, None)
         self._open.pop(subject, None)
 
     def acquit(self) -> None:
-        """Let all be tried again now: it was the bus."""
+        """Let all suspects be retried now: it was the bus."""
         for suspect in self._by_subject.values():
             suspect.due = self._clock()
             suspect.accused_at = None
@@ -151,6 +154,59 @@ class Suspects:
         self._open.clear()
 
     def clear(self) -> None:
-        """Forget everything: others may have tried in the meantime."""
+        """Forget all suspects: another relay may have retried them."""
         self._by_subject.clear()
         self._open.clear()
+
+
+def read_due(
+    rows: stored.Rows, suspects: Suspects, busy: Collection[str], limit: int
+) -> list[stored.Row]:
+    """Read the rows of suspects to be retried.
+
+    By their numbers: each is the oldest of its subject. A suspect that does
+    not wait any more is forgotten. Called by the relay's thread.
+
+    :param rows: all messages
+    :param suspects: the messages that were refused
+    :param busy: subjects to leave out
+    :param limit: how many at most
+    :returns: rows, the longest waiting first
+    :raises Exception: what the database says
+    """
+    due = [x for x in suspects.due() if x.subject not in busy][:limit]
+    if not due:
+        return []
+    waiting = {row.id: row for row in rows.still_waiting([x.id for x in due])}
+    for suspect in due:
+        if suspect.id not in waiting:
+            suspects.forget(suspect.subject)
+    return [waiting[x.id] for x in due if x.id in waiting]
+
+
+def set_aside_guilty(rows: stored.Rows, suspects: Suspects) -> int:
+    """Set messages aside that the bus refuses for what they are.
+
+    Called by the relay's thread.
+
+    :param rows: all messages
+    :param suspects: the messages that were refused
+    :returns: how many
+    :raises Exception: what the database says
+    """
+    guilty = suspects.guilty()
+    for suspect in guilty:
+        rows.set_aside(suspect.id, suspect.attempts, suspect.error)
+        suspects.forget(suspect.subject)
+        LOG.error(
+            'Message %(id)d of the outbox, about %(subject)s, is set aside '
+            'after %(attempts)d attempts: %(error)s. See '
+            '"ironic-async-events outbox list".',
+            {
+                'id': suspect.id,
+                'subject': suspect.subject,
+                'attempts': suspect.attempts,
+                'error': suspect.error,
+            },
+        )
+    return len(guilty)

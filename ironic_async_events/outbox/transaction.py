@@ -1,21 +1,75 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The delivery that saves and announces in one transaction."""
+"""Commit a state and its notification in one transaction.
 
-from ironic_async_events.outbox import note
+Between this delivery and the driver are Ironic's notification helpers and
+oslo.messaging's notifier, which log every exception and go on. So the driver
+leaves a note of what became of the notification.
+"""
+
+from collections.abc import Iterator
+import contextlib
+import threading
+
+from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import store
+from ironic_async_events.task import database
 from ironic_async_events.task import delivery
+
+_here = threading.local()
+
+
+class Note:
+    """What became of the notifications of one transition.
+
+    :ivar stored: how many were stored
+    :ivar error: why a notification was not stored
+    """
+
+    def __init__(self) -> None:
+        self.stored = 0
+        self.error: BaseException | None = None
+
+    def check(self) -> None:
+        """Raise what the database said.
+
+        A payload that cannot be built, or is no JSON, stops nothing: it has
+        been logged, as it is without the outbox.
+
+        :raises Exception: the error of the database
+        """
+        if database.failed(self.error):
+            assert self.error is not None
+            raise self.error
+
+
+@contextlib.contextmanager
+def note_taken() -> Iterator[Note]:
+    """Collect what the driver notes in this thread. Used by the worker.
+
+    :returns: the note
+    """
+    _here.note = note = Note()
+    try:
+        yield note
+    finally:
+        _here.note = None
+
+
+def open_note() -> Note | None:
+    """Return the note of this thread, if there is one. For the driver."""
+    return getattr(_here, 'note', None)
 
 
 class InOneTransaction:
-    """State and notification are stored together, or neither is."""
+    """Commits state and notification together, or neither."""
 
     def process(self, step: delivery.Step) -> None:
         """See :meth:`ironic_async_events.task.delivery.Delivery.process`."""
         try:
-            store.repeated()(self._attempt, step)
+            connection.retried()(self._attempt, step)
         except Exception:
-            # The answer to the commit may be what was lost; then the
-            # notification is stored as well.
+            # The answer to the commit may be lost; then state and
+            # notification are both in the database.
             if not step.was_saved():
                 raise
         step.saved()
@@ -24,9 +78,9 @@ class InOneTransaction:
         try:
             with store.transaction():
                 step.save()
-                with note.taken() as taken:
+                with note_taken() as note:
                     step.announce()
-                taken.check()
+                note.check()
         except Exception:
             step.rolled_back()
             raise

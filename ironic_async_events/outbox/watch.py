@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backlog and age, for the log and for Ironic's metrics."""
+"""Report backlog and age to the log and to Ironic's metrics."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from typing import Any
 
 from oslo_log import log as logging
 
-from ironic_async_events.outbox import store
+from ironic_async_events.outbox import stored
 
 LOG = logging.getLogger(__name__)
 
 
 class Threshold:
-    """Says when a figure rises above a threshold, and when it is low again.
+    """Logs when a figure passes a threshold, and when it is low again.
 
     :param text: the line, with ``%(figure)d`` and ``%(threshold)d``
     :param thresholds: figures, in any order
@@ -26,11 +26,11 @@ class Threshold:
         self._passed = 0
 
     def look(self, figure: float) -> None:
-        """Compare, and log if a threshold was passed since the last time.
+        """Log if the figure has passed a threshold since the last call.
 
         :param figure: what it is now
         """
-        passed = sum(figure >= one for one in self._thresholds)
+        passed = sum(figure >= threshold for threshold in self._thresholds)
         if passed > self._passed:
             LOG.warning(
                 self._text,
@@ -50,10 +50,10 @@ class Threshold:
 
 
 class Watch:
-    """Looks at the backlog from time to time. Used by the relay's thread.
+    """Reads the backlog from time to time. Used by the relay's thread.
 
     :param read: reads the backlog
-    :param seconds: how often it is looked at
+    :param seconds: between two looks
     :param counts: thresholds for the number of messages
     :param ages: thresholds for the age of the oldest message, in seconds
     :param send: takes the name and the value of a gauge
@@ -62,7 +62,7 @@ class Watch:
 
     def __init__(
         self,
-        read: Callable[[], store.Backlog],
+        read: Callable[[], stored.Backlog],
         seconds: float,
         counts: Sequence[int],
         ages: Sequence[int],
@@ -86,19 +86,19 @@ class Watch:
         self._due = clock()
 
     def look(self) -> None:
-        """Look at the backlog if it is time to.
+        """Read and report the backlog if it is time to.
 
         :raises Exception: what the database says
         """
         if self._clock() < self._due:
             return
-        found = self._read()
+        backlog = self._read()
         self._due = self._clock() + self._seconds
-        self._count.look(found.count)
-        self._age.look(found.seconds)
-        self._send('backlog', found.count)
-        self._send('age', found.seconds)
-        self._send('set_aside', found.set_aside)
+        self._count.look(backlog.count)
+        self._age.look(backlog.seconds)
+        self._send('backlog', backlog.count)
+        self._send('age', backlog.seconds)
+        self._send('set_aside', backlog.set_aside)
 
 
 @functools.cache

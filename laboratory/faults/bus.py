@@ -12,8 +12,8 @@ from oslo_messaging.notify import notifier
 import sqlalchemy as sa
 
 from ironic_async_events.outbox import message
+from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import service
-from ironic_async_events.outbox import table
 from ironic_async_events.task import delivery
 from ironic_async_events.tests.unit.spawn_failures import base
 from laboratory.faults import witness
@@ -56,10 +56,10 @@ class Stored(fixtures.Fixture):
 
     def _setUp(self) -> None:
         with self._engine.begin() as connection:
-            for made in (table.OUTBOX, table.RELAY):
+            for made in (schema.OUTBOX, schema.RELAY):
                 made.create(connection)
             connection.execute(
-                sa.insert(table.RELAY).values(
+                sa.insert(schema.RELAY).values(
                     id=1, holder='', term=0, expires_at=0
                 )
             )
@@ -95,7 +95,7 @@ class Stored(fixtures.Fixture):
     def told(self, uuid: str) -> list[Told]:
         """Return the transitions of a node, in their order in the outbox."""
         rows = self._observer.rows(
-            f'SELECT body FROM {table.OUTBOX.name} ORDER BY id'
+            f'SELECT body FROM {schema.OUTBOX.name} ORDER BY id'
         )
         sent = []
         for row in rows:

@@ -12,16 +12,18 @@ from ironic.common import exception
 from ironic.common import states
 from ironic.conductor import task_manager
 
+from ironic_async_events.guarantees import I1
+from ironic_async_events.guarantees import I2
+from ironic_async_events.guarantees import I3
+from ironic_async_events.guarantees import I4
+from ironic_async_events.guarantees import I5
+from ironic_async_events.guarantees import I7
 from laboratory.faults import journal
 
-#: Each invariant, and what it claims.
-CLAIMS = {
-    'I1': 'each committed change of a state is announced once',
-    'I2': 'the notifications are one chain that ends in the database',
-    'I3': 'a request that was refused has changed nothing',
-    'I4': 'a request that was accepted has its state in the database',
-    'I5': 'no lock is left, and every thread ends',
-    'I7': 'no two tasks have the lock at once',
+_CHECKED = (I1, I2, I3, I4, I5, I7)
+
+#: Each invariant, and what it claims: guarantees by their numbers, and more.
+CLAIMS = {each.id: each.sentence for each in _CHECKED} | {
     'secrets': 'nobody is told what must not be told',
     'answer': 'a database error is not told as a lack of workers',
 }
@@ -59,21 +61,24 @@ def _announced(seen: journal.Journal) -> Iterator[Violation]:
         if previous != state
     ]
     if told != seen.states:
-        yield 'I1', f'committed {_arrows(seen.states)}, told {_arrows(told)}'
+        yield I1.id, f'committed {_arrows(seen.states)}, told {_arrows(told)}'
     for previous, event, state in seen.told:
         expected = _result(previous, event)
         if state != expected:
-            yield 'I1', f'{event} leads from {previous} to {expected}, {state}'
+            yield (
+                I1.id,
+                f'{event} leads from {previous} to {expected}, {state}',
+            )
 
 
 def _chain(seen: journal.Journal) -> Iterator[Violation]:
     at = seen.before['provision_state']
     for previous, _, state in seen.told:
         if previous != at:
-            yield 'I2', f'{at}, then {previous} -> {state}'
+            yield I2.id, f'{at}, then {previous} -> {state}'
         at = state
     if at != seen.end['provision_state']:
-        yield 'I2', f'told {at}, is {seen.end["provision_state"]}'
+        yield I2.id, f'told {at}, is {seen.end["provision_state"]}'
 
 
 def _refused(seen: journal.Journal) -> Iterator[Violation]:
@@ -84,12 +89,12 @@ def _refused(seen: journal.Journal) -> Iterator[Violation]:
     if seen.operation in _HALF_WAY and len(changes) == 1:
         return
     if changes:
-        yield 'I3', f'refused, but {_arrows(changes)}'
+        yield I3.id, f'refused, but {_arrows(changes)}'
     if _is_turned_away(seen):
         if columns := _differing(seen.before, seen.after):
-            yield 'I3', f'refused, but other: {", ".join(columns)}'
+            yield I3.id, f'refused, but other: {", ".join(columns)}'
         if seen.records > 1:
-            yield 'I3', f'refused, with {seen.records} records'
+            yield I3.id, f'refused, with {seen.records} records'
 
 
 def _is_turned_away(seen: journal.Journal) -> bool:
@@ -111,21 +116,21 @@ def _accepted(seen: journal.Journal) -> Iterator[Violation]:
     if seen.periodic or not seen.staged or answer.changes:
         return
     if answer.seconds < 30.0:
-        yield 'I4', 'accepted, but the state was not in the database'
+        yield I4.id, 'accepted, but the state was not in the database'
     elif not seen.changes:
-        yield 'I4', 'accepted, but the state never came into the database'
+        yield I4.id, 'accepted, but the state never came into the database'
 
 
 def _locks(seen: journal.Journal) -> Iterator[Violation]:
     if seen.left:
-        yield 'I5', f'never ended: {", ".join(seen.left)}'
+        yield I5.id, f'never ended: {", ".join(seen.left)}'
     holder = seen.end['reservation']
     if holder is not None:
-        yield 'I5', f'locked by {holder} at the end'
+        yield I5.id, f'locked by {holder} at the end'
     elif seen.locked is not None:
-        yield 'I5', f'could not be locked: {seen.locked}'
+        yield I5.id, f'could not be locked: {seen.locked}'
     for text in seen.shared_locks:
-        yield 'I7', text
+        yield I7.id, text
 
 
 def _secrets(seen: journal.Journal) -> Iterator[Violation]:

@@ -9,10 +9,10 @@ import shutil
 import time
 
 from ironic_async_events.audit import observation
-from ironic_async_events.audit import witness as audit
 from laboratory import cluster
 from laboratory import configuration
 from laboratory import processes
+from laboratory import truth
 from laboratory import wanderer
 from laboratory.soak import account
 from laboratory.soak import faults
@@ -200,7 +200,7 @@ def _judge(
 ) -> result.Result:
     changes = [one for one in place.eye.read() if one.before_state is not None]
     seen = _observations(place)
-    books = audit.compare(
+    books = truth.compare(
         [(one.node, one.before_state, one.state) for one in changes], seen
     )
     texts = [

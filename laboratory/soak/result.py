@@ -8,7 +8,7 @@ import dataclasses
 import time
 from typing import Any
 
-from ironic_async_events.audit import witness as audit
+from laboratory import truth
 from laboratory.soak import account
 from laboratory.soak import faults
 from laboratory.soak import load
@@ -40,7 +40,7 @@ class Result:
     operations: Sequence[load.Operation]
     refused: Mapping[int, int]
     not_saved: Sequence[load.Operation]
-    books: audit.Account
+    books: truth.Account
     lost: Sequence[account.Lost]
     left: Sequence[account.Left]
     stranded: Sequence[account.Left]

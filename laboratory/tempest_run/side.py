@@ -15,11 +15,11 @@ import sqlalchemy
 
 from ironic_async_events.audit import observation
 from ironic_async_events.audit import summary
-from ironic_async_events.audit import witness as audit
 from laboratory import broker
 from laboratory import configuration
 from laboratory import database
 from laboratory import recording
+from laboratory import truth
 from laboratory import witness
 from laboratory.tempest_run import ironic as ironic_module
 from laboratory.tempest_run import keystone
@@ -64,7 +64,7 @@ class Result:
 
     statuses: Mapping[str, str]
     audited: summary.Audit
-    account: audit.Account
+    account: truth.Account
     seconds: float
 
     @property
@@ -195,7 +195,7 @@ def _judge(
     for seen in observations:
         audited.take(seen)
     audited.finish(complete=True)
-    account = audit.compare(
+    account = truth.compare(
         [
             (one.node, one.before_state, one.state)
             for one in eye.read()

@@ -9,10 +9,10 @@ import fixtures
 from oslotest import base
 
 from ironic_async_events.audit import observation
-from ironic_async_events.audit import witness
 from laboratory import demonstration
 from laboratory import errors
 from laboratory import run
+from laboratory import truth
 
 CHANGES = [('node', 'enroll', 'verifying')]
 SEEN = observation.Observation(
@@ -27,7 +27,7 @@ def result(one, observations, get_violations=()):
         refused=0,
         seen=[],
         observations=observations,
-        account=witness.compare(CHANGES, observations),
+        account=truth.compare(CHANGES, observations),
         get_violations=get_violations,
         seconds=1.0,
     )

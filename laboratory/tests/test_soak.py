@@ -7,7 +7,7 @@ import datetime
 from oslotest import base
 
 from ironic_async_events.audit import observation
-from ironic_async_events.audit import witness as audit
+from laboratory import truth
 from laboratory import wanderer
 from laboratory import witness
 from laboratory.soak import account
@@ -352,7 +352,7 @@ class Verdict(base.BaseTestCase):
             ],
             'refused': collections.Counter(),
             'not_saved': [],
-            'books': audit.compare(
+            'books': truth.compare(
                 [(NODE, *START)], [announced(10.01, START)]
             ),
             'lost': [],
@@ -365,7 +365,7 @@ class Verdict(base.BaseTestCase):
 
     def lost(self, fault):
         return {
-            'books': audit.compare(
+            'books': truth.compare(
                 [(NODE, *START), (NODE, *END)], [announced(10.01, START)]
             ),
             'lost': [
@@ -448,7 +448,7 @@ class Verdict(base.BaseTestCase):
     def test_a_run_in_which_nothing_was_announced_shows_nothing(self):
         self.assertEqual(
             ['nothing was announced at all'],
-            self.violations(books=audit.Account()),
+            self.violations(books=truth.Account()),
         )
 
     def test_both_halves_are_one_table(self):

@@ -7,7 +7,7 @@ from oslotest import base
 import subunit
 
 from ironic_async_events.audit import summary
-from ironic_async_events.audit import witness
+from laboratory import truth
 from laboratory.tempest_run import comparison
 from laboratory.tempest_run import side
 from laboratory.tempest_run import suite
@@ -67,7 +67,7 @@ class TestComparison(base.BaseTestCase):
 
 class TestFindings(base.BaseTestCase):
     def test_an_audit_that_checked_nothing_is_not_clean(self):
-        result = side.Result({}, summary.Audit(), witness.Account(), 1.0)
+        result = side.Result({}, summary.Audit(), truth.Account(), 1.0)
         self.assertEqual(1, result.findings)
 
 

@@ -3,11 +3,11 @@
 
 from alembic import context
 
-from ironic_async_events.outbox import table
+from ironic_async_events.outbox import schema
 
 context.configure(
     connection=context.config.attributes['connection'],
-    version_table=table.VERSION_TABLE,
+    version_table=schema.VERSION_TABLE,
 )
 with context.begin_transaction():
     context.run_migrations()

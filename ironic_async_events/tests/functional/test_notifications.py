@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What becomes of the notifications of a thousand operations."""
 
+from ironic_async_events.guarantees import I1
+from ironic_async_events.guarantees import I2
+from ironic_async_events.guarantees import I4
 from ironic_async_events.tests.functional import base
 from laboratory import lifecycle
 from laboratory import run
@@ -19,11 +22,11 @@ class WithThePlugin(base.FunctionalTestCase):
         account = result.account
         # Every operation of the life changes the state at least once.
         self.assertGreater(account.expected, result.operations)
-        self.assertEqual([], list(account.rows)[:10])
-        self.assertEqual(account.expected, account.in_order)
-        self.assertEqual(account.expected, account.received)
+        self.assertEqual([], list(account.rows)[:10], I1)
+        self.assertEqual(account.expected, account.in_order, I2)
+        self.assertEqual(account.expected, account.received, I1)
         self.assertEqual([], result.malformed[:10])
-        self.assertEqual([], list(result.get_violations)[:10])
+        self.assertEqual([], list(result.get_violations)[:10], I4)
 
     def test_nothing_is_lost_or_misplaced_on_sqlite(self):
         self.assert_clean(

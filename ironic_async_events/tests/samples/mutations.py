@@ -18,8 +18,8 @@ import random
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import rules
 from ironic_async_events.audit import table
-from ironic_async_events.audit import witness
 from ironic_async_events.tests.samples import recordings
+from laboratory import truth
 
 
 def drop(clean, dice):
@@ -152,7 +152,7 @@ def said(spoiled, created=False):
 def accounted(clean, spoiled):
     """What the comparison says, as counts by name."""
     changes = [(one.node, one.previous_state, one.state) for one in clean]
-    account = witness.compare(changes, spoiled)
+    account = truth.compare(changes, spoiled)
     return collections.Counter(row.name for row in account.rows)
 
 

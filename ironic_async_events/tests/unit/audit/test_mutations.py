@@ -7,9 +7,9 @@ from oslotest import base
 from testtools import content
 
 from ironic_async_events.audit import rules
-from ironic_async_events.audit import witness
 from ironic_async_events.tests.samples import mutations
 from ironic_async_events.tests.samples import recordings
+from laboratory import truth
 
 #: What can be said when more cannot be known, see rules.py.
 _LESS = {
@@ -34,7 +34,7 @@ class MutationsTest(base.BaseTestCase):
             changes = [
                 (one.node, one.previous_state, one.state) for one in clean
             ]
-            self.assertTrue(witness.compare(changes, clean).clean)
+            self.assertTrue(truth.compare(changes, clean).clean)
 
     def test_clean_parts_of_recordings_are_clean(self):
         (clean,) = mutations.clean_recordings(self.seed, number=1)

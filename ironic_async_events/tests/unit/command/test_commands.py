@@ -12,7 +12,7 @@ from oslotest import base
 import testtools
 
 from ironic_async_events.audit import table
-from ironic_async_events.command import main
+from ironic_async_events.command import app
 from ironic_async_events.command import palette
 from ironic_async_events.tests.samples import recordings
 
@@ -67,7 +67,7 @@ class CommandTestCase(base.BaseTestCase):
             fixtures.MonkeyPatch('sys.stdout', out),
             fixtures.MonkeyPatch('sys.stderr', err),
         ):
-            code = main.main(list(arguments))
+            code = app.main(list(arguments))
         return code, out.getvalue(), err.getvalue()
 
 

@@ -4,9 +4,7 @@
 import io
 import json
 import os
-import pickle
 import subprocess
-import sys
 import threading
 
 import fixtures
@@ -16,24 +14,8 @@ from oslotest import base
 
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.command import bus
-from ironic_async_events.command import opening
-from ironic_async_events.command import parallel
 from ironic_async_events.command import sources
 from ironic_async_events.tests.samples import recordings
-
-_READ_BY_PROCESSES = """
-import os
-import pickle
-import sys
-
-from ironic_async_events.command import parallel
-
-path = sys.argv[1]
-size = os.path.getsize(path)
-with parallel.LargeFile(path, size, part=50000) as source:
-    found = [seen for batch in source.batches() for seen in batch]
-pickle.dump(found, sys.stdout.buffer)
-"""
 
 
 def everything(source):
@@ -71,44 +53,9 @@ class FilesTest(base.BaseTestCase):
         # A process, because no green thread runs while a pipe is opened.
         feed = subprocess.Popen(['cp', self.path, pipe])
         self.addCleanup(feed.wait)
-        source = opening.of_path(pipe)
+        source = sources.of_path(pipe)
         self.assertIsInstance(source, sources.Stream)
         self.assertEqual(self.expected, everything(source))
-
-    def test_parts_of_any_size_join_without_a_seam(self):
-        size = os.path.getsize(self.path)
-        for part in (1000, 1801, 4096, size - 1, size, 2 * size):
-            found = [
-                row
-                for start in range(0, size, part)
-                for row in parallel._read_part(
-                    self.path, start, min(start + part, size)
-                )
-            ]
-            self.assertEqual(
-                self.expected,
-                [
-                    obs.Observation._make(row) if type(row) is tuple else row
-                    for row in found
-                ],
-                part,
-            )
-
-    def test_processes_read_in_order(self):
-        # In a process of its own, as the command is: green threads, which
-        # older releases of Ironic put into this one, wait for no process.
-        read = subprocess.run(
-            [sys.executable, '-c', _READ_BY_PROCESSES, self.path],
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        self.assertEqual(self.expected, pickle.loads(read.stdout))
-
-    def test_a_large_file_is_read_by_processes(self):
-        self.assertIsInstance(opening.of_path(self.path), sources.File)
-        self.useFixture(fixtures.MockPatchObject(parallel, 'WORTHWHILE', 1000))
-        self.useFixture(fixtures.MockPatch('os.cpu_count', lambda: 2))
-        self.assertIsInstance(opening.of_path(self.path), parallel.LargeFile)
 
     def test_a_line_without_end_is_malformed_and_passed_over(self):
         self.useFixture(fixtures.MockPatchObject(sources, 'MAX_LINE', 100))
@@ -128,7 +75,7 @@ class FilesTest(base.BaseTestCase):
             (os.path.dirname(self.path), 'Is a directory'),
         ):
             error = self.assertRaises(
-                sources.SourceError, everything, opening.of_path(path)
+                sources.SourceError, everything, sources.of_path(path)
             )
             self.assertEqual(f'cannot read {path}: {reason}', str(error))
 

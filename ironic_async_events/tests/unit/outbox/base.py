@@ -10,7 +10,7 @@ from oslo_db.sqlalchemy import enginefacade
 import sqlalchemy as sa
 
 from ironic_async_events.outbox import message
-from ironic_async_events.outbox import table
+from ironic_async_events.outbox import schema
 
 
 class Clock:
@@ -47,11 +47,11 @@ class OutboxTestCase(db_base.DbTestCase):
         super().setUp()
         self.engine = enginefacade.writer.get_engine()
         with self.engine.begin() as connection:
-            for one in (table.OUTBOX, table.RELAY):
+            for one in (schema.OUTBOX, schema.RELAY):
                 one.create(connection)
                 self.addCleanup(one.drop, self.engine, checkfirst=True)
             connection.execute(
-                table.RELAY.insert().values(
+                schema.RELAY.insert().values(
                     id=1, holder='', term=0, expires_at=0
                 )
             )
@@ -61,7 +61,7 @@ class OutboxTestCase(db_base.DbTestCase):
         with self.engine.connect() as connection:
             return list(
                 connection.execute(
-                    sa.select(table.OUTBOX).order_by(table.OUTBOX.c.id)
+                    sa.select(schema.OUTBOX).order_by(schema.OUTBOX.c.id)
                 )
             )
 

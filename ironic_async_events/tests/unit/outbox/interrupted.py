@@ -8,7 +8,6 @@ has made, stays.
 import sqlalchemy as sa
 
 from ironic_async_events.outbox import schema
-from ironic_async_events.outbox import table
 
 
 def shape(engine):
@@ -74,9 +73,9 @@ class Databases:
             self._whole = shape(whole)
         self.assertEqual(self._whole, shape(engine), message)
         with engine.connect() as connection:
-            rows = connection.scalars(sa.select(table.RELAY.c.id)).all()
+            rows = connection.scalars(sa.select(schema.RELAY.c.id)).all()
             versions = connection.scalars(
-                sa.text(f'SELECT version_num FROM {table.VERSION_TABLE}')
+                sa.text(f'SELECT version_num FROM {schema.VERSION_TABLE}')
             ).all()
         self.assertEqual([1], rows, message)
         self.assertEqual([schema.VERSIONS[-1]], versions, message)
@@ -136,7 +135,7 @@ class Interrupted(Databases):
     def test_a_repair_that_was_interrupted_is_repaired(self):
         def half(engine):
             schema.upgrade(engine)
-            table.RELAY.drop(engine)
+            schema.RELAY.drop(engine)
 
         def judge(engine, count):
             schema.upgrade(engine)

@@ -13,7 +13,6 @@ from ironic_async_events.command import dbsync
 from ironic_async_events.command import ironic_conf
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import store
-from ironic_async_events.outbox import table
 
 
 class DbSyncTestCase(base.BaseTestCase):
@@ -69,11 +68,11 @@ class DbSyncTestCase(base.BaseTestCase):
 
     def test_what_is_there_in_part_is_told_apart(self):
         self.run_program('upgrade')
-        self.lose(f'DELETE FROM {table.RELAY.name}')
+        self.lose(f'DELETE FROM {schema.RELAY.name}')
         version, problem = self.run_program('current').splitlines()
         self.assertEqual(schema.VERSIONS[-1], version)
         self.assertIn(f'"{schema.COMMAND}"', problem)
-        self.lose(f'DROP TABLE {table.VERSION_TABLE}')
+        self.lose(f'DROP TABLE {schema.VERSION_TABLE}')
         (problem,) = self.run_program('current').splitlines()
         self.assertIn(f'"{schema.COMMAND}"', problem)
         self.run_program('upgrade')
@@ -83,8 +82,8 @@ class DbSyncTestCase(base.BaseTestCase):
 
     def test_what_is_there_in_part_is_dropped(self):
         self.run_program('upgrade')
-        self.lose(f'DROP TABLE {table.VERSION_TABLE}')
-        self.lose(f'DROP TABLE {table.OUTBOX.name}')
+        self.lose(f'DROP TABLE {schema.VERSION_TABLE}')
+        self.lose(f'DROP TABLE {schema.OUTBOX.name}')
         # Nobody can ask a table that is not there.
         self.empty = None
         self.assertIn('gone', self.run_program('drop'))
@@ -92,14 +91,14 @@ class DbSyncTestCase(base.BaseTestCase):
 
     def test_messages_without_a_version_are_not_lost_without_force(self):
         self.run_program('upgrade')
-        self.lose(f'DELETE FROM {table.VERSION_TABLE}')
+        self.lose(f'DELETE FROM {schema.VERSION_TABLE}')
         self.empty = False
         self.assertRaises(SystemExit, self.run_program, 'drop')
         self.assertEqual(3, len(schema.tables(self.engine)))
 
     def test_tables_of_a_newer_release_are_one_line(self):
         self.run_program('upgrade')
-        self.lose(f"UPDATE {table.VERSION_TABLE} SET version_num = 'newer'")
+        self.lose(f"UPDATE {schema.VERSION_TABLE} SET version_num = 'newer'")
         error = self.assertRaises(SystemExit, self.run_program, 'upgrade')
         self.assertIn('version newer', str(error))
         self.assertNotIn('\n', str(error))

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from ironic_async_events import exceptions
 from ironic_async_events.outbox import schema
-from ironic_async_events.outbox import table
 from ironic_async_events.tests.unit.outbox import interrupted
 
 COMMAND = 'ironic-async-events-dbsync upgrade'
@@ -31,11 +30,11 @@ class MissingTestCase(interrupted.Databases, base.BaseTestCase):
     #: How each part is taken away.
     PARTS = {
         'index': 'DROP INDEX ix_async_events_outbox_waiting',
-        'outbox': f'DROP TABLE {table.OUTBOX.name}',
-        'lease': f'DELETE FROM {table.RELAY.name}',
-        'relay': f'DROP TABLE {table.RELAY.name}',
-        'version': f'DELETE FROM {table.VERSION_TABLE}',
-        'versions': f'DROP TABLE {table.VERSION_TABLE}',
+        'outbox': f'DROP TABLE {schema.OUTBOX.name}',
+        'lease': f'DELETE FROM {schema.RELAY.name}',
+        'relay': f'DROP TABLE {schema.RELAY.name}',
+        'version': f'DELETE FROM {schema.VERSION_TABLE}',
+        'versions': f'DROP TABLE {schema.VERSION_TABLE}',
     }
     #: What is in what.
     WITHIN = {'index': 'outbox', 'lease': 'relay', 'version': 'versions'}
@@ -91,26 +90,28 @@ class MissingTestCase(interrupted.Databases, base.BaseTestCase):
             'attempts': 0,
         }
         with engine.begin() as connection:
-            connection.execute(table.OUTBOX.insert().values(row))
+            connection.execute(schema.OUTBOX.insert().values(row))
         schema.upgrade(engine)
         with engine.connect() as connection:
-            ids = connection.scalars(sa.select(table.OUTBOX.c.id)).all()
+            ids = connection.scalars(sa.select(schema.OUTBOX.c.id)).all()
         self.assertEqual([7], ids)
 
     def test_a_lease_that_is_held_survives_a_repair(self):
         engine = self.spoilt('version')
         with engine.begin() as connection:
-            connection.execute(table.RELAY.update().values(holder='x', term=3))
+            connection.execute(
+                schema.RELAY.update().values(holder='x', term=3)
+            )
         schema.upgrade(engine)
         with engine.connect() as connection:
-            row = connection.execute(sa.select(table.RELAY)).one()
+            row = connection.execute(sa.select(schema.RELAY)).one()
         self.assertEqual((1, 'x', 3, 0.0), tuple(row))
 
     def test_drop_leaves_no_trace_of_a_version_that_it_does_not_know(self):
         engine = self.spoilt()
         with engine.begin() as connection:
             connection.exec_driver_sql(
-                f"UPDATE {table.VERSION_TABLE} SET version_num = 'newer'"
+                f"UPDATE {schema.VERSION_TABLE} SET version_num = 'newer'"
             )
         schema.drop(engine)
         self.assertEqual({}, interrupted.shape(engine))
@@ -119,7 +120,7 @@ class MissingTestCase(interrupted.Databases, base.BaseTestCase):
         engine = self.spoilt('index')
         with engine.begin() as connection:
             connection.exec_driver_sql(
-                f"UPDATE {table.VERSION_TABLE} SET version_num = 'newer'"
+                f"UPDATE {schema.VERSION_TABLE} SET version_num = 'newer'"
             )
         before = interrupted.shape(engine)
         error = self.assertRaises(

@@ -4,7 +4,7 @@
 from oslotest import base
 
 from ironic_async_events.outbox import judging
-from ironic_async_events.outbox import store
+from ironic_async_events.outbox import stored
 from ironic_async_events.outbox import suspects
 from ironic_async_events.tests.unit.outbox import base as outbox_base
 
@@ -23,7 +23,7 @@ class JudgeTestCase(base.BaseTestCase):
 
     def row(self):
         id = next(self.ids)
-        return store.Row(id, str(id), str(id), '')
+        return stored.Row(id, str(id), str(id), '')
 
     def turn(self, refused, asked_all=False, passes=False):
         """Refuse fresh messages until there were enough.

@@ -7,7 +7,7 @@ from oslotest import base
 
 from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import message
-from ironic_async_events.outbox import store
+from ironic_async_events.outbox import stored
 from ironic_async_events.tests.unit import base as unit_base
 
 PATIENCE = unit_base.PATIENCE
@@ -15,7 +15,7 @@ PATIENCE = unit_base.PATIENCE
 
 def rows(*names):
     return [
-        store.Row(number, name, name[0], name)
+        stored.Row(number, name, name[0], name)
         for number, name in enumerate(names)
     ]
 

@@ -7,6 +7,7 @@ from unittest import mock
 from oslotest import base
 
 from ironic_async_events.outbox import lease
+from ironic_async_events.outbox import store
 from ironic_async_events.tests.unit.outbox import base as outbox_base
 
 SECONDS = 10.0
@@ -130,23 +131,24 @@ class LeaseTestCase(base.BaseTestCase):
 
 class RowTestCase(outbox_base.OutboxTestCase):
     def test_one_of_two_gets_it(self):
-        row = lease.Row()
+        row = store.LeaseRow()
         self.assertIsNone(row.take('one', 60))
         left = row.take('two', 60)
         self.assertTrue(50 < left <= 60, left)
         self.assertIsNone(row.take('one', 60))
-        held = lease.look()
+        held = store.leader()
         self.assertEqual(('one', 1), (held.holder, held.term))
 
     def test_one_that_has_ended_is_free(self):
-        row = lease.Row()
+        row = store.LeaseRow()
         row.take('one', -1)
-        self.assertEqual(0, lease.look().seconds)
+        self.assertEqual(0, store.leader().seconds)
         self.assertIsNone(row.take('two', 60))
-        self.assertEqual(('two', 2), (lease.look().holder, lease.look().term))
+        leader = store.leader()
+        self.assertEqual(('two', 2), (leader.holder, leader.term))
 
     def test_only_the_holder_can_give_it_up(self):
-        row = lease.Row()
+        row = store.LeaseRow()
         row.take('one', 60)
         row.give_up('two')
         self.assertIsNotNone(row.take('two', 60))

@@ -3,16 +3,15 @@
 
 from oslotest import base
 
-from ironic_async_events.outbox import backoff
 from ironic_async_events.outbox import outage
-from ironic_async_events.outbox import store
+from ironic_async_events.outbox import stored
 from ironic_async_events.outbox import watch
 from ironic_async_events.tests.unit.outbox import base as outbox_base
 
 
 class BackOffTestCase(base.BaseTestCase):
     def pauses(self, count):
-        one = backoff.BackOff(first=0.25, longest=10)
+        one = outage.BackOff()
         return [one.next() for _ in range(count)]
 
     def test_it_grows_to_a_bound_with_jitter(self):
@@ -29,7 +28,7 @@ class BackOffTestCase(base.BaseTestCase):
         self.assertLess(means[3], means[6])
 
     def test_it_begins_again(self):
-        one = backoff.BackOff(first=0.25, longest=10)
+        one = outage.BackOff()
         for _ in range(50):
             one.next()
         one.reset()
@@ -67,7 +66,7 @@ class OutageTestCase(LogTestCase):
 class WatchTestCase(LogTestCase):
     def setUp(self):
         super().setUp()
-        self.backlog = store.Backlog(0, 0.0, 0)
+        self.backlog = stored.Backlog(0, 0.0, 0)
         self.sent = []
         self.watch = watch.Watch(
             lambda: self.backlog,
@@ -79,7 +78,7 @@ class WatchTestCase(LogTestCase):
         )
 
     def look(self, count, seconds=0.0):
-        self.backlog = store.Backlog(count, seconds, 3)
+        self.backlog = stored.Backlog(count, seconds, 3)
         self.watch.look()
         self.clock.now += 10
 

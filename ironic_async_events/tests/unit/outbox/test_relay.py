@@ -12,7 +12,7 @@ from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import relay
-from ironic_async_events.outbox import store
+from ironic_async_events.outbox import stored
 from ironic_async_events.outbox import suspects
 from ironic_async_events.outbox import watch
 from ironic_async_events.tests.unit.outbox import base as outbox_base
@@ -29,7 +29,7 @@ class Rows:
         self.broken = False
 
     def put(self, id, subject):
-        self.rows[id] = store.Row(id, f'm{id}', subject, f'{subject}{id}')
+        self.rows[id] = stored.Row(id, f'm{id}', subject, f'{subject}{id}')
 
     def _check(self):
         if self.broken:
@@ -58,7 +58,7 @@ class Rows:
 
     def backlog(self):
         self._check()
-        return store.Backlog(len(self.rows), 0.0, len(self.aside))
+        return stored.Backlog(len(self.rows), 0.0, len(self.aside))
 
 
 class Bus:
@@ -303,8 +303,9 @@ class RelayTestCase(base.BaseTestCase):
         others = [f'{chr(0x5E00 + id)}{id}' for id in range(100, 140)]
         self.bus.refused = dict.fromkeys(refused, OSError('queue is full'))
         self.put(*refused, *others)
-        # Pauses of at most 0.25, 0.5 and 1 seconds, and ten batches.
-        self.run_for(3)
+        # A batch is five messages, so the refused ones take 2 + 4 + 5 + 5 + 4:
+        # pauses of at most 0.25, 0.5, 1 and 2 seconds, and ten batches.
+        self.run_for(4)
         self.assertEqual(others, self.bus.published)
         self.run_for(600)
         self.assertEqual([], self.lines('cannot reach'))

@@ -15,7 +15,6 @@ from ironic_async_events import exceptions
 from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import service
-from ironic_async_events.outbox import table
 from ironic_async_events.tests.unit.outbox import interrupted
 
 
@@ -46,7 +45,7 @@ class SchemaTestCase(base.BaseTestCase):
         schema.upgrade(self.engine)
         other = sa.create_engine('sqlite://', poolclass=sa.pool.StaticPool)
         self.addCleanup(other.dispose)
-        table._METADATA.create_all(other)
+        schema._METADATA.create_all(other)
         made = interrupted.shape(self.engine)
         for name, expected in interrupted.shape(other).items():
             self.assertEqual(expected, made[name])
@@ -56,7 +55,7 @@ class SchemaTestCase(base.BaseTestCase):
         schema.upgrade(self.engine)
         self.assertEqual(schema.VERSIONS[-1], schema.current(self.engine))
         with self.engine.connect() as connection:
-            rows = list(connection.execute(sa.select(table.RELAY)))
+            rows = list(connection.execute(sa.select(schema.RELAY)))
         self.assertEqual([(1, '', 0, 0.0)], rows)
 
     def test_dropping_leaves_ironics_schema_as_it_was(self):
@@ -90,7 +89,7 @@ class SchemaTestCase(base.BaseTestCase):
         schema.upgrade(self.engine)
         with self.engine.begin() as connection:
             connection.exec_driver_sql(
-                f"UPDATE {table.VERSION_TABLE} SET version_num = 'newer'"
+                f"UPDATE {schema.VERSION_TABLE} SET version_num = 'newer'"
             )
         self.assertIsNone(schema.problem(self.engine))
 

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.event import registry
 
-from ironic_async_events.outbox import aside
+from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import store
-from ironic_async_events.outbox import table
+from ironic_async_events.outbox import stored
 from ironic_async_events.tests.unit.outbox import base
 
 
@@ -60,14 +60,14 @@ class StoreTestCase(base.OutboxTestCase):
         self.assertEqual('first', self.rows()[0].error)
 
     def test_news_come_after_the_commit(self):
-        with store.writer():
+        with connection.writer():
             self.put('one')
             self.assertFalse(self.news.called)
         self.news.assert_called_once_with()
 
     def test_what_is_rolled_back_is_not_there_and_no_news(self):
         def fail():
-            with store.writer():
+            with connection.writer():
                 self.put('one')
                 raise ZeroDivisionError
 
@@ -114,7 +114,7 @@ class StoreTestCase(base.OutboxTestCase):
 
     def test_numbers_are_never_given_again(self):
         # As the migrations make it.
-        for one in (table.OUTBOX, table.RELAY):
+        for one in (schema.OUTBOX, schema.RELAY):
             one.drop(self.engine)
         schema.upgrade(self.engine)
         self.addCleanup(schema.drop, self.engine)
@@ -129,7 +129,7 @@ class StoreTestCase(base.OutboxTestCase):
         row = self.rows()[0]
         store.set_aside(row.id, 5, 'x' * 1000)
         self.assertEqual(['two'], [r.message_id for r in store.waiting(10)])
-        (found,) = aside.listed()
+        (found,) = store.list_set_aside()
         self.assertEqual(
             (row.id, 5, 'x' * 255),
             (
@@ -146,21 +146,21 @@ class StoreTestCase(base.OutboxTestCase):
         self.put('one', 'two')
         one, two = self.rows()
         store.set_aside(one.id, 5, 'error')
-        self.assertEqual({one.id}, aside.retry([one.id, two.id, 77]))
+        self.assertEqual({one.id}, store.retry([one.id, two.id, 77]))
         self.assertEqual(
             ['one', 'two'], [r.message_id for r in store.waiting(10)]
         )
-        self.assertEqual([], aside.listed())
+        self.assertEqual([], store.list_set_aside())
 
     def test_only_one_that_is_set_aside_is_purged(self):
         self.put('one', 'two')
         one, two = self.rows()
         store.set_aside(one.id, 5, 'error')
-        self.assertEqual({one.id}, aside.purge([one.id, two.id, 77]))
+        self.assertEqual({one.id}, store.purge([one.id, two.id, 77]))
         self.assertEqual(['two'], self.ids())
 
     def test_the_backlog_is_counted_and_its_age_told(self):
-        self.assertEqual(store.Backlog(0, 0.0, 0), store.backlog())
+        self.assertEqual(stored.Backlog(0, 0.0, 0), store.backlog())
         self.assertTrue(store.is_empty())
         self.put('one', 'two')
         with self.engine.begin() as connection:
@@ -188,7 +188,7 @@ class RepeatedTestCase(base.OutboxTestCase):
         attempt = mock.Mock(
             spec=[], side_effect=[db_exc.DBDeadlock(), locked, 7]
         )
-        self.assertEqual(7, store.repeated()(attempt))
+        self.assertEqual(7, connection.retried()(attempt))
         self.assertEqual(2, len(self.pauses))
 
     def test_other_errors_are_not(self):
@@ -199,7 +199,7 @@ class RepeatedTestCase(base.OutboxTestCase):
             ValueError(),
         ):
             attempt = mock.Mock(spec=[], side_effect=error)
-            self.assertRaises(type(error), store.repeated(), attempt)
+            self.assertRaises(type(error), connection.retried(), attempt)
             attempt.assert_called_once_with()
 
 

@@ -6,7 +6,6 @@ from oslo_upgradecheck import upgradecheck
 
 from ironic_async_events.command import status
 from ironic_async_events.outbox import schema
-from ironic_async_events.outbox import table
 from ironic_async_events.tests.unit.outbox import base
 
 GROUP = 'oslo_messaging_notifications'
@@ -51,10 +50,10 @@ class UpgradeCheckTestCase(base.OutboxTestCase):
     def test_with_tables_all_is_well(self):
         with self.engine.begin() as connection:
             connection.exec_driver_sql(
-                f'CREATE TABLE {table.VERSION_TABLE} (version_num TEXT)'
+                f'CREATE TABLE {schema.VERSION_TABLE} (version_num TEXT)'
             )
             connection.exec_driver_sql(
-                f'INSERT INTO {table.VERSION_TABLE} '
+                f'INSERT INTO {schema.VERSION_TABLE} '
                 f"VALUES ('{schema.VERSIONS[-1]}')"
             )
         for title in TITLES:

@@ -10,6 +10,7 @@ from hypothesis import stateful
 from hypothesis import strategies as st
 import oslo_messaging
 
+from ironic_async_events import guarantees
 from ironic_async_events.outbox import judging
 from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease
@@ -157,8 +158,8 @@ class Machine(stateful.RuleBasedStateMachine):
         )
         if self.world.now - since > BOUND:
             self.violations.append(
-                f'{stored} could be published since {since}, now is '
-                f'{self.world.now}'
+                f'{guarantees.I8} {stored} could be published since {since}, '
+                f'now is {self.world.now}'
             )
 
     def is_calm(self):
@@ -339,7 +340,7 @@ class Machine(stateful.RuleBasedStateMachine):
                 or stored.aside
                 or stored.id in self.database.waiting_rows
             ):
-                self.violations.append(f'{stored} is lost')
+                self.violations.append(f'{guarantees.I1} {stored} is lost')
         found = self.violations + self.bus.disorder + self.database.lost
         assert not found, found
 

@@ -7,8 +7,10 @@ from collections.abc import Collection
 import dataclasses
 from typing import Any
 
+from ironic_async_events import guarantees
 from ironic_async_events.outbox import message
-from ironic_async_events.outbox import store
+from ironic_async_events.outbox.stored import Backlog
+from ironic_async_events.outbox.stored import Row
 from ironic_async_events.tests.unit.outbox.simulation import world as worlds
 
 # How long an answer takes.
@@ -46,7 +48,7 @@ class Stored:
     aside: bool = False
 
     @property
-    def row(self) -> store.Row:
+    def row(self) -> Row:
         """What the database holds of it."""
         body = message.Message(
             topics=('topic',),
@@ -58,7 +60,7 @@ class Stored:
             },
             priority=self.topic,
         ).encode()
-        return store.Row(
+        return Row(
             self.id,
             str(self.id),
             self.subject,
@@ -76,7 +78,7 @@ class Database:
         self._world = world
         self.messages: dict[int, Stored] = {}
         self.of: dict[str, list[Stored]] = collections.defaultdict(list)
-        self.waiting_rows: dict[int, store.Row] = {}
+        self.waiting_rows: dict[int, Row] = {}
         self.away = False
         self.lost_answers = 0
         self.set_aside_by_relay: list[Stored] = []
@@ -111,7 +113,7 @@ class Database:
 
     def waiting(
         self, limit: int, but: Collection[str], confirmed: Collection[int]
-    ) -> list[store.Row]:
+    ) -> list[Row]:
         """Stand for the function of the store."""
         self._ask()
         rows = (row for _, row in sorted(self.waiting_rows.items()))
@@ -121,7 +123,7 @@ class Database:
             if row.subject not in but and row.id not in confirmed
         ][:limit]
 
-    def still_waiting(self, ids: Collection[int]) -> list[store.Row]:
+    def still_waiting(self, ids: Collection[int]) -> list[Row]:
         """Stand for the function of the store."""
         self._ask()
         return [
@@ -152,10 +154,10 @@ class Database:
         self.set_aside_by_relay.append(stored)
         self.mark_oldest(stored.subject)
 
-    def backlog(self) -> store.Backlog:
+    def backlog(self) -> Backlog:
         """Stand for the function of the store."""
         self._ask()
-        return store.Backlog(len(self.waiting_rows), 0.0, 0)
+        return Backlog(len(self.waiting_rows), 0.0, 0)
 
     def take(self, holder: str, seconds: float) -> float | None:
         """Stand for the lease."""
@@ -286,7 +288,9 @@ class Bus:
             if before is stored:
                 break
             if not (before.published or before.aside or stored.aside):
-                self.disorder.append(f'{stored.id} came before {before.id}')
+                self.disorder.append(
+                    f'{guarantees.I2} {stored.id} came before {before.id}'
+                )
         self._arrived(stored)
         stored.published = True
 

@@ -12,8 +12,8 @@ from ironic_async_events.command import audit
 from ironic_async_events.command import timeline
 
 NAMESPACE = 'ironic_async_events.cli'
-#: Name -> class: the commands that are there without being installed, too.
-#: All others are entry points.
+#: Name -> class: commands that need no Ironic, also from a source tree. The
+#: others are entry points.
 COMMANDS = {
     'audit': audit.Audit,
     'timeline': timeline.Timeline,
@@ -60,7 +60,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     code: int = App().run(sys.argv[1:] if argv is None else list(argv))
     return code
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -9,7 +9,7 @@ from oslotest import base
 _WITHOUT_CLIFF = """
 import sys
 sys.modules['cliff'] = None
-from ironic_async_events.command import start
+from ironic_async_events.command import __main__ as start
 sys.exit(start.main())
 """
 

@@ -45,7 +45,7 @@ from typing import NamedTuple
 
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import observation as obs
-from ironic_async_events.audit import subsequence
+from laboratory import subsequence
 
 Step = tuple[str | None, str | None]
 

@@ -8,8 +8,8 @@ import random
 from oslotest import base
 
 from ironic_async_events.audit import observation as obs
-from ironic_async_events.audit import subsequence
-from ironic_async_events.audit import witness
+from laboratory import subsequence
+from laboratory import truth
 
 STEPS = [
     ('manage', 'enroll', 'verifying'),
@@ -80,7 +80,7 @@ class CommonTest(base.BaseTestCase):
 
 class CompareTest(base.BaseTestCase):
     def check(self, changes, observations, **counts):
-        account = witness.compare(changes, observations)
+        account = truth.compare(changes, observations)
         found = {
             name: count for name, count in account.as_dict().items() if count
         }

@@ -4,7 +4,7 @@
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from ironic_async_events.outbox import kept
+from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import store
 from ironic_async_events.tests.unit.outbox import base
 
@@ -13,7 +13,7 @@ class KeptTestCase(base.OutboxTestCase):
     def setUp(self):
         super().setUp()
         self.clock = base.Clock()
-        self.kept = kept.Kept(self.engine, 60.0, self.clock)
+        self.kept = connection.Kept(self.engine, 60.0, self.clock)
         self.addCleanup(self.kept.close)
 
     def used(self):
@@ -83,7 +83,7 @@ class OwnConnectionTestCase(base.OutboxTestCase):
     def test_a_thread_reads_and_writes_over_one_connection(self):
         store.put(base.make_message('one'), lambda: None)
         taken = self.connections()
-        with store.own_connection():
+        with connection.keep():
             (row,) = store.waiting(10)
             store.delete([row.id])
             self.assertEqual([], store.waiting(10))
@@ -91,7 +91,7 @@ class OwnConnectionTestCase(base.OutboxTestCase):
         self.assertEqual([], self.rows())
 
     def test_afterwards_it_uses_sessions_again(self):
-        with store.own_connection():
+        with connection.keep():
             store.waiting(10)
         taken = self.connections()
         store.waiting(10)

@@ -7,7 +7,7 @@ import threading
 from oslotest import base
 
 from ironic_async_events.outbox import relay
-from ironic_async_events.outbox import thread
+from ironic_async_events.outbox import relay_thread
 from ironic_async_events.tests.unit import base as unit_base
 
 LONG = 3600.0
@@ -40,7 +40,7 @@ class Relay:
 
 class ThreadTestCase(base.BaseTestCase):
     def start(self, fake):
-        one = thread.Thread(lambda: contextlib.nullcontext(fake))
+        one = relay_thread.RelayThread(lambda: contextlib.nullcontext(fake))
         self.addCleanup(one.stop, 0)
         one.start()
         return one

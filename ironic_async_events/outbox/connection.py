@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the outbox reaches Ironic's database.
+
+Ironic's own sessions: a writer within a writer of the same thread joins its
+transaction. The relay's thread keeps a connection instead.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+import contextlib
+import threading
+import time
+from typing import Any
+
+from oslo_config import cfg
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+from sqlalchemy import exc as sa_exc
+from sqlalchemy.ext import compiler
+from sqlalchemy.sql import functions
+import tenacity
+
+# For how long a transaction that meets a conflict is retried.
+_RETRY_SECONDS = 120
+
+
+class Kept:
+    """A connection that one thread keeps, opened when it is needed.
+
+    The pool takes a connection, checks it, opens a session and gives it back.
+    That costs more than most statements: too much for a thread that asks many
+    times a second.
+
+    :param engine: the database
+    :param seconds: after which a connection is replaced, as in a pool
+    :param clock: tells the time, in seconds
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._seconds = seconds
+        self._clock = clock
+        self._connection: sa.Connection | None = None
+        self._opened_at = 0.0
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Give the connection for one transaction.
+
+        After an error the next transaction gets a new connection.
+
+        :raises Exception: what the database says
+        """
+        if self._clock() - self._opened_at >= self._seconds:
+            self.close()
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+                self._opened_at = self._clock()
+            with self._connection.begin():
+                yield self._connection
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the connection back, if there is one. Never raises."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+
+class _Own(threading.local):
+    """The connection that this thread keeps; most threads keep none."""
+
+    connection: Kept | None = None
+
+
+_own = _Own()
+
+
+def engine() -> sa.Engine:
+    """Return the engine of Ironic's database."""
+    from ironic.db import sqlalchemy  # noqa: F401  # configures the database
+    from oslo_db.sqlalchemy import enginefacade
+
+    writing: sa.Engine = enginefacade.writer.get_engine()
+    return writing
+
+
+@contextlib.contextmanager
+def keep() -> Iterator[None]:
+    """Have this thread keep a connection instead of opening sessions.
+
+    For the relay's thread. What it writes joins no transaction.
+    """
+    kept = _own.connection = Kept(
+        engine(), cfg.CONF.database.connection_recycle_time
+    )
+    try:
+        yield
+    finally:
+        _own.connection = None
+        kept.close()
+
+
+@contextlib.contextmanager
+def _session(opener: str) -> Iterator[Any]:
+    if _own.connection is not None:
+        with _own.connection.transaction() as connection:
+            yield connection
+        return
+    from ironic.db.sqlalchemy import api  # configures the database
+
+    with getattr(api, opener)() as session:
+        yield session
+
+
+def writer() -> contextlib.AbstractContextManager[Any]:
+    """Open Ironic's session for writing, or join the open one."""
+    return _session('_session_for_write')
+
+
+def reader() -> contextlib.AbstractContextManager[Any]:
+    """Open Ironic's session for reading, or join the open one."""
+    return _session('_session_for_read')
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Tell whether another transaction stood in the way.
+
+    Then the same transaction may succeed when it is retried.
+
+    :param error: what the transaction raised
+    """
+    if isinstance(error, db_exc.DBDeadlock):
+        return True
+    return isinstance(
+        error, sa_exc.OperationalError | db_exc.DBError
+    ) and 'database is locked' in str(error)
+
+
+def retried() -> tenacity.Retrying:
+    """Return what retries a whole transaction after a conflict."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_conflict),
+        wait=tenacity.wait_random_exponential(0.05, max=1),
+        stop=tenacity.stop_after_delay(_RETRY_SECONDS),
+        reraise=True,
+    )
+
+
+class epoch(functions.FunctionElement[float]):
+    """Seconds since 1970 by the database, when the statement began.
+
+    The database has the only clock that all conductors share.
+    """
+
+    type = sa.Double()
+    inherit_cache = True
+
+
+@compiler.compiles(epoch, 'sqlite')
+def _sqlite(element: epoch, compiler: Any, **kw: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiler.compiles(epoch, 'mysql')
+@compiler.compiles(epoch, 'mariadb')
+def _mysql(element: epoch, compiler: Any, **kw: Any) -> str:
+    # Not UNIX_TIMESTAMP(NOW(6)): in the hour in which summer time ends, the
+    # local time is ambiguous.
+    return (
+        "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) "
+        '/ 1000000E0)'
+    )
+
+
+@compiler.compiles(epoch, 'postgresql')
+def _postgresql(element: epoch, compiler: Any, **kw: Any) -> str:
+    return 'extract(epoch from statement_timestamp())'
