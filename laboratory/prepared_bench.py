@@ -10,8 +10,8 @@ import tempfile
 
 from ironic_async_events.audit import observation
 from ironic_async_events.audit import witness as audit
+from ironic_async_events.tests.tempest import bus
 from laboratory import broker
-from laboratory import bus
 from laboratory import database
 from laboratory import plan
 from laboratory import recording

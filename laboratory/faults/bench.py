@@ -18,7 +18,7 @@ from oslo_db.sqlalchemy import enginefacade
 
 from ironic_async_events import patching
 from ironic_async_events.task import database as async_database
-from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
 from laboratory.faults import aftermath

@@ -24,7 +24,7 @@ from laboratory.upstream import expectations
 from laboratory.upstream import witness
 
 HERE = pathlib.Path(__file__).parent
-ROOT = HERE.parents[2]
+ROOT = HERE.parents[1]
 #: When a worker dies, most tests never end: enough is enough.
 SHOWN = 10
 

@@ -18,8 +18,8 @@ from testtools import content
 from ironic_async_events.command import bus
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.samples import recordings
+from ironic_async_events.tests.tempest import bus as tempest_bus
 from laboratory import broker
-from laboratory import bus as laboratory_bus
 
 COUNT = 2000
 _AT_MOST = 60.0
@@ -141,7 +141,7 @@ class AuditTest(base.FunctionalTestCase):
 
     def test_both_get_everything_in_order(self) -> None:
         path = self.directory / 'other.jsonl'
-        other = laboratory_bus.Collector(self.rabbit.amqp_url, path).start()
+        other = tempest_bus.Collector(self.rabbit.amqp_url, path).start()
         self.addCleanup(other.stop)
         program = self.audit()
         second = self.audit()

@@ -16,7 +16,7 @@ from ironic_async_events.patching import patch
 from ironic_async_events.patching import targets
 from ironic_async_events.task import base as task_manager
 from ironic_async_events.task import drop_in as legacy
-from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 # Some releases have no continue_node_service().
 WRAPPED = tuple(
