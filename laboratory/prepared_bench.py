@@ -52,15 +52,22 @@ class Bench:
             for line in recording.read(self.recording)
         ]
 
-    def account(self) -> audit.Account:
-        """Compare what was committed so far with what was announced."""
+    def account(self, node: str = '') -> audit.Account:
+        """Compare what was committed so far with what was announced.
+
+        :param node: only this node.
+        """
         return audit.compare(
             [
                 (one.node, one.before_state, one.state)
-                for one in self.eye.read()
+                for one in self.eye.read(node=node)
                 if one.before_state is not None
             ],
-            self.observations(),
+            [
+                one
+                for one in self.observations()
+                if not node or getattr(one, 'node', node) == node
+            ],
         )
 
 

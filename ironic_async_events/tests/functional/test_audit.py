@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audit on a real RabbitMQ, beside another consumer."""
 
-import contextlib
 import json
 import os
 import pathlib
@@ -31,13 +30,19 @@ def interruptible() -> None:
 
 
 class AuditTest(base.FunctionalTestCase):
+    """They share a broker; each has queues of its own there."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        directory = base.Directory()
+        directory.setUp()
+        cls.addClassCleanup(directory.cleanUp)
+        cls.rabbit = cls.enterClassContext(broker.RabbitMQ(directory.path))
+
     def setUp(self) -> None:
         super().setUp()
-        directory = self.useFixture(base.Directory()).path
-        stack = contextlib.ExitStack()
-        self.addCleanup(stack.close)
-        self.rabbit = stack.enter_context(broker.RabbitMQ(directory))
-        self.directory = directory
+        self.directory = self.useFixture(base.Directory()).path
         dice = random.Random(4)
         self.messages = [
             recordings.message(
