@@ -53,7 +53,9 @@ class Imports(base.FunctionalTestCase):
         }
         self.assertIn('ironic.conductor.manager', stock & plugin)
         self.assertIn('ironic_async_events.task.base', plugin - stock)
-        self.assertEqual(set(), new - sys.stdlib_module_names)
+        self.assertEqual(
+            {'ironic_async_events'}, new - sys.stdlib_module_names
+        )
 
 
 class Refusal(base.FunctionalTestCase):
