@@ -39,6 +39,9 @@ _PURE = (
     lifecycle.Operation('manage', 'available', 'manageable'),
 )
 
+# Operations of all clients together: enough that each has begun some.
+_SOME = 20
+
 _OPTIONS = {'async_events': {'outbox_lease': LEASE}}
 
 
@@ -52,7 +55,7 @@ def kills(times: int, seed: int, clients: int = 6) -> Figures:
     chance = random.Random(seed)
     with cluster.Cluster(3, _OPTIONS) as place:
         with wanderer.Wanderers(place.endpoint, clients, seed) as load:
-            time.sleep(3)
+            load.work(_SOME)
             for _ in range(times):
                 victim = chance.randrange(3)
                 place.kill(victim)
@@ -78,7 +81,7 @@ def broker_away(seconds: float, seed: int, clients: int = 4) -> Figures:
         with wanderer.Wanderers(
             place.endpoint, clients, seed, pause=0.3
         ) as load:
-            time.sleep(min(10.0, seconds))
+            load.work(_SOME)
             began = time.time()
             time.sleep(seconds)
             place.broker.stop()
@@ -111,11 +114,14 @@ def leader_killed(seed: int, clients: int = 4) -> Figures:
     """Kill the conductor that has the lease; it does not come back."""
     with cluster.Cluster(2, _OPTIONS) as place:
         with wanderer.Wanderers(place.endpoint, clients, seed) as load:
-            time.sleep(5)
+            load.work(_SOME)
             leader, seconds = _take_over(place, place.kill)
-            time.sleep(3)
+            # What the dead conductor's nodes are asked for comes to nothing.
+            load.work(1)
+            starts = place.starts(leader)
             place.revive(leader)
-            time.sleep(3)
+            place.wait_for_rpc(leader, starts + 1)
+            load.work(_SOME)
         drained = place.drained()
         return _figures(
             place, load, drained, seed=seed, taken_over_after=seconds
@@ -126,12 +132,12 @@ def leader_frozen(seed: int, clients: int = 4) -> Figures:
     """Stop the leader for three times the lease, and let it go on."""
     with cluster.Cluster(2, _OPTIONS) as place:
         with wanderer.Wanderers(place.endpoint, clients, seed) as load:
-            time.sleep(5)
+            load.work(_SOME)
             began = time.monotonic()
             leader, seconds = _take_over(place, place.freeze)
             time.sleep(max(0.0, began + 3 * LEASE - time.monotonic()))
             place.thaw(leader)
-            time.sleep(5)
+            load.work(_SOME)
         drained = place.drained()
         return _figures(
             place,
@@ -165,9 +171,9 @@ def database_restarts(times: int, seed: int, clients: int = 4) -> Figures:
     with cluster.Cluster(2, _OPTIONS) as place:
         with wanderer.Wanderers(place.endpoint, clients, seed) as load:
             for _ in range(times):
-                time.sleep(5)
+                load.work(_SOME)
                 place.restart_database()
-            time.sleep(5)
+            load.work(_SOME)
         drained = place.drained()
         return _figures(place, load, drained, times=times, seed=seed)
 
@@ -181,11 +187,11 @@ def sqlite(seconds: float, seed: int, clients: int = 4) -> Figures:
     """
     with cluster.Cluster(0) as place:
         with wanderer.Wanderers(place.endpoint, clients, seed) as load:
-            time.sleep(seconds)
+            load.work(_SOME)
             place.broker.stop()
             time.sleep(seconds)
             place.broker.start()
-            time.sleep(seconds)
+            load.work(_SOME)
         drained = place.drained()
         return _figures(place, load, drained, seconds=seconds, seed=seed)
 
@@ -214,7 +220,7 @@ def backlog(messages: int, seed: int) -> Figures:
                     f'published, {memory[-1]:.0f} MiB',
                     flush=True,
                 )
-            time.sleep(2)
+            processes.wait_for(lambda: not place.waiting(), 2)
         seconds = time.monotonic() - began
         drained = place.drained()
         order = filling.check(place.consumer.read())

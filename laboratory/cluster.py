@@ -24,7 +24,6 @@ from laboratory import broker
 from laboratory import configuration
 from laboratory import database
 from laboratory import durable
-from laboratory import errors
 from laboratory import processes
 from laboratory import service
 from laboratory import witness
@@ -187,15 +186,7 @@ class Cluster:
         :returns: what it wrote.
         :raises LaboratoryError: when it fails.
         """
-        part = self._ironics[0].part(name, arguments)
-        part.log.unlink(missing_ok=True)
-        with part.start():
-            processes.wait_for(lambda: part.returncode is not None, 60)
-            if part.returncode != 0:
-                raise errors.LaboratoryError(
-                    f'{name} failed:\n{processes.tail(part.log)}'
-                )
-        return part.log.read_text()
+        return self._ironics[0].run_once(name, *arguments)
 
     def _all_alive(self) -> bool:
         body: Mapping[str, Any] = self._ironics[0].get('/v1/conductors') or {}

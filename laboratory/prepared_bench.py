@@ -9,8 +9,8 @@ import shutil
 import tempfile
 
 from ironic_async_events.audit import observation
+from ironic_async_events.tests.tempest import bus
 from laboratory import broker
-from laboratory import bus
 from laboratory import database
 from laboratory import plan
 from laboratory import recording
@@ -52,15 +52,22 @@ class Bench:
             for line in recording.read(self.recording)
         ]
 
-    def account(self) -> truth.Account:
-        """Compare what was committed so far with what was announced."""
+    def account(self, node: str = '') -> truth.Account:
+        """Compare what was committed so far with what was announced.
+
+        :param node: only this node.
+        """
         return truth.compare(
             [
                 (one.node, one.before_state, one.state)
-                for one in self.eye.read()
+                for one in self.eye.read(node=node)
                 if one.before_state is not None
             ],
-            self.observations(),
+            [
+                one
+                for one in self.observations()
+                if not node or getattr(one, 'node', node) == node
+            ],
         )
 
 

@@ -17,13 +17,13 @@ _INTERFACES = ('bios', 'deploy', 'inspect', 'rescue', 'vendor')
 # cannot hold the recursion itself.
 _STATEMENTS = (
     """
-    CREATE VIEW async_events_slow AS
+    CREATE VIEW IF NOT EXISTS async_events_slow AS
     WITH RECURSIVE numbers(i) AS (
         SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < 1000000)
     SELECT count(*) FROM numbers
     """,
     """
-    CREATE TRIGGER async_events_slow_update
+    CREATE TRIGGER IF NOT EXISTS async_events_slow_update
     AFTER UPDATE OF provision_state ON nodes
     WHEN OLD.provision_state IS NOT NEW.provision_state
     BEGIN

@@ -14,17 +14,6 @@ from laboratory import lifecycle
 from laboratory import prepared_bench as running
 from laboratory import witness
 
-# Long enough that an operation is not done before the first GET by chance.
-DELAYS = {
-    'fake': {
-        'bios_delay': '1',
-        'deploy_delay': '1',
-        'inspect_delay': '1',
-        'vendor_delay': '1',
-    }
-}
-"""Options for a service whose operations take their time."""
-
 PREPARATION = (
     lifecycle.Operation('manage', 'enroll', 'manageable'),
     lifecycle.Operation('adopt', 'manageable', 'active'),
@@ -50,7 +39,7 @@ def wait_for_each(bench: running.Bench) -> list[Waited]:
     The SDK's own ``wait=True`` knows no expected state for ``service``;
     there, the same poll is asked for by name.
 
-    :param bench: a running service, see :data:`DELAYS`.
+    :param bench: a service whose operations take their time.
     :returns: one entry for each operation, in the order of the operations.
     """
     client = clients.Client(bench.ironic.endpoint)

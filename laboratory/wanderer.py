@@ -16,12 +16,15 @@ from typing import Any
 from typing import Self
 import urllib.parse
 
+from laboratory import errors
 from laboratory import lifecycle
+from laboratory import processes
 
 _CLEAN = dict(lifecycle.CLEAN.arguments)
 _SERVICE = dict(lifecycle.SERVICE.arguments)
 _STUCK_SECONDS = 20.0
 _PAUSE = 0.1
+_WORK_SECONDS = 120.0
 
 Request = tuple[str, Mapping[str, Any]]
 
@@ -189,6 +192,21 @@ class Wanderers:
         self._stopping.set()
         for thread in self._threads:
             thread.join(90)
+
+    def work(self, more: int) -> None:
+        """Wait until the clients have done some more operations.
+
+        :param more: how many, of all clients together.
+        :raises LaboratoryError: when they do not get there.
+        """
+        enough = len(self.done) + more
+        if not processes.wait_for(
+            lambda: len(self.done) >= enough, _WORK_SECONDS
+        ):
+            raise errors.LaboratoryError(
+                f'the clients did not do {more} more operations within '
+                f'{_WORK_SECONDS:.0f} s'
+            )
 
     def _wander(self, chance: random.Random) -> None:
         api = Api(self._endpoint)

@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import sysconfig
@@ -24,6 +25,11 @@ import zipfile
 
 NAME = 'ironic-async-events'
 PACKAGE = 'ironic_async_events'
+_OF_TESTS = re.compile(
+    r'^\s*(?:import|from)\s+(laboratory\b[\w.]*'
+    rf'|{PACKAGE}\.tests\.(?:unit|functional|samples)\b[\w.]*)',
+    re.MULTILINE,
+)
 
 # Run in the environment that has the wheel: what Ironic does at its start.
 _LOAD = """
@@ -139,6 +145,27 @@ def check_sdist(sdist: pathlib.Path, committed: set[str]) -> int:
     return len(names)
 
 
+def ships(name: str) -> bool:
+    """Tell whether the wheel must hold a committed file.
+
+    Of the tests, an operator runs the tempest plugin alone.
+    """
+    tests = f'{PACKAGE}/tests/'
+    return name.startswith(f'{PACKAGE}/') and (
+        not name.startswith(tests)
+        or name == f'{tests}__init__.py'
+        or name.startswith(f'{tests}tempest/')
+    )
+
+
+def check_imports(archive: zipfile.ZipFile, names: set[str]) -> None:
+    """Require that no module of the wheel imports what only tests have."""
+    for name in sorted(names):
+        if name.endswith('.py'):
+            imported = _OF_TESTS.findall(archive.read(name).decode())
+            require(not imported, f'{name} imports {imported}')
+
+
 def check_wheel(
     wheel: pathlib.Path, committed: set[str], project: Mapping[str, dict]
 ) -> int:
@@ -148,19 +175,20 @@ def check_wheel(
     """
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
+        check_imports(archive, names)
         (points,) = (n for n in names if n.endswith('/entry_points.txt'))
         written = configparser.ConfigParser(delimiters='=')
         written.optionxform = str  # type: ignore[assignment,method-assign]
         written.read_string(archive.read(points).decode())
-    code = {name for name in committed if name.startswith(f'{PACKAGE}/')}
+    code = {name for name in committed if ships(name)}
     missing = sorted(code - names)
     require(not missing, f'the wheel lacks {missing}')
     foreign = sorted(
         name
-        for name in names - committed
+        for name in names - code
         if '.dist-info/' not in name.partition('/')[0] + '/'
     )
-    require(not foreign, f'the wheel has what was not committed: {foreign}')
+    require(not foreign, f'the wheel has what it must not have: {foreign}')
     wanted = {
         **project.get('entry-points', {}),
         'console_scripts': project.get('scripts', {}),
@@ -178,6 +206,12 @@ def check_wheel(
     require(
         declared == found, f'entry points differ: {sorted(declared ^ found)}'
     )
+    elsewhere = sorted(
+        value
+        for _group, _name, value in found
+        if value.partition(':')[0].replace('.', '/') + '.py' not in names
+    )
+    require(not elsewhere, f'entry points lead out of the wheel: {elsewhere}')
     return len(names)
 
 
@@ -260,7 +294,10 @@ def main() -> int:
             count = check_sdist(built['sdist'], committed)
             print(f'sdist: {count} files, all that is committed among them')
             count = check_wheel(built['wheel'], committed, project['project'])
-            print(f'wheel: {count} files, code and entry points as declared')
+            print(
+                f'wheel: {count} files; code and entry points as declared, '
+                'nothing that only tests need'
+            )
             count = check_life(built['wheel'])
             print(
                 f'installed beside {count} distributions and loaded: no '

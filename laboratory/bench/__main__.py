@@ -46,8 +46,6 @@ FIGURES: Mapping[str, ModuleType] = {
 """Name -> the module that measures it, the short ones first."""
 
 _DIRECTORY = pathlib.Path('build/benchmark')
-_PAGE = pathlib.Path('doc/source/contributor/benchmark.rst')
-_IMAGES = pathlib.Path('doc/source/images')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,10 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     found = report.lines(document)
     console.print(report.table(found))
-    pictures.draw(document, parsed.keep)
+    drawn = pictures.draw(document, parsed.keep)
     console.print(f'{parsed.keep / report.NAME}', markup=False)
     if parsed.page:
-        page.write(document, _PAGE, _IMAGES)
+        page.write(document, drawn, parsed.keep)
     missed = any(one.verdict is figures.Verdict.MISSED for one in found)
     return 1 if missed else 0
 
@@ -151,8 +149,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--page',
         action='store_true',
-        help='make the page of the documentation as well; in the root of '
-        'the checkout',
+        help=f'make a page of all figures as well, DIR/{page.NAME}',
     )
     return parser.parse_args(arguments)
 

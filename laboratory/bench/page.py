@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page of the documentation, made of the result."""
+"""A page with every figure of the result."""
 
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from laboratory.bench import judge
 from laboratory.bench import pictures
 from laboratory.bench import report
 
-FINDINGS = 'benchmark-findings.inc'
-"""What was found out about figures that miss; written by hand."""
+NAME = 'benchmark.rst'
+"""The name of the page."""
 
 _WIDTH = 79
 
@@ -92,33 +92,26 @@ _SECTIONS: Mapping[str, tuple[str, str]] = {
 
 
 def write(
-    document: report.Document, page: pathlib.Path, images: pathlib.Path
+    document: report.Document, drawn: Sequence[str], directory: pathlib.Path
 ) -> None:
-    """Write the page and its pictures.
+    """Write the page beside its pictures.
 
     :param document: the result.
-    :param page: the file.
-    :param images: the directory of the pictures; exists.
+    :param drawn: the names of its pictures.
+    :param directory: where they are.
     """
-    drawn = pictures.draw(document, images)
-    findings = (page.parent / FINDINGS).exists()
-    page.write_text(
-        '\n'.join(compose(document, drawn, findings)) + '\n', encoding='utf-8'
+    (directory / NAME).write_text(
+        '\n'.join(compose(document, drawn)) + '\n', encoding='utf-8'
     )
 
 
-def compose(
-    document: report.Document, drawn: Sequence[str], findings: bool
-) -> Iterator[str]:
+def compose(document: report.Document, drawn: Sequence[str]) -> Iterator[str]:
     """Compose the lines of the page.
 
     :param document: the result.
     :param drawn: the names of its pictures.
-    :param findings: whether there is something to include.
     """
     yield from _heading('Benchmark', '=', above=True)
-    yield '.. Made by "tox -e bench -- --page"; not to be edited by hand.'
-    yield ''
     yield from _INTRODUCTION.format(
         confidence=figures.CONFIDENCE, limit=figures.CPU_LIMIT
     ).splitlines()
@@ -135,9 +128,6 @@ def compose(
     )
     found = report.lines(document)
     yield from _summary(found)
-    if findings:
-        yield f'.. include:: {FINDINGS}'
-        yield ''
     for name, (title, text) in _SECTIONS.items():
         if name not in document['figures']:
             continue
@@ -152,7 +142,7 @@ def compose(
         yield ''
         picture = f'benchmark-{name}.svg'
         if picture in drawn:
-            yield f'.. image:: ../images/{picture}'
+            yield f'.. image:: {picture}'
             yield f'   :alt: {title}: stock, plugin and outbox'
             yield ''
         yield from _lines(judge.JUDGES[name](document['figures'][name]))

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import Any
 
+import ironic_async_events
 from laboratory import processes
 from laboratory import service
 from laboratory.bench import forms
@@ -22,7 +23,7 @@ _POLL = 0.002
 _READY = 'Created RPC server'
 # Not imported: it imports Ironic, which begins with a choice for a process.
 _PREPARED = f'{__package__}.prepared'
-_PACKAGE = pathlib.Path(__file__).parents[2]
+_PACKAGE = pathlib.Path(ironic_async_events.__file__).parent
 
 
 def steps(form: forms.Form) -> int:

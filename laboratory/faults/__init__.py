@@ -7,7 +7,7 @@ always hold.
 
 ``schedule`` runs one thread at a time, ``edges`` puts it in the place of
 real time and real locks. ``database`` makes the statements of a
-``connection`` fail in the ways of ``kinds``. ``witness`` writes down what was
+``connection`` fail in the ways of ``kinds``. ``observed`` writes down what was
 committed, and who believed to hold the lock. ``bench`` runs one case,
 ``invariants`` judges its ``journal``. ``sweep`` chooses the cases, ``jobs``
 shares them out, ``table`` counts.

@@ -18,7 +18,7 @@ from oslo_db.sqlalchemy import enginefacade
 
 from ironic_async_events import patching
 from ironic_async_events.task import database as async_database
-from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
 from laboratory.faults import aftermath
@@ -27,9 +27,9 @@ from laboratory.faults import connection
 from laboratory.faults import database
 from laboratory.faults import edges
 from laboratory.faults import journal
+from laboratory.faults import observed
 from laboratory.faults import rivals
 from laboratory.faults import schedule
-from laboratory.faults import witness
 from laboratory.faults import workers
 from laboratory.faults import world
 
@@ -71,7 +71,7 @@ class FaultBench(base.Bench):
         path = engine.url.database
         self.plan = schedule.Schedule()
         self.server = database.Server(self.plan)
-        self.observer = witness.Observer(path)
+        self.observer = observed.Observer(path)
         self.addCleanup(self.observer.close)
         self.bus: Any = bus.Published(self.notifier)
         if self.world is world.World.OUTBOX:
@@ -79,9 +79,9 @@ class FaultBench(base.Bench):
         self.useFixture(connection.Connections(self.server, engine))
         self._empty = self.observer.copy()
         self._prepared: dict[str, tuple[sqlite3.Connection, str]] = {}
-        self.locks = witness.Locks(self.observer, self.server.part, self.plan)
+        self.locks = observed.Locks(self.observer, self.server.part, self.plan)
         self.server.committed = self._committed
-        self.useFixture(witness.Beliefs(self.locks))
+        self.useFixture(observed.Beliefs(self.locks))
         self.useFixture(edges.Edges(self.plan))
         self.log = journal.Log()
         self._listen()

@@ -16,7 +16,7 @@ from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import service
 from ironic_async_events.task import delivery
 from ironic_async_events.tests.unit.spawn_failures import base
-from laboratory.faults import witness
+from laboratory.faults import observed
 
 Told = tuple[str, str, str]
 """Previous state, event and state of a notification."""
@@ -49,7 +49,7 @@ class Stored(fixtures.Fixture):
     :param engine: Ironic's, which makes the tables
     """
 
-    def __init__(self, observer: witness.Observer, engine: Any) -> None:
+    def __init__(self, observer: observed.Observer, engine: Any) -> None:
         super().__init__()
         self._observer = observer
         self._engine = engine

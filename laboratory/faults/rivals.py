@@ -10,7 +10,7 @@ from ironic import objects
 from ironic.common import exception
 from ironic.conductor import task_manager
 
-from laboratory.faults import witness
+from laboratory.faults import observed
 
 #: A conductor of another process, which shares nothing but the database.
 ELSEWHERE = 'other-host'
@@ -19,14 +19,14 @@ _HOLD = 7.0
 _TRIES = 60
 
 Sleep = Callable[[float], None]
-Rival = Callable[[Any, str, witness.Locks, Sleep], None]
+Rival = Callable[[Any, str, observed.Locks, Sleep], None]
 """Runs a rival: context, UUID of the node, who is told, how to sleep."""
 
 
 def _task(
     context: Any,
     uuid: str,
-    locks: witness.Locks,
+    locks: observed.Locks,
     sleep: Sleep,
     **how: bool,
 ) -> None:
@@ -42,7 +42,7 @@ def _task(
 
 
 def _elsewhere(
-    context: Any, uuid: str, locks: witness.Locks, sleep: Sleep
+    context: Any, uuid: str, locks: observed.Locks, sleep: Sleep
 ) -> None:
     """Lock the node as another conductor does; this one never fails."""
     for _ in range(_TRIES):

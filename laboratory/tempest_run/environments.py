@@ -11,7 +11,7 @@ import sys
 from laboratory import errors
 from laboratory import processes
 
-_ROOT = pathlib.Path(__file__).resolve().parents[3]
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 KEYSTONE = ('keystone==30.0.0', 'cheroot', 'PyMySQL')
 # The plugin's own tests are a tempest plugin as well, so it is linked there.

@@ -6,7 +6,7 @@ import pathlib
 from oslotest import base
 
 from laboratory.upstream import expectations
-from laboratory.upstream import witness
+from laboratory.upstream import testimony
 
 
 class ParseTestCase(base.BaseTestCase):
@@ -107,10 +107,10 @@ class JudgeTestCase(base.BaseTestCase):
 
 class ObjectionsTestCase(base.BaseTestCase):
     def account(self, lists=False, at_start='active', at_end='active'):
-        return witness.Testimony(lists, (), at_start, at_end)
+        return testimony.Testimony(lists, (), at_start, at_end)
 
     def objections(self, *workers):
-        return witness.objections(
+        return testimony.objections(
             [self.account(lists=True), *workers], 'active'
         )
 
@@ -141,5 +141,5 @@ class ObjectionsTestCase(base.BaseTestCase):
     def test_no_process_at_all_is_an_objection(self):
         self.assertEqual(
             ['no process listed the tests', 'no process ran the tests'],
-            witness.objections([], 'active'),
+            testimony.objections([], 'active'),
         )

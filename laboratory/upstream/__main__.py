@@ -21,10 +21,10 @@ import subunit
 import testtools
 
 from laboratory.upstream import expectations
-from laboratory.upstream import witness
+from laboratory.upstream import testimony
 
 HERE = pathlib.Path(__file__).parent
-ROOT = HERE.parents[2]
+ROOT = HERE.parents[1]
 #: When a worker dies, most tests never end: enough is enough.
 SHOWN = 10
 
@@ -99,11 +99,11 @@ def _run(
         # kill their process by default.
         'BASE_TEST_TIMEOUT': '600',
         **os.environ,
-        witness.SUITE: args.suite,
-        witness.PLUGIN: '0' if args.stock else '1',
-        witness.DIRECTORY: str(scratch / 'witness'),
+        testimony.SUITE: args.suite,
+        testimony.PLUGIN: '0' if args.stock else '1',
+        testimony.DIRECTORY: str(scratch / 'testimony'),
     }
-    (scratch / 'witness').mkdir()
+    (scratch / 'testimony').mkdir()
     command = [sys.executable, '-m', 'stestr']
     command += ['--repo-url', str(scratch)]
     command += ['--test-path', str(HERE / 'suite'), '--top-dir', str(ROOT)]
@@ -176,8 +176,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         scratch = pathlib.Path(name)
         complaints = _run(args, scratch, on_test)
-        accounts = witness.hear(scratch / 'witness')
-    complaints += witness.objections(
+        accounts = testimony.hear(scratch / 'testimony')
+    complaints += testimony.objections(
         accounts, 'absent' if args.stock else 'active'
     )
     loaded = {test_id for a in accounts if a.lists for test_id in a.tests}

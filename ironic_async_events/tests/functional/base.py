@@ -6,6 +6,7 @@ import logging
 import pathlib
 import shutil
 import tempfile
+from typing import ClassVar
 
 import fixtures
 from oslotest import base
@@ -61,6 +62,14 @@ class FunctionalTestCase(base.BaseTestCase):
         for noisy in ('amqp', 'keystoneauth', 'openstack', 'urllib3'):
             logging.getLogger(noisy).setLevel(logging.WARNING)
 
+    def attach_logs(self, service: Service) -> None:
+        """Show the ends of a service's logs, should the test fail."""
+        for name in service.logs:
+            log = service.bench.ironic.log(name)
+            self.addDetail(
+                log.name, content.text_content(processes.tail(log, 60))
+            )
+
     def start(self, wanted: run.Run) -> bench.Bench:
         """Start services for this test alone.
 
@@ -68,23 +77,56 @@ class FunctionalTestCase(base.BaseTestCase):
         :returns: what runs, until the test ends.
         """
         fixture = self.useFixture(Service(wanted))
-
-        def attach_logs(exc_info: object) -> None:
-            for name in fixture.logs:
-                log = fixture.bench.ironic.log(name)
-                self.addDetail(
-                    log.name, content.text_content(processes.tail(log, 60))
-                )
-
-        self.addOnException(attach_logs)
+        self.addOnException(lambda _exc_info: self.attach_logs(fixture))
         return fixture.bench
 
-    def measure(self, wanted: run.Run) -> run.Result:
-        """Do one whole run on services of its own.
 
-        :param wanted: what to do.
-        :returns: what came of it; Ironic is stopped by then.
-        """
-        result = run.measure(self.start(wanted), wanted)
-        self.addDetail('figures', content.json_content(dict(result.as_dict())))
-        return result
+class SharedTestCase(FunctionalTestCase):
+    """Tests that use one service; each has nodes of its own there."""
+
+    wanted: ClassVar[run.Run]
+    service: ClassVar[Service]
+    running: ClassVar[bench.Bench]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.service = Service(cls.wanted)
+        cls.service.setUp()
+        cls.addClassCleanup(cls.service.cleanUp)
+        cls.running = cls.service.bench
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addOnException(lambda _exc_info: self.attach_logs(self.service))
+
+
+class MeasuredTestCase(SharedTestCase):
+    """Tests that look at one run; its service is stopped by then."""
+
+    master: ClassVar[int]
+    result: ClassVar[run.Result]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.master = cls.running.ironic.running[0].pid
+        cls.result = run.measure(cls.running, cls.wanted)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addDetail(
+            'figures', content.json_content(dict(self.result.as_dict()))
+        )
+
+    def assert_clean(self) -> None:
+        """Assert that nothing at all is wrong with the run."""
+        result, account = self.result, self.result.account
+        self.assertEqual(result.run.total, result.operations)
+        # Every operation of the life changes the state at least once.
+        self.assertGreater(account.expected, result.operations)
+        self.assertEqual([], list(account.rows)[:10])
+        self.assertEqual(account.expected, account.in_order)
+        self.assertEqual(account.expected, account.received)
+        self.assertEqual([], result.malformed[:10])
+        self.assertEqual([], list(result.get_violations)[:10])

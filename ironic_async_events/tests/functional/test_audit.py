@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audit on a real RabbitMQ, beside another consumer."""
 
-import contextlib
 import json
 import os
 import pathlib
@@ -18,8 +17,8 @@ from testtools import content
 from ironic_async_events.command import bus
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.samples import recordings
+from ironic_async_events.tests.tempest import bus as tempest_bus
 from laboratory import broker
-from laboratory import bus as laboratory_bus
 
 COUNT = 2000
 _AT_MOST = 60.0
@@ -31,13 +30,19 @@ def interruptible() -> None:
 
 
 class AuditTest(base.FunctionalTestCase):
+    """They share a broker; each has queues of its own there."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        directory = base.Directory()
+        directory.setUp()
+        cls.addClassCleanup(directory.cleanUp)
+        cls.rabbit = cls.enterClassContext(broker.RabbitMQ(directory.path))
+
     def setUp(self) -> None:
         super().setUp()
-        directory = self.useFixture(base.Directory()).path
-        stack = contextlib.ExitStack()
-        self.addCleanup(stack.close)
-        self.rabbit = stack.enter_context(broker.RabbitMQ(directory))
-        self.directory = directory
+        self.directory = self.useFixture(base.Directory()).path
         dice = random.Random(4)
         self.messages = [
             recordings.message(
@@ -141,7 +146,7 @@ class AuditTest(base.FunctionalTestCase):
 
     def test_both_get_everything_in_order(self) -> None:
         path = self.directory / 'other.jsonl'
-        other = laboratory_bus.Collector(self.rabbit.amqp_url, path).start()
+        other = tempest_bus.Collector(self.rabbit.amqp_url, path).start()
         self.addCleanup(other.stop)
         program = self.audit()
         second = self.audit()

@@ -83,22 +83,3 @@ class WaitForEnd(OpenStackClientTest):
         self.assertNotEqual(0, failed.returncode)
         self.assertEqual(['cleaning', 'clean failed'], failed.states)
         self.assertIn("It's in state clean failed", failed.output)
-
-
-class NotWaitingForTheWorker(OpenStackClientTest):
-    """What these tests watch for, they find where it is allowed."""
-
-    def test_the_command_takes_the_old_state_for_the_end(self):
-        running = self.start(
-            run.Run(
-                plugin=True,
-                options=slowness.operations(1)
-                | {'async_events': {'start_timeout': 0}},
-            )
-        )
-        clean = [one for one in osc.COMMANDS if one.verb == 'clean']
-        ((command, node),) = osc.prepare(running, clean)
-        slowness.slow_saves(running)
-        ran = self.note(osc.run(running, command, node))
-        self.assertEqual(0, ran.returncode)
-        self.assertNotIn('manageable', ran.states)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the tests hear Ironic's notifications."""
 
+import json
 import pathlib
 import tempfile
 from typing import Any
@@ -9,7 +10,6 @@ from tempest import config
 from tempest.lib.common.utils import test_utils
 
 from ironic_async_events.audit import observation
-from laboratory import recording
 
 CONF = config.CONF
 _SECONDS = 60
@@ -36,7 +36,7 @@ class Listener:
             self._path = pathlib.Path(options.recording)
         elif options.amqp_url:
             # kombu need not be there for those who have a recording.
-            from laboratory import bus
+            from ironic_async_events.tests.tempest import bus
 
             self._directory = tempfile.TemporaryDirectory()
             self._path = pathlib.Path(self._directory.name, 'notifications')
@@ -73,8 +73,11 @@ class Listener:
         return lines
 
     def _read(self, node: str) -> list[str]:
+        assert self._path is not None
+        lines = self._path.read_text() if self._path.exists() else ''
         observations = (
-            observation.observe(line) for line in recording.read(self._path)
+            observation.observe(json.loads(line))
+            for line in lines.splitlines()
         )
         return [
             str(seen)

@@ -13,7 +13,7 @@ from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
 
 from ironic_async_events.task import drop_in
-from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 # Only a test that hangs waits that long.
 PATIENCE = 30

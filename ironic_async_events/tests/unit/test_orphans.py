@@ -18,7 +18,7 @@ from oslo_db.sqlalchemy import enginefacade
 from oslo_utils import uuidutils
 from sqlalchemy import exc as sa_exc
 
-from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 DEAD = 'dead-host'
 LONG_AGO = datetime.datetime(2001, 2, 3, 4, 5, 6)

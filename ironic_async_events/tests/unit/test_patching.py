@@ -20,7 +20,7 @@ from ironic_async_events.patching import row
 from ironic_async_events.task import drop_in
 from ironic_async_events.task import native
 from ironic_async_events.task import rows
-from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 # Some releases have no continue_node_service().
 WRAPPED = tuple(

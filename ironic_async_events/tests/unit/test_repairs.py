@@ -14,7 +14,7 @@ from ironic_async_events import plugin
 from ironic_async_events.patching import installer
 from ironic_async_events.patching import row
 from ironic_async_events.repairs import rows
-from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 REPLACED = {
     'locks': (

@@ -11,8 +11,8 @@ from oslo_db import exception as db_exception
 
 from ironic_async_events.repairs import locks as reservation
 from ironic_async_events.task import database
-from ironic_async_events.tests import fixtures as async_fixtures
 from ironic_async_events.tests.unit import base
+from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 GONE = db_exception.DBConnectionError('gone')
 

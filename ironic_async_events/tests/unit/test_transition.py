@@ -13,7 +13,7 @@ from oslotest import base
 
 from ironic_async_events.task import drop_in
 from ironic_async_events.task import transition
-from ironic_async_events.tests import fixtures as async_fixtures
+from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 
 class FakeNode:

@@ -9,9 +9,9 @@ from oslotest import base
 
 from laboratory.faults import invariants
 from laboratory.faults import journal
+from laboratory.faults import observed
 from laboratory.faults import parts
 from laboratory.faults import schedule
-from laboratory.faults import witness
 
 ROW = {
     'provision_state': 'enroll',
@@ -156,8 +156,8 @@ class LocksTestCase(base.BaseTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.observer = mock.create_autospec(witness.Observer, instance=True)
-        self.locks = witness.Locks(
+        self.observer = mock.create_autospec(observed.Observer, instance=True)
+        self.locks = observed.Locks(
             self.observer, parts.Part(), schedule.Schedule()
         )
 

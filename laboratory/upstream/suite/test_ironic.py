@@ -11,7 +11,7 @@ import os
 import pathlib
 import unittest
 
-from laboratory.upstream import witness
+from laboratory.upstream import testimony
 
 
 def _load(name: str) -> unittest.TestSuite:
@@ -45,14 +45,14 @@ def load_tests(
     :param pattern: the pattern of discovery; not used.
     :returns: the tests of the suite that the environment names.
     """
-    plugin = os.environ[witness.PLUGIN] == '1'
-    if plugin:
+    wanted = os.environ[testimony.PLUGIN] == '1'
+    if wanted:
         from ironic_async_events import plugin
 
         plugin.install()
-    suite = _load(os.environ[witness.SUITE])
-    if plugin:
+    suite = _load(os.environ[testimony.SUITE])
+    if wanted:
         # Not every suite brings the last of the modules that are patched.
         importlib.import_module('ironic.conductor.manager')
-    witness.testify(list(_ids(suite)))
+    testimony.testify(list(_ids(suite)))
     return suite

@@ -14,7 +14,7 @@ import warnings
 # Ironic's fixtures set filters of their own.
 warnings.showwarning = lambda *args, **kwargs: None
 
-from ironic_async_events.tests import fixtures  # noqa: E402
+from ironic_async_events.tests.unit import fixtures  # noqa: E402
 from ironic_async_events.tests.unit.spawn_failures import causes  # noqa: E402
 from ironic_async_events.tests.unit.spawn_failures import runner  # noqa: E402
 

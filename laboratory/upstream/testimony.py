@@ -15,7 +15,7 @@ import pathlib
 import sys
 
 #: Where the processes leave their files.
-DIRECTORY = 'UPSTREAM_WITNESS'
+DIRECTORY = 'UPSTREAM_TESTIMONY'
 #: The Ironic package or module to load.
 SUITE = 'UPSTREAM_SUITE'
 #: "1": with the plugin; "0": stock Ironic.

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nova's ironic driver draws the right conclusions from what it polls."""
+"""Nova and openstacksdk draw the right conclusions from what they poll."""
 
 from collections.abc import Sequence
 import concurrent.futures
 
-from testtools import content
-
 from ironic_async_events.tests.functional import base
 from laboratory import clients
+from laboratory import contract
 from laboratory import lifecycle
 from laboratory import nova
+from laboratory import osc
 from laboratory import prepared_bench as bench
-from laboratory import processes
 from laboratory import run
 from laboratory import slowness
 from laboratory import torn_down
+from laboratory import waiting
 
 DONE = nova.Conclusion.DONE
 FAILED = nova.Conclusion.FAILED
@@ -34,60 +34,38 @@ STATES = {
 }
 
 
-class NovaTest(base.FunctionalTestCase):
-    def claim(
-        self,
-        running: bench.Bench,
-        path: Sequence[lifecycle.Operation],
-        waiting: bool = False,
-    ) -> nova.Compute:
-        """Make a node, lead it to where it can be used, and claim it."""
-        client = clients.Client(running.ironic.endpoint)
-        node = client.create()
-        if waiting:
-            torn_down.wait_for_agents(running, node.id)
-        for operation in path:
-            client.operate(node, operation)
-        compute = nova.Compute(running, node.id)
-        compute.claim()
-        return compute
+def claim(
+    running: bench.Bench,
+    path: Sequence[lifecycle.Operation],
+    for_agents: bool = False,
+) -> nova.Compute:
+    """Make a node, lead it to where it can be used, and claim it."""
+    client = clients.Client(running.ironic.endpoint)
+    node = client.create()
+    if for_agents:
+        torn_down.wait_for_agents(running, node.id)
+    for operation in path:
+        client.operate(node, operation)
+    compute = nova.Compute(running, node.id)
+    compute.claim()
+    return compute
+
+
+class Conclusions(base.SharedTestCase):
+    """What clients make of their looks is what has become of the node."""
+
+    wanted = run.Run(
+        plugin=True, options=slowness.operations(1) | torn_down.OPTIONS
+    )
 
     def assert_saved(self, outcome: nova.Outcome) -> None:
         """Assert that no look showed what was before the request."""
         shown = {one for one in outcome.looks if one is not None}
         self.assertEqual(set(), shown - set(outcome.states), outcome)
 
-
-class Conclusions(NovaTest):
-    """What Nova makes of its looks is what has become of the node."""
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        service = base.Service(
-            run.Run(
-                plugin=True,
-                options=slowness.operations(1) | torn_down.OPTIONS,
-            )
-        )
-        service.setUp()
-        cls.addClassCleanup(service.cleanUp)
-        cls.bench = service.bench
-
-    def setUp(self) -> None:
-        super().setUp()
-
-        def attach_log(exc_info: object) -> None:
-            log = self.bench.ironic.log('ironic')
-            self.addDetail(
-                log.name, content.text_content(processes.tail(log, 60))
-            )
-
-        self.addOnException(attach_log)
-
     def test_each_operation_is_concluded_when_it_is_done(self):
         def live(_: int) -> list[nova.Outcome]:
-            compute = self.claim(self.bench, AVAILABLE)
+            compute = claim(self.running, AVAILABLE)
             return [
                 compute.spawn(),
                 compute.rebuild(),
@@ -106,7 +84,7 @@ class Conclusions(NovaTest):
                 self.assertEqual(expected, one.states[: len(expected)], one)
 
     def test_a_node_is_torn_down_from_each_state(self):
-        results = torn_down.tear_down_each(self.bench)
+        results = torn_down.tear_down_each(self.running)
         self.assertEqual(set(nova.TORN_DOWN), set(results))
         for state, result in results.items():
             torn = ['deleting', 'cleaning', 'available']
@@ -128,7 +106,7 @@ class Conclusions(NovaTest):
 
     def test_a_spawn_ends_with_what_others_do_to_its_node(self):
         def spawn(verb: str) -> nova.Conclusion:
-            compute = self.claim(self.bench, AVAILABLE, waiting=True)
+            compute = claim(self.running, AVAILABLE, for_agents=True)
             with concurrent.futures.ThreadPoolExecutor(1) as executor:
                 spawning = executor.submit(compute.spawn)
                 self.interfere(compute.node, verb)
@@ -140,7 +118,7 @@ class Conclusions(NovaTest):
 
     def interfere(self, node: str, verb: str) -> None:
         """Change the state of a node as soon as it waits for its agent."""
-        session = clients.connect(self.bench.ironic.endpoint).baremetal
+        session = clients.connect(self.running.ironic.endpoint).baremetal
         session.wait_for_nodes_provision_state([node], 'wait call-back', 60)
         session.wait_for_node_reservation(node)
         # A version of the API of which the SDK does not know yet.
@@ -151,20 +129,35 @@ class Conclusions(NovaTest):
         )
         self.assertEqual(202, answer.status_code, answer.text)
 
+    def test_openstacksdk_returns_when_the_work_is_done(self):
+        waited = waiting.wait_for_each(self.running)
+        self.assertEqual(
+            {
+                'clean': ['cleaning', 'manageable'],
+                'inspect': ['inspecting', 'manageable'],
+                'rebuild': ['deploying', 'active'],
+                'service': ['servicing', 'active'],
+            },
+            {one.name: one.states for one in waited},
+        )
 
-class NotWaitingForTheWorker(NovaTest):
-    """What these tests watch for, they find where it is allowed."""
+
+class NotWaitingForTheWorker(base.SharedTestCase):
+    """What the tests of clients watch for, they find where it is allowed.
+
+    Each change takes its time to be saved, and nobody waits for it.
+    """
+
+    wanted = run.Run(
+        plugin=True,
+        options=slowness.operations(1)
+        | {'async_events': {'start_timeout': 0}},
+    )
 
     def test_nova_takes_the_old_state_for_the_end(self):
-        running = self.start(
-            run.Run(
-                plugin=True,
-                options={'async_events': {'start_timeout': 0}},
-            )
-        )
-        spawning = self.claim(running, AVAILABLE)
-        rebuilding = self.claim(running, ACTIVE)
-        slowness.slow_saves(running)
+        spawning = claim(self.running, AVAILABLE)
+        rebuilding = claim(self.running, ACTIVE)
+        slowness.slow_saves(self.running)
         outcome = spawning.spawn()
         self.assertEqual(GONE, outcome.conclusion)
         self.assertEqual(['available'], outcome.looks)
@@ -172,3 +165,23 @@ class NotWaitingForTheWorker(NovaTest):
         self.assertEqual(DONE, outcome.conclusion)
         self.assertEqual(['active'], outcome.looks)
         self.assertNotIn('active', outcome.states)
+
+    def test_openstackclient_takes_the_old_state_for_the_end(self):
+        clean = [one for one in osc.COMMANDS if one.verb == 'clean']
+        ((command, node),) = osc.prepare(self.running, clean)
+        slowness.slow_saves(self.running)
+        ran = osc.run(self.running, command, node)
+        self.assertEqual(0, ran.returncode, ran.output)
+        self.assertNotIn('manageable', ran.states)
+
+    def test_a_get_shows_the_old_state(self):
+        account = clients.Account()
+        client = clients.Client(self.running.ironic.endpoint, account)
+        node = client.create()
+        slowness.slow_saves(self.running)
+        for operation in lifecycle.SHORT_LIFE[:2]:
+            client.operate(node, operation)
+        seen = self.running.eye.read(node=node.id)
+        self.assertEqual(2, len(contract.violations(account.accepted, seen)))
+        # The workers announce what they saved all the same.
+        self.assertEqual([], list(self.running.account(node.id).rows))
