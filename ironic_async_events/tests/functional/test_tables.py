@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.laboratory import database
-from ironic_async_events.tests.unit.outbox import interrupted
+from ironic_async_events.tests.laboratory import interrupted
 
 
 class InterruptedTestCase(interrupted.Interrupted, base.FunctionalTestCase):
