@@ -16,7 +16,7 @@ from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import table
-from ironic_async_events.tests.unit.outbox import interrupted
+from ironic_async_events.tests.laboratory import interrupted
 
 
 class SchemaTestCase(base.BaseTestCase):
