@@ -32,14 +32,13 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
         thread of the periodic task
     :returns: the method that takes its place
     """
-    kept_by: weakref.WeakKeyDictionary[Any, _Kept] = (
-        weakref.WeakKeyDictionary()
-    )
 
     @functools.wraps(method)
     def wrapper(self: Any, context: Any) -> None:
-        kept = kept_by.setdefault(self, _Kept())
+        kept = _KEPT.setdefault(self, _Kept())
         kept.check(self, context)
+        # What failed before: so that this pass finds the node.
+        kept.give_back(self, context)
         watched = _Watched(self)
         try:
             method(watched, context)
@@ -159,6 +158,10 @@ class _Kept:
                 'could not be taken over, is back',
                 {'node': uuid, 'host': host},
             )
+
+
+_KEPT: weakref.WeakKeyDictionary[Any, _Kept] = weakref.WeakKeyDictionary()
+"""What each conductor of this process keeps; as a rule there is one."""
 
 
 def _settled(

@@ -98,7 +98,10 @@ class Edges(fixtures.Fixture):
 
 
 def forget_locks() -> None:
-    """Let the process know of no task, as after its start."""
+    """Let the process know of no task and no orphan, as after its start."""
     reservation: Any = sys.modules.get('ironic_async_events.repairs.locks')
     if reservation is not None:
         reservation.RESERVATIONS = type(reservation.RESERVATIONS)()
+    orphans: Any = sys.modules.get('ironic_async_events.repairs.orphans')
+    if orphans is not None:
+        orphans._KEPT.clear()

@@ -183,5 +183,8 @@ def _result(state: str, event: str) -> str:
     module: Any = task_manager
     machine = getattr(module, 'state_machine', states).machine.copy()
     machine.initialize(start_state=state)
-    machine.process_event(event)
+    try:
+        machine.process_event(event)
+    except exception.InvalidState:
+        return 'nothing'
     return str(machine.current_state)

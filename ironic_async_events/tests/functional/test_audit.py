@@ -52,9 +52,8 @@ class AuditTest(base.FunctionalTestCase):
             for step in recordings.walk(dice, COUNT // 20)
         ]
 
-    def audit(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start an audit, and wait until it listens."""
-        before = self.queues()
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start an audit."""
         program = subprocess.Popen(
             [
                 sys.executable,
@@ -75,6 +74,12 @@ class AuditTest(base.FunctionalTestCase):
         )
         self.addCleanup(program.wait)
         self.addCleanup(program.kill)
+        return program
+
+    def audit(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start an audit, and wait until it listens."""
+        before = self.queues()
+        program = self.start(*arguments)
         self.wait_for(
             lambda: (
                 len(self.queues()) > len(before) or program.poll() is not None
@@ -177,7 +182,7 @@ class AuditTest(base.FunctionalTestCase):
         )
 
     def test_a_duration_ends_it_and_silence_is_3(self) -> None:
-        program = self.audit('--duration', '3')
+        program = self.start('--duration', '3')
         out, _err = program.communicate(timeout=_AT_MOST)
         self.assertEqual(3, program.returncode)
         self.assertIn('messages', out)

@@ -6,8 +6,8 @@ import itertools
 import sqlalchemy as sa
 
 from ironic_async_events.tests.functional import base
-from ironic_async_events.tests.unit.outbox import interrupted
 from laboratory import database
+from laboratory import interrupted
 
 
 class InterruptedTestCase(interrupted.Interrupted, base.FunctionalTestCase):

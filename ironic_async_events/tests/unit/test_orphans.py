@@ -152,6 +152,15 @@ class OrphansTestCase(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
         self.run_pass()
         self.assertEqual(DEAD, self.reservation(node))
 
+    def test_after_an_error_of_the_database_one_pass_is_enough(self):
+        node = self.orphan()
+        self.fail_once(db_exc.DBConnectionError())
+        self.run_pass()
+        self.assertIsNone(self.reservation(node))
+        self.worker()
+        self.run_pass()
+        self.assertEqual(states.CLEANFAIL, self.state(node))
+
     def test_an_error_of_the_database_drops_no_other_node(self):
         for error in (
             db_exc.DBConnectionError(),

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ironic_async_events import exceptions
 from ironic_async_events.outbox import schema
-from ironic_async_events.tests.unit.outbox import interrupted
+from laboratory import interrupted
 
 COMMAND = 'ironic-async-events-dbsync upgrade'
 

@@ -15,7 +15,7 @@ from ironic_async_events import exceptions
 from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import service
-from ironic_async_events.tests.unit.outbox import interrupted
+from laboratory import interrupted
 
 
 class SchemaTestCase(base.BaseTestCase):
