@@ -80,7 +80,7 @@ class Refusal(base.FunctionalTestCase):
         code, log = self.refuse(name)
         self.assertNotIn(code, (None, 0))
         self.assertIn('[async_events] task_manager = no_such', log)
-        self.assertIn('drop_in, native', log)
+        self.assertIn('set it to one of: drop_in', log)
         self.assertNotIn(INSTALLED, log)
         self.assertNotIn('Created RPC server', log)
 
