@@ -34,6 +34,7 @@ def install(conf: cfg.ConfigOpts | None = None) -> None:
     except exceptions.AsyncEventsError as e:
         patching.refuse(str(e))
         wanted = []
+    task.use(conf)
     patching.register('task', task.ROWS)
     for name in wanted:
         patching.register(name, repairs.ROWS[name], required=False)

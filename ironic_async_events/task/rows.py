@@ -17,12 +17,21 @@ from ironic_async_events.patching.row import Target
 from ironic_async_events.task import loader
 from ironic_async_events.task import needs
 
-CONF = cfg.CONF
+_conf: cfg.ConfigOpts = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
+def use(conf: cfg.ConfigOpts) -> None:
+    """Choose the configuration that names the task manager.
+
+    :param conf: the configuration of the service
+    """
+    global _conf
+    _conf = conf
+
+
 def _replacement(stock: type[Any]) -> Any:
-    return loader.load(CONF.async_events.task_manager, stock)
+    return loader.load(_conf.async_events.task_manager, stock)
 
 
 def _staged(*events: str) -> Callable[[Any], Any]:
