@@ -123,7 +123,7 @@ class Machine(stateful.RuleBasedStateMachine):
 
     def world_wait(self, news, pause):
         if not pause.for_messages:
-            self.world.sleep(pause.seconds)
+            self.world.let_pass(pause.seconds)
             return
         news.get(pause.seconds)
 
@@ -138,7 +138,7 @@ class Machine(stateful.RuleBasedStateMachine):
                 f'{process} spins: {[round(x, 2) for x in turns]}'
             )
             # Let time pass all the same.
-            self.world.sleep(1.0)
+            self.world.let_pass(1.0)
 
     def arrived(self, stored):
         for turns in self.turns.values():

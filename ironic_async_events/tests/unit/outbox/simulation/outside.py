@@ -107,7 +107,7 @@ class Database:
         return None
 
     def _ask(self) -> None:
-        self._world.sleep(_DATABASE)
+        self._world.let_pass(_DATABASE)
         if self.away:
             raise OSError('the database is away')
 
@@ -250,7 +250,7 @@ class Bus:
     def _send_notification(
         self, target: Any, context: Any, body: Any, version: Any, retry: Any
     ) -> None:
-        self._world.sleep(_BUS)
+        self._world.let_pass(_BUS)
         stored = self._database.messages[int(body['message_id'])]
         try:
             self._hang(stored)

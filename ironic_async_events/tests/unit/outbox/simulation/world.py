@@ -99,7 +99,7 @@ class World:
         """Let others run until the thread is woken. Called by threads."""
         self._main.switch()
 
-    def sleep(self, seconds: float) -> None:
+    def let_pass(self, seconds: float) -> None:
         """Wait for some time. Called by threads."""
         self.sleeper(seconds)
         self.wait()
