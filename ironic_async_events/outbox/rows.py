@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the outbox replaces, calls and reads in Ironic and its libraries."""
+"""The table of what the outbox needs from Ironic and its libraries."""
 
 from ironic_async_events.outbox import service
 from ironic_async_events.patching.row import MANAGER
@@ -35,7 +35,7 @@ ROWS: tuple[Row, ...] = (
     Need(
         'oslo_db.exception',
         ('DBDeadlock', 'DBError'),
-        'they tell what can be tried again',
+        'they say which transaction can be retried',
     ),
     Need(
         'ironic.common.utils',
@@ -67,7 +67,7 @@ ROWS: tuple[Row, ...] = (
     Need(
         'oslo_messaging.transport',
         ('Transport._send_notification',),
-        'only this method tells that a message was not confirmed',
+        'only this method raises when a message is not confirmed',
     ),
     Need(
         'oslo_messaging.transport',
