@@ -44,7 +44,7 @@ class Judge:
 
     @property
     def may_be_asked(self) -> bool:
-        """Whether to publish more. Read by the threads of the lanes as well."""
+        """Whether to go on. Also read by the threads of the lanes."""
         return self._refusals < self._limit
 
     @property

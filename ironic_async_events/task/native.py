@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clean interface: events, and no callbacks."""
+"""The task manager without callbacks: starts work with an event."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only has to be there for the task manager to work."""
+"""Attributes of Ironic and its libraries that the task manager calls."""
 
 from ironic_async_events.patching.row import TASK_MANAGER
 from ironic_async_events.patching.row import Need

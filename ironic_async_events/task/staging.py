@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Staging an event and post-processing it: first the plan, then the deed.
+"""Stage an event in the RPC thread, post-process the event in the worker.
 
 Loading this module needs ``ironic.conductor.task_manager``.
 """
