@@ -15,8 +15,8 @@ BIRTH = 'enroll'
 class Link(NamedTuple):
     """A notification, with the states that it may connect.
 
-    An illegal notification has a wrong event or a wrong state, and nobody
-    knows which. So it has several possible states.
+    An illegal notification has a wrong event or a wrong state. So it has
+    several possible states.
 
     :param seen: the notification.
     :param before: possible states before the notification.

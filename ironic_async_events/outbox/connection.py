@@ -54,7 +54,7 @@ class Kept:
 
         After an error the next transaction gets a new connection.
 
-        :raises Exception: what the database says
+        :raises Exception: the error of the database
         """
         if self._clock() - self._opened_at >= self._seconds:
             self.close()

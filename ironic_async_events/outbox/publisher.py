@@ -38,8 +38,8 @@ class Publisher:
     def publish(self, body: str) -> None:
         """Publish a message, and wait until the bus has confirmed it.
 
-        Topics and format are those of ``messagingv2``. A failure is raised,
-        and not retried here.
+        Uses the topics and the format of ``messagingv2``. A failure is
+        raised, and not retried here.
 
         :param body: the message, encoded
         :raises Unreadable: when it cannot be decoded

@@ -121,7 +121,7 @@ class Relay:
         except Exception as e:
             LOG.warning(
                 'The relay of the outbox could not give up its lease; '
-                'another takes over when it ends. %s',
+                'another relay takes over when the lease ends. %s',
                 e,
             )
 

@@ -81,7 +81,7 @@ def _build(transport: Any) -> Iterator[relay.Relay]:
 
 
 class RelayThread:
-    """Runs a relay until it is told to stop.
+    """Runs a relay until :meth:`stop`.
 
     :param build: builds the relay and cleans up behind it; called in the new
         thread

@@ -62,7 +62,7 @@ ROWS: tuple[Row, ...] = (
     Need(
         'oslo_messaging',
         ('Target', 'TransportURL.parse'),
-        'a message goes to its topic; the transport tells what it confirms',
+        'a message has a topic; the URL says whether the bus confirms',
     ),
     Need(
         'oslo_messaging.transport',
@@ -84,7 +84,7 @@ ROWS: tuple[Row, ...] = (
     Need(
         'oslo_messaging._drivers.pool',
         ('Pool._cond', 'Pool._current_size', 'Pool.iter_free'),
-        'connections that nobody uses are closed after an error',
+        'idle connections are closed after an error',
         optional=True,
     ),
 )

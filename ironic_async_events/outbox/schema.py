@@ -37,7 +37,7 @@ OUTBOX = sa.Table(
     sa.Column('set_aside_at', sa.Double(), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=False),
     sa.Column('error', sa.String(255), nullable=True),
-    # Counts the waiting messages without reading them, and finds the oldest.
+    # For the number of waiting messages and the oldest message.
     sa.Index('ix_async_events_outbox_waiting', 'set_aside_at', 'id'),
     mysql_engine='InnoDB',
 )
@@ -105,7 +105,7 @@ def upgrade(engine: sa.Engine) -> None:
         raise exceptions.UnknownVersion(
             f'the tables of the outbox are at version {version}, which this '
             'release does not know; run the ironic-async-events-dbsync of the '
-            'release that made them'
+            'release that created them'
         )
     with engine.connect() as connection:
         config = _config(connection)
@@ -151,8 +151,8 @@ def problem(engine: sa.Engine) -> str | None:
         )
     if missing:
         return (
-            'driver = async_events_outbox needs what this database has lost: '
-            f'{" and ".join(missing)}; make it again with "{COMMAND}"'
+            'driver = async_events_outbox needs what this database lacks: '
+            f'{" and ".join(missing)}; create it with "{COMMAND}"'
         )
     return None
 

@@ -58,7 +58,7 @@ def put(message: Message, committed: Callable[[], None]) -> None:
     :param committed: called in the same thread after the commit
     :raises TypeError: when the message is no JSON
     :raises ValueError: likewise
-    :raises Exception: what the database says
+    :raises Exception: the error of the database
     """
     values = {
         'message_id': message.id,

@@ -138,7 +138,7 @@ class Confirmed:
     def delete_some(self) -> None:
         """Delete a full batch, or what has stayed long enough.
 
-        :raises Exception: what the database says; nothing is forgotten
+        :raises Exception: the error of the database; nothing is forgotten
         """
         if len(self._ids) >= self._batch or self._clock() >= self._delete_at:
             self.delete()
@@ -146,7 +146,7 @@ class Confirmed:
     def delete(self) -> None:
         """Delete all confirmed messages.
 
-        :raises Exception: what the database says; nothing is forgotten
+        :raises Exception: the error of the database; nothing is forgotten
         """
         if self._ids:
             self._rows.delete(self._ids.keys())

@@ -173,7 +173,7 @@ def read_due(
     :param busy: subjects to leave out
     :param limit: how many at most
     :returns: rows, the longest waiting first
-    :raises Exception: what the database says
+    :raises Exception: the error of the database
     """
     due = [x for x in suspects.due() if x.subject not in busy][:limit]
     if not due:
@@ -193,7 +193,7 @@ def set_aside_guilty(rows: stored.Rows, suspects: Suspects) -> int:
     :param rows: all messages
     :param suspects: the messages that were refused
     :returns: how many
-    :raises Exception: what the database says
+    :raises Exception: the error of the database
     """
     guilty = suspects.guilty()
     for suspect in guilty:

@@ -88,7 +88,7 @@ class Watch:
     def look(self) -> None:
         """Read and report the backlog if it is time to.
 
-        :raises Exception: what the database says
+        :raises Exception: the error of the database
         """
         if self._clock() < self._due:
             return

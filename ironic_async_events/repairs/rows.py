@@ -120,7 +120,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
             MANAGER,
             'ConductorManager._check_orphan_nodes',
             ('self', 'context'),
-            'a node that could not be taken over must be found again',
+            'the next pass must retry a node that was not taken over',
             wrap=_by('orphans', 'found_again'),
         ),
         Need(

@@ -89,8 +89,8 @@ class BaseTaskManager(staging.StagingTaskManager):
 
         Called by the RPC thread.
 
-        :raises NoFreeConductorWorker: when no worker could be had
-        :raises Exception: what kept the worker from starting its work
+        :raises NoFreeConductorWorker: when there is no worker
+        :raises Exception: the error that kept the worker from starting
         """
         if exc_type is None and self._spawn_method is not None:
             if self._staged:
@@ -158,9 +158,9 @@ class BaseTaskManager(staging.StagingTaskManager):
     def _thread_release_resources(self, fut: Any) -> None:
         """Release the node when the worker has ended.
 
-        Called by the thread that ends the future: the worker, or whoever
-        cancels it. When the worker had not come as far as to save the state,
-        the request is taken back first.
+        Called by the thread that ends the future: the worker, or the thread
+        that cancels the future. When the worker has not saved the state, the
+        request is taken back first.
         """
         hand_over = self._hand_over
         error = self._start_error(fut)

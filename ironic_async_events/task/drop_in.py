@@ -72,7 +72,7 @@ class DropInTaskManager(base.BaseTaskManager):
     ) -> None:
         """Process an event, in the worker when there is a callback.
 
-        Called by whoever holds the lock.
+        Called by the thread that holds the lock.
 
         :param event: name of the event
         :param callback: asks for a worker and returns its future; without
@@ -81,8 +81,8 @@ class DropInTaskManager(base.BaseTaskManager):
             worker, and its arguments with this task among them
         :param call_kwargs: keyword arguments of the callback
         :param err_handler: called with the error, the node, its state and
-            its target state when no worker could be had, unless it is one
-            of those that the task manager replaces
+            its target state when there is no worker, unless the task manager
+            replaces this handler
         :param target_state: the node's new target provision state, in place
             of the state machine's
         :param last_error: the node's new ``last_error``

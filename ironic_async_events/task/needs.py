@@ -74,7 +74,7 @@ NEEDS = (
             'SERVICEHOLD',
             'UNSTABLE_STATES',
         ),
-        'they tell where an operation begins and ends',
+        'they define where an operation begins and ends',
     ),
     Need(
         'ironic.common.states',
@@ -129,7 +129,7 @@ NEEDS = (
             'NotificationPayloadBase',
             'NotificationPublisher',
         ),
-        'the numbered notification is sent as those of Ironic are',
+        'the numbered notification is sent like other notifications',
     ),
     Need(
         'ironic.db.sqlalchemy.api',
