@@ -139,7 +139,7 @@ NEEDS = (
     Need(
         'oslo_db.exception',
         ('DBError',),
-        'what a database says is known by its type',
+        'an error of the database has this base class',
     ),
     Need(
         'oslo_db.sqlalchemy.enginefacade',

@@ -145,7 +145,7 @@ ROWS: tuple[Row, ...] = (
         TASK_MANAGER,
         'TaskManager._write_exception',
         ('self', 'future'),
-        'what a database says must not be recorded',
+        'the text of a database error must not be recorded',
     ),
     Target(
         TASK_MANAGER,
