@@ -11,11 +11,14 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 import concurrent.futures
 import contextlib
+import dataclasses
 import json
 import pathlib
 import sys
 import time
 
+import rich
+import rich.table
 import sqlalchemy
 from sqlalchemy import pool
 
@@ -24,11 +27,11 @@ from laboratory import configuration
 from laboratory import contract
 from laboratory import errors
 from laboratory import lifecycle
-from laboratory import overload_result
 from laboratory import plan
 from laboratory import prepared_bench as bench
 from laboratory import pressure
 from laboratory import processes
+from laboratory import truth
 from laboratory import witness
 
 # Ironic wants more workers than sync_power_state_workers + 2 *
@@ -69,9 +72,71 @@ _STARTS = (
 )
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """What became of it.
+
+    :param record: what the clients wrote down.
+    :param account: changes and notifications compared.
+    :param refused_changes: changes of state that no accepted request made.
+    :param get_violations: one line for each 202 that was not kept.
+    :param locks: how many nodes are locked although nothing is under way.
+    """
+
+    record: pressure.Record
+    account: truth.Account
+    refused_changes: Sequence[str]
+    get_violations: Sequence[str]
+    locks: int
+
+    def counts(self) -> dict[str, int]:
+        """Return the columns of the table."""
+        record, account = self.record, self.account
+        only_time = [
+            line.endswith(': provision_updated_at') for line in record.altered
+        ]
+        return {
+            'requests': record.requests,
+            'accepted': len(record.accepted),
+            'refused 503': record.refused,
+            'other answers': len(record.others),
+            'altered': len(record.altered),
+            ' not only the time': only_time.count(False),
+            'changes by refused': len(self.refused_changes),
+            'not ended': len(record.unended),
+            'stranded': len(record.stranded),
+            'lost': account.lost,
+            'out of order': account.out_of_order,
+            'illegal': account.illegal,
+            'unexpected': account.unexpected + account.duplicate,
+            'late after 202': len(self.get_violations),
+            'locks left': self.locks,
+            'usable afterwards': record.usable,
+            'unusable afterwards': len(record.unusable),
+        }
+
+    @property
+    def faults(self) -> list[str]:
+        """Everything that is not as it must be, one line each."""
+        record = self.record
+        lines = [
+            *record.others,
+            *record.altered,
+            *self.refused_changes,
+            *record.unended,
+            *record.stranded,
+            *(f'{row.name}: {row[2:]}' for row in self.account.rows),
+            *self.get_violations,
+            *record.unusable,
+        ]
+        if self.locks:
+            lines.append(f'{self.locks} locks left')
+        return lines
+
+
 def execute(
     plugin: bool, seconds: float, keep: pathlib.Path | None = None
-) -> overload_result.Result:
+) -> Result:
     """Put one service under load and look what became of it.
 
     :param plugin: with the plugin, or stock.
@@ -82,7 +147,7 @@ def execute(
     """
     wanted = plan.Run(plugin=plugin, options=OPTIONS)
     with bench.started(wanted, keep) as running:
-        result = measure(running, plugin, seconds)
+        result = measure(running, seconds)
     if keep is not None:
         (keep / 'overload.json').write_text(
             json.dumps(
@@ -92,13 +157,10 @@ def execute(
     return result
 
 
-def measure(
-    running: bench.Bench, plugin: bool, seconds: float
-) -> overload_result.Result:
+def measure(running: bench.Bench, seconds: float) -> Result:
     """Put a running service under load; it is stopped afterwards.
 
     :param running: what runs, with :data:`OPTIONS`.
-    :param plugin: with the plugin, or stock.
     :param seconds: for how long.
     :returns: what became of it.
     """
@@ -116,14 +178,13 @@ def measure(
             lambda one: one.afterwards(_AFTERWARDS_SECONDS),
         ):
             list(executor.map(work, pressers))
-    record = overload_result.Record()
+    record = pressure.Record()
     for one in pressers:
         record.add(one.record)
     locks = _locks(ironic.database)
     ironic.stop()
     seen = running.eye.read()
-    return overload_result.Result(
-        plugin=plugin,
+    return Result(
         record=record,
         account=running.account(),
         refused_changes=_of_nobody(
@@ -202,21 +263,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parsed = parser.parse_args(arguments)
     processes.end_on_sigterm()
-    results = []
+    results: dict[str, Result] = {}
     try:
-        for plugin in (True, False)[: 1 + parsed.stock]:
-            name = 'plugin' if plugin else 'stock'
+        for name in ('plugin', 'stock')[: 1 + parsed.stock]:
             keep = parsed.keep / name if parsed.keep else None
-            results.append(execute(plugin, parsed.minutes * 60, keep))
+            results[name] = execute(
+                name == 'plugin', parsed.minutes * 60, keep
+            )
     except errors.LaboratoryError as error:
         print(f'overload: {error}', file=sys.stderr)
         return 2
-    print(overload_result.table(results))
-    for result in results:
-        name = 'plugin' if result.plugin else 'stock'
+    sheet = rich.table.Table('', *results)
+    for name in results['plugin'].counts():
+        sheet.add_row(name, *(str(x.counts()[name]) for x in results.values()))
+    rich.print(sheet)
+    for name, result in results.items():
         for line in result.faults[:10]:
             print(f'{name}: {line}')
-    return 1 if results[0].faults else 0
+    return 1 if results['plugin'].faults else 0
 
 
 if __name__ == '__main__':

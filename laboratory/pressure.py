@@ -8,17 +8,14 @@ import random
 import time
 from typing import Any
 
-import requests
 import sqlalchemy
 from sqlalchemy import pool
 
 from laboratory import contract
 from laboratory import errors
 from laboratory import lifecycle
-from laboratory import overload_result
+from laboratory import wanderer
 
-# Of the newest Ironic that is tested; it shows every field of a node.
-_VERSION = {'X-OpenStack-Ironic-API-Version': 'latest'}
 # A request that was refused may say so, and releases its lock last.
 _MAY_DIFFER = frozenset(('last_error', 'updated_at', 'reservation'))
 _OPERATION_SECONDS = 60.0
@@ -32,6 +29,38 @@ OPERATIONS: Mapping[str, Sequence[lifecycle.Operation]] = {
     for state in {one.start for one in lifecycle.LIFE}
 }
 """What can be asked for, by the state that the request finds."""
+
+
+@dataclasses.dataclass
+class Record:
+    """What clients wrote down; lines for people but for the first three.
+
+    :param requests: how many provision requests were sent.
+    :param accepted: those that were answered with 202.
+    :param refused: how many were answered with 503.
+    :param others: every other answer.
+    :param altered: fields of a node that a refused request changed.
+    :param unended: accepted operations that did not end as they should.
+    :param stranded: nodes left in a state that they cannot leave.
+    :param usable: how many nodes took a request when the load was over.
+    :param unusable: nodes that did not.
+    """
+
+    requests: int = 0
+    accepted: list[contract.Accepted] = dataclasses.field(default_factory=list)
+    refused: int = 0
+    others: list[str] = dataclasses.field(default_factory=list)
+    altered: list[str] = dataclasses.field(default_factory=list)
+    unended: list[str] = dataclasses.field(default_factory=list)
+    stranded: list[str] = dataclasses.field(default_factory=list)
+    usable: int = 0
+    unusable: list[str] = dataclasses.field(default_factory=list)
+
+    def add(self, other: 'Record') -> None:
+        """Add what another client wrote down."""
+        for field in dataclasses.fields(self):
+            total = getattr(self, field.name) + getattr(other, field.name)
+            setattr(self, field.name, total)
 
 
 @dataclasses.dataclass
@@ -59,10 +88,8 @@ class Presser:
     def __init__(
         self, endpoint: str, database: str, nodes: Sequence[str], seed: int
     ) -> None:
-        self.record = overload_result.Record()
-        self._endpoint = endpoint
-        self._http = requests.Session()
-        self._http.headers.update(_VERSION)
+        self.record = Record()
+        self._api = wanderer.Api(endpoint)
         self._engine = sqlalchemy.create_engine(
             database, poolclass=pool.NullPool
         )
@@ -132,12 +159,13 @@ class Presser:
         if operation.verb == 'active':
             body['configdrive'] = _CONFIGDRIVE
         asked_at = time.time()
-        answer = self._call('PUT', f'/v1/nodes/{node}/states/provision', body)
+        path = f'/v1/nodes/{node}/states/provision'
+        code, answer = self._api.call('PUT', path, body)
         accepted_at = time.time()
         after = self._get(node)
         shown_at = time.time()
         self.record.requests += 1
-        if answer.status_code == 202:
+        if code == 202:
             self._pending[node] = _Pending(
                 operation,
                 before['provision_state'],
@@ -149,18 +177,18 @@ class Presser:
             )
             return False
         what = f'{node} {operation} from {operation.start!r}'
-        if answer.status_code == 503:
+        if code == 503:
             self.record.refused += 1
         else:
-            self.record.others.append(
-                f'{what}: {answer.status_code} {answer.text[:200]}'
-            )
-        fields = _different(before, after) + _different(row, self._row(node))
+            self.record.others.append(f'{what}: {code} {answer!r:.200}')
+        now = self._row(node)
+        fields = [
+            name
+            for name in row
+            if name not in _MAY_DIFFER and row[name] != now[name]
+        ]
         if fields:
-            # A field of the API and its column are one thing here.
-            self.record.altered.append(
-                f'{what}: {", ".join(dict.fromkeys(fields))}'
-            )
+            self.record.altered.append(f'{what}: {", ".join(fields)}')
         return not fields
 
     def _ended(self, node: str) -> bool:
@@ -221,25 +249,14 @@ class Presser:
         return changed
 
     def _get(self, node: str) -> Mapping[str, Any]:
-        body: Mapping[str, Any] = self._must('GET', f'/v1/nodes/{node}').json()
+        body: Mapping[str, Any] = self._must('GET', f'/v1/nodes/{node}')
         return body
 
-    def _must(
-        self, method: str, path: str, body: Any = None
-    ) -> requests.Response:
-        answer = self._call(method, path, body)
-        if not answer.ok:
-            raise errors.LaboratoryError(
-                f'{method} {path}: {answer.status_code} {answer.text[:300]}'
-            )
+    def _must(self, method: str, path: str, body: Any = None) -> Any:
+        code, answer = self._api.call(method, path, body)
+        if not 200 <= code < 300:
+            raise errors.LaboratoryError(f'{method} {path}: {code} {answer!r}')
         return answer
-
-    def _call(
-        self, method: str, path: str, body: Any = None
-    ) -> requests.Response:
-        return self._http.request(
-            method, self._endpoint + path, json=body, timeout=90
-        )
 
     def _row(self, node: str) -> Mapping[str, Any]:
         """Read what is stored, passwords and tokens unmasked."""
@@ -249,13 +266,3 @@ class Presser:
                 {'uuid': node},
             )
             return dict(found.mappings().one())
-
-
-def _different(
-    before: Mapping[str, Any], after: Mapping[str, Any]
-) -> list[str]:
-    return sorted(
-        name
-        for name in before.keys() | after.keys()
-        if name not in _MAY_DIFFER and before.get(name) != after.get(name)
-    )

@@ -5,7 +5,6 @@ from testtools import content
 
 from ironic_async_events.tests.functional import base
 from laboratory import overload
-from laboratory import overload_result
 from laboratory import run
 
 SECONDS = 60
@@ -14,10 +13,10 @@ SECONDS = 60
 class Overload(base.FunctionalTestCase):
     """For one minute; ``tox -e overload`` does it for ten."""
 
-    def overload(self, plugin: bool) -> overload_result.Result:
+    def overload(self, plugin: bool) -> overload.Result:
         """Put a service of its own under load."""
         running = self.start(run.Run(plugin=plugin, options=overload.OPTIONS))
-        result = overload.measure(running, plugin, SECONDS)
+        result = overload.measure(running, SECONDS)
         self.addDetail('figures', content.json_content(result.counts()))
         return result
 
