@@ -1,36 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A conductor with hardly any workers, and clients that do not wait.
+"""A conductor with hardly any workers, and clients that do not wait."""
 
-``python -m laboratory.overload`` prints one table:
-what became of the requests, the nodes, the notifications and the locks.
-"""
-
-import argparse
 import collections
 from collections.abc import Iterable
 from collections.abc import Sequence
 import concurrent.futures
-import contextlib
 import dataclasses
-import json
-import pathlib
-import sys
 import time
 
-import rich
-import rich.table
 import sqlalchemy
 from sqlalchemy import pool
 
 from laboratory import clients
 from laboratory import configuration
 from laboratory import contract
-from laboratory import errors
 from laboratory import lifecycle
-from laboratory import plan
 from laboratory import prepared_bench as bench
 from laboratory import pressure
-from laboratory import processes
 from laboratory import truth
 from laboratory import witness
 
@@ -89,32 +75,6 @@ class Result:
     get_violations: Sequence[str]
     locks: int
 
-    def counts(self) -> dict[str, int]:
-        """Return the columns of the table."""
-        record, account = self.record, self.account
-        only_time = [
-            line.endswith(': provision_updated_at') for line in record.altered
-        ]
-        return {
-            'requests': record.requests,
-            'accepted': len(record.accepted),
-            'refused 503': record.refused,
-            'other answers': len(record.others),
-            'altered': len(record.altered),
-            ' not only the time': only_time.count(False),
-            'changes by refused': len(self.refused_changes),
-            'not ended': len(record.unended),
-            'stranded': len(record.stranded),
-            'lost': account.lost,
-            'out of order': account.out_of_order,
-            'illegal': account.illegal,
-            'unexpected': account.unexpected + account.duplicate,
-            'late after 202': len(self.get_violations),
-            'locks left': self.locks,
-            'usable afterwards': record.usable,
-            'unusable afterwards': len(record.unusable),
-        }
-
     @property
     def faults(self) -> list[str]:
         """Everything that is not as it must be, one line each."""
@@ -132,29 +92,6 @@ class Result:
         if self.locks:
             lines.append(f'{self.locks} locks left')
         return lines
-
-
-def execute(
-    plugin: bool, seconds: float, keep: pathlib.Path | None = None
-) -> Result:
-    """Put one service under load and look what became of it.
-
-    :param plugin: with the plugin, or stock.
-    :param seconds: for how long.
-    :param keep: a directory for configuration, logs and recordings.
-    :returns: what became of it.
-    :raises LaboratoryError: when something is missing or does not start.
-    """
-    wanted = plan.Run(plugin=plugin, options=OPTIONS)
-    with bench.started(wanted, keep) as running:
-        result = measure(running, seconds)
-    if keep is not None:
-        (keep / 'overload.json').write_text(
-            json.dumps(
-                {'counts': result.counts(), 'faults': result.faults}, indent=2
-            )
-        )
-    return result
 
 
 def measure(running: bench.Bench, seconds: float) -> Result:
@@ -233,56 +170,3 @@ def _locks(database: str) -> int:
             'SELECT COUNT(*) FROM nodes WHERE reservation IS NOT NULL'
         )
         return int(found.scalar_one())
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it and print the table.
-
-    :param arguments: of the command line.
-    :returns: 0 when all is well with the plugin, 1 when something is not, 2
-        when a run could not be done.
-    """
-    parser = argparse.ArgumentParser(
-        prog='python -m laboratory.overload',
-        description='Ask a conductor with five workers for more than it can '
-        'do, and count what became of requests, nodes and notifications.',
-    )
-    parser.add_argument(
-        '--stock',
-        action='store_true',
-        help='afterwards the same on stock Ironic, for comparison',
-    )
-    parser.add_argument(
-        '--minutes', type=float, default=10.0, help='of load (default: 10)'
-    )
-    parser.add_argument(
-        '--keep',
-        type=pathlib.Path,
-        metavar='DIR',
-        help='keep configuration, logs, recordings and figures in DIR',
-    )
-    parsed = parser.parse_args(arguments)
-    processes.end_on_sigterm()
-    results: dict[str, Result] = {}
-    try:
-        for name in ('plugin', 'stock')[: 1 + parsed.stock]:
-            keep = parsed.keep / name if parsed.keep else None
-            results[name] = execute(
-                name == 'plugin', parsed.minutes * 60, keep
-            )
-    except errors.LaboratoryError as error:
-        print(f'overload: {error}', file=sys.stderr)
-        return 2
-    sheet = rich.table.Table('', *results)
-    for name in results['plugin'].counts():
-        sheet.add_row(name, *(str(x.counts()[name]) for x in results.values()))
-    rich.print(sheet)
-    for name, result in results.items():
-        for line in result.faults[:10]:
-            print(f'{name}: {line}')
-    return 1 if results['plugin'].faults else 0
-
-
-if __name__ == '__main__':
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(main())

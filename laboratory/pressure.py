@@ -7,6 +7,7 @@ import dataclasses
 import random
 import time
 from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy
 from sqlalchemy import pool
@@ -63,16 +64,11 @@ class Record:
             setattr(self, field.name, total)
 
 
-@dataclasses.dataclass
-class _Pending:
-    """An accepted operation that has not ended."""
+class _Pending(NamedTuple):
+    """An operation that is under way, as it was accepted."""
 
     operation: lifecycle.Operation
-    before: str
-    asked_at: float
-    accepted_at: float
-    shown: str
-    shown_at: float
+    accepted: contract.Accepted
     deadline: float
 
 
@@ -140,18 +136,16 @@ class Presser:
             self._strand(node, f'is left in {state!r}')
             return
         operation = self._random.choice(OPERATIONS[state])
-        if self._prepare(before, operation):
-            before = self._get(node)
+        self._prepare(before, operation)
         row = self._row(node)
         for _ in range(1 + _AGAIN):
-            if not self._ask(node, operation, before, row):
+            if not self._ask(node, operation, row):
                 return
 
     def _ask(
         self,
         node: str,
         operation: lifecycle.Operation,
-        before: Mapping[str, Any],
         row: Mapping[str, Any],
     ) -> bool:
         """Send one request; tell whether to try the same again."""
@@ -166,15 +160,18 @@ class Presser:
         shown_at = time.time()
         self.record.requests += 1
         if code == 202:
-            self._pending[node] = _Pending(
-                operation,
-                before['provision_state'],
-                asked_at,
-                accepted_at,
-                after['provision_state'],
-                shown_at,
-                time.monotonic() + _OPERATION_SECONDS,
+            accepted = contract.Accepted(
+                node=node,
+                name=str(operation),
+                before=operation.start,
+                asked_at=asked_at,
+                accepted_at=accepted_at,
+                shown=after['provision_state'],
+                shown_at=shown_at,
+                ended_at=shown_at,
             )
+            deadline = time.monotonic() + _OPERATION_SECONDS
+            self._pending[node] = _Pending(operation, accepted, deadline)
             return False
         what = f'{node} {operation} from {operation.start!r}'
         if code == 503:
@@ -209,16 +206,7 @@ class Presser:
         else:
             return False
         self.record.accepted.append(
-            contract.Accepted(
-                node=node,
-                name=str(pending.operation),
-                before=pending.before,
-                asked_at=pending.asked_at,
-                accepted_at=pending.accepted_at,
-                shown=pending.shown,
-                shown_at=pending.shown_at,
-                ended_at=time.time(),
-            )
+            dataclasses.replace(pending.accepted, ended_at=time.time())
         )
         return True
 
@@ -228,25 +216,18 @@ class Presser:
 
     def _prepare(
         self, node: Mapping[str, Any], operation: lifecycle.Operation
-    ) -> bool:
-        """Make a node fit for an operation; tell whether that changed it."""
+    ) -> None:
+        """Make a node fit for an operation."""
         path = f'/v1/nodes/{node["uuid"]}'
-        changed = False
         if node['maintenance']:
             self._must('DELETE', f'{path}/maintenance')
-            changed = True
-        if (
-            operation.verb in ('active', 'adopt')
-            and node['instance_info'] != lifecycle.INSTANCE_INFO
-        ):
+        if operation.verb in ('active', 'adopt'):
             patch = {
                 'op': 'add',
                 'path': '/instance_info',
                 'value': lifecycle.INSTANCE_INFO,
             }
             self._must('PATCH', path, [patch])
-            changed = True
-        return changed
 
     def _get(self, node: str) -> Mapping[str, Any]:
         body: Mapping[str, Any] = self._must('GET', f'/v1/nodes/{node}')

@@ -23,16 +23,13 @@ _STEPS = [
     {
         'interface': interface,
         'step': step,
-        'priority': priority,
+        'priority': 10,
         'abortable': False,
         'requires_ramdisk': True,
         'args': {},
     }
-    for priority, (interface, step) in enumerate(
-        (interface, step)
-        for interface in ('bios', 'deploy', 'management', 'raid')
-        for step in ('prepare', 'apply_configuration', 'clean_up')
-    )
+    for interface in ('bios', 'deploy', 'management', 'raid')
+    for step in ('prepare', 'apply_configuration', 'clean_up')
 ]
 _FIELDS: Mapping[str, Any] = {
     'driver': 'fake-hardware',
@@ -45,26 +42,17 @@ _FIELDS: Mapping[str, Any] = {
         'deploy_kernel': 'http://images.example.org/ipa.kernel',
         'deploy_ramdisk': 'http://images.example.org/ipa.initramfs',
     },
-    'properties': {
-        'cpu_arch': 'x86_64',
-        'cpus': '64',
-        'memory_mb': '524288',
-        'capabilities': 'boot_mode:uefi,secure_boot:true',
-        'root_device': {'wwn': '0x5000c500a1b2c3d4'},
-    },
+    'properties': {'cpus': '64', 'memory_mb': '524288', 'local_gb': '960'},
     'driver_internal_info': {
         'agent_url': 'https://192.0.2.7:9999',
         'agent_secret_token': 'x' * 43,
         'agent_cached_deploy_steps': {'deploy': _STEPS},
         'clean_steps': _STEPS,
         'deploy_steps': _STEPS,
-        'hardware_manager_version': {'generic_hardware_manager': '1.2'},
     },
     'instance_info': {
         'image_source': 'http://images.example.org/debian.qcow2',
         'image_checksum': 'd' * 64,
-        'traits': ['CUSTOM_GOLD', 'CUSTOM_RAID'],
-        'capabilities': {'boot_option': 'local'},
     },
     'extra': {'site': 'a', 'rack': '17', 'contact': 'nobody'},
 }

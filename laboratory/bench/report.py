@@ -165,7 +165,7 @@ def page(document: Document, drawn: Iterable[str]) -> str:
     about = [*document['versions'].items(), *document['machine'].items()]
     text.append(_csv(('what', 'version or size'), about + made_on))
     text += [f'.. image:: {name}\n   :alt: {name}\n' for name in drawn]
-    for name in judge.JUDGES.keys() & document['figures'].keys():
+    for name in document['figures']:
         text.append(f'{name}\n{"=" * len(name)}\n')
         text.append(
             f'Measured in the {document["forms"][name]} form, with {_PLUGIN} '
@@ -173,11 +173,15 @@ def page(document: Document, drawn: Iterable[str]) -> str:
         )
         lines = judge.JUDGES[name](document['figures'][name])
         rows = [
-            (*cells, f'{verdict} ({by})')
-            for *cells, verdict, by in (
-                (x.figure, x.where, x.side, x.found, x.limit, x.verdict, x.by)
-                for x in lines
+            (
+                x.figure,
+                x.where,
+                x.side,
+                x.found,
+                x.limit,
+                f'{x.verdict} ({x.by})',
             )
+            for x in lines
         ]
         header = ('figure', 'where', 'side', 'found', 'must be', 'verdict')
         text.append(_csv(header, rows))
