@@ -20,10 +20,7 @@ from laboratory import truth
 from laboratory import witness
 
 Message = observation.Observation | observation.Malformed | observation.Ignored
-DATABASES = {
-    'mariadb': database.MariaDB,
-    'postgresql': postgresql.PostgreSQL,
-}
+DATABASES = {'mariadb': database.MariaDB, 'postgresql': postgresql.PostgreSQL}
 """Name -> the server."""
 
 

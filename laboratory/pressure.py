@@ -143,10 +143,7 @@ class Presser:
                 return
 
     def _ask(
-        self,
-        node: str,
-        operation: lifecycle.Operation,
-        row: Mapping[str, Any],
+        self, node: str, operation: lifecycle.Operation, row: Mapping[str, Any]
     ) -> bool:
         """Send one request; tell whether to try the same again."""
         body = {'target': operation.verb, **operation.arguments}

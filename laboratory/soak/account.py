@@ -169,9 +169,7 @@ def _step(change: witness.Seen) -> tuple[str | None, str | None]:
 
 
 def _line_of(
-    change: witness.Seen,
-    lines: Iterable[Logged],
-    seconds: float = _PUBLISHING,
+    change: witness.Seen, lines: Iterable[Logged], seconds: float = _PUBLISHING
 ) -> Logged | None:
     """Find what a log says about a change, by step and time."""
     for line in lines:

@@ -95,10 +95,7 @@ class Unannounced(base.BaseTestCase):
     @ddt.unpack
     @ddt.data(
         # Each was announced.
-        (
-            [(10.01, START), (11.01, END), (20.01, START), (21.01, END)],
-            [],
-        ),
+        ([(10.01, START), (11.01, END), (20.01, START), (21.01, END)], []),
         # The time tells equal changes apart.
         ([(20.01, START), (21.01, END)], [1, 2]),
         # Another node, another step.
