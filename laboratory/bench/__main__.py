@@ -22,7 +22,6 @@ from laboratory import processes
 from laboratory.bench import alone
 from laboratory.bench import figures
 from laboratory.bench import forms
-from laboratory.bench import growth
 from laboratory.bench import judge
 from laboratory.bench import load
 from laboratory.bench import memory
@@ -41,7 +40,7 @@ FIGURES: Mapping[str, Callable[[forms.Form], Any]] = {
     'startup': startup.measure,
     'trouble': trouble.measure,
     'memory': memory.measure,
-    'growth': growth.measure,
+    'growth': statements.measure_growth,
     'load': load.measure,
 }
 """Name -> what measures it, the short ones first."""

@@ -41,8 +41,7 @@ def measure(form: forms.Form) -> Figures:
                 play(one, max(how_many), 1)
             rounds = {
                 str(number): [
-                    _round(form, running, number, lives)
-                    for _ in range(form.rounds)
+                    _round(running, number, lives) for _ in range(form.rounds)
                 ]
                 for number, lives in how_many.items()
             }
@@ -59,9 +58,7 @@ def measure(form: forms.Form) -> Figures:
     return measured
 
 
-def _round(
-    form: forms.Form, running: list[sides.Running], number: int, lives: int
-) -> Figures:
+def _round(running: list[sides.Running], number: int, lives: int) -> Figures:
     """Do a round; a side that goes wrong is noted down and ends nothing.
 
     On SQLite, which knows no queue for writers, many clients can be more

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements and commits of a conductor, for each operation, by kind."""
+"""Statements and commits of a conductor, by kind, also with many nodes."""
 
 import logging
 import sys
@@ -13,6 +13,7 @@ from laboratory import service
 from laboratory.bench import counted
 from laboratory.bench import forms
 from laboratory.bench import inspections
+from laboratory.bench import load
 from laboratory.bench import sides
 
 LOG = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ Figures = dict[str, Any]
 
 # A conductor's sign of life is no operation's statement.
 _SILENT = {'heartbeat_interval': 3600, 'heartbeat_timeout': 7200}
+_GROWTH_CLIENTS = 2
 # The relay, and the log of the statements, are done by then.
 _SETTLED = 1.0
 
@@ -103,3 +105,32 @@ def _count(running: sides.Running) -> Figures:
         ),
         **{f'by_{part}': counts for part, counts in counting.end().items()},
     }
+
+
+def measure_growth(form: forms.Form) -> Figures:
+    """Do rounds with more and more nodes.
+
+    :param form: how much.
+    :returns: number of nodes -> rounds, each of them side -> figures.
+    :raises LaboratoryError: when something does not go as it should.
+    """
+    measured: Figures = {}
+    with sides.started(forms.MARIADB, configure) as running:
+        for one in running:
+            _play(one)
+        for number in form.growth_nodes:
+            for one in running:
+                inspections.add(one, number - inspections.count(one))
+            measured[str(number)] = [
+                {one.side.name: _play(one) for one in running}
+                for _ in range(form.growth_rounds)
+            ]
+            LOG.info('rounds with %d nodes are done', number)
+    return measured
+
+
+def _play(running: sides.Running) -> Figures:
+    counting = Counting(running)
+    played = load.play(running, _GROWTH_CLIENTS, 1)
+    executed = sum(counting.end()['operations'].values())
+    return played | {'statements_per_op': executed / played['operations']}
