@@ -101,8 +101,9 @@ class PostgreSQL:
             become = ['setpriv', f'--reuid={_USER}', f'--regid={_USER}']
             become.append('--init-groups')
             shutil.chown(self.directory, _USER)
-            # Whoever it is must get there.
-            self.directory.parent.chmod(0o711)
+            # That user must get there.
+            parent = self.directory.parent
+            parent.chmod(parent.stat().st_mode | 0o011)
         data = self.directory / 'data'
         processes.run_once(
             processes.Process(
