@@ -91,7 +91,7 @@ class PostgreSQL:
         self._execute(f'CREATE DATABASE {name}')
         return self._url(name)
 
-    def start(self) -> Self:
+    def __enter__(self) -> Self:
         """Initialise a cluster, start the server, create the database.
 
         :raises LaboratoryError: when it is not installed or does not start.
@@ -144,14 +144,13 @@ class PostgreSQL:
             self._process.start().require(self._answers, _SECONDS, 'answer')
             self.another('ironic')
         except BaseException:
-            self.stop()
+            self._process.stop()
             raise
         return self
 
-    def stop(self) -> None:
-        """Stop the server."""
-        if self._process is not None:
-            self._process.stop()
+    def __exit__(self, *exc_info: object) -> None:
+        assert self._process is not None
+        self._process.stop()
 
     def _execute(self, statement: str) -> None:
         engine = sqlalchemy.create_engine(
@@ -168,12 +167,6 @@ class PostgreSQL:
         except exc.OperationalError:
             return False
         return True
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()
 
 
 def _find(name: str) -> str:

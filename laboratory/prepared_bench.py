@@ -20,8 +20,7 @@ from laboratory import truth
 from laboratory import witness
 
 Message = observation.Observation | observation.Malformed | observation.Ignored
-DATABASES = {'mariadb': database.MariaDB, 'postgresql': postgresql.PostgreSQL}
-"""Name -> the server."""
+Database = database.MariaDB | postgresql.PostgreSQL
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class Servers:
     """
 
     directory: pathlib.Path
-    database: database.MariaDB | postgresql.PostgreSQL | None
+    database: Database | None
     rabbitmq: broker.RabbitMQ | None
 
     def room(self, name: str) -> pathlib.Path:
@@ -96,7 +95,7 @@ class Servers:
 def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
     """Start what services run on, and stop it whatever happens.
 
-    :param name: the database, of :data:`DATABASES`; empty for SQLite.
+    :param name: ``mariadb`` or ``postgresql``; empty for SQLite.
     :param rabbitmq: whether to start a broker.
     :raises LaboratoryError: when something is missing or does not start.
     """
@@ -106,10 +105,12 @@ def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         shared = Servers(directory, None, None)
         if name:
-            server = DATABASES[name](shared.room('db'))
-            shared = dataclasses.replace(
-                shared, database=stack.enter_context(server)
-            )
+            room = shared.room('db')
+            server: Database = database.MariaDB(room)
+            if name == 'postgresql':
+                server = postgresql.PostgreSQL(room)
+            stack.enter_context(server)
+            shared = dataclasses.replace(shared, database=server)
         if rabbitmq:
             rabbit = broker.RabbitMQ(shared.room('mq'))
             shared = dataclasses.replace(

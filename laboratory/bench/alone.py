@@ -19,7 +19,7 @@ from laboratory.bench import sides
 
 Figures = dict[str, Any]
 
-_STEPS = [
+_STEPS: list[dict[str, Any]] = [
     {
         'interface': interface,
         'step': step,

@@ -37,7 +37,6 @@ class Operation:
 
     :param node: the UUID of the node.
     :param verb: what was asked for.
-    :param before: the provision state before.
     :param asked_at: when, in seconds since the epoch.
     :param ended_at: when the node was seen at rest; None if it never was.
     :param state: the provision state then.
@@ -46,7 +45,6 @@ class Operation:
 
     node: str
     verb: str
-    before: str
     asked_at: float
     ended_at: float | None = None
     state: str | None = None
@@ -135,9 +133,7 @@ class Load:
         if asked.code != 202:
             self.refused.append(asked.code)
             return
-        operation = Operation(
-            uuid, asked.verb, node['provision_state'], asked.at
-        )
+        operation = Operation(uuid, asked.verb, asked.at)
         self.operations.append(operation)
         self._open[uuid] = operation
         deadline = time.monotonic() + _PATIENCE

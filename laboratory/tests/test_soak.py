@@ -46,7 +46,7 @@ def struck(name, began=100.0, ended=110.0, victim=None, number=1):
 
 
 def operation(verb='inspect', asked_at=10.0, **more):
-    return load.Operation(NODE, verb, 'manageable', asked_at, **more)
+    return load.Operation(NODE, verb, asked_at, **more)
 
 
 class Plan(base.BaseTestCase):
