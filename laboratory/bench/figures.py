@@ -119,11 +119,13 @@ class Limit:
     :param interval: what the whole interval must be beyond; None: the median
         decides alone.
     :param least: whether these are lower limits.
+    :param whole: the whole interval decides, not the median.
     """
 
     median: float
     interval: float | None = None
     least: bool = False
+    whole: bool = False
 
     def __str__(self) -> str:
         way, side = ('least', 'above') if self.least else ('most', 'below')
@@ -134,15 +136,16 @@ class Limit:
 
     def hold(self, ratio: Spread) -> Verdict:
         """Judge a ratio."""
-        if ratio.rounds < ENOUGH:
+        sign = -1 if self.least else 1
+        limit, middle = sign * self.median, sign * ratio.middle
+        near, far = sorted((sign * ratio.low, sign * ratio.high))
+        if ratio.rounds < ENOUGH or (self.whole and near <= limit < far):
             return Verdict.UNDECIDED
-        if self.least:
-            holds = ratio.middle >= self.median
-            clear = self.interval is None or ratio.low > self.interval
-        else:
-            holds = ratio.middle <= self.median
-            clear = self.interval is None or ratio.high < self.interval
-        return Verdict.MET if holds and clear else Verdict.MISSED
+        if self.whole:
+            return within(far, limit)
+        if self.interval is not None and far >= sign * self.interval:
+            return Verdict.MISSED
+        return within(middle, limit)
 
 
 def at_most(found: Spread, limit: float) -> Verdict:
@@ -151,15 +154,7 @@ def at_most(found: Spread, limit: float) -> Verdict:
     :param found: the spread.
     :param limit: what it may be.
     """
-    if found.rounds < ENOUGH or found.low <= limit < found.high:
-        return Verdict.UNDECIDED
-    return within(found.high, limit)
-
-
-def at_least(found: Spread, limit: float) -> Verdict:
-    """Hold a whole interval against a lower limit, see :func:`at_most`."""
-    mirrored = Spread(-found.middle, -found.high, -found.low, found.rounds)
-    return at_most(mirrored, -limit)
+    return Limit(limit, whole=True).hold(found)
 
 
 def within(value: float, limit: float) -> Verdict:

@@ -60,22 +60,17 @@ _LIMITS: Sequence[
     ('put_to_end_p50', _SQLITE, _ALL, Limit(0.95), Limit(1.00)),
     ('put_to_end_p99', _SQLITE, _ALL, Limit(1.00), Limit(1.05)),
 )
-_BY_PLACE = {
-    (name, backend, clients): dict(zip(OTHERS, limits, strict=True))
-    for name, backend, all_clients, *limits in _LIMITS
-    for clients in all_clients
-}
 # Everywhere else the whole interval is held against these; where it contains
 # the limit, times cannot decide, and the CPU seconds do.
 _ELSEWHERE = {
-    'rate': 1.00,
-    'put_to_202_p50': 1.00,
-    'put_to_202_p99': 1.00,
-    '202_to_end_p50': 1.05,
-    '202_to_end_p99': 1.05,
-    'put_to_end_p50': 1.05,
-    'put_to_end_p99': 1.05,
-    _CPU: _CPU_LIMIT,
+    'rate': Limit(1.00, least=True, whole=True),
+    'put_to_202_p50': Limit(1.00, whole=True),
+    'put_to_202_p99': Limit(1.00, whole=True),
+    '202_to_end_p50': Limit(1.05, whole=True),
+    '202_to_end_p99': Limit(1.05, whole=True),
+    'put_to_end_p50': Limit(1.05, whole=True),
+    'put_to_end_p99': Limit(1.05, whole=True),
+    _CPU: Limit(_CPU_LIMIT, whole=True),
 }
 
 # Part of a start -> how it is called, and the milliseconds it may take more.
@@ -107,17 +102,25 @@ def load(measured: figures.Figures) -> Iterator[Line]:
                     yield _failed(where, side, rounds)
                 if done:
                     for name in _TITLES:
-                        yield from _round(name, backend, clients, side, done)
+                        yield _round(name, backend, clients, side, done)
         for side in OTHERS:
             yield _notifications(backend, side, both['notifications'])
 
 
+def _limit(name: str, backend: str, clients: str, side: str) -> Limit | None:
+    """Return the limit of a figure; None where it is only reported."""
+    for figure, where, numbers, *limits in _LIMITS:
+        if figure == name and where == backend and clients in numbers:
+            return limits[OTHERS.index(side)]
+    return _ELSEWHERE.get(name)
+
+
 def _round(
     name: str, backend: str, clients: str, side: str, rounds: figures.Rounds
-) -> Iterator[Line]:
-    where = f'{backend}; clients: {clients}'
+) -> Line:
+    limit = _limit(name, backend, clients, side)
     by = 'CPU seconds' if name == _CPU else 'wall clock'
-    limit, verdict, ratio = '', Verdict.REPORTED, None
+    verdict, ratio = Verdict.REPORTED, None
     added = figures.added(rounds, side, name)
     found = f'{added.text(1, 1e3)} ms more; stock has ended before'
     # What may begin after it has ended has no ratio.
@@ -126,30 +129,17 @@ def _round(
         found = ratio.text()
         if name not in ('rate', _CPU):
             found += f'; {added.middle * 1e3:+.1f} ms'
-    place = (name, backend, clients)
-    if place in _BY_PLACE:
-        own = _BY_PLACE[place][side]
-        if own is not None and ratio is not None:
-            limit, verdict = str(own), own.hold(ratio)
-    elif name in _ELSEWHERE:
-        may = _ELSEWHERE[name]
-        hold, way = figures.at_most, 'most'
-        if name == 'rate':
-            hold, way = figures.at_least, 'least'
-        limit = f'at {way} {may:.2f}'
-        if ratio is not None:
-            verdict = hold(ratio, may)
-            if verdict is Verdict.UNDECIDED:
+        if limit is not None:
+            verdict = limit.hold(ratio)
+            if limit.whole and verdict is Verdict.UNDECIDED:
                 cpu = figures.ratio(rounds, side, _CPU)
                 verdict, by = figures.at_most(cpu, _CPU_LIMIT), 'CPU seconds'
-    else:
-        return
-    yield Line(
+    return Line(
         _TITLES[name],
-        where,
+        f'{backend}; clients: {clients}',
         side,
         found,
-        limit or 'reported',
+        str(limit or 'reported'),
         verdict,
         by,
         ratio,

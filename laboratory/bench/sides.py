@@ -132,15 +132,6 @@ def started(
     :returns: what runs, in the order of :data:`SIDES`.
     :raises LaboratoryError: when something is missing or does not start.
     """
-    with servers(backend) as shared, together(shared, configure) as running:
-        yield running
-
-
-@contextlib.contextmanager
-def together(
-    shared: Servers, configure: Callable[[Servers, Side], service.Ironic]
-) -> Iterator[list[Running]]:
-    """Start all sides on servers that run, see :func:`started`."""
 
     def start(side: Side) -> tuple[Running, contextlib.ExitStack]:
         amqp_url = ''
@@ -152,7 +143,7 @@ def together(
             )
             return Running(side, own.enter_context(watched)), own.pop_all()
 
-    with contextlib.ExitStack() as stack:
+    with servers(backend) as shared, contextlib.ExitStack() as stack:
         # Most of a start is waiting for a single thread of one process.
         with concurrent.futures.ThreadPoolExecutor(len(SIDES)) as executor:
             starting = [executor.submit(start, side) for side in SIDES]

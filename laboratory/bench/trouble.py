@@ -34,22 +34,18 @@ def measure(form: forms.Form) -> Figures:
     :returns: ``rounds``, each of them side -> state of the broker -> times.
     :raises LaboratoryError: when something does not go as it should.
     """
+    proxies: dict[str, slow_broker.SlowBroker] = {}
     with contextlib.ExitStack() as stack:
-        shared = stack.enter_context(sides.servers(forms.MARIADB))
-        assert shared.rabbitmq is not None
-        port = shared.rabbitmq.port
-        proxies = {
-            side.name: stack.enter_context(slow_broker.SlowBroker(port))
-            for side in sides.SIDES
-        }
 
         def configure(
-            servers: sides.Servers, side: sides.Side
+            shared: sides.Servers, side: sides.Side
         ) -> service.Ironic:
-            port = proxies[side.name].port
-            return sides.configured(servers, side, split=False, port=port)
+            assert shared.rabbitmq is not None
+            proxy = slow_broker.SlowBroker(shared.rabbitmq.port)
+            proxies[side.name] = stack.enter_context(proxy)
+            return sides.configured(shared, side, split=False, port=proxy.port)
 
-        running = stack.enter_context(sides.together(shared, configure))
+        running = stack.enter_context(sides.started(forms.MARIADB, configure))
         nodes = [inspections.add(one, form.asked) for one in running]
         rounds = []
         for number in range(form.trouble_rounds):

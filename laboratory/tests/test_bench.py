@@ -77,8 +77,9 @@ class Spread(base.BaseTestCase):
         (spread(2.0, rounds=4), UNDECIDED, UNDECIDED),
     )
     def test_an_interval_is_held_against_one(self, found, most, least):
+        lower = Limit(1.0, least=True, whole=True)
         self.assertEqual(most, figures.at_most(found, 1.0))
-        self.assertEqual(least, figures.at_least(found, 1.0))
+        self.assertEqual(least, lower.hold(found))
 
     @ddt.unpack
     @ddt.data(
@@ -137,7 +138,7 @@ class Judge(base.BaseTestCase):
         return {
             line.figure: line.verdict
             for line in judge.JUDGES[name](measured)
-            if line.side == side
+            if line.side == side and line.limit != 'reported'
         }
 
     @ddt.data(forms.MARIADB, forms.POSTGRESQL, forms.SQLITE)
@@ -175,8 +176,7 @@ class Judge(base.BaseTestCase):
 
     def test_with_many_clients_on_sqlite_the_median_is_only_reported(self):
         measured = under_load(GOOD | {'put_to_202_p50': 2.7}, forms.SQLITE)
-        found = self.verdicts('load', measured)
-        self.assertEqual(REPORTED, found['PUT to 202, p50'])
+        self.assertNotIn('PUT to 202, p50', self.verdicts('load', measured))
 
     @ddt.data((0.8, MET, 'CPU seconds'), (1.1, MISSED, 'CPU seconds'))
     def test_cpu_decides_what_the_wall_clock_cannot(self, expected):
