@@ -33,7 +33,7 @@ _PACKAGES = (
     'oslo.messaging',
     'openstacksdk',
 )
-_DEBIAN = ('mariadb-server', 'postgresql-common', 'rabbitmq-server')
+_DEBIAN = ('mariadb-server', 'postgresql', 'rabbitmq-server')
 _COLOURS = {
     figures.Verdict.MET: 'green',
     figures.Verdict.MISSED: 'red',
@@ -61,11 +61,14 @@ def new() -> Document:
             text=True,
         ).stdout
         versions |= dict(line.split() for line in known.splitlines())
+    lines = pathlib.Path('/proc/cpuinfo').read_text().splitlines()
+    model = [line for line in lines if line.startswith('model name')]
     return {
         'made_on': datetime.date.today().isoformat(),
         'versions': versions,
         'machine': {
             'processors': str(len(os.sched_getaffinity(0))),
+            'model': model[0].partition(': ')[2] if model else 'unknown',
             'memory': f'{psutil.virtual_memory().total / 2**30:.0f} GiB',
             'kernel': platform.release().partition('-')[0],
         },
