@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     processes.end_on_sigterm()
     logging.basicConfig(
-        format='%(asctime)s %(message)s', datefmt='%H:%M:%S', level='WARNING'
+        format='%(asctime)s %(message)s', datefmt='%H:%M:%S', level='ERROR'
     )
     for name in (LOG.name, 'laboratory'):
         logging.getLogger(name).setLevel(logging.INFO)
