@@ -2,13 +2,12 @@
 """Fill the outbox with messages that were never sent, and count them."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 import dataclasses
 import json
 from typing import Any
 
 import sqlalchemy as sa
-
-from laboratory import durable
 
 _NODES = 1000
 _ROWS = 20000
@@ -93,23 +92,24 @@ def make(id: str, node: str, number: int | str) -> dict[str, Any]:
     }
 
 
-def check(delivered: Iterable[durable.Delivered]) -> Order:
+def check(arrived: Iterable[Mapping[str, Any]]) -> Order:
     """Check the order of arrival of what :func:`fill` has stored.
 
-    :param delivered: what has arrived.
+    :param arrived: what was recorded.
     """
     last: dict[str, int] = {}
     seen: set[int] = set()
     repeated = out_of_order = 0
-    for one in delivered:
-        number = one.data.get('number')
+    for one in arrived:
+        data = one['message']['payload']['ironic_object.data']
+        number = data.get('number')
         if number is None:
             continue
         if number in seen:
             repeated += 1
             continue
         seen.add(number)
-        node = one.data['uuid']
+        node = data['uuid']
         out_of_order += number < last.get(node, -1)
         last[node] = max(number, last.get(node, -1))
     return Order(len(seen), repeated, out_of_order)

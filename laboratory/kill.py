@@ -9,7 +9,6 @@ import os
 import signal
 from typing import Any
 
-import requests
 import sqlalchemy
 from sqlalchemy import pool
 
@@ -18,6 +17,7 @@ from laboratory import configuration
 from laboratory import errors
 from laboratory import lifecycle
 from laboratory import prepared_bench as bench
+from laboratory.api import Api
 
 OPTIONS: configuration.Options = {
     'async_events': {
@@ -147,16 +147,12 @@ def _ask(
     endpoint: str, node: str, operation: lifecycle.Operation
 ) -> int | None:
     """Send a request for as long as the service lives."""
-    try:
-        answer = requests.put(
-            f'{endpoint}/v1/nodes/{node}/states/provision',
-            json={'target': operation.verb, **operation.arguments},
-            headers={'X-OpenStack-Ironic-API-Version': 'latest'},
-            timeout=_SECONDS * 2,
-        )
-    except requests.ConnectionError:
-        return None
-    return answer.status_code
+    code, _ = Api(endpoint, 'latest', 2 * _SECONDS).call(
+        'PUT',
+        f'/v1/nodes/{node}/states/provision',
+        {'target': operation.verb, **operation.arguments},
+    )
+    return code or None
 
 
 def _rows(database: str) -> dict[str, Mapping[str, Any]]:

@@ -7,12 +7,11 @@ import pathlib
 import sys
 from typing import Any
 
-import requests
-
 from laboratory import configuration
 from laboratory import errors
 from laboratory import processes
 from laboratory import recording
+from laboratory.api import Api
 
 START_SECONDS = 90.0
 
@@ -158,21 +157,15 @@ class Ironic(processes.Server):
             | dict(environment or {}),
         )
 
-    def headers(self) -> dict[str, str]:
-        """Return what goes with each request."""
-        return {'X-OpenStack-Ironic-API-Version': '1.49'}
+    def headers(self) -> Mapping[str, str]:
+        """Return what goes with each request beside the version."""
+        return {}
 
     def get(self, path: str) -> Mapping[str, Any] | None:
         """Fetch one resource; None while the API does not answer."""
-        try:
-            answer = requests.get(
-                self.endpoint + path, headers=self.headers(), timeout=5
-            )
-            answer.raise_for_status()
-            body: Mapping[str, Any] = answer.json()
-        except requests.RequestException:
-            return None
-        return body
+        asked = Api(self.endpoint, '1.49', 5, self.headers())
+        code, body = asked.call('GET', path)
+        return body if code == 200 else None
 
     def answers(self) -> bool:
         """Tell whether the API answers."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from laboratory import cluster
 from laboratory import processes
-from laboratory import wanderer
+from laboratory.api import Api
 
 CONDUCTORS = 2
 
@@ -147,14 +147,14 @@ def _pool(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
 
     The calls take no lock on the node that they name.
     """
-    node = _node_of(wanderer.Api(place.endpoint), place.host(planned.victim))
+    node = _node_of(Api(place.endpoint), place.host(planned.victim))
     if node is None:
         return 'no node is with this conductor', False
     # It takes a while until it is full.
     deadline = time.monotonic() + seconds / 2 + away(planned, seconds / 2)
 
     def press() -> tuple[int, int]:
-        api = wanderer.Api(place.endpoint)
+        api = Api(place.endpoint)
         taken = refused = 0
         while time.monotonic() < deadline:
             code, _ = api.call(
@@ -204,7 +204,7 @@ def away(planned: Planned, seconds: float) -> float:
     return seconds * (0.1 + 0.9 * planned.share)
 
 
-def _node_of(api: wanderer.Api, host: str) -> Any:
+def _node_of(api: Api, host: str) -> Any:
     # Without a limit: Ironic would look at as many nodes, whose ever they are.
     code, found = api.call('GET', f'/v1/nodes?conductor={host}')
     nodes = found['nodes'] if code == 200 else ()

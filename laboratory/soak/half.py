@@ -155,7 +155,7 @@ def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
         stranded = _quiet(place, struck, seconds)
     work.settle()
     drained = plan.kind != OUTBOX or place.drained()
-    _arrived(place)
+    place.consumer.wait_quiet()
     return _judge(place, plan, struck, work, left, stranded, drained)
 
 
@@ -181,14 +181,6 @@ def _quiet(
     return found
 
 
-def _arrived(place: cluster.Cluster) -> None:
-    """Wait until nothing has arrived for a while."""
-    before = -1
-    while before != place.consumer.count:
-        before = place.consumer.count
-        time.sleep(2.0)
-
-
 def _judge(
     place: cluster.Cluster,
     plan: Plan,
@@ -199,7 +191,7 @@ def _judge(
     drained: bool,
 ) -> result.Result:
     changes = [one for one in place.eye.read() if one.before_state is not None]
-    seen = _observations(place)
+    seen = list(place.observations())
     books = truth.compare(
         [(one.node, one.before_state, one.state) for one in changes], seen
     )
@@ -244,22 +236,6 @@ def _judge(
             for one in (*left, *stranded)
         },
     )
-
-
-def _observations(
-    place: cluster.Cluster,
-) -> list[
-    observation.Observation | observation.Malformed | observation.Ignored
-]:
-    """Read what was published; what the broker repeated counts once."""
-    found = []
-    ids = set()
-    for delivered in place.consumer.read():
-        if delivered.redelivered and delivered.id in ids:
-            continue
-        ids.add(delivered.id)
-        found.append(observation.observe(delivered.message))
-    return found
 
 
 def _keep(directory: pathlib.Path, keep: pathlib.Path) -> None:

@@ -19,6 +19,7 @@ from typing import Self
 from laboratory import errors
 from laboratory import lifecycle
 from laboratory import wanderer
+from laboratory.api import Api
 
 _PATIENCE = 10.0
 _PAUSE = 0.1
@@ -94,7 +95,7 @@ class Client:
     ) -> None:
         self.operations: list[Operation] = []
         self.refused: collections.Counter[int] = collections.Counter()
-        self._api = wanderer.Api(endpoint)
+        self._api = Api(endpoint)
         self._nodes = nodes
         self._chance = chance
         self._pause = pause
@@ -174,7 +175,7 @@ class Load:
     ) -> None:
         self._stopping = threading.Event()
         self._executor = concurrent.futures.ThreadPoolExecutor(clients)
-        api = wanderer.Api(endpoint)
+        api = Api(endpoint)
         self.nodes = [_create(api) for _ in range(nodes)]
         self.clients = [
             Client(
@@ -219,7 +220,7 @@ class Load:
             future.result()
 
 
-def _create(api: wanderer.Api) -> str:
+def _create(api: Api) -> str:
     for _ in range(_CREATE_TRIES):
         code, node = api.call('POST', '/v1/nodes', {'driver': 'fake-hardware'})
         if code == 201:

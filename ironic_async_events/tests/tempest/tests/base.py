@@ -7,6 +7,7 @@ import time
 from ironic_tempest_plugin.common import waiters
 from ironic_tempest_plugin.tests.api import base
 from tempest.lib import exceptions as lib_exc
+from tempest.lib.common.utils import test_utils
 
 from ironic_async_events.tests.tempest import notifications
 
@@ -137,5 +138,4 @@ class BaseTransitionTest(base.BaseBaremetalTest):
         if stamp is None:
             return
         last = datetime.datetime.fromisoformat(stamp).timestamp()
-        while time.time() < last + 1:
-            time.sleep(0.1)
+        test_utils.call_until_true(lambda: time.time() >= last + 1, 2, 0.1)
