@@ -15,7 +15,6 @@ from ironic_async_events.command import bus
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.samples import recordings
 from ironic_async_events.tests.tempest import bus as tempest_bus
-from laboratory import broker
 from laboratory import processes
 
 COUNT = 2000
@@ -34,16 +33,9 @@ def interruptible() -> None:
 class AuditTest(base.FunctionalTestCase):
     """They share a broker; each has queues of its own there."""
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        directory = base.Directory()
-        directory.setUp()
-        cls.addClassCleanup(directory.cleanUp)
-        cls.rabbit = cls.enterClassContext(broker.RabbitMQ(directory.path))
-
     def setUp(self) -> None:
         super().setUp()
+        self.rabbit = base.rabbitmq()
         self.directory = self.useFixture(base.Directory()).path
         dice = random.Random(4)
         self.messages = [
