@@ -288,7 +288,7 @@ def backlog(messages: int, seed: int) -> Figures:
     """
     with cluster.Cluster(1, _OPTIONS) as place:
         place.kill(0)
-        filling.fill(place.engine, messages)
+        filling.store(place.engine, range(messages), range(1000), 'INFO')
         before = place.consumer.count
         place.revive(0)
         processes.wait_for(lambda: place.consumer.count > before, 60, 0.01)
@@ -339,8 +339,8 @@ def refusing(messages: int, seed: int) -> Figures:
     ):
         place.wait_for_rpc(0, 1)
         place.kill(0)
-        refusal.store(place.engine, errors, 'ERROR')
-        refusal.store(place.engine, others, 'INFO')
+        filling.store(place.engine, errors, range(10), 'ERROR')
+        filling.store(place.engine, others, range(10, 1010), 'INFO')
         place.execute('UPDATE async_events_relay SET expires_at = 0')
         place.revive(0)
         place.wait_for_rpc(0, 2)
@@ -356,10 +356,11 @@ def refusing(messages: int, seed: int) -> Figures:
         order = filling.check(place.arrived())
         # Repetitions are allowed, first occurrences are in order.
         firsts = list(dict.fromkeys(queue.numbers))
+        pairs = zip(errors, errors[10:], strict=False)
         in_order = all(
-            firsts.index(number) < firsts.index(number + 1)
-            for number in errors[::2]
-            if {number, number + 1} <= set(firsts)
+            firsts.index(number) < firsts.index(next_of_node)
+            for number, next_of_node in pairs
+            if {number, next_of_node} <= set(firsts)
         )
         return {
             'messages': messages,

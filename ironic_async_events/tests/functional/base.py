@@ -25,6 +25,8 @@ from laboratory import service
 
 CLIENTS = 8
 _NUMBERS = itertools.count()
+# Not the directory of one test.
+_TEMPORARY = tempfile.gettempdir()
 
 
 class Directory(fixtures.Fixture):
@@ -42,7 +44,7 @@ Server = TypeVar('Server', database.MariaDB, broker.RabbitMQ)
 
 def _started(kind: type[Server]) -> Server:
     """Start a server that ends with this process."""
-    directory = pathlib.Path(tempfile.mkdtemp(prefix='lab-'))
+    directory = pathlib.Path(tempfile.mkdtemp(prefix='lab-', dir=_TEMPORARY))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     server = kind(directory).start()
     atexit.register(server.stop)

@@ -37,6 +37,7 @@ class Collector:
         self.count = 0
         self._url = amqp_url
         self._durable = durable
+        self._connected = threading.Event()
         self._stopping = threading.Event()
         self._ready: queue.Queue[BaseException | None] = queue.Queue()
         self._thread = threading.Thread(
@@ -61,6 +62,7 @@ class Collector:
         :param at_most: how long to wait for that.
         """
         deadline = time.monotonic() + at_most
+        self._connected.wait(at_most)
         before = -1
         while before != self.count and time.monotonic() < deadline:
             before = self.count
@@ -83,6 +85,7 @@ class Collector:
                 try:
                     self._session()
                 except (OSError, amqp.AMQPError, kombu.exceptions.KombuError):
+                    self._connected.clear()
                     if not self._durable:
                         raise
                     self._stopping.wait(_POLL_SECONDS)
@@ -99,19 +102,20 @@ class Collector:
             exclusive=not self._durable,
             durable=self._durable,
         )
-        with (
-            kombu.Connection(self._url, heartbeat=0) as connection,
-            connection.Consumer(
+        with kombu.Connection(self._url, heartbeat=0) as connection:
+            # Without, the next line would wait longer after each failure.
+            connection.connect()
+            with connection.Consumer(
                 bound,
                 on_message=self._arrived,
                 no_ack=not self._durable,
                 prefetch_count=100,
-            ),
-        ):
-            self._ready.put(None)
-            while not self._stopping.is_set():
-                with contextlib.suppress(TimeoutError):
-                    connection.drain_events(timeout=_POLL_SECONDS)
+            ):
+                self._connected.set()
+                self._ready.put(None)
+                while not self._stopping.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        connection.drain_events(timeout=_POLL_SECONDS)
 
     def _arrived(self, message: Any) -> None:
         line = json.dumps(
