@@ -28,7 +28,6 @@ OPTIONS: configuration.Options = {
 }
 """For a service that is to be killed; :func:`kill` takes them away again."""
 
-_BY_NAME = {str(one): one for one in lifecycle.LIFE}
 _ACTIVE = ('manage', 'adopt')
 
 # What brings a node to where the operation starts, and the operation. No more
@@ -92,8 +91,8 @@ def kill(running: bench.Bench) -> list[Killed]:
     for path, name in CASES:
         node = client.create()
         for earlier in path:
-            client.operate(node, _BY_NAME[earlier])
-        work.append((node, _BY_NAME[name]))
+            client.operate(node, lifecycle.operation(earlier))
+        work.append((node, lifecycle.operation(name)))
     before = _rows(ironic.database)
     seen = running.eye.read()[-1].id
     with concurrent.futures.ThreadPoolExecutor(len(work)) as executor:

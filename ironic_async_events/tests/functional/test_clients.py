@@ -20,9 +20,9 @@ FAILED = nova.Conclusion.FAILED
 GONE = nova.Conclusion.GONE
 
 NODES = 8
-_LIFE = {str(one): one for one in lifecycle.LIFE}
-AVAILABLE = (_LIFE['manage'], _LIFE['provide'])
-ACTIVE = (_LIFE['manage'], _LIFE['adopt'])
+_life = lifecycle.operation
+AVAILABLE = (_life('manage'), _life('provide'))
+ACTIVE = (_life('manage'), _life('adopt'))
 # Saved by the end of an operation; of a tear-down, at least the beginning.
 STATES = {
     'active': ['deploying', 'active'],
@@ -140,10 +140,10 @@ class Conclusions(base.SharedTestCase):
         node = client.create()
         saved = {}
         for operation in (
-            _LIFE['manage'],
+            _life('manage'),
             lifecycle.CLEAN,
             lifecycle.INSPECT,
-            _LIFE['adopt'],
+            _life('adopt'),
             lifecycle.REBUILD,
             lifecycle.SERVICE,
         ):

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients ask for more than a conductor has workers for."""
 
+import sys
+import time
+
 from testtools import content
 
 from ironic_async_events.tests.functional import base
+from laboratory import clients
+from laboratory import lifecycle
 from laboratory import overload
-from laboratory import overload_result
+from laboratory import pressure
 from laboratory import run
 
 SECONDS = 60
@@ -14,15 +19,10 @@ SECONDS = 60
 class Overload(base.FunctionalTestCase):
     """For one minute; ``tox -e overload`` does it for ten."""
 
-    def overload(self, plugin: bool) -> overload_result.Result:
-        """Put a service of its own under load."""
-        running = self.start(run.Run(plugin=plugin, options=overload.OPTIONS))
-        result = overload.measure(running, plugin, SECONDS)
-        self.addDetail('figures', content.json_content(result.counts()))
-        return result
-
     def test_a_request_that_was_refused_never_happened(self):
-        result = self.overload(plugin=True)
+        running = self.start(run.Run(plugin=True, options=overload.OPTIONS))
+        result = overload.measure(running, True, SECONDS)
+        self.addDetail('figures', content.json_content(result.counts()))
         self.assertEqual([], result.faults[:10])
         record = result.record
         # Otherwise it was no overload.
@@ -33,7 +33,27 @@ class Overload(base.FunctionalTestCase):
         )
         self.assertEqual(overload.CLIENTS * overload.NODES, record.usable)
 
-    def test_on_stock_it_leaves_traces(self):
-        record = self.overload(plugin=False).record
-        self.assertNotEqual([], record.altered)
-        self.assertNotEqual([], record.stranded)
+
+class OnStock(base.FunctionalTestCase):
+    """The same clients find what a refused request leaves behind."""
+
+    def test_it_leaves_traces(self):
+        running = self.start(
+            run.Run(
+                plugin=False,
+                command=(sys.executable, '-m', 'laboratory.forced'),
+            )
+        )
+        ironic = running.ironic
+        client = clients.Client(ironic.endpoint)
+        node = client.create()
+        for name in ('manage', 'adopt', 'rescue'):
+            client.operate(node, lifecycle.operation(name))
+        (ironic.directory / 'full').touch()
+        one = pressure.Presser(ironic.endpoint, ironic.database, [node.id], 0)
+        # From there it is rescued again, sooner or later, and stranded.
+        one.press(time.monotonic() + 10)
+        self.assertNotEqual([], one.record.altered)
+        self.assertEqual(
+            [f"{node.id} is left in 'rescuing'"], one.record.stranded
+        )

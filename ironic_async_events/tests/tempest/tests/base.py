@@ -72,15 +72,13 @@ class BaseTransitionTest(base.BaseBaremetalTest):
     def manageable(self, **interfaces):
         """Create a node and bring it to ``manageable``."""
         uuid = self.enroll(**interfaces)
-        self.ask(uuid, 'manage')
-        self.reach(uuid, 'manageable')
+        self.go(uuid, 'manage', 'manageable')
         return uuid
 
     def adopted(self, **interfaces):
         """Create a node and bring it to ``active`` without a deployment."""
         uuid = self.manageable(**interfaces)
-        self.ask(uuid, 'adopt')
-        self.reach(uuid, 'active')
+        self.go(uuid, 'adopt', 'active')
         return uuid
 
     def ask(self, uuid, verb, **body):
@@ -106,6 +104,11 @@ class BaseTransitionTest(base.BaseBaremetalTest):
             (after['provision_state'], after['provision_updated_at']),
             f'{verb} was accepted, and the node is as before',
         )
+
+    def go(self, uuid, verb, state, **body):
+        """Ask for an operation, and wait until it has led to a state."""
+        self.ask(uuid, verb, **body)
+        self.reach(uuid, state)
 
     def reach(self, uuid, state):
         """Wait until the node is in a state and nobody holds its lock."""
