@@ -142,6 +142,7 @@ def broker_away(operations: int, seed: int) -> Figures:
         stopped = time.time()
         load.work(operations)
         away = time.time()
+        processes.wait_for(lambda: _said(place)['said_away'] > 0, 60)
         figures['waited'] = place.waiting()
         place.broker.start()
     before = _times(load, began, stopped)
