@@ -151,12 +151,15 @@ class Conclusions(base.SharedTestCase):
                 client.operate(node, operation)
                 continue
             before = self.running.eye.read(node=node.id)[-1].id
-            named = operation is lifecycle.SERVICE
-            session.set_node_provision_state(
-                node.id, operation.verb, wait=not named, **operation.arguments
-            )
-            if named:
+            if operation is lifecycle.SERVICE:
+                node.set_provision_state(
+                    session, operation.verb, **operation.arguments
+                )
                 session.wait_for_nodes_provision_state([node.id], 'active')
+            else:
+                session.set_node_provision_state(
+                    node.id, operation.verb, wait=True, **operation.arguments
+                )
             changes = self.running.eye.read(before, node.id)
             saved[operation.verb] = [one.state for one in changes]
             session.wait_for_node_reservation(node.id)
