@@ -9,7 +9,6 @@ network.
 from collections.abc import Sequence
 import json
 import pathlib
-from typing import Self
 
 import amqp
 import kombu
@@ -23,18 +22,18 @@ _PACKAGE = 'rabbitmq-server'
 _PLACE = '/usr/lib/rabbitmq/bin'
 
 
-class RabbitMQ:
+class RabbitMQ(processes.Server):
     """A message broker; a context manager. Starts again on the same port.
 
     :param directory: an existing directory for everything it writes.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__()
         self.directory = directory
         self.port = processes.free_port()
         self._epmd_port = processes.free_port()
         self._dist_port = processes.free_port()
-        self._running: list[processes.Process] = []
 
     @property
     def url(self) -> str:
@@ -76,50 +75,48 @@ class RabbitMQ:
         }
         path = self.directory / 'definitions.json'
         path.write_text(json.dumps(definitions), encoding='utf-8')
-        processes.run_once(
+        self.control('import_definitions', str(path))
+
+    def serve(self) -> None:
+        """Start epmd, then the broker, and wait until it lets clients in."""
+        for name, argv in (
+            (
+                'epmd',
+                [
+                    database.program('epmd', 'erlang-base'),
+                    *('-address', '127.0.0.1'),
+                ],
+            ),
+            ('rabbitmq-server', [_find('rabbitmq-server')]),
+        ):
+            self.running.append(
+                processes.Process(
+                    name,
+                    argv,
+                    self.directory / f'{name}.log',
+                    self._environment(),
+                ).start()
+            )
+        self.running[-1].require(
+            self._answers, _START_SECONDS, 'let a client in'
+        )
+
+    def control(self, *arguments: str) -> str:
+        """Run ``rabbitmqctl``.
+
+        :param arguments: of the command.
+        :returns: what it wrote.
+        :raises LaboratoryError: when it fails.
+        """
+        return processes.run_once(
             processes.Process(
                 'rabbitmqctl',
-                [_find('rabbitmqctl'), 'import_definitions', str(path)],
+                [_find('rabbitmqctl'), '-q', *arguments],
                 self.directory / 'rabbitmqctl.log',
                 self._environment(),
             ),
             _START_SECONDS,
         )
-
-    def start(self) -> Self:
-        """Start epmd, then the broker, and wait until it lets clients in.
-
-        :raises LaboratoryError: when it is not installed or does not start.
-        """
-        server = _find('rabbitmq-server')
-        epmd = database.program('epmd', 'erlang-base')
-        environment = self._environment()
-        try:
-            self._running.append(
-                processes.Process(
-                    'epmd',
-                    [epmd, '-address', '127.0.0.1'],
-                    self.directory / 'epmd.log',
-                    environment,
-                ).start()
-            )
-            broker = processes.Process(
-                'rabbitmq-server',
-                [server],
-                self.directory / 'rabbitmq-server.log',
-                environment,
-            ).start()
-            self._running.append(broker)
-            broker.require(self._answers, _START_SECONDS, 'let a client in')
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def stop(self) -> None:
-        """Stop the broker, then epmd."""
-        while self._running:
-            self._running.pop().stop()
 
     def _environment(self) -> dict[str, str]:
         home = str(self.directory)
@@ -153,12 +150,6 @@ class RabbitMQ:
         finally:
             connection.release()
         return True
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()
 
 
 def _find(name: str) -> str:

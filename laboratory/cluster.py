@@ -5,10 +5,9 @@ The conductors listen on addresses of their own (127.0.0.1, 127.0.0.2, ...):
 requests reach them without the broker, which is what may be away.
 """
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
-import dataclasses
-import json
 import os
 import pathlib
 import shutil
@@ -20,42 +19,21 @@ from typing import Self
 import sqlalchemy as sa
 from sqlalchemy import pool
 
+from ironic_async_events.audit import envelope
+from ironic_async_events.audit import observation
+from ironic_async_events.tests.tempest import bus
 from laboratory import broker
 from laboratory import configuration
 from laboratory import database
-from laboratory import durable
+from laboratory import prepared_bench
 from laboratory import processes
+from laboratory import recording
 from laboratory import service
+from laboratory import truth
 from laboratory import witness
 
 _START_SECONDS = 90.0
 _TAKES_REQUESTS = 'Created RPC server'
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was published, held against what was committed.
-
-    :param committed: changes that the witness saw.
-    :param published: notifications of changes, without repetitions.
-    :param duplicates: repetitions.
-    :param lost: changes that were never announced.
-    :param ghosts: announcements of changes that never were.
-    :param misplaced: nodes whose announcements are complete, but not in
-        the order of the changes.
-    """
-
-    committed: int
-    published: int
-    duplicates: int
-    lost: int
-    ghosts: int
-    misplaced: int
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether everything was announced, in order."""
-        return not (self.lost or self.ghosts or self.misplaced)
 
 
 class Cluster:
@@ -119,8 +97,10 @@ class Cluster:
             broker.RabbitMQ(self._room('mq'))
         )
         self.consumer = self._stack.enter_context(
-            durable.Consumer(
-                self.broker.amqp_url, self.directory / 'notifications.jsonl'
+            bus.Collector(
+                self.broker.amqp_url,
+                self.directory / 'notifications.jsonl',
+                durable=True,
             )
         )
         self._ironics = self._configured(url)
@@ -189,9 +169,7 @@ class Cluster:
         return self._ironics[0].run_once(name, *arguments)
 
     def _all_alive(self) -> bool:
-        body: Mapping[str, Any] = self._ironics[0].get('/v1/conductors') or {}
-        alive = [one for one in body.get('conductors', ()) if one['alive']]
-        return len(alive) >= max(1, self._count)
+        return self._ironics[0].conductors() >= max(1, self._count)
 
     # What can be done to it
 
@@ -252,12 +230,8 @@ class Cluster:
     def restart_database(self) -> None:
         """Stop the database in an orderly way, and start it again."""
         assert self.database is not None
-        running = self.database._process
-        assert running is not None
-        running.stop()
-        again = processes.Process(running.name, running.argv, running.log)
-        self.database._process = again.start()
-        again.require(self.database._answers, _START_SECONDS, 'answer')
+        self.database.stop()
+        self.database.start()
 
     # What can be asked of it
 
@@ -305,11 +279,18 @@ class Cluster:
         """Wait until the outbox is empty and everything has arrived."""
         if not processes.wait_for(lambda: not self.waiting(), seconds, 0.2):
             return False
-        before = -1
-        while before != self.consumer.count:
-            before = self.consumer.count
-            processes.wait_for(lambda: False, 1.0)
+        self.consumer.wait_quiet(1.0, 600.0)
         return True
+
+    def works(self, number: int) -> bool:
+        """Tell whether a conductor is deploying a node."""
+        return bool(
+            self.query(
+                'SELECT id FROM nodes WHERE reservation = :host '
+                "AND provision_state = 'deploying'",
+                host=self.host(number),
+            )
+        )
 
     def host(self, number: int) -> str:
         """Tell by which name a conductor is known."""
@@ -324,57 +305,26 @@ class Cluster:
         name = 'ironic-conductor' if self._count else 'ironic'
         return self._ironics[number].log(name).read_text()
 
-    def verdict(self) -> Verdict:
-        """Hold what was published against what was committed."""
-        truth: dict[str, list[tuple[Any, Any]]] = {}
-        for one in self.eye.read():
-            if one.before_state is not None:
-                truth.setdefault(one.node, []).append(
-                    (one.before_state, one.state)
-                )
-        told: dict[str, list[tuple[Any, Any]]] = {}
-        seen: set[str] = set()
-        duplicates = 0
-        for delivered in self.consumer.read():
-            kind = delivered.message['event_type']
-            if not kind.startswith('baremetal.node.provision_set.'):
-                continue
-            if delivered.id in seen:
-                duplicates += not delivered.redelivered
-                continue
-            seen.add(delivered.id)
-            data = delivered.data
-            step = (data['previous_provision_state'], data['provision_state'])
-            if step[0] != step[1]:
-                told.setdefault(data['uuid'], []).append(step)
-        lost = ghosts = misplaced = 0
-        for node in truth.keys() | told.keys():
-            was, said = truth.get(node, []), told.get(node, [])
-            if was == said:
-                continue
-            missing = _without(was, said)
-            extra = _without(said, was)
-            lost += len(missing)
-            ghosts += len(extra)
-            misplaced += not (missing or extra)
-        return Verdict(
-            committed=sum(map(len, truth.values())),
-            published=sum(map(len, told.values())),
-            duplicates=duplicates,
-            lost=lost,
-            ghosts=ghosts,
-            misplaced=misplaced,
+    def arrived(self) -> Iterator[Mapping[str, Any]]:
+        """Read what was recorded; what the broker repeated counts once."""
+        ids = set()
+        for line in recording.read(self.consumer.path):
+            message, _ = envelope.unwrap(line)
+            if not (line['redelivered'] and message['message_id'] in ids):
+                ids.add(message['message_id'])
+                yield {**line, 'message': message}
+
+    def observations(self) -> Iterator[prepared_bench.Message]:
+        """Read what the notifications say that have arrived."""
+        return map(observation.observe, self.arrived())
+
+    def account(self) -> truth.Account:
+        """Compare what was committed with what was published."""
+        return truth.compare(
+            [
+                (one.node, one.before_state, one.state)
+                for one in self.eye.read()
+                if one.before_state is not None
+            ],
+            self.observations(),
         )
-
-
-def _without(these: list[Any], those: list[Any]) -> list[Any]:
-    left = list(these)
-    for one in those:
-        if one in left:
-            left.remove(one)
-    return left
-
-
-def report(figures: Mapping[str, object]) -> str:
-    """Put the figures of a run into one line."""
-    return json.dumps(figures, default=str)

@@ -9,7 +9,6 @@ environment of the caller, where two servers in one process would meet.
 import getpass
 import pathlib
 import shutil
-from typing import Self
 
 import pymysql
 
@@ -38,7 +37,7 @@ def program(name: str, package: str, *places: str) -> str:
     )
 
 
-class MariaDB:
+class MariaDB(processes.Server):
     """A database server with one empty database; a context manager.
 
     :param directory: an existing directory. Its path must be short: the path
@@ -46,9 +45,9 @@ class MariaDB:
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__()
         self.directory = directory
         self._socket = directory / 'mariadb.sock'
-        self._process: processes.Process | None = None
 
     @property
     def url(self) -> str:
@@ -72,31 +71,29 @@ class MariaDB:
             )
         return self._url(name)
 
-    def start(self) -> Self:
-        """Install the system tables, start the server, create the database.
-
-        :raises LaboratoryError: when it is not installed or does not start.
-        """
+    def serve(self) -> None:
+        """Start the server; the first time, create the database as well."""
         common = ['--no-defaults', f'--datadir={self.directory / "data"}']
-        user = getpass.getuser()
-        if user == 'root':
+        if getpass.getuser() == 'root':
             # Both refuse to run as root unless they are told to.
             common.append('--user=root')
         server = program('mariadbd', 'mariadb-server')
-        processes.run_once(
-            processes.Process(
-                'mariadb-install-db',
-                [
-                    program('mariadb-install-db', 'mariadb-server'),
-                    *common,
-                    '--skip-test-db',
-                    '--auth-root-authentication-method=normal',
-                ],
-                self.directory / 'install.log',
-            ),
-            _INSTALL_SECONDS,
-        )
-        self._process = processes.Process(
+        is_new = not (self.directory / 'data').exists()
+        if is_new:
+            processes.run_once(
+                processes.Process(
+                    'mariadb-install-db',
+                    [
+                        program('mariadb-install-db', 'mariadb-server'),
+                        *common,
+                        '--skip-test-db',
+                        '--auth-root-authentication-method=normal',
+                    ],
+                    self.directory / 'install.log',
+                ),
+                _INSTALL_SECONDS,
+            )
+        process = processes.Process(
             'mariadbd',
             [
                 server,
@@ -110,21 +107,11 @@ class MariaDB:
                 '--innodb-flush-log-at-trx-commit=0',
             ],
             self.directory / 'mariadbd.log',
-        )
-        try:
-            self._process.start().require(
-                self._answers, _START_SECONDS, 'answer'
-            )
+        ).start()
+        self.running.append(process)
+        process.require(self._answers, _START_SECONDS, 'answer')
+        if is_new:
             self.another('ironic')
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def stop(self) -> None:
-        """Stop the server."""
-        if self._process is not None:
-            self._process.stop()
 
     def _connect(self) -> 'pymysql.Connection':
         return pymysql.connect(unix_socket=str(self._socket), user='root')
@@ -135,9 +122,3 @@ class MariaDB:
         except pymysql.MySQLError:
             return False
         return True
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()

@@ -2,16 +2,14 @@
 """Fill the outbox with messages that were never sent, and count them."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 import dataclasses
 import json
 from typing import Any
 
 import sqlalchemy as sa
 
-from laboratory import durable
-
-_NODES = 1000
-_ROWS = 20000
+_ROWS = 1000
 
 # About as large as a notification of Ironic.
 _PADDING = 'x' * 2500
@@ -36,51 +34,44 @@ class Order:
         return not self.out_of_order
 
 
-def fill(engine: sa.Engine, messages: int) -> None:
-    """Store messages, numbered from 0, of a thousand nodes in turn.
+def store(
+    engine: sa.Engine, numbers: range, nodes: range, priority: str
+) -> None:
+    """Store messages of some nodes in turn.
 
-    :param engine: a MariaDB, which makes the rows itself.
-    :param messages: how many.
+    :param engine: the database.
+    :param numbers: of the messages, in their order.
+    :param nodes: their numbers.
+    :param priority: of all of them.
     """
-    node = "CONCAT('00000000-0000-0000-0000-', LPAD(seq % :nodes, 12, '0'))"
-    template = json.dumps(make('{id}', '{node}', '{number}'))
-    body = ':template'
-    for name, value in (
-        ('"{number}"', 'seq'),
-        ('{node}', node),
-        ('{id}', "LPAD(seq, 36, 'x')"),
-    ):
-        body = f"REPLACE({body}, '{name}', {value})"
-    for begin in range(0, messages, _ROWS):
-        end = min(begin + _ROWS, messages) - 1
-        statement = sa.text(
-            'INSERT INTO async_events_outbox '
-            '(message_id, subject, body, stored_at, attempts) '
-            f"SELECT LPAD(seq, 36, 'x'), {node}, {body}, 0, 0 "
-            f'FROM seq_{begin}_to_{end} ORDER BY seq'
-        )
+    for begin in range(0, len(numbers), _ROWS):
+        rows = [
+            _row(number, nodes[number % len(nodes)], priority)
+            for number in numbers[begin : begin + _ROWS]
+        ]
         with engine.begin() as connection:
             connection.execute(
-                statement, {'template': template, 'nodes': _NODES}
+                sa.text(
+                    'INSERT INTO async_events_outbox '
+                    '(message_id, subject, body, stored_at, attempts) '
+                    'VALUES (:id, :node, :body, 0, 0)'
+                ),
+                rows,
             )
 
 
-def make(id: str, node: str, number: int | str) -> dict[str, Any]:
-    """Make a message as it is stored.
-
-    :param id: its id.
-    :param node: the node.
-    :param number: its number.
-    """
-    return {
+def _row(number: int, at: int, priority: str) -> dict[str, str]:
+    node = f'00000000-0000-0000-0000-{at:012}'
+    id = f'{number:036}'
+    message = {
         'topics': ['ironic_versioned_notifications'],
         'context': {},
-        'priority': 'INFO',
+        'priority': priority,
         'body': {
             'message_id': id,
             'publisher_id': 'laboratory',
             'event_type': 'baremetal.node.laboratory.success',
-            'priority': 'INFO',
+            'priority': priority,
             'timestamp': '2026-01-01 00:00:00.000000',
             'payload': {
                 'ironic_object.data': {
@@ -91,25 +82,27 @@ def make(id: str, node: str, number: int | str) -> dict[str, Any]:
             },
         },
     }
+    return {'id': id, 'node': node, 'body': json.dumps(message)}
 
 
-def check(delivered: Iterable[durable.Delivered]) -> Order:
-    """Check the order of arrival of what :func:`fill` has stored.
+def check(arrived: Iterable[Mapping[str, Any]]) -> Order:
+    """Check the order of arrival of what :func:`store` has stored.
 
-    :param delivered: what has arrived.
+    :param arrived: what was recorded.
     """
     last: dict[str, int] = {}
     seen: set[int] = set()
     repeated = out_of_order = 0
-    for one in delivered:
-        number = one.data.get('number')
+    for one in arrived:
+        data = one['message']['payload']['ironic_object.data']
+        number = data.get('number')
         if number is None:
             continue
         if number in seen:
             repeated += 1
             continue
         seen.add(number)
-        node = one.data['uuid']
+        node = data['uuid']
         out_of_order += number < last.get(node, -1)
         last[node] = max(number, last.get(node, -1))
     return Order(len(seen), repeated, out_of_order)

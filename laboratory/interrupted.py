@@ -81,78 +81,63 @@ class Databases:
         self.assertEqual([schema.VERSIONS[-1]], versions, message)
 
 
+def _empty(engine):
+    """Leave a database without a table."""
+
+
+def _half(engine):
+    schema.upgrade(engine)
+    schema.RELAY.drop(engine)
+
+
 class Interrupted(Databases):
     """The sweep."""
 
-    def stopped(self, command, engine, count):
-        """Run a command that is killed after some statements.
-
-        :returns: whether it was killed
-        """
-        try:
-            with StopAfter(engine, count):
-                command(engine)
-        except Killed:
-            return True
-        return False
-
-    def sweep(self, command, prepare, judge):
+    def sweep(self, command, prepare, judge, at_least=1):
         """Kill a command after each of its statements, and judge what is left.
 
-        :returns: how often it was killed
+        :param at_least: how often it has to have been killed
         """
         for count in range(1000):
             engine = self.engine()
             prepare(engine)
-            if not self.stopped(command, engine, count):
-                return count
-            judge(engine, count)
+            try:
+                with StopAfter(engine, count):
+                    command(engine)
+            except Killed:
+                judge(engine, count)
+            else:
+                self.assertGreaterEqual(count, at_least)
+                return
         raise AssertionError('the command does not end')
 
-    def test_an_upgrade_that_was_interrupted_is_repaired(self):
-        def judge(engine, count):
-            schema.upgrade(engine)
-            self.assert_whole(engine, count)
+    def upgraded(self, engine, count):
+        schema.upgrade(engine)
+        self.assert_whole(engine, count)
 
-        stops = self.sweep(schema.upgrade, lambda engine: None, judge)
-        self.assertGreater(stops, 5)
+    def dropped(self, engine, count):
+        schema.drop(engine)
+        self.assertEqual({}, shape(engine), count)
+
+    def said(self, engine, count):
+        problem = schema.problem(engine)
+        self.assertIn('ironic-async-events-dbsync upgrade', problem)
+
+    def test_an_upgrade_that_was_interrupted_is_repaired(self):
+        self.sweep(schema.upgrade, _empty, self.upgraded, 6)
 
     def test_an_upgrade_that_was_interrupted_is_said_to_be(self):
-        def judge(engine, count):
-            problem = schema.problem(engine)
-            self.assertIn('ironic-async-events-dbsync upgrade', problem)
-
         # The last statement is the version.
-        self.sweep(schema.upgrade, lambda engine: None, judge)
+        self.sweep(schema.upgrade, _empty, self.said)
 
     def test_an_upgrade_that_was_interrupted_is_dropped(self):
-        def judge(engine, count):
-            schema.drop(engine)
-            self.assertEqual({}, shape(engine), count)
-
-        self.sweep(schema.upgrade, lambda engine: None, judge)
+        self.sweep(schema.upgrade, _empty, self.dropped)
 
     def test_a_repair_that_was_interrupted_is_repaired(self):
-        def half(engine):
-            schema.upgrade(engine)
-            schema.RELAY.drop(engine)
-
-        def judge(engine, count):
-            schema.upgrade(engine)
-            self.assert_whole(engine, count)
-
-        self.assertGreater(self.sweep(schema.upgrade, half, judge), 3)
+        self.sweep(schema.upgrade, _half, self.upgraded, 4)
 
     def test_a_drop_that_was_interrupted_goes_on(self):
-        def judge(engine, count):
-            schema.drop(engine)
-            self.assertEqual({}, shape(engine), count)
-
-        self.assertGreater(self.sweep(schema.drop, schema.upgrade, judge), 2)
+        self.sweep(schema.drop, schema.upgrade, self.dropped, 3)
 
     def test_a_drop_that_was_interrupted_is_taken_back_by_an_upgrade(self):
-        def judge(engine, count):
-            schema.upgrade(engine)
-            self.assert_whole(engine, count)
-
-        self.sweep(schema.drop, schema.upgrade, judge)
+        self.sweep(schema.drop, schema.upgrade, self.upgraded)

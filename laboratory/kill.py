@@ -9,7 +9,6 @@ import os
 import signal
 from typing import Any
 
-import requests
 import sqlalchemy
 from sqlalchemy import pool
 
@@ -18,6 +17,7 @@ from laboratory import configuration
 from laboratory import errors
 from laboratory import lifecycle
 from laboratory import prepared_bench as bench
+from laboratory.api import Api
 
 OPTIONS: configuration.Options = {
     'async_events': {
@@ -28,7 +28,6 @@ OPTIONS: configuration.Options = {
 }
 """For a service that is to be killed; :func:`kill` takes them away again."""
 
-_BY_NAME = {str(one): one for one in lifecycle.LIFE}
 _ACTIVE = ('manage', 'adopt')
 
 # What brings a node to where the operation starts, and the operation. No more
@@ -92,8 +91,8 @@ def kill(running: bench.Bench) -> list[Killed]:
     for path, name in CASES:
         node = client.create()
         for earlier in path:
-            client.operate(node, _BY_NAME[earlier])
-        work.append((node, _BY_NAME[name]))
+            client.operate(node, lifecycle.operation(earlier))
+        work.append((node, lifecycle.operation(name)))
     before = _rows(ironic.database)
     seen = running.eye.read()[-1].id
     with concurrent.futures.ThreadPoolExecutor(len(work)) as executor:
@@ -147,16 +146,12 @@ def _ask(
     endpoint: str, node: str, operation: lifecycle.Operation
 ) -> int | None:
     """Send a request for as long as the service lives."""
-    try:
-        answer = requests.put(
-            f'{endpoint}/v1/nodes/{node}/states/provision',
-            json={'target': operation.verb, **operation.arguments},
-            headers={'X-OpenStack-Ironic-API-Version': 'latest'},
-            timeout=_SECONDS * 2,
-        )
-    except requests.ConnectionError:
-        return None
-    return answer.status_code
+    code, _ = Api(endpoint, 'latest', 2 * _SECONDS).call(
+        'PUT',
+        f'/v1/nodes/{node}/states/provision',
+        {'target': operation.verb, **operation.arguments},
+    )
+    return code or None
 
 
 def _rows(database: str) -> dict[str, Mapping[str, Any]]:

@@ -164,6 +164,14 @@ def here() -> tuple[Operation, ...]:
 LIFE = life(39)
 """Every operation that there is."""
 
+_BY_NAME = {str(one): one for one in LIFE}
+
+
+def operation(name: str) -> Operation:
+    """Return an operation of :data:`LIFE` by its name."""
+    return _BY_NAME[name]
+
+
 SHORT_LIFE = LIFE[:6]
 """Up to the first rest in ``available``, from where a node can be deleted."""
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
 import enum
-import time
 from typing import Any
 import uuid
 
@@ -19,6 +18,7 @@ from laboratory import clients
 from laboratory import errors
 from laboratory import lifecycle
 from laboratory import prepared_bench as bench
+from laboratory import processes
 
 TORN_DOWN: Sequence[str] = (
     'active',
@@ -50,8 +50,6 @@ _FIELDS = (
 _CONFIG_DRIVE = 'H4sIAAAAAAAAAwMAAAAAAAAAAAA='
 _PASSWORD = 'secret'
 _SECONDS = 60.0
-_FIRST_PAUSE = 0.01
-_LAST_PAUSE = 0.5
 # Who finds a node locked, or no worker free, asks again: with the SDK's own
 # numbers for some 16 seconds, here for a minute.
 _RETRIES = 300
@@ -207,23 +205,23 @@ class Compute:
     def _ask(self, verb: str, judge: Judge, **arguments: Any) -> Outcome:
         before = self._eye.read(node=self.node)[-1].id
         self._session.set_node_provision_state(self.node, verb, **arguments)
-        deadline = time.monotonic() + _SECONDS
-        pause = _FIRST_PAUSE
         looks: list[str | None] = []
-        while True:
+        found: list[Conclusion] = []
+
+        def concludes() -> bool:
             node = self._look()
             looks.append(node and node.provision_state)
             conclusion = judge(node)
             if conclusion is not None:
-                break
-            if time.monotonic() > deadline:
-                raise errors.LaboratoryError(
-                    f'{verb}: still in {looks[-1]!r} after {_SECONDS:.0f} s'
-                )
-            time.sleep(pause)
-            pause = min(2 * pause, _LAST_PAUSE)
+                found.append(conclusion)
+            return bool(found)
+
+        if not processes.wait_for(concludes, _SECONDS, 0.01):
+            raise errors.LaboratoryError(
+                f'{verb}: still in {looks[-1]!r} after {_SECONDS:.0f} s'
+            )
         states = [one.state for one in self._eye.read(before, self.node)]
-        return Outcome(verb, conclusion, list(dict.fromkeys(looks)), states)
+        return Outcome(verb, found[0], list(dict.fromkeys(looks)), states)
 
     def _look(self) -> Any:
         """Find the node of the instance; None if there is none."""

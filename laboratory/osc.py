@@ -21,7 +21,6 @@ from laboratory import service
 WAIT_SECONDS = 60
 _NAMES = {'active': 'deploy', 'deleted': 'undeploy'}
 _NOT_WAITING = ('abort', 'unhold')
-_LIFE = {str(one): one for one in lifecycle.LIFE}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,7 +59,9 @@ class Command:
 
 
 def _command(name: str, *path: str) -> Command:
-    return Command(_LIFE[name], [_LIFE[one] for one in path])
+    return Command(
+        lifecycle.operation(name), [*map(lifecycle.operation, path)]
+    )
 
 
 _ACTIVE = ('manage', 'adopt')

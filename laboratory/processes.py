@@ -172,6 +172,40 @@ class Process:
         self.stop()
 
 
+class Server:
+    """Programs that serve together; a context manager."""
+
+    def __init__(self) -> None:
+        self.running: list[Process] = []
+
+    def serve(self) -> None:
+        """Start programs, append them to ``running``, and wait for them."""
+        raise NotImplementedError
+
+    def start(self) -> Self:
+        """Start everything and wait until it serves.
+
+        :raises LaboratoryError: when it is not installed or does not start.
+        """
+        try:
+            self.serve()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop what runs, the last one first."""
+        while self.running:
+            self.running.pop().stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+
 def end_on_sigterm() -> None:
     """Have SIGTERM end this program as an error would.
 

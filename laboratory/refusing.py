@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A queue that refuses what is published, until somebody reads it."""
 
-from collections.abc import Iterable
 import json
 import threading
 from typing import Any
 from typing import Self
 
 import kombu
-import sqlalchemy as sa
 
-from laboratory import filling
+from ironic_async_events.audit import envelope
 
 _EXCHANGE = 'ironic'
 _ROUTING_KEY = 'ironic_versioned_notifications.error'
@@ -76,34 +74,8 @@ class Refusing:
 
     def _arrived(self, message: Any) -> None:
         body = json.loads(message.body)
-        if 'oslo.message' in body:
-            body = json.loads(body['oslo.message'])
         if body:
-            data = body['payload']['ironic_object.data']
+            notification, _ = envelope.unwrap(body)
+            data = notification['payload']['ironic_object.data']
             self.numbers.append(data['number'])
         message.ack()
-
-
-def store(engine: sa.Engine, numbers: Iterable[int], priority: str) -> None:
-    """Store messages, two in turn about each node.
-
-    :param engine: the database.
-    :param numbers: their numbers, which become their order.
-    :param priority: of all of them.
-    """
-    rows = []
-    for number in numbers:
-        node = f'00000000-0000-0000-0000-{number // 2:012}'
-        id = f'{number:036}'
-        message = filling.make(id, node, number)
-        message['priority'] = message['body']['priority'] = priority
-        rows.append({'id': id, 'node': node, 'body': json.dumps(message)})
-    with engine.begin() as connection:
-        connection.execute(
-            sa.text(
-                'INSERT INTO async_events_outbox '
-                '(message_id, subject, body, stored_at, attempts) '
-                'VALUES (:id, :node, :body, 0, 0)'
-            ),
-            rows,
-        )

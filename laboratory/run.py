@@ -66,11 +66,6 @@ class Result:
             + len(self.malformed)
         )
 
-    def latency(self, share: float) -> float:
-        """Seconds from request to 202 that this share did not exceed."""
-        ordered = sorted(one.latency for one in self.accepted)
-        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
-
     def as_dict(self) -> Mapping[str, object]:
         """Return the figures, for a file."""
         return {
@@ -82,8 +77,6 @@ class Result:
             'malformed': len(self.malformed),
             'get_violations': list(self.get_violations),
             'seconds': round(self.seconds, 3),
-            'latency_median': round(self.latency(0.5), 4),
-            'latency_95': round(self.latency(0.95), 4),
         }
 
 

@@ -3,19 +3,20 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-import json
 import pathlib
 import sys
-from typing import Self
-import urllib.error
-import urllib.request
+from typing import Any
 
 from laboratory import configuration
 from laboratory import errors
 from laboratory import processes
 from laboratory import recording
+from laboratory.api import Api
 
 START_SECONDS = 90.0
+
+# What ironic-dbsync has made of an empty SQLite file: always the same.
+_TABLES: list[bytes] = []
 
 
 def script(name: str) -> str:
@@ -31,7 +32,7 @@ def script(name: str) -> str:
     return str(path)
 
 
-class Ironic:
+class Ironic(processes.Server):
     """An Ironic on loopback in a directory of its own; a context manager.
 
     :param directory: an existing directory for everything it writes.
@@ -57,6 +58,7 @@ class Ironic:
         options: configuration.Options | None = None,
         command: Sequence[str] = (),
     ) -> None:
+        super().__init__()
         self.directory = directory
         self.database = database or f'sqlite:///{directory}/ironic.sqlite'
         self.recording = directory / 'notifications.jsonl'
@@ -64,7 +66,6 @@ class Ironic:
         self.port = processes.free_port()
         self._command = list(command)
         self._config = directory / 'ironic.conf'
-        self._running: list[processes.Process] = []
         drivers = ['messagingv2' if transport else 'async_events_recorder']
         if plugin:
             drivers.append('async_events')
@@ -96,11 +97,6 @@ class Ironic:
         """The URL of the API."""
         return f'http://127.0.0.1:{self.port}'
 
-    @property
-    def running(self) -> list[processes.Process]:
-        """What runs: one process, or the conductor and then the API."""
-        return list(self._running)
-
     def log(self, name: str) -> pathlib.Path:
         """Name the log of one command."""
         return self.directory / f'{name}.log'
@@ -110,7 +106,15 @@ class Ironic:
 
         :raises LaboratoryError: when ``ironic-dbsync`` fails.
         """
-        self.run_once('ironic-dbsync', 'create_schema')
+        sqlite = self.directory / 'ironic.sqlite'
+        if self.database != f'sqlite:///{sqlite}':
+            self.run_once('ironic-dbsync', 'create_schema')
+        elif _TABLES:
+            configuration.write(self._config, self.options)
+            sqlite.write_bytes(_TABLES[0])
+        else:
+            self.run_once('ironic-dbsync', 'create_schema')
+            _TABLES.append(sqlite.read_bytes())
 
     def run_once(self, name: str, *arguments: str) -> str:
         """Run one command to its end.
@@ -122,33 +126,20 @@ class Ironic:
         """
         return processes.run_once(self.part(name, arguments), START_SECONDS)
 
-    def start(self) -> Self:
-        """Start the service and wait until it can take requests.
-
-        :raises LaboratoryError: when it ends or does not answer in time.
-        """
+    def serve(self) -> None:
+        """Start the service and wait until it can take requests."""
         names = ['ironic']
         if self.split:
             names = ['ironic-conductor', 'ironic-api']
-        try:
-            for name in names:
-                self._running.append(self.part(name).start())
-            self._running[-1].require(
-                self.answers, START_SECONDS, 'answer at /v1'
-            )
-            # A registered conductor is what a node needs to be created.
-            self._running[0].require(
-                self._has_conductor, START_SECONDS, 'register its conductor'
-            )
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def stop(self) -> None:
-        """Stop what runs, the API first."""
-        while self._running:
-            self._running.pop().stop()
+        for name in names:
+            self.running.append(self.part(name).start())
+        self.running[-1].require(self.answers, START_SECONDS, 'answer at /v1')
+        # A registered conductor is what a node needs to be created.
+        self.running[0].require(
+            lambda: self.conductors() > 0,
+            START_SECONDS,
+            'register its conductor',
+        )
 
     def part(
         self,
@@ -177,35 +168,21 @@ class Ironic:
             | dict(environment or {}),
         )
 
-    def headers(self) -> dict[str, str]:
-        """Return what goes with each request."""
-        return {'X-OpenStack-Ironic-API-Version': '1.49'}
+    def headers(self) -> Mapping[str, str]:
+        """Return what goes with each request beside the version."""
+        return {}
 
-    def get(self, path: str) -> Mapping[str, object] | None:
+    def get(self, path: str) -> Mapping[str, Any] | None:
         """Fetch one resource; None while the API does not answer."""
-        request = urllib.request.Request(
-            self.endpoint + path, headers=self.headers()
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                body: Mapping[str, object] = json.load(answer)
-                return body
-        except (OSError, ValueError, urllib.error.URLError):
-            return None
+        asked = Api(self.endpoint, '1.49', 5, self.headers())
+        code, body = asked.call('GET', path)
+        return body if code == 200 else None
 
     def answers(self) -> bool:
         """Tell whether the API answers."""
         return self.get('/v1') is not None
 
-    def _has_conductor(self) -> bool:
+    def conductors(self) -> int:
+        """Count the conductors that are alive."""
         body = self.get('/v1/conductors') or {}
-        conductors = body.get('conductors')
-        return isinstance(conductors, list) and any(
-            conductor['alive'] for conductor in conductors
-        )
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()
+        return sum(one['alive'] for one in body.get('conductors', ()))

@@ -25,14 +25,14 @@ OPTIONS: configuration.Options = {
 }
 """For a service some of whose operations wait for an agent."""
 
-_LIFE = {str(one): one for one in lifecycle.LIFE}
-_MANAGE = _LIFE['manage']
+_life = lifecycle.operation
+_MANAGE = _life('manage')
 _DEPLOY_WAIT = lifecycle.Operation('active', 'available', 'wait call-back')
 _RESCUE_WAIT = lifecycle.Operation(
     'rescue',
     'active',
     'rescue wait',
-    arguments=_LIFE['rescue'].arguments,
+    arguments=_life('rescue').arguments,
 )
 
 
@@ -51,15 +51,15 @@ class Start:
     written: bool = False
 
 
-_ACTIVE = (_MANAGE, _LIFE['adopt'])
-_AVAILABLE = (_MANAGE, _LIFE['provide'])
+_ACTIVE = (_MANAGE, _life('adopt'))
+_AVAILABLE = (_MANAGE, _life('provide'))
 STARTS: Mapping[str, Start] = {
     'active': Start(_ACTIVE),
     'deploy failed': Start(_ACTIVE, written=True),
     'deploy hold': Start(_ACTIVE, written=True),
-    'deploying': Start(_AVAILABLE, _LIFE['active']),
+    'deploying': Start(_AVAILABLE, _life('active')),
     'error': Start(_ACTIVE, written=True),
-    'rescue': Start((*_ACTIVE, _LIFE['rescue'])),
+    'rescue': Start((*_ACTIVE, _life('rescue'))),
     'rescue failed': Start(
         (
             *_ACTIVE,
@@ -68,13 +68,13 @@ STARTS: Mapping[str, Start] = {
         )
     ),
     'rescue wait': Start((*_ACTIVE, _RESCUE_WAIT)),
-    'rescuing': Start(_ACTIVE, _LIFE['rescue']),
-    'service failed': Start((*_ACTIVE, _LIFE['service, failing'])),
-    'service hold': Start((*_ACTIVE, _LIFE['service, holding'])),
-    'service wait': Start((*_ACTIVE, _LIFE['service, waiting'])),
-    'servicing': Start(_ACTIVE, _LIFE['service']),
+    'rescuing': Start(_ACTIVE, _life('rescue')),
+    'service failed': Start((*_ACTIVE, _life('service, failing'))),
+    'service hold': Start((*_ACTIVE, _life('service, holding'))),
+    'service wait': Start((*_ACTIVE, _life('service, waiting'))),
+    'servicing': Start(_ACTIVE, _life('service')),
     'unrescue failed': Start(_ACTIVE, written=True),
-    'unrescuing': Start((*_ACTIVE, _LIFE['rescue']), _LIFE['unrescue']),
+    'unrescuing': Start((*_ACTIVE, _life('rescue')), _life('unrescue')),
     'wait call-back': Start((*_AVAILABLE, _DEPLOY_WAIT)),
 }
 """One for each of :data:`.nova.TORN_DOWN`."""

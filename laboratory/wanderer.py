@@ -7,18 +7,16 @@ long that took. An error is no reason to stop; a node that is stuck is left.
 
 from collections.abc import Mapping
 import dataclasses
-import http.client
-import json
 import random
 import threading
 import time
 from typing import Any
 from typing import Self
-import urllib.parse
 
 from laboratory import errors
 from laboratory import lifecycle
 from laboratory import processes
+from laboratory.api import Api
 
 _CLEAN = dict(lifecycle.CLEAN.arguments)
 _SERVICE = dict(lifecycle.SERVICE.arguments)
@@ -68,46 +66,6 @@ class Done:
     asked_at: float
     accepted: float
     ended: float
-
-
-class Api:
-    """A connection to the API, for one thread.
-
-    :param endpoint: the URL of the API.
-    """
-
-    def __init__(self, endpoint: str) -> None:
-        parts = urllib.parse.urlsplit(endpoint)
-        self._connection = http.client.HTTPConnection(
-            parts.hostname or '', parts.port, timeout=60
-        )
-
-    def call(
-        self, method: str, path: str, body: object = None
-    ) -> tuple[int, Any]:
-        """Send a request.
-
-        :returns: the code, 0 where there was no answer; and what came.
-        """
-        headers = {
-            'X-OpenStack-Ironic-API-Version': '1.87',
-            'Content-Type': 'application/json',
-        }
-        try:
-            self._connection.request(
-                method,
-                path,
-                None if body is None else json.dumps(body),
-                headers,
-            )
-            answer = self._connection.getresponse()
-            text = answer.read()
-            if answer.status >= 400:
-                return answer.status, text
-            return answer.status, json.loads(text) if text else None
-        except (OSError, http.client.HTTPException, ValueError) as e:
-            self._connection.close()
-            return 0, e
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ironic.conductor import task_manager
-import oslo_messaging
 
 from ironic_async_events.tests.unit.spawn_failures import cases
 
@@ -14,29 +13,6 @@ _PASSES = tuple(
 )
 #: Operations that make few statements.
 _SHORT = ('inspect', 'rescue', 'unrescue', 'manage')
-
-
-def error_of(
-    case: cases.Case, manager: Any, context: Any, uuid: str
-) -> BaseException | None:
-    """Make a request.
-
-    Called by the actor that is its RPC thread.
-
-    :param case: the operation
-    :param manager: Ironic's ``ConductorManager``
-    :param context: of the request
-    :param uuid: of the node
-    :returns: the error that its caller gets, if any
-    """
-    try:
-        case.request(manager, context, uuid)
-    except oslo_messaging.ExpectedException as e:
-        error: BaseException = e.exc_info[1]
-        return error
-    except Exception as e:
-        return e
-    return None
 
 
 def passes(manager: Any, context: Any) -> None:

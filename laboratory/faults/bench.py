@@ -186,7 +186,7 @@ class FaultBench(base.Bench):
         began = self.plan.now
 
         def request() -> None:
-            error = aftermath.error_of(case, self.service, self.context, uuid)
+            error = case.error(self.service, self.context, uuid)
             seen.answer = journal.Answer(
                 error=error,
                 changes=len(self.observer.states()),
@@ -229,7 +229,7 @@ class FaultBench(base.Bench):
             state = self.observer.node(uuid)['provision_state']
             case = aftermath.fitting(state)
             if case is not None:
-                aftermath.error_of(case, service, context, uuid)
+                case.error(service, context, uuid)
 
         for name, function in (
             ('passes', lambda: aftermath.passes(service, context)),

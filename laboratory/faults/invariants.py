@@ -9,8 +9,6 @@ import json
 from typing import Any
 
 from ironic.common import exception
-from ironic.common import states
-from ironic.conductor import task_manager
 
 from ironic_async_events.guarantees import I1
 from ironic_async_events.guarantees import I2
@@ -18,6 +16,7 @@ from ironic_async_events.guarantees import I3
 from ironic_async_events.guarantees import I4
 from ironic_async_events.guarantees import I5
 from ironic_async_events.guarantees import I7
+from ironic_async_events.tests.unit.spawn_failures import outcome
 from laboratory.faults import journal
 
 _CHECKED = (I1, I2, I3, I4, I5, I7)
@@ -63,7 +62,7 @@ def _announced(seen: journal.Journal) -> Iterator[Violation]:
     if told != seen.states:
         yield I1.id, f'committed {_arrows(seen.states)}, told {_arrows(told)}'
     for previous, event, state in seen.told:
-        expected = _result(previous, event)
+        expected = outcome.result(previous, event)
         if state != expected:
             yield (
                 I1.id,
@@ -175,16 +174,3 @@ def _plain(value: Any) -> Any:
 
 def _arrows(changes: list[tuple[str, str]]) -> str:
     return ', '.join(f'{old} -> {new}' for old, new in changes) or 'nothing'
-
-
-def _result(state: str, event: str) -> str:
-    """Ask Ironic's state machine for the result of an event."""
-    # Two releases import it from different places; the task manager has it.
-    module: Any = task_manager
-    machine = getattr(module, 'state_machine', states).machine.copy()
-    machine.initialize(start_state=state)
-    try:
-        machine.process_event(event)
-    except exception.InvalidState:
-        return 'nothing'
-    return str(machine.current_state)

@@ -13,18 +13,13 @@ from typing import Any
 import fixtures
 from ironic.conductor import task_manager
 
+from laboratory import witness
 from laboratory.faults import parts
 from laboratory.faults import schedule
 
 _SCHEMA = """
-CREATE TABLE sweep_states (
-    id INTEGER PRIMARY KEY, node INTEGER, before TEXT, after TEXT);
 CREATE TABLE sweep_locks (
     id INTEGER PRIMARY KEY, node INTEGER, before TEXT, after TEXT);
-CREATE TRIGGER sweep_state AFTER UPDATE OF provision_state ON nodes
-WHEN OLD.provision_state IS NOT NEW.provision_state BEGIN
-    INSERT INTO sweep_states (node, before, after)
-    VALUES (NEW.id, OLD.provision_state, NEW.provision_state); END;
 CREATE TRIGGER sweep_lock AFTER UPDATE OF reservation ON nodes
 WHEN OLD.reservation IS NOT NEW.reservation BEGIN
     INSERT INTO sweep_locks (node, before, after)
@@ -46,6 +41,7 @@ class Observer:
         self._connection.execute('PRAGMA journal_mode=WAL')
         self._connection.execute('PRAGMA synchronous=OFF')
         self._connection.executescript(_SCHEMA)
+        witness.Witness(f'sqlite:///{path}').install()
 
     def close(self) -> None:
         """Close the connection."""
@@ -86,8 +82,9 @@ class Observer:
     def states(self) -> list[tuple[str, str]]:
         """Return every committed change of a provision state."""
         return [
-            (row['before'], row['after'])
-            for row in self.rows('SELECT * FROM sweep_states ORDER BY id')
+            (row['before_state'], row['state'])
+            for row in self.rows(f'SELECT * FROM {witness.TABLE} ORDER BY id')
+            if row['before_state'] is not None
         ]
 
     def locks(self, after: int) -> list[Any]:

@@ -13,7 +13,7 @@ import time
 
 from laboratory import cluster
 from laboratory import processes
-from laboratory import wanderer
+from laboratory.api import Api
 
 CONDUCTORS = 2
 
@@ -141,7 +141,7 @@ def _pool(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
     The calls take no lock on the node that they name.
     """
     # Without a limit: Ironic would look at as many nodes, whose ever they are.
-    code, found = wanderer.Api(place.endpoint).call(
+    code, found = Api(place.endpoint).call(
         'GET', f'/v1/nodes?conductor={place.host(planned.victim)}'
     )
     if code != 200 or not found['nodes']:
@@ -151,7 +151,7 @@ def _pool(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
     deadline = time.monotonic() + seconds / 2 + away(planned, seconds / 2)
 
     def press() -> tuple[int, int]:
-        api = wanderer.Api(place.endpoint)
+        api = Api(place.endpoint)
         taken = refused = 0
         while time.monotonic() < deadline:
             code, _ = api.call(

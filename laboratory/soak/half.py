@@ -152,12 +152,9 @@ def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
         stranded = _quiet(place, struck, seconds)
     work.settle()
     drained = plan.kind != OUTBOX or place.drained()
-    before = -1
-    while before != place.consumer.count:
-        before = place.consumer.count
-        time.sleep(2.0)  # something may still arrive
+    place.consumer.wait_quiet()
     changes = [one for one in place.eye.read() if one.before_state is not None]
-    messages = _observations(place)
+    messages = list(place.observations())
     return result.Result(
         kind=plan.kind,
         seed=plan.seed,
@@ -214,18 +211,6 @@ def _lost(
         account.explain(change, struck, moved, unsent)
         for change in account.unannounced(changes, announced)
     ]
-
-
-def _observations(place: cluster.Cluster) -> list[Message]:
-    """Read what was published; what the broker repeated counts once."""
-    found = []
-    ids = set()
-    for delivered in place.consumer.read():
-        if delivered.redelivered and delivered.id in ids:
-            continue
-        ids.add(delivered.id)
-        found.append(observation.observe(delivered.message))
-    return found
 
 
 def _keep(directory: pathlib.Path, keep: pathlib.Path) -> None:

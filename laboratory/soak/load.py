@@ -18,6 +18,7 @@ from typing import Self
 from laboratory import errors
 from laboratory import lifecycle
 from laboratory import wanderer
+from laboratory.api import Api
 
 _PATIENCE = 10.0
 _PAUSE = 0.1
@@ -85,7 +86,7 @@ class Load:
         self._pause = pause
         self._stopping = threading.Event()
         self._executor = concurrent.futures.ThreadPoolExecutor(clients)
-        api = wanderer.Api(endpoint)
+        api = Api(endpoint)
         self._nodes = [_create(api) for _ in range(nodes)]
         self._chances = [
             random.Random(f'{seed}/{number}') for number in range(clients)
@@ -109,7 +110,7 @@ class Load:
 
     def settle(self) -> None:
         """Look at what has not ended, for some time each; all have stopped."""
-        api = wanderer.Api(self._endpoint)
+        api = Api(self._endpoint)
         for uuid in list(self._open):
             deadline = time.monotonic() + _PATIENCE
             # The connection may be the first thing that fails: it was idle.
@@ -118,14 +119,12 @@ class Load:
 
     def _client(self, nodes: Sequence[str], chance: random.Random) -> None:
         """Lead nodes from here to there until it is told to stop."""
-        api = wanderer.Api(self._endpoint)
+        api = Api(self._endpoint)
         while not self._stopping.is_set():
             self._turn(api, chance.choice(nodes), chance)
             self._stopping.wait(self._pause)
 
-    def _turn(
-        self, api: wanderer.Api, uuid: str, chance: random.Random
-    ) -> None:
+    def _turn(self, api: Api, uuid: str, chance: random.Random) -> None:
         node = self._look(api, uuid)
         if node is None:
             return
@@ -142,7 +141,7 @@ class Load:
                 return
             self._stopping.wait(_PAUSE)
 
-    def _look(self, api: wanderer.Api, uuid: str) -> Mapping[str, Any] | None:
+    def _look(self, api: Api, uuid: str) -> Mapping[str, Any] | None:
         """Return a node that is at rest; the operation on it has ended."""
         code, node = api.call('GET', f'/v1/nodes/{uuid}')
         if (
@@ -159,7 +158,7 @@ class Load:
         return dict(node)
 
 
-def _create(api: wanderer.Api) -> str:
+def _create(api: Api) -> str:
     for _ in range(_CREATE_TRIES):
         code, node = api.call('POST', '/v1/nodes', {'driver': 'fake-hardware'})
         if code == 201:

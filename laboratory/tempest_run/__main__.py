@@ -5,8 +5,6 @@ import argparse
 from collections.abc import Sequence
 import pathlib
 import sys
-import time
-from typing import Any
 
 from laboratory import errors
 from laboratory import processes
@@ -43,12 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(f'{name}: starting')
             keep = parsed.keep / name if parsed.keep else None
             results[plugin] = side.run(
-                plugin,
-                commands,
-                parsed.tests,
-                parsed.bus,
-                keep,
-                _ticker(name),
+                plugin, commands, parsed.tests, parsed.bus, keep
             )
             _print_side(name, results[plugin])
     except errors.LaboratoryError as error:
@@ -108,20 +101,6 @@ def _print_side(name: str, result: side.Result) -> None:
     )
     for violation in audited.violations[:10]:
         print(f'  {violation.kind.value}: {violation.detail}')
-
-
-def _ticker(name: str) -> Any:
-    """Say once a minute that the run goes on."""
-    began = last = time.monotonic()
-
-    def tick() -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= 60:
-            last = now
-            _say(f'{name}: tempest runs for {now - began:.0f} s')
-
-    return tick
 
 
 def _say(line: str) -> None:

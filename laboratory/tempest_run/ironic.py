@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An Ironic that asks keystone who is there."""
 
+from collections.abc import Mapping
 import pathlib
 from typing import Any
 
@@ -83,9 +84,9 @@ class Ironic(service.Ironic):
         self._identity = identity
         self._token = ''
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> Mapping[str, str]:
         """Return what goes with each request, a token included."""
         if not self._token:
             with self._identity.connect(system=True) as cloud:
                 self._token = cloud.auth_token
-        return super().headers() | {'X-Auth-Token': self._token}
+        return {'X-Auth-Token': self._token}

@@ -5,11 +5,10 @@ import getpass
 import grp
 import os
 import pathlib
-from typing import Self
-import urllib.request
 
 import openstack
 import openstack.config
+import requests
 
 from laboratory import configuration
 from laboratory import processes
@@ -23,7 +22,7 @@ _THREADS = 8
 _START_SECONDS = 90.0
 
 
-class Keystone:
+class Keystone(processes.Server):
     """A keystone in a directory of its own; a context manager.
 
     :param directory: an existing directory for everything it writes.
@@ -34,11 +33,11 @@ class Keystone:
     def __init__(
         self, directory: pathlib.Path, commands: pathlib.Path, database: str
     ) -> None:
+        super().__init__()
         self.directory = directory
         self.port = processes.free_port()
         self._commands = commands
         self._config = directory / 'keystone.conf'
-        self._process: processes.Process | None = None
         configuration.write(
             self._config,
             {
@@ -58,11 +57,8 @@ class Keystone:
         """The URL of the identity API, version 3."""
         return f'http://127.0.0.1:{self.port}/v3'
 
-    def start(self) -> Self:
-        """Create tables, keys and the administrator, and serve.
-
-        :raises LaboratoryError: when a step fails or it does not answer.
-        """
+    def serve(self) -> None:
+        """Create tables, keys and the administrator, and serve."""
         for name in ('tokens', 'receipts', 'credentials'):
             (self.directory / name).mkdir(mode=0o700)
         self._manage('db_sync')
@@ -80,7 +76,7 @@ class Keystone:
             f'--bootstrap-internal-url={self.url}',
             f'--bootstrap-admin-url={self.url}',
         )
-        self._process = processes.Process(
+        process = processes.Process(
             'keystone',
             [
                 str(self._commands / 'python'),
@@ -92,20 +88,9 @@ class Keystone:
             ],
             self.directory / 'keystone.log',
             {'OS_KEYSTONE_CONFIG_FILES': str(self._config)},
-        )
-        try:
-            self._process.start().require(
-                self._answers, _START_SECONDS, f'answer at {self.url}'
-            )
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def stop(self) -> None:
-        """Stop serving."""
-        if self._process is not None:
-            self._process.stop()
+        ).start()
+        self.running.append(process)
+        process.require(self._answers, _START_SECONDS, f'answer at {self.url}')
 
     def connect(self, system: bool = False) -> openstack.connection.Connection:
         """Connect as the administrator.
@@ -175,13 +160,6 @@ class Keystone:
 
     def _answers(self) -> bool:
         try:
-            urllib.request.urlopen(self.url, timeout=5).close()
-        except OSError:
+            return requests.get(self.url, timeout=5).ok
+        except requests.RequestException:
             return False
-        return True
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()

@@ -1,26 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """One side of the comparison: databases, keystone, Ironic, tempest, audit."""
 
-from collections.abc import Callable
 from collections.abc import Mapping
 import contextlib
 import dataclasses
-import json
 import pathlib
 import shutil
 import tempfile
 import time
 
-import sqlalchemy
-
-from ironic_async_events.audit import observation
 from ironic_async_events.audit import summary
 from laboratory import broker
 from laboratory import configuration
 from laboratory import database
-from laboratory import recording
+from laboratory import prepared_bench as bench
 from laboratory import truth
-from laboratory import witness
 from laboratory.tempest_run import ironic as ironic_module
 from laboratory.tempest_run import keystone
 from laboratory.tempest_run import suite
@@ -80,21 +74,6 @@ class Result:
             + (not self.audited.checked)
         )
 
-    def as_dict(self) -> Mapping[str, object]:
-        """Return the figures, for a file."""
-        return {
-            'tests': dict(sorted(self.statuses.items())),
-            'messages': self.audited.messages,
-            'checked': self.audited.checked,
-            'malformed': self.audited.malformed,
-            'violations': {
-                kind.value: count
-                for kind, count in self.audited.counts.items()
-            },
-            'account': self.account.as_dict(),
-            'seconds': round(self.seconds, 1),
-        }
-
 
 def run(
     plugin: bool,
@@ -102,7 +81,6 @@ def run(
     tests: str,
     over_bus: bool,
     keep: pathlib.Path | None,
-    progress: Callable[[], None],
 ) -> Result:
     """Start everything, run tempest, stop everything, judge.
 
@@ -111,8 +89,7 @@ def run(
     :param tests: a regular expression.
     :param over_bus: whether the tests hear notifications from RabbitMQ, and
         not from the recording.
-    :param keep: a directory for configuration, logs, recording and figures.
-    :param progress: called once a second.
+    :param keep: a directory for configuration, logs and recording.
     :returns: what came of it.
     :raises LaboratoryError: when something does not start or run.
     """
@@ -127,10 +104,10 @@ def run(
             (directory / name).mkdir()
             return directory / name
 
-        url = stack.enter_context(database.MariaDB(room('db'))).url
+        server = stack.enter_context(database.MariaDB(room('db')))
         identity = stack.enter_context(
             keystone.Keystone(
-                room('keystone'), commands.keystone, _second(url, 'keystone')
+                room('keystone'), commands.keystone, server.another('keystone')
             )
         )
         transport = ''
@@ -140,15 +117,12 @@ def run(
         ironic = ironic_module.Ironic(
             room('ironic'),
             plugin=plugin,
-            database=url,
+            database=server.url,
             identity=identity,
             transport=transport,
         )
-        ironic.create_schema()
-        eye = witness.Witness(ironic.database)
-        eye.install()
         identity.register(ironic.endpoint)
-        stack.enter_context(ironic)
+        running = stack.enter_context(bench.watched(ironic))
         # On stock their order is not what it should be, which is known.
         hear: dict[str, object] = {}
         if plugin and over_bus:
@@ -158,7 +132,7 @@ def run(
         began = time.monotonic()
         statuses = suite.Suite(
             room('tempest'), commands.tempest, identity, hear
-        ).run(tests, progress)
+        ).run(tests)
         # What was skipped for its having workers enough, with too few now.
         skipped = [test for test in statuses if _FEW in test]
         if skipped:
@@ -169,53 +143,15 @@ def run(
                 del statuses[test]
             statuses |= suite.Suite(
                 room('starved'), commands.tempest, identity, hear, _WORKERS
-            ).run(_FEW, progress)
+            ).run(_FEW)
         seconds = time.monotonic() - began
         # A conductor that is asked to stop ends its work first.
         ironic.stop()
-        result = _judge(statuses, ironic.recording, eye, seconds)
-        if keep is not None:
-            keep.mkdir(parents=True, exist_ok=True)
-            (keep / 'result.json').write_text(
-                json.dumps(result.as_dict(), indent=2) + '\n',
-                encoding='utf-8',
-            )
-        return result
-
-
-def _judge(
-    statuses: Mapping[str, str],
-    path: pathlib.Path,
-    eye: witness.Witness,
-    seconds: float,
-) -> Result:
-    """Audit what was recorded, by itself and against the database."""
-    observations = [observation.observe(line) for line in recording.read(path)]
-    audited = summary.Audit()
-    for seen in observations:
-        audited.take(seen)
-    audited.finish(complete=True)
-    account = truth.compare(
-        [
-            (one.node, one.before_state, one.state)
-            for one in eye.read()
-            if one.before_state is not None
-        ],
-        observations,
-    )
-    return Result(statuses, audited, account, seconds)
-
-
-def _second(url: str, name: str) -> str:
-    """Create one more database in the server of the first one."""
-    first = sqlalchemy.make_url(url)
-    engine = sqlalchemy.create_engine(first)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(
-            f'CREATE DATABASE {name} CHARACTER SET utf8mb3'
-        )
-    engine.dispose()
-    return first.set(database=name).render_as_string(hide_password=False)
+        audited = summary.Audit()
+        for seen in running.observations():
+            audited.take(seen)
+        audited.finish(complete=True)
+        return Result(statuses, audited, running.account(), seconds)
 
 
 def _keep(directory: pathlib.Path, keep: pathlib.Path) -> None:

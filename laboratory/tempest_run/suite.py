@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configure tempest, run it, and read its results."""
 
-from collections.abc import Callable
 from collections.abc import Mapping
 import io
 import os
@@ -19,6 +18,7 @@ from laboratory.tempest_run import keystone
 #: Ironic's tests, and the plugin's own.
 #: Its scenario tests skip themselves: they need neutron and glance.
 TESTS = r'^(ironic_tempest_plugin|ironic_async_events)\.'
+_SECONDS = 4 * 3600.0
 _OTHER_SERVICES = ('cinder', 'glance', 'horizon', 'neutron', 'nova', 'swift')
 
 
@@ -78,20 +78,24 @@ class Suite:
         }
         self._options = options
 
-    def run(self, tests: str, progress: Callable[[], None]) -> dict[str, str]:
+    def run(self, tests: str) -> dict[str, str]:
         """Run the tests and wait for their end.
 
         :param tests: a regular expression.
-        :param progress: called once a second.
         :returns: the status of each test.
         :raises LaboratoryError: when tempest does not run.
         """
-        self._tempest('init', str(self.workspace))
+        processes.run_once(
+            self._tempest('init', str(self.workspace)), _SECONDS
+        )
         configuration.write(
             self.workspace / 'etc' / 'tempest.conf', self._options
         )
         # Its exit code says whether tests failed, which the results say too.
-        self._tempest('run', '--regex', tests, progress=progress, check=False)
+        with self._tempest('run', '--regex', tests).start() as process:
+            processes.wait_for(
+                lambda: process.returncode is not None, _SECONDS, 1.0
+            )
         results = self._results()
         if not results:
             raise errors.LaboratoryError(
@@ -101,17 +105,17 @@ class Suite:
         return results
 
     def _environment(self) -> dict[str, str]:
-        # It registers workspaces in the home directory.
-        return {'HOME': str(self.directory), 'PYTHONWARNINGS': 'ignore'}
+        # It registers workspaces in the home directory, and starts its
+        # workers with the stestr and the Python of the path.
+        return {
+            'HOME': str(self.directory),
+            'PYTHONWARNINGS': 'ignore',
+            'PATH': f'{self._commands}:{os.environ["PATH"]}',
+        }
 
-    def _tempest(
-        self,
-        *arguments: str,
-        progress: Callable[[], None] = lambda: None,
-        check: bool = True,
-    ) -> None:
+    def _tempest(self, *arguments: str) -> processes.Process:
         at = self.workspace if self.workspace.exists() else self.directory
-        process = processes.Process(
+        return processes.Process(
             f'tempest {arguments[0]}',
             # It looks for its workspace in the current directory.
             [
@@ -121,27 +125,14 @@ class Suite:
                 *arguments,
             ],
             self.log,
-            self._environment() | {'PATH': self._path()},
+            self._environment(),
         )
-        with process.start():
-            while process.returncode is None:
-                processes.wait_for(lambda: process.returncode is not None, 1.0)
-                progress()
-        if check and process.returncode != 0:
-            raise errors.LaboratoryError(
-                f'{process.name} failed. The end of its log:\n'
-                + processes.tail(self.log)
-            )
-
-    def _path(self) -> str:
-        # It starts its workers with the stestr and the Python of the path.
-        return f'{self._commands}:{os.environ["PATH"]}'
 
     def _results(self) -> dict[str, str]:
         last = subprocess.run(
             [str(self._commands / 'stestr'), 'last', '--subunit'],
             cwd=self.workspace,
-            env=os.environ | self._environment() | {'PATH': self._path()},
+            env=os.environ | self._environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,

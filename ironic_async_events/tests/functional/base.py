@@ -1,22 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the functional tests share."""
 
+import atexit
 import contextlib
+import functools
+import itertools
 import logging
 import pathlib
 import shutil
 import tempfile
 from typing import ClassVar
+from typing import TypeVar
 
 import fixtures
 from oslotest import base
 from testtools import content
 
+from laboratory import broker
+from laboratory import database
 from laboratory import prepared_bench as bench
 from laboratory import processes
 from laboratory import run
+from laboratory import service
 
 CLIENTS = 8
+_NUMBERS = itertools.count()
+# Not the directory of one test.
+_TEMPORARY = tempfile.gettempdir()
 
 
 class Directory(fixtures.Fixture):
@@ -27,6 +37,38 @@ class Directory(fixtures.Fixture):
     def _setUp(self) -> None:
         self.path = pathlib.Path(tempfile.mkdtemp(prefix='lab-'))
         self.addCleanup(shutil.rmtree, self.path, ignore_errors=True)
+
+
+Server = TypeVar('Server', database.MariaDB, broker.RabbitMQ)
+
+
+def _started(kind: type[Server]) -> Server:
+    """Start a server that ends with this process."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix='lab-', dir=_TEMPORARY))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    server = kind(directory).start()
+    atexit.register(server.stop)
+    return server
+
+
+@functools.cache
+def mariadb() -> database.MariaDB:
+    """Return the MariaDB of this process; each test has its own database."""
+    return _started(database.MariaDB)
+
+
+@functools.cache
+def rabbitmq() -> broker.RabbitMQ:
+    """Return the RabbitMQ of this process; one service at a time uses it."""
+    return _started(broker.RabbitMQ)
+
+
+def new_database() -> str:
+    """Create an empty database.
+
+    :returns: its URL.
+    """
+    return mariadb().another(f'test_{next(_NUMBERS)}')
 
 
 class Service(fixtures.Fixture):
@@ -41,9 +83,22 @@ class Service(fixtures.Fixture):
         self.bench: bench.Bench
 
     def _setUp(self) -> None:
+        wanted = self.wanted
+        rabbit = rabbitmq() if wanted.rabbitmq else None
+        ironic = service.Ironic(
+            self.useFixture(Directory()).path,
+            plugin=wanted.plugin,
+            database=new_database() if wanted.mariadb else '',
+            transport=rabbit.url if rabbit else '',
+            split=wanted.split,
+            options=wanted.options,
+            command=wanted.command,
+        )
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)
-        self.bench = stack.enter_context(bench.started(self.wanted))
+        self.bench = stack.enter_context(
+            bench.watched(ironic, rabbit.amqp_url if rabbit else '')
+        )
 
     @property
     def logs(self) -> tuple[str, ...]:
@@ -62,10 +117,10 @@ class FunctionalTestCase(base.BaseTestCase):
         for noisy in ('amqp', 'keystoneauth', 'openstack', 'urllib3'):
             logging.getLogger(noisy).setLevel(logging.WARNING)
 
-    def attach_logs(self, service: Service) -> None:
+    def attach_logs(self, fixture: Service) -> None:
         """Show the ends of a service's logs, should the test fail."""
-        for name in service.logs:
-            log = service.bench.ironic.log(name)
+        for name in fixture.logs:
+            log = fixture.bench.ironic.log(name)
             self.addDetail(
                 log.name, content.text_content(processes.tail(log, 60))
             )

@@ -2,13 +2,10 @@
 """The audit on a real RabbitMQ, beside another consumer."""
 
 import json
-import os
-import pathlib
 import random
 import signal
 import subprocess
 import sys
-import time
 
 from oslo_config import cfg
 import oslo_messaging
@@ -18,9 +15,13 @@ from ironic_async_events.command import bus
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.samples import recordings
 from ironic_async_events.tests.tempest import bus as tempest_bus
-from laboratory import broker
+from laboratory import processes
 
 COUNT = 2000
+AUDIT = (
+    *(sys.executable, '-m', 'ironic_async_events.command'),
+    *('audit', '--transport-url'),
+)
 _AT_MOST = 60.0
 
 
@@ -32,16 +33,9 @@ def interruptible() -> None:
 class AuditTest(base.FunctionalTestCase):
     """They share a broker; each has queues of its own there."""
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        directory = base.Directory()
-        directory.setUp()
-        cls.addClassCleanup(directory.cleanUp)
-        cls.rabbit = cls.enterClassContext(broker.RabbitMQ(directory.path))
-
     def setUp(self) -> None:
         super().setUp()
+        self.rabbit = base.rabbitmq()
         self.directory = self.useFixture(base.Directory()).path
         dice = random.Random(4)
         self.messages = [
@@ -56,15 +50,10 @@ class AuditTest(base.FunctionalTestCase):
         """Start an audit."""
         program = subprocess.Popen(
             [
-                sys.executable,
-                '-m',
-                'ironic_async_events.command',
-                'audit',
-                '--transport-url',
+                *AUDIT,
                 self.rabbit.url,
                 '--complete',
-                '-f',
-                'json',
+                *('-f', 'json'),
                 *arguments,
             ],
             stdout=subprocess.PIPE,
@@ -90,30 +79,31 @@ class AuditTest(base.FunctionalTestCase):
         return program
 
     def wait_for(self, ready) -> None:
-        deadline = time.monotonic() + _AT_MOST
-        while not ready():
-            self.assertLess(time.monotonic(), deadline, 'waited in vain')
-            time.sleep(0.1)
-
-    def rabbitmqctl(self, *arguments: str) -> list[str]:
-        place = pathlib.Path(broker._PLACE) / 'rabbitmqctl'
-        done = subprocess.run(
-            [str(place), '-q', *arguments, '--no-table-headers'],
-            env={**os.environ, **self.rabbit._environment()},
-            capture_output=True,
-            text=True,
-            check=True,
+        self.assertTrue(
+            processes.wait_for(ready, _AT_MOST, 0.1), 'waited in vain'
         )
-        return done.stdout.splitlines()
+
+    def ask_broker(self, *arguments: str) -> list[str]:
+        return self.rabbit.control(
+            *arguments, '--no-table-headers'
+        ).splitlines()
 
     def queues(self) -> list[str]:
-        return self.rabbitmqctl('list_queues', 'name')
+        return self.ask_broker('list_queues', 'name')
+
+    def unread(self) -> int:
+        """How many messages an audit has not read yet."""
+        return sum(
+            int(line.split('\t')[1])
+            for line in self.ask_broker('list_queues', 'name', 'messages')
+            if 'ironic-async-events' in line
+        )
 
     def bindings(self) -> int:
         """How many priorities the queues of audits are bound to."""
         return sum(
             line.startswith('ironic\t') and 'ironic-async-events' in line
-            for line in self.rabbitmqctl(
+            for line in self.ask_broker(
                 'list_bindings', 'source_name', 'destination_name'
             )
         )
@@ -171,7 +161,7 @@ class AuditTest(base.FunctionalTestCase):
         program = self.audit()
         self.assertEqual(len(before) + 1, len(self.queues()))
         self.send(self.messages[:50] + self.messages[51:100])
-        time.sleep(2)
+        self.wait_for(lambda: self.unread() == 0)
         code, counts = self.finish(program)
         self.assertEqual(1, code)
         self.assertEqual(99, counts['checked'])
@@ -190,14 +180,7 @@ class AuditTest(base.FunctionalTestCase):
     def test_a_wrong_password_is_2(self) -> None:
         url = self.rabbit.url.replace('guest:guest', 'guest:secret')
         done = subprocess.run(
-            [
-                sys.executable,
-                '-m',
-                'ironic_async_events.command',
-                'audit',
-                '--transport-url',
-                url,
-            ],
+            [*AUDIT, url],
             capture_output=True,
             text=True,
             timeout=_AT_MOST,

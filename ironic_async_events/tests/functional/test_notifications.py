@@ -116,7 +116,7 @@ class WorkersFirst(base.MeasuredTestCase):
         plugin=False,
         clients=2,
         operations=lifecycle.SHORT_LIFE,
-        command=(sys.executable, '-m', 'laboratory.finished_first'),
+        command=(sys.executable, '-m', 'laboratory.forced'),
     )
 
     def test_every_start_is_lost_on_stock(self):

@@ -2,11 +2,16 @@
 """Clients ask for more than a conductor has workers for."""
 
 import os
+import sys
+import time
 
 from testtools import content
 
 from ironic_async_events.tests.functional import base
+from laboratory import clients
+from laboratory import lifecycle
 from laboratory import overload
+from laboratory import pressure
 from laboratory import run
 
 SECONDS = float(os.environ.get('OVERLOAD_SECONDS', '60'))
@@ -15,17 +20,12 @@ SECONDS = float(os.environ.get('OVERLOAD_SECONDS', '60'))
 class Overload(base.FunctionalTestCase):
     """For one minute; ``tox -e overload`` does it for ten."""
 
-    def overload(self, plugin: bool) -> overload.Result:
-        """Put a service of its own under load."""
-        running = self.start(run.Run(plugin=plugin, options=overload.OPTIONS))
+    def test_a_request_that_was_refused_never_happened(self):
+        running = self.start(run.Run(plugin=True, options=overload.OPTIONS))
         result = overload.measure(running, SECONDS)
         figures = {'requests': result.record.requests}
         figures |= result.account.as_dict()
         self.addDetail('figures', content.json_content(figures))
-        return result
-
-    def test_a_request_that_was_refused_never_happened(self):
-        result = self.overload(plugin=True)
         self.assertEqual([], result.faults[:10])
         record = result.record
         # Otherwise it was no overload.
@@ -36,7 +36,27 @@ class Overload(base.FunctionalTestCase):
         )
         self.assertEqual(overload.CLIENTS * overload.NODES, record.usable)
 
-    def test_on_stock_it_leaves_traces(self):
-        record = self.overload(plugin=False).record
-        self.assertNotEqual([], record.altered)
-        self.assertNotEqual([], record.stranded)
+
+class OnStock(base.FunctionalTestCase):
+    """The same clients find what a refused request leaves behind."""
+
+    def test_it_leaves_traces(self):
+        running = self.start(
+            run.Run(
+                plugin=False,
+                command=(sys.executable, '-m', 'laboratory.forced'),
+            )
+        )
+        ironic = running.ironic
+        client = clients.Client(ironic.endpoint)
+        node = client.create()
+        for name in ('manage', 'adopt', 'rescue'):
+            client.operate(node, lifecycle.operation(name))
+        (ironic.directory / 'full').touch()
+        one = pressure.Presser(ironic.endpoint, ironic.database, [node.id], 0)
+        # From there it is rescued again, sooner or later, and stranded.
+        one.press(time.monotonic() + 10)
+        self.assertNotEqual([], one.record.altered)
+        self.assertEqual(
+            [f"{node.id} is left in 'rescuing'"], one.record.stranded
+        )

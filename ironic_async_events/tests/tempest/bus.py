@@ -5,12 +5,12 @@ import contextlib
 import json
 import pathlib
 import queue
-import socket
 import threading
 import time
 from typing import Any
 from typing import Self
 
+import amqp
 import kombu
 
 _EXCHANGE = 'ironic'
@@ -25,12 +25,19 @@ class Collector:
 
     :param amqp_url: the broker.
     :param path: a file that gets one line of JSON for each notification.
+    :param durable: miss nothing when the broker restarts: the queue outlives
+        the broker, and a message leaves it when it is in the file. Needs an
+        Ironic with ``amqp_durable_queues``.
     """
 
-    def __init__(self, amqp_url: str, path: pathlib.Path) -> None:
+    def __init__(
+        self, amqp_url: str, path: pathlib.Path, durable: bool = False
+    ) -> None:
         self.path = path
         self.count = 0
         self._url = amqp_url
+        self._durable = durable
+        self._connected = threading.Event()
         self._stopping = threading.Event()
         self._ready: queue.Queue[BaseException | None] = queue.Queue()
         self._thread = threading.Thread(
@@ -55,10 +62,11 @@ class Collector:
         :param at_most: how long to wait for that.
         """
         deadline = time.monotonic() + at_most
+        self._connected.wait(at_most)
         before = -1
         while before != self.count and time.monotonic() < deadline:
             before = self.count
-            time.sleep(seconds)
+            self._stopping.wait(seconds)
 
     def stop(self) -> None:
         """Stop collecting; what has arrived is in the file."""
@@ -67,30 +75,47 @@ class Collector:
 
     def _collect(self) -> None:
         try:
-            with kombu.Connection(self._url, heartbeat=0) as connection:
-                # Ironic declares the very same exchange, see oslo.messaging.
-                exchange = kombu.Exchange(
-                    _EXCHANGE, type='topic', durable=False, auto_delete=False
-                )
-                bound = kombu.Queue(
-                    '',
-                    exchange=exchange,
-                    routing_key=_ROUTING_KEY,
-                    exclusive=True,
-                    durable=False,
-                )
-                with (
-                    self.path.open('a', encoding='utf-8') as self._file,
-                    connection.Consumer(
-                        bound, on_message=self._arrived, no_ack=True
-                    ),
-                ):
-                    self._ready.put(None)
-                    while not self._stopping.is_set():
-                        with contextlib.suppress(socket.timeout, TimeoutError):
-                            connection.drain_events(timeout=_POLL_SECONDS)
+            self._sessions()
         except BaseException as error:
             self._ready.put(error)
+
+    def _sessions(self) -> None:
+        with self.path.open('a', encoding='utf-8') as self._file:
+            while not self._stopping.is_set():
+                try:
+                    self._session()
+                except (OSError, amqp.AMQPError, kombu.exceptions.KombuError):
+                    self._connected.clear()
+                    if not self._durable:
+                        raise
+                    self._stopping.wait(_POLL_SECONDS)
+
+    def _session(self) -> None:
+        # Ironic declares the very same exchange, see oslo.messaging.
+        exchange = kombu.Exchange(
+            _EXCHANGE, type='topic', durable=self._durable, auto_delete=False
+        )
+        bound = kombu.Queue(
+            'collector' if self._durable else '',
+            exchange=exchange,
+            routing_key=_ROUTING_KEY,
+            exclusive=not self._durable,
+            durable=self._durable,
+        )
+        with kombu.Connection(self._url, heartbeat=0) as connection:
+            # Without, the next line would wait longer after each failure.
+            connection.connect()
+            with connection.Consumer(
+                bound,
+                on_message=self._arrived,
+                no_ack=not self._durable,
+                prefetch_count=100,
+            ):
+                self._connected.set()
+                self._ready.put(None)
+                while not self._stopping.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        connection.drain_events(timeout=_POLL_SECONDS)
 
     def _arrived(self, message: Any) -> None:
         line = json.dumps(
@@ -99,11 +124,14 @@ class Collector:
                 'priority': message.delivery_info['routing_key'],
                 'monotonic': time.monotonic(),
                 'received_at': time.time(),
+                'redelivered': bool(message.delivery_info.get('redelivered')),
             }
         )
         self._file.write(line + '\n')
         self._file.flush()
         self.count += 1
+        if self._durable:
+            message.ack()
 
     def __enter__(self) -> Self:
         return self.start()

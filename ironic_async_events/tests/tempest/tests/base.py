@@ -7,6 +7,7 @@ import time
 from ironic_tempest_plugin.common import waiters
 from ironic_tempest_plugin.tests.api import base
 from tempest.lib import exceptions as lib_exc
+from tempest.lib.common.utils import test_utils
 
 from ironic_async_events.tests.tempest import notifications
 
@@ -71,15 +72,13 @@ class BaseTransitionTest(base.BaseBaremetalTest):
     def manageable(self, **interfaces):
         """Create a node and bring it to ``manageable``."""
         uuid = self.enroll(**interfaces)
-        self.ask(uuid, 'manage')
-        self.reach(uuid, 'manageable')
+        self.go(uuid, 'manage', 'manageable')
         return uuid
 
     def adopted(self, **interfaces):
         """Create a node and bring it to ``active`` without a deployment."""
         uuid = self.manageable(**interfaces)
-        self.ask(uuid, 'adopt')
-        self.reach(uuid, 'active')
+        self.go(uuid, 'adopt', 'active')
         return uuid
 
     def ask(self, uuid, verb, **body):
@@ -105,6 +104,11 @@ class BaseTransitionTest(base.BaseBaremetalTest):
             (after['provision_state'], after['provision_updated_at']),
             f'{verb} was accepted, and the node is as before',
         )
+
+    def go(self, uuid, verb, state, **body):
+        """Ask for an operation, and wait until it has led to a state."""
+        self.ask(uuid, verb, **body)
+        self.reach(uuid, state)
 
     def reach(self, uuid, state):
         """Wait until the node is in a state and nobody holds its lock."""
@@ -137,5 +141,4 @@ class BaseTransitionTest(base.BaseBaremetalTest):
         if stamp is None:
             return
         last = datetime.datetime.fromisoformat(stamp).timestamp()
-        while time.time() < last + 1:
-            time.sleep(0.1)
+        test_utils.call_until_true(lambda: time.time() >= last + 1, 2, 0.1)

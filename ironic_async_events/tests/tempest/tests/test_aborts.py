@@ -28,12 +28,14 @@ class TestAborts(base.BaseTransitionTest):
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b01')
     def test_abort_cleaning(self):
         node = self.manageable(vendor=base.WAITING)
-        self.ask(node, 'clean', clean_steps=[base.step('wait_in_cleaning')])
-        self.reach(node, 'clean wait')
-        self.ask(node, 'abort')
-        self.reach(node, 'clean failed')
-        self.ask(node, 'manage')
-        self.reach(node, 'manageable')
+        self.go(
+            node,
+            'clean',
+            'clean wait',
+            clean_steps=[base.step('wait_in_cleaning')],
+        )
+        self.go(node, 'abort', 'clean failed')
+        self.go(node, 'manage', 'manageable')
         self.assert_announced(
             node,
             *base.ENROLLED,
@@ -46,10 +48,13 @@ class TestAborts(base.BaseTransitionTest):
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b02')
     def test_abort_a_service(self):
         node = self.adopted(vendor=base.WAITING)
-        self.ask(node, 'service', service_steps=[base.step('wait_in_service')])
-        self.reach(node, 'service wait')
-        self.ask(node, 'abort')
-        self.reach(node, 'active')
+        self.go(
+            node,
+            'service',
+            'service wait',
+            service_steps=[base.step('wait_in_service')],
+        )
+        self.go(node, 'abort', 'active')
         self.assert_announced(
             node,
             *base.ADOPTED,
@@ -62,10 +67,8 @@ class TestAborts(base.BaseTransitionTest):
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b03')
     def test_abort_a_rescue(self):
         node = self.adopted(rescue=base.WAITING)
-        self.ask(node, 'rescue', rescue_password='secret')
-        self.reach(node, 'rescue wait')
-        self.ask(node, 'abort')
-        self.reach(node, 'rescue failed')
+        self.go(node, 'rescue', 'rescue wait', rescue_password='secret')
+        self.go(node, 'abort', 'rescue failed')
         self.assert_announced(
             node,
             *base.ADOPTED,
@@ -77,10 +80,8 @@ class TestAborts(base.BaseTransitionTest):
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b04')
     def test_abort_an_inspection(self):
         node = self.manageable(inspect=base.WAITING)
-        self.ask(node, 'inspect')
-        self.reach(node, 'inspect wait')
-        self.ask(node, 'abort')
-        self.reach(node, 'inspect failed')
+        self.go(node, 'inspect', 'inspect wait')
+        self.go(node, 'abort', 'inspect failed')
         self.assert_announced(
             node,
             *base.ENROLLED,
@@ -92,12 +93,9 @@ class TestAborts(base.BaseTransitionTest):
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9b05')
     def test_tear_down_a_deployment_that_waits(self):
         node = self.manageable(deploy=base.WAITING)
-        self.ask(node, 'provide')
-        self.reach(node, 'available')
-        self.ask(node, 'active')
-        self.reach(node, 'wait call-back')
-        self.ask(node, 'deleted')
-        self.reach(node, 'available')
+        self.go(node, 'provide', 'available')
+        self.go(node, 'active', 'wait call-back')
+        self.go(node, 'deleted', 'available')
         self.assert_announced(
             node,
             *base.ENROLLED,

@@ -17,10 +17,8 @@ class TestTransitions(base.BaseTransitionTest):
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9a02')
     def test_rescue_and_unrescue(self):
         node = self.adopted()
-        self.ask(node, 'rescue', rescue_password='secret')
-        self.reach(node, 'rescue')
-        self.ask(node, 'unrescue')
-        self.reach(node, 'active')
+        self.go(node, 'rescue', 'rescue', rescue_password='secret')
+        self.go(node, 'unrescue', 'active')
         self.assert_announced(
             node,
             *base.ADOPTED,
@@ -33,8 +31,7 @@ class TestTransitions(base.BaseTransitionTest):
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9a03')
     def test_rebuild(self):
         node = self.adopted()
-        self.ask(node, 'rebuild')
-        self.reach(node, 'active')
+        self.go(node, 'rebuild', 'active')
         self.assert_announced(
             node,
             *base.ADOPTED,
@@ -45,8 +42,12 @@ class TestTransitions(base.BaseTransitionTest):
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9a04')
     def test_clean_by_hand(self):
         node = self.manageable()
-        self.ask(node, 'clean', clean_steps=[base.step('log_passthrough')])
-        self.reach(node, 'manageable')
+        self.go(
+            node,
+            'clean',
+            'manageable',
+            clean_steps=[base.step('log_passthrough')],
+        )
         self.assert_announced(
             node,
             *base.ENROLLED,
@@ -57,8 +58,12 @@ class TestTransitions(base.BaseTransitionTest):
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9a05')
     def test_service(self):
         node = self.adopted()
-        self.ask(node, 'service', service_steps=[base.step('log_passthrough')])
-        self.reach(node, 'active')
+        self.go(
+            node,
+            'service',
+            'active',
+            service_steps=[base.step('log_passthrough')],
+        )
         self.assert_announced(
             node,
             *base.ADOPTED,
@@ -69,14 +74,10 @@ class TestTransitions(base.BaseTransitionTest):
     @decorators.idempotent_id('6c3bb57c-9cf8-4d0b-8c0a-2f2f4f8a9a06')
     def test_a_whole_life(self):
         node = self.manageable()
-        self.ask(node, 'inspect')
-        self.reach(node, 'manageable')
-        self.ask(node, 'provide')
-        self.reach(node, 'available')
-        self.ask(node, 'active')
-        self.reach(node, 'active')
-        self.ask(node, 'deleted')
-        self.reach(node, 'available')
+        self.go(node, 'inspect', 'manageable')
+        self.go(node, 'provide', 'available')
+        self.go(node, 'active', 'active')
+        self.go(node, 'deleted', 'available')
         self.assert_announced(
             node,
             *base.ENROLLED,

@@ -25,7 +25,6 @@ from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
 from oslo_db.sqlalchemy import enginefacade
 from oslo_db.sqlalchemy import engines
-import oslo_messaging
 from oslo_utils import timeutils
 from oslo_utils import uuidutils
 import requests
@@ -172,6 +171,33 @@ class Bench(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
         """Count the records of a node's history."""
         return len(objects.NodeHistory.list_by_node_id(self.context, node_id))
 
+    def ask(
+        self, case: cases.Case, cause: causes.Cause | None, uuid: str
+    ) -> tuple[BaseException | None, bool]:
+        """Make a request; everything has ended when this returns.
+
+        :param case: what is asked for.
+        :param cause: why it gets no worker; None if it gets one.
+        :param uuid: the UUID of the node.
+        :returns: what the caller got, and whether a worker was asked for.
+        """
+        asked: list[Any] = []
+        with contextlib.ExitStack() as stack:
+            if cause is None:
+                worker = stack.enter_context(causes.Worker())
+                stack.callback(worker.drain)
+                spawn: causes.Spawn = worker.spawn
+            else:
+                spawn = cause.arm(stack)
+
+            def count(*args: Any, **kwargs: Any) -> Any:
+                asked.append(args)
+                return spawn(*args, **kwargs)
+
+            self.service._spawn_worker = count
+            error = case.error(self.service, self.context, uuid)
+        return error, bool(asked)
+
     def time_out(self) -> fixtures.Fixture:
         """Return a fixture under which every time-out has passed."""
         later = timeutils.utcnow() + datetime.timedelta(seconds=2 * _TIME_OUT)
@@ -201,7 +227,6 @@ class SpawnFailure(Bench):
         super().__init__('run_case')
         self._case = case
         self._cause = cause
-        self._asked = 0
         # Ironic's clean-up deletes attributes without an underscore.
         self._outcome: outcome.Outcome | None = None
 
@@ -226,8 +251,8 @@ class SpawnFailure(Bench):
         before = self.read(node.uuid)
         records = self.records(node.id)
         self.notifier.sent.clear()
-        error = self._request(node.uuid)
-        if not self._asked:
+        error, asked = self.ask(self._case, self._cause, node.uuid)
+        if not asked:
             self.skipTest(f'no worker was asked for: {error!r}')
         after = self.read(node.uuid)
         records = self.records(node.id) - records
@@ -243,24 +268,6 @@ class SpawnFailure(Bench):
             awaited=not self._case.periodic
             and (self._case.staged or not self._cause.late),
         )
-
-    def _request(self, uuid: str) -> BaseException | None:
-        """Make the request; everything has ended when this returns."""
-        with contextlib.ExitStack() as stack:
-            spawn = self._cause.arm(stack)
-
-            def count(*args: Any, **kwargs: Any) -> Any:
-                self._asked += 1
-                return spawn(*args, **kwargs)
-
-            self.service._spawn_worker = count
-            try:
-                self._case.request(self.service, self.context, uuid)
-            except oslo_messaging.ExpectedException as e:
-                return e.exc_info[1]
-            except Exception as e:
-                return e
-        return None
 
     def _look_again(self, uuid: str) -> outcome.Found:
         """Let later passes look for the node, now with free workers."""

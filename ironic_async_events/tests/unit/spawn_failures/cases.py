@@ -12,6 +12,8 @@ import dataclasses
 import datetime
 from typing import Any
 
+import oslo_messaging
+
 #: Long enough ago for each of Ironic's time-outs.
 LONG_AGO = datetime.datetime(2001, 2, 3, 4, 5, 6)
 #: The conductor that went away while it held an orphan's lock.
@@ -112,6 +114,27 @@ class Case:
         if self.target is not None:
             name += f' (target {self.target})'
         return name
+
+    def error(
+        self, manager: Any, context: Any, uuid: str
+    ) -> BaseException | None:
+        """Make the request.
+
+        Called by its RPC thread.
+
+        :param manager: Ironic's ``ConductorManager``.
+        :param context: of the request.
+        :param uuid: of the node.
+        :returns: the error that its caller gets, if any.
+        """
+        try:
+            self.request(manager, context, uuid)
+        except oslo_messaging.ExpectedException as e:
+            error: BaseException = e.exc_info[1]
+            return error
+        except Exception as e:
+            return e
+        return None
 
     def fields(self) -> dict[str, Any]:
         """The fields of the node that this case starts with.

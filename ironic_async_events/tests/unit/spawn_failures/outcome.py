@@ -12,6 +12,9 @@ import dataclasses
 import enum
 from typing import Any
 
+from ironic.common import exception
+from ironic.conductor import task_manager
+
 #: States in which only a running worker moves the node on.
 TRANSIENT = frozenset(
     (
@@ -123,3 +126,21 @@ class Outcome:
         if self.found in (Found.LATER, Found.NEVER):
             faults.append(self.found.value)
         return faults
+
+
+def result(state: str, event: str) -> str:
+    """Ask Ironic's state machine for the result of an event.
+
+    :param state: the provision state before it.
+    :param event: the event.
+    :returns: the state after it; ``nothing`` if it may not happen.
+    """
+    # Two releases import it from different places; the task manager has it.
+    module: Any = task_manager
+    machine = getattr(module, 'state_machine', module.states).machine.copy()
+    machine.initialize(start_state=state)
+    try:
+        machine.process_event(event)
+    except exception.InvalidState:
+        return 'nothing'
+    return str(machine.current_state)

@@ -18,9 +18,7 @@ from ironic import objects
 from ironic.common import exception
 from ironic.common import states
 from ironic.conductor import manager
-from ironic.conductor import task_manager
 from ironic.drivers.modules import fake
-import oslo_messaging
 
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
@@ -196,7 +194,8 @@ class Life(base.Bench):
         case, cause = self._choose(before['provision_state'])
         self._work = self._random.choice(('done', 'done', 'wait', 'fail'))
         sent = len(self._sent(uuid))
-        error, asked = self._request(case, cause, uuid)
+        with self.time_out() if case.periodic else contextlib.nullcontext():
+            error, asked = self.ask(case, cause, uuid)
         after = self.read(uuid)
         self._transcript.append(
             f'node {which} in {before["provision_state"]}: {case.operation}, '
@@ -252,37 +251,6 @@ class Life(base.Bench):
                 cause = None
         return case, cause
 
-    def _request(
-        self, case: cases.Case, cause: causes.Cause | None, uuid: str
-    ) -> tuple[BaseException | None, bool]:
-        """Make the request; everything has ended when this returns.
-
-        :returns: what the caller got, and whether a worker was asked for
-        """
-        asked: list[Any] = []
-        with contextlib.ExitStack() as stack:
-            if cause is None:
-                worker = stack.enter_context(causes.Worker())
-                stack.callback(worker.drain)
-                spawn: causes.Spawn = worker.spawn
-            else:
-                spawn = cause.arm(stack)
-
-            def count(*args: Any, **kwargs: Any) -> Any:
-                asked.append(args)
-                return spawn(*args, **kwargs)
-
-            self.service._spawn_worker = count
-            if case.periodic:
-                stack.enter_context(self.time_out())
-            try:
-                case.request(self.service, self.context, uuid)
-            except oslo_messaging.ExpectedException as e:
-                return e.exc_info[1], bool(asked)
-            except Exception as e:
-                return e, bool(asked)
-        return None, bool(asked)
-
     # What has to agree
 
     def _sent(self, uuid: str) -> list[dict[str, Any]]:
@@ -313,20 +281,12 @@ class Life(base.Bench):
                     f'{data["provision_state"]}'
                 )
             previous = data['provision_state']
-            expected = _result(data['previous_provision_state'], data['event'])
+            expected = outcome.result(
+                data['previous_provision_state'], data['event']
+            )
             if expected != previous:
                 yield (
                     f'{data["event"]} leads from '
                     f'{data["previous_provision_state"]} to {expected}, '
                     f'not to {previous}'
                 )
-
-
-def _result(state: str, event: str) -> str:
-    """Ask Ironic's state machine for the result of an event."""
-    # Two releases import it from different places; the task manager has it.
-    module: Any = task_manager
-    machine = getattr(module, 'state_machine', module.states).machine.copy()
-    machine.initialize(start_state=state)
-    machine.process_event(event)
-    return str(machine.current_state)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A request that could not start never happened.
 
-The whole table, for each cause. The counts are printed:
-``python -m ironic_async_events.tests.unit.spawn_failures``.
+The whole table, for each cause.
 """
 
 from importlib import metadata

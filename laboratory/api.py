@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plain requests to the API of Ironic; an error is an answer as well."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+
+class Api:
+    """A connection to the API, for one thread.
+
+    :param endpoint: the URL of the API.
+    :param version: of the API.
+    :param timeout: in seconds, for each request.
+    :param headers: more of them.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        version: str = '1.87',
+        timeout: float = 60,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._timeout = timeout
+        self._session = requests.Session()
+        # Loopback needs no proxy.
+        self._session.trust_env = False
+        self._session.headers['X-OpenStack-Ironic-API-Version'] = version
+        self._session.headers.update(headers or {})
+
+    def call(
+        self, method: str, path: str, body: object = None
+    ) -> tuple[int, Any]:
+        """Send a request.
+
+        :returns: the code, 0 where there was no answer; and what came.
+        """
+        try:
+            answer = self._session.request(
+                method, self._endpoint + path, json=body, timeout=self._timeout
+            )
+            if not answer.ok:
+                return answer.status_code, answer.content
+            return answer.status_code, answer.json() if answer.text else None
+        except (requests.RequestException, ValueError) as e:
+            return 0, e
