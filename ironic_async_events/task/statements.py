@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The statement that saves a state.
+"""The statements on Ironic's tables that the plugin writes itself.
 
 Importing this module configures Ironic's database.
 """
@@ -7,11 +7,17 @@ Importing this module configures Ironic's database.
 import datetime
 from typing import Any
 
+from ironic.common import exception
+from ironic.conf import CONF
 from ironic.db.sqlalchemy import api
 from ironic.db.sqlalchemy import models
+from oslo_db import api as oslo_db_api
+from oslo_utils import strutils
+from oslo_utils import uuidutils
 import sqlalchemy as sa
 
 _NODES: Any = models.NodeBase.__table__
+_TRAITS: Any = models.NodeTrait.__table__
 
 
 @api.wrap_sqlite_retry  # type: ignore[untyped-decorator]
@@ -57,3 +63,97 @@ def _kept(kind: Any, value: Any, dialect: Any) -> Any:
             value += datetime.timedelta(microseconds=500_000)
         return value.replace(microsecond=0)
     return value
+
+
+def reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
+    """Lock a node and read it.
+
+    Retried after a deadlock, as Ironic's method is. Called by the thread that
+    makes the task.
+
+    :param host: who gets the lock
+    :param node_id: number or UUID of the node
+    :returns: the row of the node, with its ``traits``
+    :raises NodeNotFound: when there is no such node
+    :raises NodeLocked: when the node is locked
+    :raises InvalidIdentity: when this is no number and no UUID
+    :raises Exception: what the database raises
+    """
+    options = CONF.database
+    retried = oslo_db_api.wrap_db_retry(
+        max_retries=options.db_max_retries,
+        retry_interval=options.db_retry_interval,
+        inc_retry_interval=options.db_inc_retry_interval,
+        max_retry_interval=options.db_max_retry_interval,
+        retry_on_deadlock=True,
+    )
+    row: dict[str, Any] = retried(_reserve_node)(host, node_id)
+    return row
+
+
+def _reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
+    with api._session_for_write() as session:
+        it = _is(node_id)
+        reserved = session.execute(
+            sa.update(_NODES)
+            .where(it, _NODES.c.reservation.is_(None))
+            .values(reservation=host)
+        )
+        row = session.execute(sa.select(_NODES).where(it)).mappings().first()
+        if row is None:
+            raise exception.NodeNotFound(node=node_id)
+        if not reserved.rowcount:
+            raise exception.NodeLocked(
+                node=row['uuid'], host=row['reservation']
+            )
+        traits = session.execute(
+            sa.select(_TRAITS).where(_TRAITS.c.node_id == row['id'])
+        )
+        return {**row, 'traits': traits.mappings().all()}
+
+
+@api.wrap_sqlite_retry  # type: ignore[untyped-decorator]
+def release_node(host: str, node_id: int | str) -> None:
+    """Unlock a node.
+
+    Has the name of Ironic's method: because of it, a locked SQLite is retried
+    without a limit. Called by the thread that ends the task.
+
+    :param host: who has the lock
+    :param node_id: number or UUID of the node
+    :raises NodeNotFound: when there is no such node
+    :raises NodeLocked: when the lock is another's
+    :raises NodeNotLocked: when the node is not locked
+    :raises InvalidIdentity: when this is no number and no UUID
+    :raises Exception: what the database raises
+    """
+    with api._session_for_write() as session:
+        it = _is(node_id)
+        released = session.execute(
+            sa.update(_NODES)
+            .where(it, _NODES.c.reservation == host)
+            .values(reservation=None)
+        )
+        if released.rowcount:
+            return
+        row = session.execute(
+            sa.select(_NODES.c.uuid, _NODES.c.reservation).where(it)
+        ).first()
+    if row is None:
+        raise exception.NodeNotFound(node=node_id)
+    if row.reservation is None:
+        raise exception.NodeNotLocked(node=row.uuid)
+    raise exception.NodeLocked(node=row.uuid, host=row.reservation)
+
+
+def _is(node_id: int | str) -> Any:
+    """Return the condition for one node.
+
+    :param node_id: number or UUID of the node
+    :raises InvalidIdentity: when this is no number and no UUID
+    """
+    if strutils.is_int_like(node_id):
+        return _NODES.c.id == int(node_id)
+    if uuidutils.is_uuid_like(node_id):
+        return _NODES.c.uuid == node_id
+    raise exception.InvalidIdentity(identity=node_id)
