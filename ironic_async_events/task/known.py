@@ -78,7 +78,7 @@ class Functions:
         if unknown:
             LOG.warning(
                 'This Ironic has another %(names)s than the releases that the '
-                'plugin knows: %(what)s Ironic\'s own way, which takes more '
+                "plugin knows: %(what)s Ironic's own way, which takes more "
                 'statements',
                 {'names': ', '.join(unknown), 'what': self._what},
             )

@@ -18,6 +18,14 @@ import sqlalchemy as sa
 
 _NODES: Any = models.NodeBase.__table__
 _TRAITS: Any = models.NodeTrait.__table__
+# Most nodes have no traits: reading them is another statement.
+_NODE_AND_TRAITS = sa.select(
+    _NODES,
+    sa.exists().where(_TRAITS.c.node_id == _NODES.c.id).label('traits'),
+)
+_TRAITS_OF = sa.select(_TRAITS).where(
+    _TRAITS.c.node_id == sa.bindparam('node_id')
+)
 
 
 @api.wrap_sqlite_retry  # type: ignore[untyped-decorator]
@@ -99,17 +107,23 @@ def _reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
             .where(it, _NODES.c.reservation.is_(None))
             .values(reservation=host)
         )
-        row = session.execute(sa.select(_NODES).where(it)).mappings().first()
-        if row is None:
+        found = session.execute(_NODE_AND_TRAITS.where(it)).mappings().first()
+        if found is None:
             raise exception.NodeNotFound(node=node_id)
         if not reserved.rowcount:
             raise exception.NodeLocked(
-                node=row['uuid'], host=row['reservation']
+                node=found['uuid'], host=found['reservation']
             )
-        traits = session.execute(
-            sa.select(_TRAITS).where(_TRAITS.c.node_id == row['id'])
-        )
-        return {**row, 'traits': traits.mappings().all()}
+        row = dict(found)
+        if row['traits']:
+            row['traits'] = (
+                session.execute(_TRAITS_OF, {'node_id': row['id']})
+                .mappings()
+                .all()
+            )
+        else:
+            row['traits'] = []
+        return row
 
 
 @api.wrap_sqlite_retry  # type: ignore[untyped-decorator]

@@ -7,6 +7,7 @@ import uuid
 import ddt
 from ironic import objects
 from ironic.common import exception
+from ironic.conductor import manager  # noqa: F401  # what is patched
 from ironic.db.sqlalchemy import api
 from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
@@ -53,7 +54,10 @@ class ReservingTestCase(db_base.DbTestCase):
         """Return what a call answers, and what is in the database then."""
         try:
             node = function()
-            answer = node and {**node.as_dict(), 'changes': node.obj_get_changes()}
+            answer = node and {
+                **node.as_dict(),
+                'changes': node.obj_get_changes(),
+            }
         except exception.IronicException as e:
             answer = (type(e), str(e))
         rows = [
@@ -87,6 +91,10 @@ class ReservingTestCase(db_base.DbTestCase):
     def test_a_node_that_is_free(self, name):
         node = self.assert_equal(self.reserve(getattr(self.node, name)))
         self.assertEqual('host', node['reservation'])
+
+    def test_a_node_without_traits(self):
+        objects.TraitList.destroy(self.context, self.node.id)
+        self.assert_equal(self.reserve(self.node.id))
 
     def test_a_node_that_another_conductor_has(self):
         kind, _ = self.assert_equal(self.reserve(self.other.uuid))
@@ -130,10 +138,15 @@ class ReservingTestCase(db_base.DbTestCase):
     def test_the_statements(self):
         self.useFixture(async_fixtures.Plugin())
         objects.Node.reserve(self.context, 'host', self.node.id)
+        # The node has a trait.
         self.assertEqual(['UPDATE', 'SELECT', 'SELECT'], self.statements)
+        objects.TraitList.destroy(self.context, self.node.id)
         del self.statements[:]
         objects.Node.release(self.context, 'host', self.node.id)
         self.assertEqual(['UPDATE'], self.statements)
+        del self.statements[:]
+        objects.Node.reserve(self.context, 'host', self.node.id)
+        self.assertEqual(['UPDATE', 'SELECT'], self.statements)
 
     def test_what_is_not_known_is_done_by_ironic(self):
         with mock.patch.object(
