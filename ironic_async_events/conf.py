@@ -14,124 +14,123 @@ REPAIRS = ('locks', 'pool', 'orphans')
 
 GROUP = cfg.OptGroup(
     'async_events',
-    title='Provision state changes that are made by the worker',
+    title='Provision states that the worker saves',
 )
 
 OPTS = [
     cfg.StrOpt(
         'task_manager',
         default='drop_in',
-        help='Task manager of the conductor, by its name in the entry point '
-        'namespace "ironic_async_events.task_manager". "drop_in" '
-        'understands the calls that today\'s Ironic makes. "native" is for '
-        'an Ironic that makes no calls with callbacks; any other refuses to '
-        'start with it. A site can register a class of its own.',
+        help='Task manager of the conductor: the name of an entry point in '
+        '"ironic_async_events.task_manager". "drop_in" understands the '
+        'calls of today\'s Ironic. "native" is for an Ironic that passes no '
+        'callbacks with its events; any other conductor refuses to start '
+        'with "native". A site can register its own class.',
     ),
     cfg.ListOpt(
         'repairs',
         item_type=cfg.types.String(choices=REPAIRS),
         default=list(REPAIRS),
-        help='Repairs of the conductor that have nothing to do with the '
-        'order of notifications. "locks": a task releases its own lock only, '
-        'and a lock is released when the database is back; without it an '
-        'error of the database can leave a node locked until the conductor '
-        'is restarted. "pool": a pool of workers takes work again after a '
-        'shortage of threads or workers; without it a conductor on native '
-        'threads can refuse every request until it is restarted. "orphans": '
-        'a node of a dead conductor that could not be taken over is found '
-        'again by the next pass; without it the node keeps its state for '
-        'good. A repair that does not fit the installed Ironic is left out '
-        'with a warning.',
+        help='Repairs of the conductor that are on. Leave a name out to '
+        'switch its repair off. "locks": a task releases only its own lock, '
+        'also after the database was away; without this repair an error of '
+        'the database can leave a node locked until the conductor is '
+        'restarted. "pool": a pool of workers accepts work again after a '
+        'shortage of threads or workers; without this repair a conductor on '
+        'native threads can refuse every request until it is restarted. '
+        '"orphans": when a node of a dead conductor cannot be taken over, '
+        'the next pass retries; without this repair the node keeps its '
+        'state until a conductor is restarted. A repair that does not fit '
+        'the installed Ironic is left out with a warning.',
     ),
     cfg.FloatOpt(
         'start_timeout',
         default=DEFAULT_START_TIMEOUT,
         min=0.0,
         mutable=True,
-        help='How long (in seconds) a request waits until the worker that '
-        'it started has saved the new provision state. It is answered with '
-        '"202 Accepted" as soon as that is done, so that whoever asks next '
-        'sees the new state; or when this time is over. 0 means not to '
-        'wait: then a client can still see the old state after the answer.',
+        help='How long (in seconds) a request waits at most until its worker '
+        'has saved the new provision state. The request is answered with '
+        '"202 Accepted" when the state is saved, so that the next GET shows '
+        'the new state, or when this time is over. With 0 the request does '
+        'not wait: a client can still see the old state after the answer.',
     ),
     cfg.BoolOpt(
         'sequence_notifications',
         default=False,
         mutable=True,
         help='Send a "baremetal.node.provision_event" notification after '
-        'each "baremetal.node.provision_set", with a number that has no '
-        'gaps for each node and with the operation that it belongs to. The '
-        'number is kept in the driver_internal_info of the node.',
+        'each "baremetal.node.provision_set". It carries a number, without '
+        'gaps for each node, and the id of the operation. The number is '
+        'saved in the driver_internal_info of the node.',
     ),
     cfg.FloatOpt(
         'outbox_lease',
         default=10.0,
         min=1.0,
-        help='How long (in seconds) a conductor may relay the messages of '
-        'the outbox without asking the database for more time. When it '
-        'dies, another takes over within this time.',
+        help='How long (in seconds) the lease of the relay lasts unless the '
+        'relay renews the lease. When the conductor of the leader dies, '
+        'another conductor takes over within this time.',
     ),
     cfg.FloatOpt(
         'outbox_poll_interval',
         default=0.05,
         min=0.01,
-        help='How often (in seconds) the conductor that relays looks for '
-        'messages that other processes have stored. It learns at once of '
-        'its own.',
+        help='How often (in seconds) the leader looks for messages of other '
+        'processes. It learns at once of messages of its own process.',
     ),
     cfg.IntOpt(
         'outbox_batch',
         default=200,
         min=1,
         max=1000,
-        help='How many messages of the outbox are read, and deleted, at '
-        'once. After a crash at most as many are published again.',
+        help='How many messages the relay reads or deletes at once. After a '
+        'crash the next leader repeats at most this number of messages.',
     ),
     cfg.IntOpt(
         'outbox_lanes',
         default=4,
         min=1,
         max=32,
-        help='How many messages of the outbox are published at the same '
-        'time at most, each over a connection of its own, which is made when '
-        'it is needed. Messages about one node are published one after the '
-        'other all the same.',
+        help='How many messages the relay publishes in parallel at most. '
+        'Each lane has its own connection, which is opened when it is '
+        'needed. Messages about one node are never published in parallel.',
     ),
     cfg.FloatOpt(
         'outbox_set_aside_after',
         default=300.0,
         min=1.0,
-        help='How long (in seconds) a message of the outbox is refused by '
-        'the message bus, while the bus takes others, before it is set '
-        'aside. Time in which no message passes does not count. This should '
-        'be longer than the bus needs to elect a leader.',
+        help='How long (in seconds) the relay retries a message that the '
+        'bus refuses while the bus takes other messages. Then the relay '
+        'sets the message aside, as a dead letter. Time in which no message '
+        'passes does not count. Choose a value that is longer than the bus '
+        'needs to elect a leader.',
     ),
     cfg.FloatOpt(
         'outbox_drain_timeout',
         default=5.0,
         min=0.0,
-        help='How long (in seconds) a conductor that shuts down goes on to '
-        'publish the messages of the outbox. What is left stays there.',
+        help='How long (in seconds) the leader publishes remaining messages '
+        'while its conductor shuts down. The rest stays in the outbox.',
     ),
     cfg.FloatOpt(
         'outbox_watch_interval',
         default=15.0,
         min=1.0,
-        help='How often (in seconds) backlog and age of the outbox are '
-        'compared with the thresholds and sent as gauges.',
+        help='How often (in seconds) the leader compares backlog and age of '
+        'the outbox with the thresholds and sends them as gauges.',
     ),
     cfg.ListOpt(
         'outbox_backlog_thresholds',
         item_type=cfg.types.Integer(min=1),
         default=[1000, 10000, 100000, 1000000],
-        help='A warning is logged when this many messages wait in the outbox.',
+        help='Log a warning when this many messages wait in the outbox.',
     ),
     cfg.ListOpt(
         'outbox_age_thresholds',
         item_type=cfg.types.Integer(min=1),
         default=[60, 600, 3600],
-        help='A warning is logged when the oldest message in the outbox has '
-        'been waiting for this many seconds.',
+        help='Log a warning when the oldest message in the outbox has '
+        'waited for this many seconds.',
     ),
 ]
 
@@ -146,7 +145,7 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 
 def check(conf: cfg.ConfigOpts) -> None:
-    """Read every option once, so that a bad value is found at the start.
+    """Read every option once, so that a bad value is rejected at start.
 
     :param conf: a configuration in which the options are registered
     :raises InvalidConfiguration: when a value cannot be used
@@ -164,8 +163,8 @@ def check(conf: cfg.ConfigOpts) -> None:
 def start_timeout(conf: cfg.ConfigOpts) -> float:
     """Return how long a request waits for its worker, in seconds.
 
-    Never raises: the node is locked when it is called, and a configuration
-    that was reloaded can hold anything.
+    Never raises: the caller holds a lock, and a reloaded configuration can
+    hold any value.
 
     :param conf: a configuration in which the options are registered
     """

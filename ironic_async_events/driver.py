@@ -10,12 +10,12 @@ from ironic_async_events import plugin
 
 
 class AsyncEventsDriver(notifier.Driver):  # type: ignore[misc]
-    """A driver that sends nothing; that it is configured is what counts.
+    """Installs the plugin when it is constructed; sends nothing.
 
     Every Ironic service constructs the drivers of
     ``[oslo_messaging_notifications]`` right after it has parsed its
     configuration and before it imports the conductor, more than once per
-    process. The other drivers of the configuration send the notifications.
+    process. The other configured drivers publish the notifications.
 
     :param conf: the configuration of the service
     :param topics: topics of the notifications, unused

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong with an installation of the plugin."""
+"""Errors of the plugin: one base, few leaves."""
 
 
 class AsyncEventsError(Exception):
-    """Base of everything that the plugin raises on its own account."""
+    """Base of the errors of the plugin."""
 
 
 class UnsupportedIronic(AsyncEventsError):
-    """The installed Ironic has not the shape that the plugin replaces."""
+    """The plugin does not fit the installed Ironic."""
 
 
 class TaskManagerNotLoaded(AsyncEventsError):
@@ -19,11 +19,11 @@ class InvalidConfiguration(AsyncEventsError):
 
 
 class UnknownVersion(AsyncEventsError):
-    """The tables of the outbox were made by a newer release."""
+    """A newer release has created the tables of the outbox."""
 
 
 class RefusedToStart(SystemExit):
-    """The conductor must not run without the plugin that it was told to use.
+    """The service is configured to use the plugin and must not run without.
 
     A ``SystemExit``, so that the service ends with one line on standard
     error and a non-zero code instead of a traceback.

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must always hold, by name; documentation and tests say the same.
+"""The guarantees, each with a number, a name and a sentence.
 
-Needs nothing but the standard library, as the audit does.
+Documentation and tests repeat these sentences. This module needs only the
+standard library, because the audit imports it.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugin as a whole: the task manager, and the repairs that are wanted.
+"""Install the task manager and the repairs that are switched on.
 
-Imports neither Ironic nor oslo.messaging, which would choose the backend of
-the service.
+This module imports neither Ironic nor oslo.messaging: their import chooses the
+backend of the service.
 """
 
 from oslo_config import cfg
@@ -15,11 +15,11 @@ from ironic_async_events.task import rows as task
 
 
 def install(conf: cfg.ConfigOpts | None = None) -> None:
-    """Have the conductor of this process run with the plugin.
+    """Make the conductor of this process run with the plugin.
 
-    Never raises: what does not fit is logged, and keeps the conductor from
-    starting. Installing twice is installing once. Called by the main thread
-    of a service, while it parses its configuration.
+    Never raises: a failure is logged, and the conductor refuses to start.
+    Installing twice is installing once. Called by the main thread of a
+    service, while it parses its configuration.
 
     :param conf: the configuration of the service; oslo.config's global one
         by default

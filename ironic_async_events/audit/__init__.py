@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Audit of provision-state notifications: a pure core.
+"""Check that provision-state notifications are complete and in order.
 
-Nothing here imports Ironic, oslo or anything else outside the standard
-library, and nothing does I/O: callers bring messages and print results.
-
-The way through it::
+A pure core: it imports only the standard library and does no I/O. Callers
+read messages and print results::
 
     from ironic_async_events.audit import observation, rules
 
     seen = observation.observe(message)  # dict -> Observation, ...
     checker = rules.Checker(unfinished_after=3600)
-    violations = checker.add(seen)  # as messages come in
-    violations = checker.finish()  # when no more will come
+    violations = checker.add(seen)  # for each message
+    violations = checker.finish()  # after the last message
 """

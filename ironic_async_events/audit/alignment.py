@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the simplest explanation of a few notifications that do not fit.
+"""Lost or out of order? Find the cheapest explanation.
 
-A notification whose previous state is not the node's may have lost its
-predecessor, or have overtaken it. The next few notifications tell which: an
-order of all of them in which every state follows from the one before is
-better evidence for overtaking than anything else, unless losing one
-notification explains what was seen with less.
+A notification does not fit when its previous state is not the state of the
+node. Either its predecessor was lost, or the notification has overtaken it.
+The next few notifications decide: when they can be sorted so that every state
+follows from the state before, overtaking is the better explanation, unless a
+single loss explains them more simply.
 
-Every explanation has a price, and the cheapest wins; if two are equal, the
-one that keeps the order of arrival. The prices, in words:
+Every explanation has a price, and the cheapest explanation wins. Of equal
+prices, the order of arrival wins. The prices:
 
-* a gap (something was lost) costs as much as a message that was displaced;
-* a message that was displaced costs little if its time of sending agrees;
-* a final order that goes against the times of sending is dearer the more it
-  does: threads that race send within moments;
-* a node that is left at work when nothing more comes makes an explanation
-  less likely.
+* a gap (a loss) costs as much as a displaced message;
+* a displaced message costs little when its time of sending agrees;
+* an order against the times of sending costs more, the larger the difference:
+  threads that race send within moments;
+* an order after which the node is still at work, although no more message
+  comes, costs extra.
 """
 
 from collections.abc import Iterator
@@ -27,29 +27,29 @@ from ironic_async_events.audit import machine
 
 GAP = 2.0
 MOVED = 2.0
-#: Moved, and the times of sending say the same.
+#: Displaced, and the times of sending agree.
 MOVED_IN_TIME = 0.5
-#: The node seems to have been deleted and created again, unannounced.
+#: The node was probably deleted and created again, without notifications.
 REBORN = 2.0
-#: The final order goes against the times, by moments or by more.
+#: The order contradicts the times of sending, by a moment or by more.
 AGAINST_TIME = 1.0
 FAR_AGAINST_TIME = 2.5
 MOMENT = 2.0
-#: Nothing more comes, and the node is still at work.
+#: No more message comes, and the node is still at work.
 AT_WORK = 1.5
 
-#: A message is not looked for further away than this.
+#: A message is moved by at most this many places.
 _REACH = 4
-#: Explanations that are tried before the best one so far is taken.
+#: After this many steps the search returns the best explanation so far.
 _BUDGET = 150
 
 
 class Explanation(NamedTuple):
-    """An order of links.
+    """An order of links, with its price.
 
-    :param order: indices into the held, in the order of the states.
+    :param order: indices of the held links, in the order of the states.
     :param moved: the indices that were displaced, as few as possible.
-    :param price: what it costs.
+    :param price: the price.
     """
 
     order: tuple[int, ...]
@@ -60,7 +60,7 @@ class Explanation(NamedTuple):
 def _joint(
     ends: links.States | None, last: links.Link | None, nxt: links.Link
 ) -> float:
-    """Price what lies between two links."""
+    """Return the price of putting a link after another link."""
     price = 0.0
     if not links.fits(ends, nxt):
         price = REBORN if links.reborn(ends, nxt) else GAP
@@ -75,7 +75,7 @@ def displaced(order: Sequence[int]) -> frozenset[int]:
     """Return the fewest indices whose removal leaves an ascending order.
 
     :param order: a permutation.
-    :returns: the indices that were displaced, late ones before early ones.
+    :returns: the indices that were displaced.
     """
     runs: list[tuple[int, ...]] = []
     for index in order:
@@ -85,7 +85,7 @@ def displaced(order: Sequence[int]) -> frozenset[int]:
             default=(),
         )
         runs.append((*longest, index))
-    # Of equally long runs the last one keeps what arrived first.
+    # Of equally long runs the last run keeps the order of arrival.
     best: tuple[int, ...] = ()
     for run in runs:
         if len(run) >= len(best):
@@ -118,9 +118,9 @@ def explain(
 ) -> Explanation:
     """Find the cheapest order of links.
 
-    :param ends: the states of the chain before them; None if unknown.
-    :param held: the links in the order of arrival; no more than eight or so.
-    :param final: True if nothing more is to be expected.
+    :param ends: the states of the chain before the links; None if unknown.
+    :param held: the links in the order of arrival, about eight at most.
+    :param final: True if no more message will come.
     :returns: the best explanation.
     """
     search = _Search(held, final)
@@ -138,7 +138,7 @@ def explain(
 
 
 def _likely(held: Sequence[links.Link]) -> Iterator[list[int]]:
-    """Yield orders to try first, so that much need not be tried at all."""
+    """Yield likely orders: a good first price cuts the search."""
     count = len(held)
     arrived = list(range(count))
     yield sorted(arrived, key=lambda index: held[index].seen.time or 0.0)
@@ -150,7 +150,7 @@ def _likely(held: Sequence[links.Link]) -> Iterator[list[int]]:
 
 
 class _Search:
-    """Depth first, cheapest joint first, cut where it gets too dear."""
+    """Search depth first, cheapest joint first; cut what is too expensive."""
 
     def __init__(self, held: Sequence[links.Link], final: bool) -> None:
         self.held = held
@@ -160,7 +160,7 @@ class _Search:
         self.budget = _BUDGET
 
     def rest(self, last: links.Link | None) -> float:
-        """Price what is left when the order ends with a link."""
+        """Return the price of an order that ends with this link."""
         if not self.final or last is None:
             return 0.0
         seen = last.seen
@@ -170,7 +170,7 @@ class _Search:
     def try_order(
         self, ends: links.States | None, order: Sequence[int]
     ) -> None:
-        """Price one order, and keep it if it is the best so far."""
+        """Keep an order if its price is the lowest so far."""
         price, last = 0.0, None
         for index in order:
             nxt = self.held[index]
@@ -189,7 +189,7 @@ class _Search:
         order: list[int],
         price: float,
     ) -> None:
-        """Try every continuation of an order that may still win."""
+        """Try every continuation of an order that can still win."""
         if len(order) == len(self.held):
             price += self.rest(last) + _price_of_moves(order, self.held)
             if price < self.best_price:
@@ -205,7 +205,7 @@ class _Search:
             self.budget -= 1
             least = price + joint + (MOVED_IN_TIME if i > waiting[0] else 0)
             if least >= self.best_price or self.budget < 0:
-                # What follows is dearer, but for the order of arrival.
+                # Later choices cost more, except for the order of arrival.
                 continue
             order.append(i)
             nxt = self.held[i]

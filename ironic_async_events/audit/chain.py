@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chain of one node's states, as its notifications tell it.
+"""Follow the states of one node through its notifications.
 
-As long as every notification continues the chain, nothing is kept but where
-the chain ends. One that does not continue it opens a window: it and the next
-few are held until their number, or the time, allows a decision.
+While every notification continues the chain, only the end of the chain is
+kept. A notification that does not continue the chain opens a window. The
+window holds this notification and the next few, until their number or the
+time allows a decision.
 """
 
 from ironic_async_events.audit import alignment
@@ -13,20 +14,20 @@ from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.audit.violation import Violation
 
-#: A window that has grown to this is decided ...
+#: A window of this size is decided ...
 _WINDOW = 8
-#: ... but for the youngest, whose successors are still to come.
+#: ... except for the last notifications, whose successors may still come.
 _UNDECIDED = 4
-#: Notifications that fitted may have done so by chance: the last few are
-#: looked at again when one comes that was sent before them, or while it is
-#: not known what came before them.
+#: A notification may have fitted by chance. So the last few are decided again
+#: when a notification comes that was sent before them, or while the state
+#: before them is unknown.
 _BACK = 3
-#: Losses that a very late notification may still fill.
+#: This many losses are remembered: a very late notification may fill them.
 _GAPS = 4
 
 
 class _Gap:
-    """A loss that was reported, in case that it comes after all."""
+    """A reported loss, which a late notification may still fill."""
 
     __slots__ = ('after', 'before', 'until')
 
@@ -36,7 +37,7 @@ class _Gap:
         self.until = nxt.seen.time
 
     def filled_by(self, nxt: links.Link) -> bool:
-        """Say whether a late notification is what was missing here."""
+        """Return whether a late notification fills this gap."""
         time = nxt.seen.time
         return (
             links.fits(self.before, nxt)
@@ -50,30 +51,30 @@ class _Gap:
 
 
 class Chain:
-    """What is known of one node; used by one thread at a time.
+    """The chain of one node's states; used by one thread at a time.
 
-    :param ends: the state in which the node is known to be, if any.
+    :param ends: the known state of the node; None if unknown.
     """
 
     __slots__ = ('_back', '_ends', '_gaps', '_start', 'last', 'window')
 
     def __init__(self, ends: links.States | None = None) -> None:
         self._ends = ends
-        #: The last few that fitted, and where the chain ended before them.
+        #: The last few that fitted, and the end of the chain before them.
         self._back: tuple[obs.Observation, ...] = ()
         self._start = ends
         self._gaps: list[_Gap] = []
-        #: Notifications that are held; empty while all is well.
+        #: Notifications that are held; empty while all of them fit.
         self.window: list[links.Link] = []
-        #: The last notification that found its place.
+        #: The last notification that has its place in the chain.
         self.last: obs.Observation | None = None
 
     def add(self, seen: obs.Observation, legal: bool) -> list[Violation]:
-        """Take one more notification.
+        """Add a notification.
 
         :param seen: the notification; not a duplicate.
-        :param legal: False if the machine does not make its step.
-        :returns: what is now known to be wrong with the order.
+        :param legal: whether the state machine allows its step.
+        :returns: the violations of the order that are now known.
         """
         last = self.last
         if self.window or (
@@ -101,7 +102,7 @@ class Chain:
         self._ends, self.last = ends, seen
 
     def _add_odd(self, nxt: links.Link) -> list[Violation]:
-        """Take a notification that does not continue the chain."""
+        """Add a notification that does not continue the chain."""
         if not self.window:
             for gap in self._gaps:
                 if not links.fits(self._ends, nxt) and gap.filled_by(nxt):
@@ -127,10 +128,10 @@ class Chain:
         return self.settle(final=False)
 
     def settle(self, final: bool = True) -> list[Violation]:
-        """Decide on what is held.
+        """Decide on the held notifications.
 
-        :param final: False to leave the youngest undecided.
-        :returns: what is now known to be wrong.
+        :param final: False to leave the last few undecided.
+        :returns: the violations that are now known.
         """
         if not self.window:
             return []
@@ -158,7 +159,7 @@ class Chain:
         return violations
 
     def _resume(self) -> None:
-        """Close the window if what is left in it continues the chain."""
+        """Close the window if its notifications continue the chain."""
         ends, last = self._ends, self.last
         for nxt in self.window:
             if not links.fits(ends, nxt) or (
@@ -170,7 +171,7 @@ class Chain:
         self._start = ends
 
     def _gap(self, nxt: links.Link) -> list[Violation]:
-        """Report what is missing before a link, if something is."""
+        """Report a loss before a link, if there is a gap."""
         ends = self._ends
         if ends is None or links.fits(ends, nxt) or links.reborn(ends, nxt):
             return []
@@ -195,9 +196,9 @@ class Chain:
 
 
 def _cut(order: tuple[int, ...]) -> int:
-    """Return how many of an order can be decided on.
+    """Return how many links of an order can be decided.
 
-    What was displaced must stay together with what it was displaced against.
+    A displaced link must stay together with the links that it overtook.
     """
     cuts = [
         size
@@ -209,7 +210,7 @@ def _cut(order: tuple[int, ...]) -> int:
 
 
 def _where(order: tuple[int, ...], place: int, held: list[links.Link]) -> str:
-    """Say how a notification was displaced."""
+    """Describe how a notification was displaced."""
     index = order[place]
     for later in order[place + 1 :]:
         if later < index:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Take notifications out of what they are wrapped in."""
+"""Unwrap a notification from its envelopes."""
 
 from collections.abc import Mapping
 import datetime
@@ -9,22 +9,22 @@ from typing import Any
 _DECODER = json.JSONDecoder()
 _EPOCH = datetime.datetime(1970, 1, 1)
 _EPOCH_UTC = _EPOCH.replace(tzinfo=datetime.UTC)
-#: A time that is written with more characters is none.
+#: A longer text is not read as a time.
 _LONGEST = 64
-#: What a JSON object may be; the first is quick to tell.
+#: The types of a JSON object; the check for dict is fast.
 OBJECT = (dict, Mapping)
 
 
 class Unreadable(Exception):
-    """A message is no notification; says why. Never leaves the package."""
+    """A message is no notification. Never leaves the package."""
 
 
 def seconds(value: Any) -> float | None:
-    """Read a time as oslo.messaging, Ironic or a recorder writes it.
+    """Parse a time as oslo.messaging, Ironic or a recorder writes it.
 
-    :param value: ISO 8601 text, UTC unless it says otherwise, or a number of
-        seconds since 1970.
-    :returns: seconds since 1970, or None if it cannot be read.
+    :param value: ISO 8601 text, UTC without an offset, or a number of seconds
+        since 1970.
+    :returns: seconds since 1970, or None if the value is no time.
     """
     if isinstance(value, str):
         if len(value) > _LONGEST:
@@ -36,22 +36,22 @@ def seconds(value: Any) -> float | None:
         except (ValueError, OverflowError):
             return None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        # Not a number, infinity and the year 10000 are no times.
+        # NaN, infinity and years after 9999 are no times.
         return float(value) if 0 <= value < 253402300800 else None
     return None
 
 
 def unwrap(message: Any) -> tuple[Mapping[str, Any], float | None]:
-    """Take a notification out of its envelopes.
+    """Unwrap a notification.
 
-    :param message: the notification, possibly recorded or on the wire.
+    :param message: the notification, plain, recorded or in its wire format.
     :returns: the notification, and when a recorder received it.
-    :raises Unreadable: when there is no notification in it.
+    :raises Unreadable: when the message holds no notification.
     """
     received = None
     if type(message) is dict and 'event_type' in message:
         return message, received
-    # Recorder, envelope, notification: there is no fourth layer.
+    # Three layers at most: recorder, envelope, notification.
     for _layer in range(3):
         if not isinstance(message, OBJECT):
             raise Unreadable(
@@ -74,16 +74,16 @@ def unwrap(message: Any) -> tuple[Mapping[str, Any], float | None]:
 
 
 def decode(text: str | bytes) -> Any:
-    """Read JSON.
+    """Parse JSON.
 
     :param text: the text.
-    :returns: what it stands for.
-    :raises Unreadable: when it is not JSON.
+    :returns: the value.
+    :raises Unreadable: when the text is not JSON.
     """
     try:
         if isinstance(text, bytes):
             text = text.decode()
-        # Most lines are nothing but an object: this saves a sixth of the time.
+        # Most lines hold an object only: this saves a sixth of the time.
         if text.startswith('{'):
             value, end = _DECODER.raw_decode(text)
             if end == len(text) or text[end:].isspace():
@@ -92,7 +92,7 @@ def decode(text: str | bytes) -> Any:
     except RecursionError:
         raise Unreadable('JSON is nested too deeply') from None
     except ValueError as exc:
-        # The text of a decoding error may quote the input: keep its place.
+        # The text of a decoding error may quote the input: use its position.
         place = getattr(exc, 'pos', None)
         where = '' if place is None else f' at character {place}'
         raise Unreadable(f'not JSON{where}') from None

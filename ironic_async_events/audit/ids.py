@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recent message ids: a repetition shares its id with a message before it.
+"""Remember recent message ids: repeats keep their ``message_id``.
 
-A relay that takes over repeats at most one batch, 1000 messages of whatever
-nodes, right after they came. So the ids of all nodes are remembered together,
-and their number is a constant: it grows neither with the nodes nor with what
-each of them sends.
+A relay that takes over repeats at most one batch, 1000 messages of any nodes,
+right after their first publication. So the ids of all nodes are remembered
+together, and their number is constant: it does not grow with the number of
+nodes or messages.
 """
 
-#: An id is remembered until so many others have come. Twice as many take
-#: about 7 MB.
+#: An id is remembered until this many other ids have come. Twice this number
+#: takes about 7 MB.
 KEPT = 1 << 15
 
 
@@ -16,7 +16,7 @@ class RecentIds:
     """At least the last :data:`KEPT` ids; used by one thread at a time."""
 
     def __init__(self) -> None:
-        # Two generations, of which the older one is dropped as a whole.
+        # Two generations; the older generation is dropped as a whole.
         self._young: set[int] = set()
         self._old: set[int] = set()
 
@@ -24,10 +24,10 @@ class RecentIds:
         return len(self._young) + len(self._old)
 
     def repeats(self, message_id: str) -> bool:
-        """Say whether a message id came lately, and remember it.
+        """Remember a message id; return whether it is a repeat.
 
         :param message_id: the id.
-        :returns: True if it is one of the last :data:`KEPT`.
+        :returns: True if the id is among the last :data:`KEPT`.
         """
         # 64 bits are enough for some ten thousand ids.
         short = hash(message_id)

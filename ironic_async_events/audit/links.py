@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notifications as links of the chain of a node's states."""
+"""A notification as a link in the chain of a node's states."""
 
 from typing import NamedTuple
 
@@ -13,13 +13,15 @@ BIRTH = 'enroll'
 
 
 class Link(NamedTuple):
-    """A notification as a link of the chain of a node's states.
+    """A notification, with the states that it may connect.
+
+    An illegal notification has a wrong event or a wrong state. So it has
+    several possible states.
 
     :param seen: the notification.
-    :param before: states that it may follow; more than one if it is illegal,
-        because it is not known what is wrong with it.
-    :param after: states that it may lead to, if its previous state is right.
-    :param other: states that it leads to, if its previous state is wrong.
+    :param before: possible states before the notification.
+    :param after: possible states after it, if its previous state is right.
+    :param other: possible states after it, if its previous state is wrong.
     """
 
     seen: obs.Observation
@@ -38,9 +40,9 @@ def link(seen: obs.Observation) -> Link:
     if machine.judge(previous, event, state) is not machine.Verdict.ILLEGAL:
         return Link(seen, (previous,), (state,))
     after: States = machine.results(previous, event)
-    # A state that one event makes of the previous one: perhaps it is the
-    # event that is wrong. Any other is a state that the node came to later,
-    # and shows too early: what the event makes is where the node was.
+    # When a single step leads to the state, the event may be wrong. Any other
+    # state was reached later and shows too early: then the result of the
+    # event is the state of the node.
     if not after or machine.distance(previous, state) == 1:
         after = (state, *after)
     sources = machine.sources(event, state) - {previous}
@@ -50,9 +52,9 @@ def link(seen: obs.Observation) -> Link:
 def leads(ends: States | None, nxt: Link) -> States:
     """Return the states that a link leads to.
 
-    :param ends: the states of the chain before it; None if unknown.
+    :param ends: the states of the chain before the link; None if unknown.
     :param nxt: the link.
-    :returns: more than one if it is illegal and they cannot be told apart.
+    :returns: several states if the link is illegal and ambiguous.
     """
     if not nxt.other:
         return nxt.after
@@ -65,22 +67,21 @@ def leads(ends: States | None, nxt: Link) -> States:
 
 
 def fits(ends: States | None, nxt: Link) -> bool:
-    """Say whether a link continues a chain.
+    """Return whether a link continues a chain.
 
-    :param ends: the states in which the chain may be; None if unknown.
+    :param ends: the possible states of the chain; None if unknown.
     :param nxt: the link.
-    :returns: True if it does.
     """
     return ends is None or any(state in ends for state in nxt.before)
 
 
 def reborn(ends: States | None, nxt: Link) -> bool:
-    """Say whether only a node that was created again explains a link.
+    """Return whether only a deleted and re-created node explains a link.
 
-    :param ends: the states in which the chain may be; None if unknown.
+    :param ends: the possible states of the chain; None if unknown.
     :param nxt: the link.
-    :returns: True if the machine knows no way to the link's previous state,
-        and nodes are created in that state.
+    :returns: True if the previous state of the link is the state of a new
+        node, and the machine has no way to this state.
     """
     return (
         ends is not None
@@ -90,12 +91,12 @@ def reborn(ends: States | None, nxt: Link) -> bool:
 
 
 def against_time(first: obs.Observation, second: obs.Observation) -> float:
-    """Return by how many seconds an order goes against the clock.
+    """Return by how many seconds an order contradicts the times of sending.
 
-    :param first: what comes first in the order.
-    :param second: what comes after it.
-    :returns: 0.0 also where times cannot be compared: one is missing, or
-        they are by the clocks of two hosts.
+    :param first: the first notification of the order.
+    :param second: the second notification of the order.
+    :returns: seconds; also 0.0 when the times cannot be compared, because a
+        time is missing or two hosts have sent the notifications.
     """
     if (
         first.time is None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to Ironic's provision state machine, answered from a table.
+"""Answer questions about Ironic's provision state machine from a table.
 
-What the table does not know, it does not judge: a newer Ironic may have more
-states and events.
+Unknown states and events are not judged: a newer Ironic may have more of
+them.
 """
 
 import collections
@@ -15,13 +15,13 @@ _UNSTABLE = frozenset(table.UNSTABLE)
 _EVENTS = frozenset(
     event for events in table.TRANSITIONS.values() for event in events
 )
-#: Names come from messages: what is remembered of them must have a bound.
+#: Names come from messages, so the caches need a bound.
 _REMEMBERED = 4096
 _FAILURES = ('fail', 'error')
 
 
 class Verdict(enum.Enum):
-    """What the machine says about one step."""
+    """What the machine says about a step."""
 
     LEGAL = 'legal'
     ILLEGAL = 'illegal'
@@ -33,7 +33,7 @@ def results(state: str | None, event: str | None) -> tuple[str, ...]:
 
     :param state: the provision state in which the event comes.
     :param event: the event.
-    :returns: no state if the table knows no such step, else mostly one.
+    :returns: the states; empty if the table has no such step.
     """
     if state is None or event is None:
         return ()
@@ -56,10 +56,9 @@ def sources(event: str | None, state: str | None) -> frozenset[str | None]:
 
 
 def knows(state: str | None) -> bool:
-    """Say whether the table knows a provision state.
+    """Return whether the table has a provision state.
 
     :param state: the name of the state.
-    :returns: True if it does.
     """
     return state in table.TARGETS
 
@@ -68,11 +67,11 @@ def knows(state: str | None) -> bool:
 def judge(
     previous: str | None, event: str | None, state: str | None
 ) -> Verdict:
-    """Say whether a state is what the machine makes of an event.
+    """Judge whether an event leads from a state to another state.
 
-    A pair of state and event that the table holds has only the results that
-    the table names. For any other pair the verdict is unknown as soon as one
-    of the three names is.
+    For a known pair of state and event only the results in the table are
+    legal. For any other pair the verdict is UNKNOWN if any of the three names
+    is unknown, else ILLEGAL.
 
     :param previous: the provision state before the event.
     :param event: the event.
@@ -88,12 +87,12 @@ def judge(
 
 
 def is_unstable(state: str | None, status: str = '') -> bool:
-    """Say whether somebody is at work on a node in this state.
+    """Return whether a conductor or an agent works on a node in this state.
 
     :param state: the provision state.
-    :param status: the status of the notification that announced the state,
-        by which an unknown state is judged.
-    :returns: True if the state will be left without a request.
+    :param status: the status of the notification that announced the state; it
+        decides for an unknown state.
+    :returns: True if the node leaves the state without a request.
     """
     return state in _UNSTABLE or (status == 'start' and not knows(state))
 
@@ -118,12 +117,12 @@ def status_of(previous: str | None, event: str | None, state: str) -> str:
 
 @functools.lru_cache(_REMEMBERED)
 def distance(start: str | None, goal: str | None) -> int | None:
-    """Return how few steps lead from one state to another.
+    """Return the fewest steps from a state to another state.
 
     :param start: the state to start from.
     :param goal: the state to reach.
-    :returns: the number of steps, 0 if the states are the same, or None if
-        the table knows no way.
+    :returns: the number of steps; 0 if the states are the same; None if the
+        table has no way.
     """
     if start == goal:
         return 0

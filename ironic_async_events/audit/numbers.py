@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chain of one node's notifications when they are numbered.
+"""Follow the sequence numbers of one node's notifications.
 
-With sequence numbers a loss is a number that did not come: neither states nor
-the machine need to be known, and it is exact how many are missing.
+A missing number is a loss. Neither states nor the machine matter, and the
+number of losses is exact.
 """
 
 from ironic_async_events.audit import observation as obs
@@ -11,15 +11,15 @@ from ironic_async_events.audit.violation import Violation
 
 #: How many notifications are held while a number is missing.
 _HELD = 4
-#: How many missing numbers are remembered, in case that they come after all.
+#: How many missing numbers are remembered: they may come late.
 _MISSED = 64
 
 
 class NumberedChain:
-    """What is known of one numbered node; used by one thread at a time.
+    """The numbers of one node; used by one thread at a time.
 
-    :param number: the number before the first one that is expected; None if
-        that is not known.
+    :param number: the number before the next expected number; None if
+        unknown.
     """
 
     __slots__ = ('_held', '_missed', '_number', 'last')
@@ -28,20 +28,20 @@ class NumberedChain:
         self._number = number
         self._held: dict[int, obs.Observation] = {}
         self._missed: list[int] = []
-        #: The last notification that found its place.
+        #: The last notification that has its place in the chain.
         self.last: obs.Observation | None = None
 
     @property
     def window(self) -> dict[int, obs.Observation]:
-        """What is held; empty while all is well."""
+        """The held notifications; empty while no number is missing."""
         return self._held
 
     def add(self, seen: obs.Observation, number: int) -> list[Violation]:
-        """Take one more notification.
+        """Add a notification.
 
         :param seen: the notification; not a duplicate by its message id.
         :param number: its sequence number.
-        :returns: what is now known to be wrong with the order.
+        :returns: the violations of the order that are now known.
         """
         if self._number is None:
             self._number = number - 1
@@ -64,7 +64,7 @@ class NumberedChain:
         self._number, self.last = number, seen
 
     def _again(self, seen: obs.Observation, number: int) -> Violation:
-        """Name a number that is not above the last one."""
+        """Report a number that is not above the last number."""
         if number in self._missed:
             self._missed.remove(number)
             detail = f'number {number} arrived so late that it was taken for '
@@ -79,10 +79,10 @@ class NumberedChain:
         )
 
     def settle(self, final: bool = True) -> list[Violation]:
-        """Decide on what is held.
+        """Decide on the held notifications.
 
-        :param final: makes no difference here.
-        :returns: what is now known to be wrong.
+        :param final: is ignored.
+        :returns: the violations that are now known.
         """
         violations: list[Violation] = []
         for number in sorted(self._held):

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One notification becomes one immutable value, or the reason why not.
+"""Turn a notification into an immutable value, or into a reason why not.
 
-:func:`observe` never raises, whatever it is given: what comes from a bus or
-a file was written by somebody else. It understands a notification as
+:func:`observe` never raises: the input comes from a bus or a file and can be
+anything. It reads these formats:
 
-* oslo.messaging hands it over: ``message_id``, ``publisher_id``,
-  ``event_type``, ``priority``, ``payload``, ``timestamp``;
-* oslo.messaging puts it on the wire: ``{"oslo.version": ...,
-  "oslo.message": <the above, as JSON text or object>}``;
-* a recorder keeps it: ``{"message": <one of the above>, "received_at":
-  <seconds since 1970>, ...}``.
+* plain, as oslo.messaging passes a notification to a driver: ``message_id``,
+  ``publisher_id``, ``event_type``, ``priority``, ``payload``, ``timestamp``;
+* the wire format of oslo.messaging: ``{"oslo.version": ...,
+  "oslo.message": <the plain format, as JSON text or object>}``;
+* recorded: ``{"message": <plain or wire format>, "received_at": <seconds
+  since 1970>, ...}``.
 """
 
 import functools
@@ -19,16 +19,16 @@ from typing import NamedTuple
 from ironic_async_events.audit import envelope
 from ironic_async_events.audit import table
 
-#: Longer names are nonsense: a UUID has 36 characters, Ironic's column for a
-#: provision state 15.
+#: Longer names are malformed: a UUID has 36 characters, Ironic's column for
+#: a provision state has 15.
 MAX_NAME = 255
 _STATUSES = frozenset(('start', 'end', 'error', 'success'))
 _PREFIX = 'baremetal.node.'
 _WHOLE_LIVES = frozenset(('create', 'delete'))
 _KINDS = _WHOLE_LIVES | {'provision_set', 'provision_event'}
 _REQUIRED = ('event', 'previous_provision_state', 'provision_state')
-#: Names that need no second look; they are most of what is looked at. There
-#: is one object of each, however many messages hold it.
+#: Most names are known names, which need no check. All observations share
+#: these objects.
 _COMMON = {
     name: name
     for state, events in table.TRANSITIONS.items()
@@ -37,9 +37,9 @@ _COMMON = {
 
 
 class Observation(NamedTuple):
-    """What one notification says about one node.
+    """What a notification says about a node.
 
-    :param message_id: the id that a repetition would share.
+    :param message_id: the id, which repeats keep.
     :param node: the UUID of the node.
     :param kind: ``provision_set`` or ``provision_event``, ``create`` or
         ``delete``.
@@ -49,13 +49,13 @@ class Observation(NamedTuple):
     :param state: provision state after it.
     :param previous_target: target provision state before the event.
     :param target: target provision state after it.
-    :param publisher: who sent it, for example ``ironic-conductor.host``.
-    :param time: when it was sent, in seconds since 1970, by the sender's
-        clock; None if it did not say.
+    :param publisher: the sender, for example ``ironic-conductor.host``.
+    :param time: when the notification was sent, in seconds since 1970, by the
+        clock of the sender; None if missing.
     :param received: when a recorder received it; None if not recorded.
-    :param created: when the node was created, as the node has it.
-    :param sequence: its number among the node's notifications, if it has one.
-    :param operation_id: the operation that it belongs to, if it says.
+    :param created: when the node was created; None if missing.
+    :param sequence: the number of the notification; None if not numbered.
+    :param operation_id: the operation of the notification; None if missing.
     """
 
     message_id: str | None
@@ -76,7 +76,7 @@ class Observation(NamedTuple):
 
     @property
     def when(self) -> float | None:
-        """When it was received, or else sent; in seconds since 1970."""
+        """Seconds since 1970: the time of receiving, else of sending."""
         return self.time if self.received is None else self.received
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ class Observation(NamedTuple):
 
 
 class Malformed(NamedTuple):
-    """A message that cannot be read as a notification.
+    """A message that is no notification.
 
     :param reason: one clear line.
     """
@@ -96,7 +96,7 @@ class Malformed(NamedTuple):
 
 
 class Ignored(NamedTuple):
-    """A notification that says nothing about the life of a node.
+    """A notification that the audit does not check.
 
     :param event_type: its type, ``baremetal.node.power_set.end`` for example.
     """
@@ -126,7 +126,7 @@ def _maybe(value: Any, what: str) -> str | None:
 
 @functools.lru_cache(256)
 def _split(event_type: str) -> tuple[str, str]:
-    """Split an event type into kind and status; no kind: not for us."""
+    """Split an event type into kind and status; empty if not checked."""
     if not event_type.startswith(_PREFIX):
         return '', ''
     what, _dot, status = event_type[len(_PREFIX) :].partition('.')
@@ -188,11 +188,11 @@ def _read(message: Any) -> Observation | Ignored:
 
 
 def observe(message: Any) -> Observation | Malformed | Ignored:
-    """Turn one notification into an observation.
+    """Turn a notification into an observation.
 
     :param message: the notification as a dict, with or without envelopes.
-    :returns: the observation, or that the notification is of another kind,
-        or why it cannot be read.
+    :returns: an observation; Ignored for a notification of another kind;
+        Malformed for a message that is no notification.
     """
     try:
         return _read(message)
@@ -201,7 +201,7 @@ def observe(message: Any) -> Observation | Malformed | Ignored:
 
 
 def observe_line(line: str | bytes) -> Observation | Malformed | Ignored:
-    """Turn one line of JSON into an observation.
+    """Turn a line of JSON into an observation.
 
     :param line: the text of one message.
     :returns: as :func:`observe`.

@@ -1,29 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notifications in, violations out: the audit's streaming checker.
+"""The checker: observations in, violations out.
 
-:class:`Checker` takes one observation after the other and returns the
-violations that are known by then. What it keeps is bounded by the number of
-nodes: for each node, where its chain of states ends, and at most eight
-notifications while something does not fit. The message ids of all nodes
-together have a bound of their own, a constant
+Memory is bounded by the number of nodes. Each node keeps the end of its chain
+of states, and at most eight notifications while one of them does not fit. The
+message ids of all nodes have a constant bound
 (:mod:`~ironic_async_events.audit.ids`).
 
-What can be known from notifications alone has limits, and they are these:
+The checker has limits:
 
-* A node's first notification is believed: what was lost before it, was lost
-  before the audit began.
-* The last notification of a node, when lost, shows only if an operation stays
-  *unfinished* by it.
-* After a loss it is known where the node was and where it is, but not how it
-  came there: a gap counts once; the fewest notifications that can be missing
-  are said with it.
-* If a node goes round in circles (inspected again and again), a whole round
-  that was lost leaves no trace.
-* A repetition shares its message id with a message among the last 32,768 of
-  all nodes. One that comes later, or without an id, is read as a notification
-  of its own.
+* It believes the first notification of a node. It cannot detect a loss before
+  this notification.
+* It detects the loss of the last notification of a node only if an operation
+  stays *unfinished*.
+* After a loss it knows the state before and the state after, but not the way
+  between. A gap counts once, with the fewest notifications that can be
+  missing.
+* When a node repeats the same operations, the loss of a complete round leaves
+  no trace.
+* A repeat is detected when its message id is among the last 32,768 ids. A
+  later repeat, or a repeat without an id, counts as a new notification.
 
-With sequence numbers only the second and the last of them remain.
+With sequence numbers only the second and the last limit remain.
 """
 
 from collections.abc import Iterable
@@ -39,22 +36,21 @@ from ironic_async_events.audit import work
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.audit.violation import Violation
 
-#: A numbered node that has come this far does not repeat its first number
-#: under another message id: a node that begins with 1 again is another node.
+#: After this number, a 1 with another message id belongs to a new node.
 _FAR = 32
 
 
 class Checker:
-    """The rules, applied to a stream; used by one thread at a time.
+    """Apply the rules to a stream; used by one thread at a time.
 
-    Time is what the notifications say (:attr:`Observation.when`), so that a
-    recording is judged as it was lived. Who listens to a bus calls
-    :meth:`advance` as well, because silence is news too.
+    The notifications are the clock (:attr:`Observation.when`), so a recording
+    is judged as in real time. A caller that listens to a bus also calls
+    :meth:`advance`, because time passes without notifications.
 
-    :param unfinished_after: seconds after which an operation that started
-        should have ended; None to expect no end.
+    :param unfinished_after: seconds after which a started operation should
+        have ended; None for no limit.
     :param hold: seconds for which a notification that does not fit is held
-        before its predecessor is given up.
+        before its predecessor counts as lost.
     """
 
     def __init__(
@@ -65,27 +61,27 @@ class Checker:
         self._now = 0.0
         self._tracks: dict[tuple[str, str], tracks.Track] = {}
         self._ids = ids.RecentIds()
-        # Both in the order of their times, because time only advances.
+        # Both are sorted by time, because time only advances.
         self._held: dict[tuple[str, str], float] = {}
         self._work = work.Work()
 
     @property
     def nodes(self) -> int:
-        """How many nodes are known at present."""
+        """Number of nodes that are known now."""
         return len({node for _kind, node in self._tracks})
 
     @property
     def held(self) -> int:
-        """How many nodes have a notification that does not fit yet."""
+        """Number of nodes with held notifications."""
         return len(self._held)
 
     def add(
         self, seen: obs.Observation | obs.Malformed | obs.Ignored
     ) -> list[Violation]:
-        """Take one more observation.
+        """Add an observation.
 
-        :param seen: the observation; anything else is passed over.
-        :returns: the violations that are now known, of whatever node.
+        :param seen: the observation; other values are ignored.
+        :returns: the violations that are now known, of any node.
         """
         if not isinstance(seen, obs.Observation):
             return []
@@ -112,7 +108,7 @@ class Checker:
         legal = self._legal(seen, violations)
         line = track.chain
         if isinstance(line, numbers.NumberedChain):
-            # One without a number among numbered ones cannot be placed.
+            # Without a number, the notification has no place in this chain.
             if seen.sequence is not None:
                 violations += line.add(seen, seen.sequence)
         else:
@@ -121,7 +117,7 @@ class Checker:
         return violations
 
     def advance(self, now: float) -> list[Violation]:
-        """Let time pass without a notification.
+        """Advance the clock without a notification.
 
         :param now: seconds since 1970, by the clock of the notifications.
         :returns: the violations that are now known.
@@ -130,12 +126,11 @@ class Checker:
         return self._overdue()
 
     def finish(self, complete: bool = False) -> list[Violation]:
-        """Say that nothing more will come.
+        """End the check: decide on held notifications and on operations.
 
-        :param complete: True if all operations ended before the end of what
-            was recorded, so that a node at work is unfinished at any age.
-        :returns: the violations that are now known: what was held is decided
-            on, and what started too long ago is unfinished.
+        :param complete: True if all operations should have ended, so that
+            every node at work is unfinished.
+        :returns: the violations that are now known.
         """
         violations: list[Violation] = []
         for key in list(self._held):
@@ -144,7 +139,7 @@ class Checker:
 
     @staticmethod
     def _is_another(track: tracks.Track, seen: obs.Observation) -> bool:
-        """Say whether a node was deleted and created again, unannounced."""
+        """Return whether the node was re-created without a notification."""
         if track.created is None:
             track.created = seen.created
         elif seen.created is not None and seen.created != track.created:
@@ -152,8 +147,8 @@ class Checker:
         last = track.chain.last
         if seen.sequence != 1 or last is None or not last.sequence:
             return False
-        # Numbers begin anew for a new node alone. One whose last number was
-        # this one is not told from a repetition unless its state says so.
+        # Only a new node begins with 1 again. After few numbers a 1 may be a
+        # repeat, unless its previous state belongs to a new node only.
         return last.sequence > _FAR or (
             seen.previous_state == links.BIRTH
             and machine.distance(last.state, links.BIRTH) is None
@@ -165,7 +160,7 @@ class Checker:
         seen: obs.Observation,
         ends: tuple[str | None, ...] | None = None,
     ) -> tracks.Track:
-        """Begin the track of a node that is new here."""
+        """Begin the track of a new node."""
         line: chain.Chain | numbers.NumberedChain
         if seen.sequence is not None:
             line = numbers.NumberedChain()
@@ -175,7 +170,7 @@ class Checker:
         return track
 
     def _life(self, seen: obs.Observation) -> list[Violation]:
-        """Take the creation or deletion of a node."""
+        """Handle the creation or deletion of a node."""
         if seen.status != 'end':
             return []
         violations: list[Violation] = []
@@ -185,15 +180,15 @@ class Checker:
                 violations += self._close(old)
             return violations
         track = self._tracks.get(key)
-        # The API announces a creation, the conductor what follows: the first
-        # steps of the new node may be here already.
+        # The API announces a creation, the conductor announces the next steps:
+        # notifications of the conductor may have come first.
         if track is None or track.created != seen.created:
             violations += self._close(key)
             self._begin(key, seen, (seen.state,))
         return violations
 
     def _close(self, key: tuple[str, str]) -> list[Violation]:
-        """End the life of a node: nothing of it can be unfinished."""
+        """Forget a node; none of its operations can be unfinished."""
         violations = self._settle(key)
         self._work.end(key)
         self._tracks.pop(key, None)
@@ -202,7 +197,7 @@ class Checker:
     def _legal(
         self, seen: obs.Observation, violations: list[Violation]
     ) -> bool:
-        """Judge a step by itself."""
+        """Return whether the machine allows a step; else add a violation."""
         previous, event, state = seen.previous_state, seen.event, seen.state
         verdict = machine.judge(previous, event, state)
         if verdict is not machine.Verdict.ILLEGAL:
@@ -217,7 +212,7 @@ class Checker:
         key: tuple[str, str],
         line: chain.Chain | numbers.NumberedChain,
     ) -> None:
-        """Keep the books on what is held and what is at work."""
+        """Note whether the node has held notifications, or is at work."""
         if line.window:
             self._held.setdefault(key, self._now)
             return
@@ -227,7 +222,7 @@ class Checker:
             self._work.note(key, line.last, self._now)
 
     def _settle(self, key: tuple[str, str]) -> list[Violation]:
-        """Decide on what is held of a node."""
+        """Decide on the held notifications of a node."""
         if self._held.pop(key, None) is None:
             return []
         line = self._tracks[key].chain
@@ -236,7 +231,7 @@ class Checker:
         return violations
 
     def _overdue(self) -> list[Violation]:
-        """Act on what has waited long enough."""
+        """Decide on notifications and operations whose time is over."""
         violations: list[Violation] = []
         while self._held:
             key, since = next(iter(self._held.items()))
@@ -246,7 +241,7 @@ class Checker:
         return violations + self._unfinished()
 
     def _unfinished(self, after: float | None = None) -> list[Violation]:
-        """Report, once each, the operations that should have ended."""
+        """Report operations that should have ended, each of them once."""
         if after is None:
             after = self._unfinished_after
         if after is None:
@@ -261,7 +256,7 @@ def check(
 ) -> list[Violation]:
     """Check a whole recording.
 
-    :param observations: what was received, in the order of reception.
+    :param observations: the observations, in the order of receiving.
     :param unfinished_after: as for :class:`Checker`.
     :param complete: as for :meth:`Checker.finish`.
     :returns: all violations.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The audit as one object: messages in, counts and violations out."""
+"""Count messages and violations of an audit."""
 
 import collections
 from typing import Any
@@ -9,13 +9,13 @@ from ironic_async_events.audit import rules
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.audit.violation import Violation
 
-#: How many violations, and how many reasons for malformed messages, are kept
-#: to be shown; all are counted.
+#: All violations and malformed messages are counted; this many violations
+#: and this many reasons are kept.
 KEPT = 1000
 
 
 class Audit:
-    """Counts what was read and what was wrong; used by one thread at a time.
+    """A checker with counters; used by one thread at a time.
 
     :param unfinished_after: as for :class:`rules.Checker`.
     :param hold: as for :class:`rules.Checker`.
@@ -25,50 +25,50 @@ class Audit:
         self, unfinished_after: float | None = None, hold: float = 10.0
     ) -> None:
         self._checker = rules.Checker(unfinished_after, hold)
-        #: Everything that was read, malformed messages included.
+        #: All messages, including ignored and malformed messages.
         self.messages = 0
-        #: Notifications of another kind than those that are checked.
+        #: Notifications of kinds that are not checked.
         self.ignored = 0
         self.malformed = 0
-        #: Why messages were malformed, the first :data:`KEPT` reasons.
+        #: Reasons of malformed messages, the first :data:`KEPT`.
         self.reasons: collections.Counter[str] = collections.Counter()
-        #: Counts of the notifications that were checked, by status.
+        #: Counts of checked notifications, by status.
         self.statuses: collections.Counter[str] = collections.Counter()
         self.counts: dict[Kind, int] = dict.fromkeys(Kind, 0)
-        #: The fewest notifications that the losses can be.
+        #: The fewest notifications that can be missing.
         self.missing = 0
         #: The first :data:`KEPT` violations.
         self.violations: list[Violation] = []
 
     @property
     def nodes(self) -> int:
-        """How many nodes are known at present."""
+        """Number of nodes that are known now."""
         return self._checker.nodes
 
     @property
     def held(self) -> int:
-        """How many nodes have a notification that does not fit yet."""
+        """Number of nodes with held notifications."""
         return self._checker.held
 
     @property
     def checked(self) -> int:
-        """How many notifications were checked."""
+        """Number of notifications that were checked."""
         return self.messages - self.ignored - self.malformed
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was wrong.
+        """Whether there is no violation.
 
-        A malformed message is no violation: nobody can say of what node.
+        A malformed message is no violation: it names no node.
         """
         return not any(self.counts.values())
 
     def take(
         self, seen: obs.Observation | obs.Malformed | obs.Ignored
     ) -> list[Violation]:
-        """Take what was made of one message.
+        """Add a message.
 
-        :param seen: the value that ``observe`` returned.
+        :param seen: the return value of ``observe``.
         :returns: the violations that are now known.
         """
         self.messages += 1
@@ -85,7 +85,7 @@ class Audit:
         return self._count(violations) if violations else violations
 
     def advance(self, now: float) -> list[Violation]:
-        """Let time pass, see :meth:`rules.Checker.advance`.
+        """Advance the clock, see :meth:`rules.Checker.advance`.
 
         :param now: seconds since 1970.
         :returns: the violations that are now known.
@@ -104,7 +104,7 @@ class Audit:
         for violation in violations:
             self.counts[violation.kind] += 1
             if violation.kind is Kind.LOST:
-                # What the machine cannot tell is one at the least.
+                # When the machine cannot say how many, at least one.
                 self.missing += violation.missing or 1
             if violation.fills:
                 self.counts[Kind.LOST] -= 1

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of nodes as their notifications tell it, as values to draw.
+"""Turn notifications into the timelines of nodes, as values to draw.
 
-What a consumer of notifications believes is what is shown: a node is in the
-state that was announced last. Where something is wrong this differs from what
-the node lived through, and that is the point of looking at it.
+A timeline shows what a consumer believes: a node is in the state that was
+announced last. After a violation this differs from the real state.
 """
 
 from collections.abc import Iterable
@@ -15,13 +14,13 @@ from ironic_async_events.audit.violation import Violation
 
 
 class Span(NamedTuple):
-    """A node was in one state for some time.
+    """A node was in a state for some time.
 
     :param state: the provision state.
-    :param start: since when, in seconds since 1970.
-    :param end: until when.
-    :param sure: False if the notification that ends the span did not follow
-        from this state: somewhere in the span the node was elsewhere.
+    :param start: the start, in seconds since 1970.
+    :param end: the end, in seconds since 1970.
+    :param sure: False if the notification that ends the span has another
+        previous state: the node changed its state within the span.
     """
 
     state: str
@@ -39,7 +38,7 @@ class Mark(NamedTuple):
 
 
 class Flag(NamedTuple):
-    """Something was wrong here."""
+    """There was a violation."""
 
     time: float
     kind: Kind
@@ -47,7 +46,7 @@ class Flag(NamedTuple):
 
 
 class Life(NamedTuple):
-    """What there is to draw of one node."""
+    """The timeline of a node."""
 
     node: str
     spans: tuple[Span, ...]
@@ -65,7 +64,7 @@ def _name(state: str | None) -> str:
 
 
 class _Builder:
-    """Collects the life of one node."""
+    """Builds the timeline of a node."""
 
     def __init__(self, node: str) -> None:
         self.node = node
@@ -75,13 +74,13 @@ class _Builder:
         self.state: str | None = None
         self.since = 0.0
         self.now = 0.0
-        #: When each notification was placed, for the flags that point at it.
+        #: By id() of an observation: its time, for its flags.
         self.times: dict[int, float] = {}
 
     def take(self, seen: obs.Observation) -> None:
-        """Take one more notification, in the order of reception."""
+        """Add a notification, in the order of receiving."""
         when = seen.when
-        # Clocks may step back; a life does not.
+        # Clocks may step back; a timeline does not.
         self.now = max(self.now, self.now if when is None else when)
         self.times.setdefault(id(seen), self.now)
         if self.marks:
@@ -91,19 +90,19 @@ class _Builder:
         self.marks.append(Mark(self.now, seen.status, str(seen)))
 
     def end_span(self, end: float, sure: bool = True) -> None:
-        """End the span of the present state."""
+        """End the span of the current state."""
         if end > self.since:
             span = Span(_name(self.state), self.since, end, sure)
             self.spans.append(span)
 
     def flag(self, violation: Violation) -> None:
-        """Take what was wrong with the node."""
+        """Add a violation."""
         seen = violation.observation
         time = self.times.get(id(seen), seen.when or self.now)
         self.flags.append(Flag(time, violation.kind, violation.detail))
 
     def life(self, until: float) -> Life:
-        """Return what there is to draw."""
+        """Return the timeline."""
         self.end_span(until)
         return Life(
             self.node,
@@ -119,15 +118,15 @@ def lives(
     until: float | None = None,
     kind: str = 'provision_set',
 ) -> list[Life]:
-    """Turn a recording into lives.
+    """Turn a recording into timelines.
 
-    :param observations: what was received, in the order of reception; the
-        very objects that the checker was given.
-    :param violations: what the checker found.
+    :param observations: the observations, in the order of receiving; the same
+        objects that the checker has received.
+    :param violations: the violations of the checker.
     :param until: the end of the picture, in seconds since 1970; by default
         the time of the last notification of any node.
-    :param kind: the kind of observations that tells the states.
-    :returns: one life for each node, in the order of their first
+    :param kind: the kind of observations to draw.
+    :returns: a timeline for each node, in the order of the first
         notifications.
     """
     builders: dict[str, _Builder] = {}

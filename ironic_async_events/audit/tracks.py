@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of a node from one notification to the next."""
+"""The memory of the checker for a node."""
 
 from ironic_async_events.audit import chain
 from ironic_async_events.audit import numbers
 
 
 class Track:
-    """The notifications of one kind of one node.
+    """The chain of a node's notifications of one kind.
 
-    :param created: when the node was created, as far as that is known.
-    :param line: the chain that its notifications form.
+    :param created: when the node was created; None if unknown.
+    :param line: the chain.
     """
 
     __slots__ = ('chain', 'created')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong with the notifications of a node, and its names."""
+"""The kinds of violations, each with a name and a meaning."""
 
 import enum
 from typing import NamedTuple
@@ -9,10 +9,7 @@ from ironic_async_events.audit import observation as obs
 
 
 class Kind(enum.Enum):
-    """The names of what can be wrong, each with what it means.
-
-    A member's value is its name for people and programs.
-    """
+    """The kind of a violation; the value is its name in all output."""
 
     LOST = 'lost'
     OUT_OF_ORDER = 'out of order'
@@ -22,15 +19,12 @@ class Kind(enum.Enum):
 
     @property
     def meaning(self) -> str:
-        """One sentence that says when a violation has this name."""
+        """One sentence that defines this kind."""
         return _MEANINGS[self]
 
     @property
     def guarantee(self) -> guarantees.Guarantee | None:
-        """The guarantee that is broken; None where none may be.
-
-        An operation may be unfinished because it still runs.
-        """
+        """The broken guarantee; None for an operation that may still run."""
         return _BROKEN.get(self)
 
 
@@ -55,19 +49,19 @@ _BROKEN = {
 
 
 class Violation(NamedTuple):
-    """One thing that is wrong.
+    """A violation.
 
-    :param kind: its name.
+    :param kind: its kind.
     :param node: the UUID of the node.
-    :param observation: the notification at which it shows: the first one
-        after a loss, the displaced one, the repeated one, the illegal one,
-        the one that started the operation.
+    :param observation: the notification with the violation: the displaced,
+        repeated or illegal notification, the first notification after a loss,
+        or the notification that started the operation.
     :param detail: one line for people.
-    :param missing: how many notifications are missing: exactly with sequence
-        numbers, else the fewest that the machine allows; None if it cannot
-        be said; 0 for what is not a loss.
-    :param fills: True if this late notification is one that was reported as
-        lost before, so that one loss less remains.
+    :param missing: how many notifications are missing: the exact number with
+        sequence numbers, else the fewest that the machine allows; None if
+        unknown; 0 for a violation that is not a loss.
+    :param fills: True if this late notification was reported as lost before,
+        which removes one loss.
     """
 
     kind: Kind

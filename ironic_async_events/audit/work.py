@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which nodes are at work, and since when."""
+"""Which nodes are at work, and since when: finds unfinished operations."""
 
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.audit.violation import Violation
 
-#: What is at work: the kind of notification that says so, and the node.
+#: The kind of notification, and the node.
 Key = tuple[str, str]
 
 
 def at_work(last: obs.Observation) -> bool:
-    """Say whether a node is at work after a notification.
+    """Return whether a node is at work after a notification.
 
     :param last: the notification.
-    :returns: True if an end or an error is to come. An illegal notification
-        may have the event wrong, or the state: only what is at work by both
-        is.
+    :returns: True if an end or an error must follow. An illegal notification
+        has a wrong event or a wrong state: then both must say so.
     """
     if not machine.is_unstable(last.state, last.status):
         return False
@@ -27,18 +26,18 @@ def at_work(last: obs.Observation) -> bool:
 class Work:
     """Operations that have started; used by one thread at a time.
 
-    Waiting belongs to an operation: it goes on until the node is at rest.
+    An operation includes its wait states. It ends when the node is at rest.
     """
 
     def __init__(self) -> None:
-        # In the order of their starts, because time only advances.
+        # Sorted by start, because time only advances.
         self._since: dict[Key, tuple[float, obs.Observation]] = {}
         self._reported: set[Key] = set()
 
     def note(self, key: Key, last: obs.Observation, now: float) -> None:
-        """Take the last notification of a node.
+        """Note the last notification of a node.
 
-        :param key: whose it is.
+        :param key: the kind of notification and the node.
         :param last: the notification.
         :param now: the time.
         """
@@ -49,15 +48,15 @@ class Work:
             self.end(key)
 
     def end(self, key: Key) -> None:
-        """Forget what a node was at.
+        """Forget the operation of a node.
 
-        :param key: the node.
+        :param key: the kind of notification and the node.
         """
         self._since.pop(key, None)
         self._reported.discard(key)
 
     def overdue(self, now: float, after: float) -> list[Violation]:
-        """Report, once each, the operations that should have ended.
+        """Report operations that should have ended, each of them once.
 
         :param now: the time.
         :param after: seconds that an operation may take.

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Command-line tools for operators. No conductor needs them."""
+"""Commands for operators. No conductor needs them."""

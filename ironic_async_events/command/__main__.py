@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start ``ironic-async-events``, the script or ``python -m``.
+"""Start ``ironic-async-events``, as a script or with ``python -m``.
 
-Needs no library itself, so that it can name one that is missing.
+This module needs no library, so it can name a missing library.
 """
 
 import sys
 
 
 def main() -> int:
-    """Run the program, or say which extra is missing.
+    """Run the program, or name the missing library.
 
     :returns: the exit code
     """

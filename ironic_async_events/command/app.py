@@ -12,8 +12,8 @@ from ironic_async_events.command import audit
 from ironic_async_events.command import timeline
 
 NAMESPACE = 'ironic_async_events.cli'
-#: Name -> class: commands that need no Ironic, also from a source tree. The
-#: others are entry points.
+#: Name -> class: commands that need no Ironic and no installed package. The
+#: other commands are entry points.
 COMMANDS = {
     'audit': audit.Audit,
     'timeline': timeline.Timeline,
@@ -23,7 +23,7 @@ COMMANDS = {
 class Commands(commandmanager.CommandManager):
     """The commands of the program.
 
-    :param namespace: of the entry points that are commands.
+    :param namespace: the namespace of the entry points.
     """
 
     def __init__(self, namespace: str = NAMESPACE) -> None:
@@ -33,9 +33,9 @@ class Commands(commandmanager.CommandManager):
 
 
 class App(app.App):
-    """See for yourself that no provision-state notification is lost."""
+    """Check provision-state notifications; manage the outbox."""
 
-    # Without --verbose, what libraries log as information is not shown.
+    # Without --verbose, INFO lines of libraries are not shown.
     DEFAULT_VERBOSE_LEVEL = 0
 
     def __init__(self) -> None:
@@ -44,8 +44,8 @@ class App(app.App):
         except importlib.metadata.PackageNotFoundError:
             version = 'unknown'
         super().__init__(
-            description='Tools for the provision-state notifications of '
-            'Ironic.',
+            description='Check provision-state notifications of Ironic, and '
+            'manage the outbox.',
             version=version,
             command_manager=Commands(),
             deferred_help=True,
@@ -55,7 +55,7 @@ class App(app.App):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program.
 
-    :param argv: the arguments; by default those of the process.
+    :param argv: the arguments; by default the arguments of the process.
     :returns: the exit code.
     """
     code: int = App().run(sys.argv[1:] if argv is None else list(argv))

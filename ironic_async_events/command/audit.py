@@ -24,22 +24,21 @@ MALFORMED_ONLY = 4
 class Audit(lister.Lister):
     """Check that provision-state notifications are complete and in order.
 
-    Listens to the notifications of a deployment, or reads recorded ones, and
-    checks that the notifications of each node form one unbroken chain: the
-    previous state of each is the state of the one before. Other consumers
-    still get every message.
+    Listens to the notifications of a deployment, or reads a recording. The
+    notifications of each node must form one unbroken chain: the previous
+    state of each notification is the state of the notification before. Other
+    consumers still get every message.
 
-    A violation is one of these. *Lost*: a previous state was never announced.
-    *Out of order*: a notification arrived at another place than the one where
-    its states belong. *Duplicate*: its message id was received before.
-    *Illegal*: its state is not what Ironic's state machine makes of the event
-    in the previous state. *Unfinished*: an operation started, and neither end
-    nor error came in time.
+    There are five kinds of violations. *Lost*: the previous state was never
+    announced. *Out of order*: the notification arrived earlier or later than
+    its states require. *Duplicate*: its message id was received before.
+    *Illegal*: Ironic's state machine does not allow its step. *Unfinished*:
+    an operation started, and neither end nor error came in time.
 
-    The exit code is 0 if notifications were checked and nothing was wrong; 1
-    if there was a violation; 2 if there was nothing to read or to listen to;
-    3 if no provision-state notification came, so that nothing was checked;
-    and 4 if nothing was checked and messages were malformed.
+    The exit code is 0 if notifications were checked and there is no
+    violation; 1 if there is a violation; 2 if the audit could not read or
+    listen; 3 if no provision-state notification came, so that nothing was
+    checked; 4 if nothing was checked and messages were malformed.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -52,33 +51,32 @@ class Audit(lister.Lister):
             metavar='SECONDS',
             type=float,
             help='report an operation as unfinished when neither end nor '
-            'error has come so long after its start (default: never)',
+            'error came within this time (default: never)',
         )
         rules.add_argument(
             '--hold',
             metavar='SECONDS',
             type=float,
             default=10.0,
-            help='how long a notification that does not fit is held, in case '
-            'the one before it is late, until that one is called lost '
-            '(default: %(default)g)',
+            help='hold a notification that does not fit for this time before '
+            'its predecessor counts as lost (default: %(default)g)',
         )
         rules.add_argument(
             '--complete',
             action='store_true',
-            help='all operations had ended when the recording ended: report '
-            'as unfinished what is at work then',
+            help='report every operation as unfinished that has not ended at '
+            'the end of the recording',
         )
         parser.add_argument(
             '--violations',
             action='store_true',
-            help='print one row for each violation, the first '
-            f'{summary.KEPT} of them, instead of the counts',
+            help='print a row for each violation instead of the counts, '
+            f'at most {summary.KEPT} rows',
         )
         parser.add_argument(
             '--no-live',
             action='store_true',
-            help='show nothing until the end',
+            help='print only the result, no live view',
         )
         return parser
 
@@ -102,11 +100,11 @@ class Audit(lister.Lister):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Audit until there is no more, time is up, or Ctrl-C.
+        """Audit until the source ends, time is over, or Ctrl-C.
 
         :param parsed_args: the parsed options.
         :returns: the names of the columns, and the rows.
-        :raises SourceError: when there is nothing to read or to listen to.
+        :raises SourceError: when the source cannot be read.
         """
         audit = self.audit
         messages = options.source(parsed_args, parsed_args.file)
@@ -132,14 +130,14 @@ class Audit(lister.Lister):
         return ('What', 'Count'), list(audit.rows())
 
     def _remark(self, parsed_args: argparse.Namespace) -> None:
-        """Say on standard error what the table does not say."""
+        """Print remarks on standard error."""
         audit = self.audit
         say = self.app.stderr.write
         if not audit.checked:
             say(
-                'No provision-state notification was received: is '
-                'notification_level set in ironic.conf, and driver in '
-                '[oslo_messaging_notifications]?\n'
+                'No provision-state notification was received. Check '
+                'notification_level and [oslo_messaging_notifications] '
+                'driver in ironic.conf.\n'
             )
         for reason, count in audit.reasons.most_common(5):
             say(f'{count} malformed: {reason}\n')
@@ -149,7 +147,7 @@ class Audit(lister.Lister):
 
 
 def _code(audit: summary.Audit) -> int:
-    """Return the exit code: an audit that checked nothing is not clean."""
+    """Return the exit code."""
     if not audit.clean:
         return VIOLATIONS
     if audit.checked:
@@ -160,7 +158,7 @@ def _code(audit: summary.Audit) -> int:
 def _violations(
     audit: summary.Audit,
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Make a row of each violation."""
+    """Return a row for each violation."""
     columns = (
         'Node',
         'Violation',
@@ -190,7 +188,7 @@ def _violations(
 
 
 def _time(when: float | None) -> str | None:
-    """Write a time as ISO 8601, UTC, with milliseconds."""
+    """Format a time as ISO 8601, UTC, with milliseconds."""
     if when is None:
         return None
     text = time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(when))

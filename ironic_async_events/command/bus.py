@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Listen to notifications on the bus, without taking them from anybody.
+"""Listen to notifications on the bus; other consumers still get them all.
 
-A pool of our own makes oslo.messaging bind one more queue to the exchange:
-every message is copied into it, and the queues of other consumers are left
-alone. It is one queue for all priorities, so that the order between a
-notification that says ``error`` and the next one is kept.
+The audit names a pool, so oslo.messaging binds one more queue to the exchange.
+The bus copies every message into this queue. It is one queue for all
+priorities, so a notification with priority ``error`` stays in order with the
+next notification.
 
-oslo.messaging's *batch* listener is not used: it sorts what it hands over by
-priority, and order is what is audited. For the same reason one thread, not a
-pool of them, takes the messages.
+oslo.messaging's *batch* listener would sort messages by priority, and several
+threads would mix them. So a plain listener with one thread is used.
 """
 
 from collections.abc import Sequence
@@ -32,16 +31,16 @@ EXCHANGE = 'ironic'
 
 
 def own_pool() -> str:
-    """Return the name of a pool that nobody else uses."""
+    """Return the name of a pool that no other listener uses."""
     return f'ironic-async-events-audit.{socket.gethostname()}.{os.getpid()}'
 
 
 class _Endpoint:
-    """Takes notifications of all priorities; called by the listener."""
+    """Receives notifications of all priorities; called by the listener."""
 
     def __init__(self, source: 'Bus') -> None:
         self._source = source
-        # oslo.messaging listens to the priorities that it finds as methods.
+        # oslo.messaging listens to the priorities that are method names.
         for priority in (
             'audit',
             'debug',
@@ -61,7 +60,7 @@ class _Endpoint:
         payload: Any,
         metadata: dict[str, Any],
     ) -> None:
-        """Take one notification; runs in the listener's only thread."""
+        """Queue a notification. Called by the thread of the listener."""
         if self._source.closed:
             return
         message = {
@@ -77,15 +76,16 @@ class _Endpoint:
 
 
 class Bus(sources.Queued):
-    """The notifications of a deployment, as they are sent.
+    """A source of notifications from the bus.
 
-    :param url: the transport URL; None for the one in the configuration.
+    :param url: the transport URL; None for the URL in the configuration.
     :param config_files: Ironic's configuration files, for the URL and the
         options of the driver.
     :param topics: the topics to listen to.
     :param exchange: the exchange that Ironic uses.
-    :param pool: the name of the pool; None for one that ends with us.
-    :param timeout: seconds to wait for the bus at first.
+    :param pool: the name of a pool that is kept; None for a pool that is
+        deleted at the end.
+    :param timeout: seconds to wait for the first connection.
     """
 
     live = True
@@ -111,11 +111,11 @@ class Bus(sources.Queued):
         self._timeout = timeout
         self._transport: Any = None
         self._server: Any = None
-        #: Set when nobody takes from the queue any more.
+        #: Set when no thread reads the queue any more.
         self.closed = False
 
     def __enter__(self) -> Self:
-        # Not oslo.config's global one: nobody else's options are wanted.
+        # Not oslo.config's global configuration: it has other options.
         conf = cfg.ConfigOpts()
         try:
             conf([], default_config_files=self._config_files)
@@ -129,7 +129,7 @@ class Bus(sources.Queued):
                 f'--config-file'
             ) from exc
         except Exception as exc:
-            # Drivers raise what they like for a URL that they cannot use.
+            # Drivers raise any exception for a URL that they cannot use.
             raise sources.SourceError(
                 f'no bus to listen to: {type(exc).__name__}; check '
                 f'--transport-url'
@@ -141,9 +141,9 @@ class Bus(sources.Queued):
         return self
 
     def _start(self, where: str) -> None:
-        """Start to listen, or give up in time.
+        """Start to listen; give up after the timeout.
 
-        oslo.messaging itself tries for ever.
+        oslo.messaging itself retries for ever.
         """
         failures: list[Exception] = []
 
@@ -158,7 +158,7 @@ class Bus(sources.Queued):
         starter.join(self._timeout)
         if not starter.is_alive() and not failures:
             return
-        # What hangs in its start cannot be stopped, only left behind.
+        # A start that hangs cannot be stopped, only left behind.
         self._server = self._transport = None
         reason = (
             f'{type(failures[0]).__name__}'
@@ -171,7 +171,7 @@ class Bus(sources.Queued):
         )
 
     def close(self) -> None:
-        """Stop listening, and take our queue away unless it was named."""
+        """Stop listening, and delete the queue unless the pool was named."""
         self.closed = True
         if self._server is not None:
             self._server.stop()
@@ -188,7 +188,7 @@ class Bus(sources.Queued):
 
 
 def _where(transport: Any) -> str:
-    """Name the hosts of a transport, without users and passwords."""
+    """Return the hosts of a transport, without users and passwords."""
     driver: Any = getattr(transport, '_driver', None)
     url = getattr(driver, '_url', None)
     if url is None:
@@ -198,14 +198,14 @@ def _where(transport: Any) -> str:
 
 
 def _delete_queue(transport: Any, name: str) -> None:
-    """Delete a queue of RabbitMQ: left behind, it would fill for ever."""
+    """Delete a queue of RabbitMQ, which would fill without a consumer."""
     from oslo_messaging._drivers import common
 
     driver: Any = getattr(transport, '_driver', None)
-    # Drivers without queues of their own (fake, kafka) have none to delete.
+    # The drivers fake and kafka have no queue to delete.
     if not hasattr(driver, '_get_connection'):
         return
-    # It warns of an answer that comes while its channel is being closed.
+    # amqp warns of an answer that comes while its channel closes.
     logging.getLogger('amqp').setLevel(logging.ERROR)
     with (
         contextlib.suppress(Exception),

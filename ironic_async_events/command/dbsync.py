@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ironic-async-events-dbsync``: the tables of the outbox.
+"""``ironic-async-events-dbsync``: create, repair and drop the outbox's tables.
 
-Built like ``ironic-dbsync``, with nothing but what Ironic has brought: it
-runs where that runs.
+Needs what ``ironic-dbsync`` needs, and nothing else.
 """
 
 import argparse
@@ -20,13 +19,13 @@ _NO_TABLES = 'There are no tables of the outbox.'
 
 
 class Commands:
-    """What can be done; each method is a command."""
+    """Each method is a command."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
 
     def upgrade(self) -> str:
-        """Create the tables, repair them, or bring them up to date."""
+        """Create the tables, repair them, or upgrade them."""
         from ironic_async_events.outbox import schema
 
         engine = _engine()
@@ -34,7 +33,7 @@ class Commands:
         return f'The tables of the outbox are at {schema.current(engine)}.'
 
     def current(self) -> str:
-        """Show the version of the tables, and what is wrong with them."""
+        """Show the version of the tables, and what is missing."""
         from ironic_async_events.outbox import schema
 
         engine = _engine()
@@ -44,7 +43,7 @@ class Commands:
         return '\n'.join(line for line in lines if line)
 
     def drop(self) -> str:
-        """Remove the tables; Ironic's stay as they are."""
+        """Drop the tables; Ironic's tables stay as they are."""
         from ironic_async_events.outbox import schema
         from ironic_async_events.outbox import store
 
@@ -52,15 +51,15 @@ class Commands:
         there = schema.tables(engine)
         if not there:
             return _NO_TABLES
-        # Of a drop that was interrupted the messages may be gone already.
+        # An interrupted drop may have dropped this table already.
         empty = schema.OUTBOX.name not in there or store.is_empty()
         if not (self._conf.command.force or empty):
             sys.exit(
-                'There are messages in the outbox. Let a conductor publish '
-                'them, or lose them with --force.'
+                'The outbox holds messages. Let a conductor publish them, or '
+                'delete them with --force.'
             )
         schema.drop(engine)
-        return 'The tables of the outbox are gone.'
+        return 'The tables of the outbox were dropped.'
 
 
 def _engine() -> Any:
@@ -79,14 +78,14 @@ def _add_parsers(subparsers: Any) -> None:
             parser.add_argument(
                 '--force',
                 action='store_true',
-                help='Lose the messages that have not been published.',
+                help='Delete messages that have not been published.',
             )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the program.
 
-    :param argv: the arguments; by default those of the process
+    :param argv: the arguments; by default the arguments of the process
     """
     ironic_conf.prepare()
     CONF.register_cli_opt(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lives of nodes as a picture: SVG or PNG, by matplotlib.
+"""Draw timelines of nodes as SVG or PNG, with matplotlib.
 
-matplotlib is imported where it is used, and without pyplot: no window, no
-global state, and nobody waits for it who wants no picture.
+matplotlib is imported late, because other commands do not need it, and
+without pyplot, which has global state.
 """
 
 from collections.abc import Sequence
@@ -19,22 +19,22 @@ FORMATS = ('.svg', '.png')
 _WRONG = '#d40000'
 #: Status -> marker of matplotlib.
 _MARKERS = {'start': '>', 'end': 's', 'error': 'X', 'success': 'o'}
-#: Least seconds -> unit of the axis of time.
+#: Minimum of seconds, seconds of a unit, name of the unit.
 _UNITS = (
     (3 * 86400, 86400, 'days'),
     (3 * 3600, 3600, 'hours'),
     (300, 60, 'minutes'),
     (0, 1, 'seconds'),
 )
-#: A character of a label takes about this part of an inch.
+#: Width of a character of a label, in inches.
 _CHARACTER = 0.066
 
 
 class Panel(NamedTuple):
-    """One recording of a picture.
+    """A recording in a picture.
 
-    :param title: what stands above it.
-    :param lives: the nodes, from top to bottom.
+    :param title: the title of the panel.
+    :param lives: the timelines of the nodes, from top to bottom.
     """
 
     title: str
@@ -47,7 +47,7 @@ class Panel(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """How long it takes."""
+        """Seconds from the first start to the last end."""
         ends = (
             span.end - self.start for life in self.lives for span in life.spans
         )
@@ -55,7 +55,7 @@ class Panel(NamedTuple):
 
 
 def _unit(seconds: float) -> tuple[int, str]:
-    """Choose the unit of the axis of time."""
+    """Return the unit of the time axis: its seconds and its name."""
     for least, unit, name in _UNITS:
         if seconds >= least:
             return unit, name
@@ -66,10 +66,10 @@ def draw(panels: Sequence[Panel], path: str) -> None:
     """Draw recordings side by side.
 
     :param panels: the recordings, from left to right.
-    :param path: where to write the picture; its ending says as what.
-    :raises OSError: when it cannot be written.
+    :param path: the file to write; the suffix chooses the format.
+    :raises OSError: when the file cannot be written.
     """
-    # It tells of its fonts when it is imported, and nobody asked.
+    # matplotlib logs about its fonts when it is imported.
     logging.getLogger('matplotlib').setLevel(logging.WARNING)
     import matplotlib
     from matplotlib import figure
@@ -94,7 +94,7 @@ def draw(panels: Sequence[Panel], path: str) -> None:
         'svg.hashsalt': 'ironic-async-events',
         'font.family': 'sans-serif',
     }
-    # One scale for all, so that what is side by side can be compared.
+    # All panels have the same scale, so they can be compared.
     seconds = max(panel.seconds for panel in panels)
     with matplotlib.rc_context(settings):
         picture = figure.Figure(figsize=size)
@@ -123,7 +123,7 @@ def draw(panels: Sequence[Panel], path: str) -> None:
 def _draw_panel(
     axes: Any, panel: Panel, seconds: float, height: float, width: float
 ) -> None:
-    """Draw one recording."""
+    """Draw a panel."""
     unit, name = _unit(seconds)
     start = panel.start
     end = seconds / unit
@@ -177,7 +177,7 @@ def _draw_span(
     inch: float,
     height: float,
 ) -> None:
-    """Draw a bar: one state of one node."""
+    """Draw a state of a node as a bar."""
     colour = palette.colour(span.state)
     left, width = (span.start - start) / unit, (span.end - span.start) / unit
     axes.barh(
@@ -206,7 +206,7 @@ def _draw_span(
 def _legend(
     picture: Any, states: Sequence[str], height: float, marks: bool
 ) -> None:
-    """Say what the colours, and the marks if there are any, mean."""
+    """Draw the legend of colours and marks."""
     from matplotlib import lines
     from matplotlib import patches
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ironic's configuration, for a command that needs Ironic's database."""
+"""Read Ironic's configuration, for commands that use Ironic's database."""
 
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ CONF = cfg.CONF
 def prepare() -> None:
     """Register the options of Ironic and of the plugin.
 
-    Ends the program with one line where there is no Ironic.
+    Ends the program with one line when Ironic is not installed.
     """
     if not threads.as_ironic():
         sys.exit(
             'Ironic is not installed in this Python environment. Run this '
-            'command where Ironic lives.'
+            'command in the Python environment of Ironic.'
         )
     importlib.import_module('ironic.conf')
     logging.register_options(CONF)
@@ -36,7 +36,7 @@ def prepare() -> None:
 def read(arguments: Sequence[str], files: Sequence[str] = ()) -> None:
     """Read the configuration as Ironic's own commands do.
 
-    Ends the program with one line when it cannot be read.
+    Ends the program with one line when the configuration cannot be read.
 
     :param arguments: options of oslo.config
     :param files: configuration files; Ironic's own by default
@@ -50,19 +50,18 @@ def read(arguments: Sequence[str], files: Sequence[str] = ()) -> None:
     except cfg.Error as e:
         sys.exit(f'The configuration cannot be read: {e}')
     logging.setup(CONF, 'ironic')
-    # Says which of its own parts it has loaded.
+    # This logger lists the plugins that it has loaded.
     logging.getLogger('alembic.runtime.plugins').logger.setLevel('WARNING')
 
 
 def brief(error: BaseException) -> str:
-    """Say in one line what a database or its library says.
+    """Return an error of a database in one line, without passwords.
 
-    Neither the statement and its parameters nor what stands before the host
-    of a URL is repeated: they hold passwords.
+    The line has no statement, no parameters, and no user of a URL.
 
-    :param error: what was raised
+    :param error: the error
     """
-    # SQLAlchemy keeps the error of the library, oslo.db that of SQLAlchemy.
+    # oslo.db wraps SQLAlchemy's error, which wraps the error of the library.
     for name in ('inner_exception', 'orig'):
         error = getattr(error, name, None) or error
     text = ' '.join(str(error).partition('\n')[0].split())
@@ -73,7 +72,7 @@ def brief(error: BaseException) -> str:
 def database() -> Iterator[None]:
     """End the program with one line when the database cannot be used.
 
-    Where Ironic logs into a file, what is not caught says nothing on the
+    When Ironic logs to a file, an uncaught error shows nothing on the
     terminal.
     """
     from oslo_db import exception as db_exc
@@ -85,8 +84,8 @@ def database() -> Iterator[None]:
         sys.exit(f'ironic-async-events: {e}')
     except ImportError as e:
         sys.exit(
-            f'ironic-async-events: {e}; install what Ironic needs, and the '
-            'library that [database] connection in ironic.conf asks for'
+            f'ironic-async-events: {e}; install the libraries of Ironic, and '
+            'the library for [database] connection in ironic.conf'
         )
     except (
         db_exc.DBError,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is shown while an audit runs."""
+"""The live view of a running audit."""
 
 import collections
 from collections.abc import Iterable
@@ -27,13 +27,13 @@ _COLOURS = {
 
 
 class View:
-    """Counts and the latest violations, on a terminal; else nothing.
+    """Shows counts and the latest violations, on a terminal only.
 
     A context manager; used by the main thread.
 
-    :param audit: what is shown.
-    :param title: what is audited.
-    :param terminal: where it is shown.
+    :param audit: the audit to show.
+    :param title: the title of the view.
+    :param terminal: the terminal.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class View:
         violations: Iterable[Violation],
         at_once: bool = False,
     ) -> None:
-        """Show what has changed, four times a second at the most.
+        """Refresh the view, at most four times a second.
 
-        :param violations: the violations that are new.
-        :param at_once: show it even if something was shown just now.
+        :param violations: new violations.
+        :param at_once: refresh now, whatever the time since the last refresh.
         """
         self._latest.extend(violations)
         now = time.monotonic()
@@ -78,10 +78,10 @@ class View:
         self._live.update(self.picture(now - self._since), refresh=True)
 
     def picture(self, seconds: float) -> console.RenderableType:
-        """Return what is to be shown.
+        """Return the content of the view.
 
         :param seconds: for how long the audit has been running.
-        :returns: something that rich can print.
+        :returns: a renderable of rich.
         """
         audit = self._audit
         counts = table.Table(
@@ -105,7 +105,7 @@ class View:
         foot = text.Text(f'{seconds:.0f} s; Ctrl-C ends the audit', 'dim')
         if not self._latest:
             return console.Group(counts, foot)
-        # The name and the node are never cut short, the words are.
+        # Kind and node are never shortened, the text is.
         latest = table.Table(box=box.SIMPLE, show_header=False, expand=True)
         for least in (12, 36):
             latest.add_column(min_width=least, no_wrap=True)

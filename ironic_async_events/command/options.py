@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options that the commands have in common, and what they choose."""
+"""Options that several commands share, and the source that they choose."""
 
 import argparse
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from ironic_async_events.command import threads
 
 
 def _positive(text: str) -> float:
-    """Read a number of seconds.
+    """Parse a number of seconds.
 
-    :raises argparse.ArgumentTypeError: when it is not above zero.
+    :raises argparse.ArgumentTypeError: when the number is not above zero.
     """
     try:
         value = float(text)
@@ -32,7 +32,7 @@ def _positive(text: str) -> float:
 def add_sources(
     parser: argparse.ArgumentParser, several_files: bool = False
 ) -> None:
-    """Add the options that say where messages come from.
+    """Add the options that choose the source of messages.
 
     :param parser: the parser of a command.
     :param several_files: whether ``--file`` can be given more than once.
@@ -42,9 +42,9 @@ def add_sources(
         '--file',
         metavar='PATH',
         action='append' if several_files else 'store',
-        help='read messages from a file instead of the bus: one JSON object '
-        'a line, as oslo.messaging hands a notification over or puts it on '
-        'the wire; "-" is standard input'
+        help='read messages from a file instead of the bus, one JSON object '
+        'per line: a notification, or a message in the wire format of '
+        'oslo.messaging; "-" is standard input'
         + ('; can be repeated, for pictures side by side' * several_files),
     )
     bus = parser.add_argument_group('messages on the bus')
@@ -52,8 +52,8 @@ def add_sources(
         '--transport-url',
         metavar='URL',
         help='transport URL of the bus, for example '
-        'rabbit://user:password@host:5672/; by default the one that the '
-        'configuration files name',
+        'rabbit://user:password@host:5672/ (default: from the '
+        'configuration files)',
     )
     bus.add_argument(
         '--config-file',
@@ -67,7 +67,7 @@ def add_sources(
         '--topic',
         metavar='TOPIC',
         action='append',
-        help='topic of the notifications, all priorities of it; can be '
+        help='topic of the notifications, without a priority; can be '
         'repeated (default: ironic_versioned_notifications)',
     )
     bus.add_argument(
@@ -79,25 +79,25 @@ def add_sources(
     bus.add_argument(
         '--pool',
         metavar='NAME',
-        help='name of a queue of our own that is kept when the command ends, '
-        'so that the next run goes on where this one stopped; it fills until '
-        'then. By default a queue is made, and deleted in the end',
+        help='name of a queue that is kept when the command ends: the next '
+        'run continues where this run stopped, and the queue fills in '
+        'between (default: a new queue, which is deleted at the end)',
     )
     bus.add_argument(
         '--duration',
         metavar='SECONDS',
         type=_positive,
-        help='end after so long (default: at Ctrl-C)',
+        help='end after this time (default: at Ctrl-C)',
     )
 
 
 def source(args: argparse.Namespace, path: str | None) -> sources.Source:
-    """Choose the source.
+    """Return the source that the options choose.
 
     :param args: the parsed options.
-    :param path: the file to read, None to listen to the bus.
+    :param path: the file to read; None to listen to the bus.
     :returns: the source, not entered yet.
-    :raises SourceError: when it is not said what to read.
+    :raises SourceError: when no option names a source.
     """
     if path is not None:
         return sources.of_path(path)
@@ -123,7 +123,7 @@ def source(args: argparse.Namespace, path: str | None) -> sources.Source:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does: with a summary, and tidily."""
+    """Make SIGTERM end a run like Ctrl-C: with the result and clean-up."""
 
     def interrupt(_number: int, _frame: Any) -> None:
         raise KeyboardInterrupt
@@ -140,13 +140,13 @@ def run(
     duration: float | None,
     take: Callable[[list[sources.Seen]], None],
 ) -> None:
-    """Read from a source until it ends, time is up, or Ctrl-C.
+    """Read a source until it ends, time is over, or Ctrl-C.
 
-    :param messages: the source; it is entered and closed here.
-    :param duration: seconds after which to end; None to go on.
-    :param take: is called with each batch, by the calling thread; with an
-        empty one when nothing came for a while.
-    :raises SourceError: when there is nothing to read or to listen to.
+    :param messages: the source; entered and closed here.
+    :param duration: seconds after which to end; None for no limit.
+    :param take: called with each batch, by the calling thread; with an empty
+        batch when no message came for a while.
+    :raises SourceError: when the source cannot be read.
     """
     try:
         with _interruptible(), messages:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ironic-async-events outbox``: what waits, and what was set aside."""
+"""``ironic-async-events outbox``: list, retry and purge dead letters."""
 
 import argparse
 from collections.abc import Iterable
@@ -17,15 +17,15 @@ from ironic_async_events.outbox import store
 
 
 class NotSetAside(SystemExit):
-    """A message that was named is not set aside.
+    """A given message is not set aside.
 
-    Ends the program with one line: the log of an Ironic that is configured
-    to write a file says nothing on the terminal.
+    Ends the program with one line: when Ironic logs to a file, an uncaught
+    error shows nothing on the terminal.
     """
 
 
 class _Outbox:
-    """What the commands share: they read Ironic's configuration."""
+    """Base of the commands: reads Ironic's configuration."""
 
     def get_parser(self, name: str) -> argparse.ArgumentParser:
         """Add the option for the configuration."""
@@ -37,19 +37,19 @@ class _Outbox:
             action='append',
             default=[],
             metavar='FILE',
-            help="Ironic's configuration file; may be given more than once. "
-            'By default the files that Ironic itself reads.',
+            help="Ironic's configuration file; can be repeated (default: the "
+            'files that Ironic itself reads)',
         )
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        """Run the command; a database that is away ends it with one line."""
+        """Run the command; a database error ends it with one line."""
         with ironic_conf.database():
             code: int = super().run(parsed_args)  # type: ignore[misc]
         return code
 
     def open(self, arguments: argparse.Namespace) -> None:
-        """Get ready to use Ironic's database."""
+        """Read the configuration, and check the tables."""
         ironic_conf.prepare()
         ironic_conf.read((), arguments.config_file)
         from ironic_async_events.outbox import schema
@@ -58,7 +58,7 @@ class _Outbox:
 
 
 class Status(_Outbox, show.ShowOne):
-    """Show how much waits, for how long, and which conductor relays."""
+    """Show the backlog, its age, and the relay that leads."""
 
     def take_action(
         self, parsed_args: argparse.Namespace
@@ -81,7 +81,7 @@ class Status(_Outbox, show.ShowOne):
 
 
 class List(_Outbox, lister.Lister):
-    """List the messages that were set aside."""
+    """List the messages that are set aside: the dead letters."""
 
     def take_action(
         self, parsed_args: argparse.Namespace
@@ -106,7 +106,7 @@ class List(_Outbox, lister.Lister):
 
 
 class _Named(_Outbox, command.Command):
-    """Does something to messages that are named."""
+    """Base of commands that change the given messages."""
 
     def get_parser(self, name: str) -> argparse.ArgumentParser:
         """Add the numbers of the messages."""
@@ -115,16 +115,16 @@ class _Named(_Outbox, command.Command):
             'id',
             type=int,
             nargs='+',
-            help='Number of a message that was set aside, see "list".',
+            help='number of a message that is set aside, see "outbox list"',
         )
         return parser
 
     def report(self, wanted: Sequence[int], set_aside: set[int]) -> None:
-        """Fail if some of the messages are not there.
+        """Fail if a given message is not set aside.
 
-        :param wanted: the numbers that were named
-        :param set_aside: the numbers of the messages that were set aside
-        :raises NotSetAside: when they differ
+        :param wanted: the given numbers
+        :param set_aside: the numbers that were set aside
+        :raises NotSetAside: when a given number was not set aside
         """
         missing = sorted(set(wanted) - set_aside)
         if missing:
@@ -136,10 +136,10 @@ class _Named(_Outbox, command.Command):
 
 
 class Retry(_Named):
-    """Let messages that were set aside be published after all.
+    """Put messages that are set aside back into the outbox.
 
-    Messages that were stored after them are published already: retried
-    messages come out of order.
+    The relay publishes them out of order: later messages were published
+    before them.
     """
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -149,7 +149,7 @@ class Retry(_Named):
 
 
 class Purge(_Named):
-    """Delete messages that were set aside; they are never published."""
+    """Delete messages that are set aside, without publishing them."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Run the command."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One colour for each provision state, the same in every picture.
+"""A fixed colour for each provision state.
 
-A hue is an operation, its brightness says what the node is doing: at work
-(full), waiting (light), held (lighter), failed (dark). States of rest are
-grey and green. Red is nobody's: it is for what is wrong.
+The hue is the operation. The brightness is the status: at work (full), waiting
+(light), held (lighter), failed (dark). States at rest are grey and green. Red
+is reserved for violations.
 """
 
 import colorsys
@@ -30,7 +30,7 @@ _REST = {
     'rescue': '#e3b7dd',
 }
 _NAMES = {'wait call-back': 'deploy wait'}
-#: What the node does -> lightness, saturation.
+#: End of the name of a state -> lightness, saturation.
 _DOES = {
     'failed': (0.28, 0.45),
     'wait': (0.74, 0.6),
@@ -42,8 +42,8 @@ _WORKS = (0.52, 0.62)
 def colour(state: str) -> str:
     """Return the colour of a provision state.
 
-    :param state: the name of the state; an unknown one gets a colour that is
-        the same in every picture too.
+    :param state: the name of the state; an unknown state gets a fixed colour
+        as well.
     :returns: the colour as ``#rrggbb``.
     """
     if state in _REST:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the programs call in the libraries of Ironic."""
+"""The table of what the commands need from Ironic and its libraries."""
 
 from ironic_async_events.patching.row import Need
 from ironic_async_events.patching.row import Row
@@ -51,12 +51,12 @@ ROWS: tuple[Row, ...] = (
     Need(
         'ironic.db.sqlalchemy',
         (),
-        'its import configures the database',
+        'importing this module configures the database',
     ),
     Need(
         'oslo_db.exception',
         ('CantStartEngineError', 'DBError'),
-        'a database that cannot be asked is one line',
+        'a database error ends a command with one line',
     ),
     Need(
         'oslo_db.sqlalchemy.enginefacade',

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where messages come from: a file, standard input or the bus.
+"""Sources of messages: a file, standard input or the bus.
 
 A source is a context manager. Its :meth:`batches` yields lists of
-observations in the order of reception; an empty list says that some time has
-passed without a message.
+observations in the order of receiving. An empty list means that no message
+came for a while.
 """
 
 from collections.abc import Iterator
@@ -21,21 +21,21 @@ from ironic_async_events.audit import observation as obs
 
 Seen = obs.Observation | obs.Malformed | obs.Ignored
 
-#: A line that is longer than this is no notification.
+#: A longer line is malformed.
 MAX_LINE = 16 << 20
 _BATCH = 1000
 _TICK = 0.25
 
 
 class SourceError(Exception):
-    """There is nothing to read or to listen to; says why, and what to do."""
+    """A source cannot be read; the text says why, and what to do."""
 
 
 def read(stream: BinaryIO) -> Iterator[Seen]:
     """Read JSON lines.
 
-    :param stream: where to read from.
-    :returns: an observation for each line that is not empty, or why not.
+    :param stream: the stream to read.
+    :returns: the return value of ``observe`` for each line that is not empty.
     """
     while line := stream.readline(MAX_LINE + 1):
         if len(line) > MAX_LINE:
@@ -47,10 +47,10 @@ def read(stream: BinaryIO) -> Iterator[Seen]:
 
 
 class Source:
-    """What all sources have in common.
+    """Base of the sources.
 
-    :param live: whether messages are heard as they are sent, so that the time
-        of this machine is the time of the notifications.
+    :ivar live: whether messages arrive as they are sent, so that the clock of
+        this machine is the clock of the notifications
     """
 
     live = False
@@ -67,10 +67,10 @@ class Source:
         self.close()
 
     def close(self) -> None:
-        """Release what the source holds."""
+        """Release the resources of the source."""
 
     def batches(self) -> Iterator[list[Seen]]:
-        """Yield what comes, until there is no more."""
+        """Yield batches of observations, until the source ends."""
         raise NotImplementedError
 
 
@@ -78,11 +78,11 @@ class Queued(Source):
     """A source that another thread feeds."""
 
     def __init__(self) -> None:
-        # Bounded, so that a sender that is faster than the audit waits.
+        # Bounded: a sender that is faster than the audit waits.
         self.queue: queue.Queue[Seen | None] = queue.Queue(10 * _BATCH)
 
     def batches(self) -> Iterator[list[Seen]]:
-        """Yield what comes; called by the main thread."""
+        """See the base class. Called by the main thread."""
         while True:
             batch: list[Seen] = []
             with contextlib.suppress(queue.Empty):
@@ -98,9 +98,9 @@ class Queued(Source):
 
 
 class Stream(Queued):
-    """Standard input, which may come slowly.
+    """Standard input or a pipe, which may be slow.
 
-    :param stream: where to read from.
+    :param stream: the stream to read.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -108,12 +108,12 @@ class Stream(Queued):
         self._stream = stream
 
     def __enter__(self) -> Self:
-        # A thread that blocks in a read cannot be ended; a daemon need not.
+        # A daemon: a thread that blocks in a read cannot be ended.
         threading.Thread(target=self._feed, daemon=True).start()
         return self
 
     def _feed(self) -> None:
-        """Read until the end; runs in a thread of its own."""
+        """Read until the end. Called in a thread of its own."""
         for seen in read(self._stream):
             self.queue.put(seen)
         self.queue.put(None)
@@ -132,7 +132,7 @@ class File(Source):
     def __enter__(self) -> Self:
         try:
             self._stream = open(self.path, 'rb')
-            # A directory can be opened on some systems, but never read.
+            # Some systems can open a directory, but not read it.
             self._stream.peek(1)
         except OSError as exc:
             raise SourceError(
@@ -146,7 +146,7 @@ class File(Source):
             self._stream.close()
 
     def batches(self) -> Iterator[list[Seen]]:
-        """Yield what the file holds."""
+        """See the base class."""
         if self._stream is None:
             raise SourceError(f'{self.path} was not opened')
         batch: list[Seen] = []
@@ -159,7 +159,7 @@ class File(Source):
 
 
 def of_path(path: str) -> Source:
-    """Choose the source for a path.
+    """Return the source for a path.
 
     :param path: the path of a file, ``-`` for standard input.
     :returns: the source, not entered yet.
@@ -170,6 +170,6 @@ def of_path(path: str) -> Source:
         if os.path.exists(path) and not (
             os.path.isfile(path) or os.path.isdir(path)
         ):
-            # A pipe may come slowly, too.
+            # A pipe may be slow, too.
             return Stream(open(path, 'rb'))
     return File(path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ironic-async-events-status upgrade check``: would it work here?"""
+"""``ironic-async-events-status upgrade check``: does the plugin fit?"""
 
 from collections.abc import Sequence
 import importlib
@@ -26,18 +26,16 @@ CONF = cfg.CONF
 
 _NOTIFICATIONS = 'oslo_messaging_notifications'
 
-#: Releases with which the plugin is tested; others are judged by their shape.
+#: Releases with which the plugin is tested.
 TESTED = ('24.1', '26.1', '29.0', '32.1', '35.1', '39.0')
-
-# The exit code of oslo.upgradecheck for a program that failed itself.
+# The exit code of oslo.upgradecheck when the command itself failed.
 _FAILED = 255
 
 
 def _ironic() -> dict[str, types.ModuleType]:
-    """Import what is patched.
+    """Import the modules that are patched.
 
-    :raises UnsupportedIronic: when Ironic cannot be imported; with libraries
-        that are not its own, that can be anything
+    :raises UnsupportedIronic: when a module cannot be imported
     """
     try:
         return {name: importlib.import_module(name) for name in row.MODULES}
@@ -49,16 +47,12 @@ def _ironic() -> dict[str, types.ModuleType]:
 
 
 def is_tested(version: str) -> bool:
-    """Tell whether the plugin is tested with a release of Ironic.
-
-    :param version: the version of Ironic
-    :returns: whether it is a tested release, or a fix of it
-    """
+    """Return whether the plugin is tested with a version of Ironic."""
     return '.'.join(version.split('.')[:2]) in TESTED
 
 
 class Checks(upgradecheck.UpgradeCommands):
-    """What has to be true for a conductor to run with the plugin."""
+    """The checks, each with its title."""
 
     def _check_driver(self) -> upgradecheck.Result:
         drivers = CONF[_NOTIFICATIONS].driver
@@ -99,7 +93,7 @@ class Checks(upgradecheck.UpgradeCommands):
         except importlib.metadata.PackageNotFoundError:
             return _failure(
                 'Ironic is not installed in this Python environment. '
-                'Install the plugin where Ironic lives.'
+                'Install the plugin in the Python environment of Ironic.'
             )
         except exceptions.AsyncEventsError as e:
             return _failure(
@@ -108,8 +102,8 @@ class Checks(upgradecheck.UpgradeCommands):
             )
         if not is_tested(version):
             return _warning(
-                f'Ironic {version} has everything in the expected shape, but '
-                f'the plugin is tested with {", ".join(TESTED)} only.'
+                f'The plugin fits Ironic {version}, but is only tested with '
+                f'{", ".join(TESTED)}.'
             )
         return _success(f'Ironic {version}')
 
@@ -118,7 +112,7 @@ class Checks(upgradecheck.UpgradeCommands):
             (f'The repair "{name}" will be left out', repairs.ROWS[name])
             for name in CONF.async_events.repairs
         ]
-        tables.append(('A program will not work', rows.ROWS))
+        tables.append(('A command will not work', rows.ROWS))
         concerns = []
         try:
             _ironic()
@@ -154,7 +148,7 @@ class Checks(upgradecheck.UpgradeCommands):
             problem = schema.problem(connection.engine())
         except Exception as e:
             return _failure(
-                f'The database cannot be asked: {ironic_conf.brief(e)}. Check '
+                f'The database cannot be used: {ironic_conf.brief(e)}. Check '
                 'that it runs, and in the configuration: [database] connection'
             )
         return _success('') if problem is None else _failure(f'{problem}.')
@@ -176,7 +170,7 @@ class Checks(upgradecheck.UpgradeCommands):
         try:
             return _judged(advice.transport(CONF))
         except (oslo_messaging.InvalidTransportURL, ValueError):
-            # Their text may repeat the URL, and with it the password.
+            # The text of the error may repeat the URL with its password.
             return _failure(
                 'The transport URL cannot be read. Check in the '
                 f'configuration: [{_NOTIFICATIONS}] transport_url and '
@@ -197,7 +191,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
 
 def _required() -> tuple[row.Row, ...]:
-    """Return the rows without which the conductor would refuse to start."""
+    """Return the rows that have to fit, or the conductor refuses to start."""
     if not _has_outbox():
         return task.ROWS
     from ironic_async_events.outbox import rows as outbox  # chooses a backend
@@ -242,11 +236,10 @@ def register(conf: cfg.ConfigOpts) -> None:
             conf.register_opts(options, group=group)
     try:
         importlib.import_module('ironic.conf')
-        # Ironic does so when it parses its configuration; the modules of its
-        # database need it.
+        # As in Ironic: the modules of its database need these defaults.
         importlib.import_module('osprofiler.opts').set_defaults(conf)
     except Exception:
-        # There is no Ironic, or it is broken: one of the checks says so.
+        # Ironic is missing or broken: a check says so.
         if 'notification_level' not in conf:
             conf.register_opts([cfg.StrOpt('notification_level')])
 
@@ -254,10 +247,8 @@ def register(conf: cfg.ConfigOpts) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program.
 
-    :param argv: the arguments; by default those of the process
-    :returns: the exit code of oslo.upgradecheck: 0 all is well, 1 there are
-        warnings, 2 the conductor would not run with the plugin or not keep
-        what the outbox promises, 255 the program itself failed
+    :param argv: the arguments; by default the arguments of the process
+    :returns: the exit code of oslo.upgradecheck: 0, 1, 2 or 255
     """
     register(CONF)
     try:

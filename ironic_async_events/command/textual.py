@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lives of nodes as text for the terminal."""
+"""Print timelines of nodes as text on the terminal."""
 
 from collections.abc import Sequence
 import datetime
@@ -15,16 +15,16 @@ from ironic_async_events.audit import timeline
 from ironic_async_events.command import palette
 
 _WRONG = '#ffffff on #d40000'
-#: A history of more lines than this is told by its bar alone.
+#: At most this many lines of a history are printed.
 _LINES = 200
 
 
 def _bar(
     life: timeline.Life, start: float, seconds: float, width: int
 ) -> text.Text:
-    """Draw the states of one node into so many characters.
+    """Draw the states of a node as a bar of characters.
 
-    A character shows the state at its end, or that there is a violation.
+    A character shows the state at its end, or a violation.
     """
     spans = iter(life.spans)
     span = next(spans, None)
@@ -41,7 +41,7 @@ def _bar(
         if shown is None:
             bar.append(' ' * size)
             continue
-        # Where there are no colours, the name tells, as far as it has room.
+        # Without colours the name shows the state, as far as it fits.
         name = shown.state[: max(1, size - 1)].ljust(size)
         if not shown.sure:
             name = name[0].ljust(size, '/')
@@ -55,7 +55,7 @@ def _bar(
 
 
 def _legend(lives: Sequence[timeline.Life]) -> columns.Columns:
-    """Say what the colours mean."""
+    """Return the legend of the colours."""
     entries = []
     for state in sorted({span.state for life in lives for span in life.spans}):
         colour = palette.colour(state)
@@ -67,7 +67,7 @@ def _legend(lives: Sequence[timeline.Life]) -> columns.Columns:
 
 
 def _history(life: timeline.Life) -> table.Table:
-    """List the notifications of one node, and what was wrong."""
+    """Return a table of the notifications and violations of a node."""
     lines = table.Table(box=box.SIMPLE)
     for name in ('time (UTC)', 'status', 'notification'):
         lines.add_column(name)
@@ -91,12 +91,12 @@ def _history(life: timeline.Life) -> table.Table:
 def show(
     title: str, lives: Sequence[timeline.Life], terminal: console.Console
 ) -> None:
-    """Print lives.
+    """Print timelines.
 
-    :param title: what stands above them.
-    :param lives: the nodes, from top to bottom; one alone is told in words
-        as well.
-    :param terminal: where to print.
+    :param title: the title.
+    :param lives: the timelines, from top to bottom; a single timeline is also
+        listed as a table.
+    :param terminal: the terminal.
     """
     start = min((life.start for life in lives), default=0.0)
     ends = [span.end for life in lives for span in life.spans]

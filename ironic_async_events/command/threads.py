@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choose native or green threads before anything of Ironic is imported."""
+"""Choose native or green threads before a module of Ironic is imported."""
 
 from collections.abc import Iterator
 import contextlib
 import importlib
 import warnings
 
-# Ironic's commands choose the service backend when they are imported: native
-# threads in Ironic 32 and later, eventlet in the releases before it.
+# Importing Ironic's commands chooses the service backend: native threads from
+# Ironic 32 on, eventlet in earlier releases.
 _NATIVE = 'ironic.command'
 _GREEN = 'ironic.cmd'
 
 
 @contextlib.contextmanager
 def native() -> Iterator[None]:
-    """Keep eventlet's warning off the terminal where nobody uses eventlet.
+    """Hide eventlet's deprecation warning where eventlet is not used.
 
-    futurist imports eventlet, which warns of its end, only to know whether it
-    is installed. Whatever else warns is heard.
+    futurist imports eventlet only to check whether eventlet is installed. All
+    other warnings are shown.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings(
@@ -27,9 +27,9 @@ def native() -> Iterator[None]:
 
 
 def as_ironic() -> bool:
-    """Choose the threads of the Ironic that is installed.
+    """Choose the threads of the installed Ironic.
 
-    :returns: whether there is an Ironic
+    :returns: whether Ironic is installed
     """
     for name, quiet in (
         (_NATIVE, native()),
@@ -46,9 +46,9 @@ def as_ironic() -> bool:
 
 
 def choose_native() -> None:
-    """Keep oslo.service, which oslo.messaging imports, from eventlet."""
+    """Make oslo.service, which oslo.messaging imports, use native threads."""
     with contextlib.suppress(Exception), native():
-        # Older releases have no choice; a choice that was made stays.
+        # Older releases have no choice; an earlier choice stays.
         from oslo_service import backend
 
         backend.init_backend(backend.BackendType.THREADING)

@@ -18,20 +18,19 @@ from ironic_async_events.command import options
 from ironic_async_events.command import sources
 from ironic_async_events.command import textual
 
-#: A picture of more notifications than this shows nothing any more.
+#: At most this many notifications are drawn.
 MOST = 1000000
 
 
 class Timeline(command.Command):
-    """Show the life of nodes as their notifications tell it.
+    """Draw the provision states of nodes over time, from notifications.
 
-    Draws the provision states of each node as coloured bars over time, its
-    notifications as marks, and what the audit finds wrong in red. Where a bar
-    is hatched, the notification at its end does not follow from its state:
-    somewhere in between the node was elsewhere, and nothing told.
+    Provision states are coloured bars, notifications are marks, violations
+    are red. A hatched bar means: the notification at its end has another
+    previous state, so the node changed its state without a notification.
 
-    The exit code is 0 if a picture was made, and 2 if there was nothing to
-    draw.
+    The exit code is 0 if a picture was drawn, and 2 if the source had nothing
+    to draw or could not be read.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -42,7 +41,7 @@ class Timeline(command.Command):
         picture.add_argument(
             '--output',
             metavar='PATH',
-            help='write a picture, SVG or PNG by the ending of the path '
+            help='write a picture, SVG or PNG by the suffix of the path '
             '(default: text on the terminal)',
         )
         picture.add_argument(
@@ -50,29 +49,30 @@ class Timeline(command.Command):
             metavar='TEXT',
             action='append',
             default=[],
-            help='title of the picture; can be repeated, once for each '
-            '--file (default: the name of the file)',
+            help='title of the picture; can be repeated, for each --file '
+            '(default: the name of the file)',
         )
         picture.add_argument(
             '--node',
             metavar='UUID',
             action='append',
             default=[],
-            help='show this node, the beginning of its UUID is enough; can '
-            'be repeated (default: those with violations first)',
+            help='show only this node, by its UUID or the beginning of its '
+            'UUID; can be repeated (default: all nodes, nodes with '
+            'violations first)',
         )
         picture.add_argument(
             '--limit',
             metavar='NUMBER',
             type=int,
             default=50,
-            help='show at most so many nodes (default: %(default)s)',
+            help='show at most this number of nodes (default: %(default)s)',
         )
         picture.add_argument(
             '--complete',
             action='store_true',
-            help='all operations had ended when the recording ended: mark as '
-            'unfinished what is at work then',
+            help='mark every operation as unfinished that has not ended at '
+            'the end of the recording',
         )
         return parser
 
@@ -90,15 +90,16 @@ class Timeline(command.Command):
         return 0
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        """Read, then draw.
+        """Read the sources, then draw.
 
         :param parsed_args: the parsed options.
-        :raises SourceError: when there is nothing to draw, or no way to.
+        :raises SourceError: when a source cannot be read or has nothing to
+            draw, or the picture cannot be written.
         """
         output = parsed_args.output
         if output and not output.endswith(drawing.FORMATS):
             raise sources.SourceError(
-                f'cannot write {output}: the name of a picture ends in '
+                f'cannot write {output}: the name of a picture must end in '
                 f'{" or ".join(drawing.FORMATS)}'
             )
         paths: Sequence[str | None] = parsed_args.file or [None]
@@ -111,12 +112,12 @@ class Timeline(command.Command):
             lives = _read(parsed_args, path)
             if not lives:
                 raise sources.SourceError(
-                    f'nothing to draw: no provision-state notification of '
-                    f'such a node in {path or "what was heard"}'
+                    f'nothing to draw: no provision-state notification of a '
+                    f'chosen node in {path or "the messages of the bus"}'
                 )
             panels.append(drawing.Panel(title, lives))
         if not output:
-            # Not the application's stdout: rich finds out what it can do.
+            # Not the application's stdout: rich detects the terminal itself.
             terminal = console.Console(highlight=False)
             for panel in panels:
                 textual.show(panel.title, panel.lives, terminal)
@@ -135,7 +136,7 @@ class Timeline(command.Command):
 
 
 def _read(args: argparse.Namespace, path: str | None) -> list[timeline.Life]:
-    """Read one recording, and choose the nodes to show."""
+    """Read a source, and choose the timelines to show."""
     observations: list[obs.Observation] = []
     violations: list[Violation] = []
     checker = rules.Checker()
@@ -155,13 +156,13 @@ def _read(args: argparse.Namespace, path: str | None) -> list[timeline.Life]:
     lives = timeline.lives(
         observations, violations, _end(observations, messages.live)
     )
-    # With the nodes that have violations first, a limit hides nothing of note.
+    # Nodes with violations come first, so the limit hides none of them.
     lives.sort(key=lambda life: not life.flags)
     return lives[: args.limit]
 
 
 def _end(observations: Sequence[obs.Observation], live: bool) -> float | None:
-    """Choose the end of the picture, so that the last states are seen."""
+    """Return the end of the picture; the last states need some width."""
     times = [seen.when for seen in observations if seen.when is not None]
     if live:
         return time.time()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the configuration around the outbox takes away from its promises.
+"""Warn of a configuration that breaks a promise of the outbox.
 
-A conductor says it when it starts, and the upgrade check says it before.
+A conductor logs the warning when it starts; the upgrade check reports it
+before.
 """
 
 import logging
@@ -15,7 +16,7 @@ GROUP = 'oslo_messaging_notifications'
 
 #: Notification drivers that publish by themselves.
 _PUBLISHERS = frozenset(('messaging', 'messagingv2'))
-#: One that calls others, which only a file of its own names.
+#: The driver that calls other drivers, which are listed in a separate file.
 _ROUTER = 'routing'
 
 #: Whether a driver of oslo.messaging waits until the bus has a message, by
@@ -30,10 +31,10 @@ CONFIRMS = {
 
 
 class Concern(NamedTuple):
-    """Something that the outbox cannot promise with this configuration.
+    """A promise that the outbox cannot keep with this configuration.
 
-    :param level: ``logging.ERROR`` where a promise is broken at once,
-        ``logging.WARNING`` where it may be
+    :param level: ``logging.ERROR`` when a promise is broken,
+        ``logging.WARNING`` when it may be broken
     :param text: one line that says what to do
     """
 
@@ -42,12 +43,12 @@ class Concern(NamedTuple):
 
 
 def beside(conf: cfg.ConfigOpts) -> Concern | None:
-    """Name the drivers that publish beside the outbox.
+    """Reject drivers that publish beside the outbox.
 
-    Drivers are called one after the other, within the transaction of the
-    node. One that publishes announces a state before its commit, under an id
-    of its own, and holds the row of the node as long as the bus takes: that
-    is what the outbox is there to prevent, so it is an error.
+    All drivers are called within the transaction of the node. A driver that
+    publishes announces the state before its commit, with another id, and
+    locks the row of the node while the bus is slow. The outbox exists to
+    prevent this, so it is an error.
 
     :param conf: the configuration of the service
     """
@@ -74,7 +75,7 @@ def beside(conf: cfg.ConfigOpts) -> Concern | None:
 
 
 def transport(conf: cfg.ConfigOpts) -> Concern | None:
-    """Say whether the bus confirms what the relay publishes.
+    """Warn of a bus that does not confirm messages.
 
     :param conf: the configuration of the service
     :raises InvalidTransportURL: when the URL cannot be read
@@ -83,7 +84,7 @@ def transport(conf: cfg.ConfigOpts) -> Concern | None:
     url: Any = oslo_messaging.TransportURL.parse(
         conf, conf[GROUP].transport_url
     )
-    # As oslo.messaging finds the driver.
+    # As oslo.messaging selects the driver.
     scheme = url.transport.split('+')[0]
     confirms = CONFIRMS.get(scheme)
     if confirms:
@@ -103,7 +104,7 @@ def transport(conf: cfg.ConfigOpts) -> Concern | None:
 
 
 def concerns(conf: cfg.ConfigOpts) -> list[Concern]:
-    """Collect everything that there is to say.
+    """Return all concerns about a configuration.
 
     :param conf: the configuration of a service that has made its transport
     """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the outbox reaches Ironic's database.
+"""Connect the outbox to Ironic's database.
 
-Ironic's own sessions: a writer within a writer of the same thread joins its
-transaction. The relay's thread keeps a connection instead.
+Most threads use Ironic's sessions: a writer within a writer of the same thread
+joins its transaction. The thread of the relay keeps a connection instead.
 """
 
 from collections.abc import Callable
@@ -25,11 +25,11 @@ _RETRY_SECONDS = 120
 
 
 class Kept:
-    """A connection that one thread keeps, opened when it is needed.
+    """A connection that a thread keeps, opened when it is needed.
 
-    The pool takes a connection, checks it, opens a session and gives it back.
-    That costs more than most statements: too much for a thread that asks many
-    times a second.
+    Taking a connection from the pool, checking it, opening a session and
+    returning the connection cost more than most statements. That is too much
+    for a thread that runs many statements a second.
 
     :param engine: the database
     :param seconds: after which a connection is replaced, as in a pool
@@ -54,7 +54,7 @@ class Kept:
 
         After an error the next transaction gets a new connection.
 
-        :raises Exception: what the database says
+        :raises Exception: the error of the database
         """
         if self._clock() - self._opened_at >= self._seconds:
             self.close()
@@ -96,9 +96,9 @@ def engine() -> sa.Engine:
 
 @contextlib.contextmanager
 def keep() -> Iterator[None]:
-    """Have this thread keep a connection instead of opening sessions.
+    """Make this thread keep a connection instead of opening sessions.
 
-    For the relay's thread. What it writes joins no transaction.
+    For the thread of the relay. Its statements join no other transaction.
     """
     kept = _own.connection = Kept(
         engine(), cfg.CONF.database.connection_recycle_time
@@ -133,11 +133,11 @@ def reader() -> contextlib.AbstractContextManager[Any]:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Tell whether another transaction stood in the way.
+    """Return whether a transaction failed because of another transaction.
 
-    Then the same transaction may succeed when it is retried.
+    A retry of the same transaction may succeed.
 
-    :param error: what the transaction raised
+    :param error: the error of the transaction
     """
     if isinstance(error, db_exc.DBDeadlock):
         return True
@@ -147,7 +147,7 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def retried() -> tenacity.Retrying:
-    """Return what retries a whole transaction after a conflict."""
+    """Return a retrying object for a whole transaction after a conflict."""
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_conflict),
         wait=tenacity.wait_random_exponential(0.05, max=1),
@@ -157,9 +157,9 @@ def retried() -> tenacity.Retrying:
 
 
 class epoch(functions.FunctionElement[float]):
-    """Seconds since 1970 by the database, when the statement began.
+    """Seconds since 1970 by the clock of the database, at statement start.
 
-    The database has the only clock that all conductors share.
+    All conductors share the clock of the database, and no other clock.
     """
 
     type = sa.Double()

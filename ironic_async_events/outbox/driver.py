@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The notification driver that stores; naming it switches the outbox on."""
+"""The driver ``async_events_outbox``: stores every notification."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class OutboxDriver(notifier.Driver):  # type: ignore[misc]
         self, conf: cfg.ConfigOpts, topics: Any, transport: Any
     ) -> None:
         super().__init__(conf, topics, transport)
-        # First: the conductor may be there already, and be patched at once.
+        # First: a conductor that is imported already is patched at once.
         service.use(transport)
         plugin.install(conf)
         patching.register('outbox', rows.ROWS)
@@ -44,7 +44,7 @@ class OutboxDriver(notifier.Driver):  # type: ignore[misc]
 
         Called for every notification, by the thread that sends it.
 
-        :raises Exception: why it cannot be stored; oslo.messaging logs it
+        :raises Exception: why it is not stored; oslo.messaging logs the error
         """
         notification = Message(
             topics=tuple(self.topics),
@@ -62,5 +62,5 @@ class OutboxDriver(notifier.Driver):  # type: ignore[misc]
         except Exception as e:
             if note is not None:
                 note.error = e
-            # Without its cause, which would be logged as well.
+            # Without its cause: oslo.messaging would log the cause as well.
             raise database.told(e) from None

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is the bus away, or does it refuse some messages?
 
-A refusal is the fault of the bus until the opposite is known. After some
-refusals in a row, and no confirmation, the relay pauses. Then it tries twice
-as many messages, first messages that were not refused before. So refused
-messages delay all others by a few pauses only.
+A refusal counts as a fault of the bus until the bus confirms other messages.
+After some refusals in a row without a confirmation, the relay pauses. Then it
+tries twice as many messages, first messages that were not refused before. So
+refused messages delay other messages by a few pauses only.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ _MOST = 64
 
 
 class Judge:
-    """Counts refusals, and says when to try again. For the relay's thread.
+    """Counts refusals and sets the pauses. Used by the relay's thread.
 
     :param suspects: the messages that were refused
     :param clock: tells the time, in seconds
-    :param most: how many refusals in a row there are at most
+    :param most: the maximum of refusals in a row
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Judge:
 
     @property
     def may_be_asked(self) -> bool:
-        """Whether to go on. Read by the threads of the lanes as well."""
+        """Whether to go on. Also read by the threads of the lanes."""
         return self._refusals < self._limit
 
     @property
@@ -86,7 +86,7 @@ class Judge:
         """Note that a message was refused.
 
         :param row: the message
-        :param error: how
+        :param error: the refusal
         """
         if self.suspects.refused(
             row.id, row.subject, error, isinstance(error, Unreadable)
@@ -97,7 +97,7 @@ class Judge:
     def end(self, asked_all: bool) -> None:
         """End a turn.
 
-        :param asked_all: whether no message is left that could tell more
+        :param asked_all: whether no other message is left to try
         """
         if self._error is None or self._passed:
             return

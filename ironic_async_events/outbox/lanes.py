@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Publish unrelated messages in parallel.
 
-Each confirmation takes a round trip to the bus, most of which is waiting. The
-messages about one subject are a train: one lane publishes them, each after the
-confirmation of the message before. A publication that hangs keeps its train
-and its lane; the other lanes go on.
+Each confirmation takes a round trip to the bus, which is mostly waiting. The
+messages about one subject form a train. One lane publishes a train, each
+message after the confirmation of the message before. A publication that hangs
+blocks its train and its lane; the other lanes go on.
 """
 
 from collections.abc import Callable
@@ -26,10 +26,10 @@ THREAD = 'async-events-relay'
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one message.
+    """The outcome of a message.
 
     :param row: the message
-    :param error: how it was refused; None when it was confirmed
+    :param error: the refusal; None when the message was confirmed
     """
 
     row: Row

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lease keeps two relays apart: the leader publishes, the others wait.
 
-Not a lock of tooz or of the database: a connection holds such a lock, and
-nobody could say for how long a relay may trust one that it has taken.
+This is no lock of tooz or of the database: such a lock belongs to a
+connection, and a relay cannot know for how long it may trust the lock.
 """
 
 from collections.abc import Callable
 import time
 from typing import Protocol
 
-# A relay takes the lease for this share of its time, so that another relay
-# has taken over when all of the time is gone.
+# A relay takes the lease for this share of outbox_lease, so that another relay
+# has taken over when outbox_lease is over.
 _TAKEN = 0.95
-# A leader trusts its lease for this share of the time only: its clock and
-# the database's need not run at the same speed.
+# A leader trusts its lease for this share only: its clock and the clock of the
+# database may differ in speed.
 _TRUSTED = 0.85
-# It renews the lease as often as this within the time of one lease.
+# The leader renews the lease this many times within outbox_lease.
 _RENEWALS = 4
-# The others look again this long after the lease should have ended.
+# Other relays ask again this many seconds after the end of the lease.
 _AFTER = 0.01
 
 
@@ -39,8 +39,8 @@ class Claims(Protocol):
 
         :param holder: the relay that asks
         :param seconds: for how long
-        :returns: None when the holder has it; else in how many seconds it
-            ends
+        :returns: None when the holder has the lease; else the seconds until
+            the lease ends
         """
 
     def give_up(self, holder: str) -> None:
@@ -70,19 +70,19 @@ class Lease:
         self._trusted_until = self._ask_at = clock()
 
     def is_valid(self) -> bool:
-        """Tell, without asking the database, whether this relay leads.
+        """Return whether this relay leads, without asking the database.
 
         Called by the threads of the lanes as well.
         """
         return self._clock() < self._trusted_until
 
     def hold(self) -> bool:
-        """Take or renew the lease when it is time to.
+        """Take or renew the lease when it is due.
 
         :returns: whether this relay leads
-        :raises Exception: what the database says
+        :raises Exception: the error of the database
         """
-        # Before the question: the answer may take its time.
+        # Before the statement, which may take some time.
         now = self._clock()
         if now >= self._ask_at:
             left = self._claims.take(self.holder, self.seconds * _TAKEN)
@@ -102,7 +102,7 @@ class Lease:
     def give_up(self) -> None:
         """Let another relay take the lease at once.
 
-        :raises Exception: what the database says
+        :raises Exception: the error of the database
         """
         self._trusted_until = self._ask_at = self._clock()
         self._claims.give_up(self.holder)

@@ -18,7 +18,7 @@ class Unreadable(ValueError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
-    """The arguments of a notification driver.
+    """The arguments of a notification driver, as a value.
 
     :param topics: the topics of the notifier
     :param context: the request's context, serialised
@@ -33,7 +33,7 @@ class Message:
 
     @property
     def id(self) -> str:
-        """The id that every repetition shares."""
+        """The id; repeats keep their ``message_id``."""
         return str(self.body['message_id'])
 
     @property
@@ -57,7 +57,7 @@ class Message:
     def encode(self) -> str:
         """Return the message as ASCII text.
 
-        :raises TypeError: when it holds something that is no JSON
+        :raises TypeError: when a part is no JSON
         :raises ValueError: likewise
         """
         return str(

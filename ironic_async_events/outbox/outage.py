@@ -36,11 +36,9 @@ class BackOff:
 
 
 class Outage:
-    """The failures of one thing that the relay needs.
+    """The outage of a service that the relay needs. For the relay's thread.
 
-    Used by the relay's thread.
-
-    :param what: its name, for the log
+    :param what: the name of the service, for the log
     :param clock: tells the time, in seconds
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publish one message as oslo.messaging's own driver does, and raise."""
+"""Publish a message as oslo.messaging's own driver does, and raise errors."""
 
 from collections.abc import Iterator
 import contextlib
@@ -11,10 +11,10 @@ import oslo_messaging
 from ironic_async_events.outbox.message import Message
 from ironic_async_events.outbox.message import Unreadable
 
-# What a pool of connections must have to be emptied.
+# The attributes of a pool of connections that can be emptied.
 _POOL = ('_cond', '_current_size', 'iter_free')
 
-# Each of them logs each attempt, with two or three lines.
+# Each of these loggers writes two or three lines about each attempt.
 _LOGGERS = (
     'oslo_messaging._drivers.amqp',
     'oslo_messaging._drivers.amqpdriver',
@@ -27,7 +27,7 @@ _LOGGERS = (
 
 
 class Publisher:
-    """Publishes one message after the other. Used by the threads of the lanes.
+    """Publishes a message. Used by the threads of the lanes.
 
     :param transport: the notification transport of the service
     """
@@ -38,8 +38,8 @@ class Publisher:
     def publish(self, body: str) -> None:
         """Publish a message, and wait until the bus has confirmed it.
 
-        The same topics and the same format as ``messagingv2``, but a failure
-        is raised, and nothing is tried again here.
+        Uses the topics and the format of ``messagingv2``. A failure is
+        raised, and not retried here.
 
         :param body: the message, encoded
         :raises Unreadable: when it cannot be decoded
@@ -54,7 +54,7 @@ class Publisher:
             raise
 
     def _publish(self, body: str) -> None:
-        # Each time anew, for the driver writes into what it is given.
+        # Decoded for each topic: the driver changes its arguments.
         for place in range(len(Message.decode(body).topics)):
             message = Message.decode(body)
             self._transport._send_notification(
@@ -78,9 +78,9 @@ class Publisher:
         driver = getattr(self._transport, '_driver', None)
         pool: Any = getattr(driver, '_connection_pool', None)
         if not all(hasattr(pool, name) for name in _POOL):
-            # A bus without such a pool, or an oslo.messaging with another.
+            # This bus or this oslo.messaging has another kind of pool.
             return
-        # pool.empty() would not say that there is room for others.
+        # pool.empty() would not notify threads that wait for a connection.
         with pool._cond:
             free = list(pool.iter_free())
             pool._current_size -= len(free)
@@ -91,7 +91,7 @@ class Publisher:
 
 
 class _NotFrom(logging.Filter):
-    """Drops what some threads log above DEBUG.
+    """Drops lines of some threads above DEBUG.
 
     :param threads: how their names begin
     """
@@ -110,7 +110,7 @@ class _NotFrom(logging.Filter):
 def quiet(threads: str) -> Iterator[None]:
     """Silence oslo.messaging's drivers in some threads.
 
-    The relay says itself that the bus is away, in one line.
+    The relay itself logs one line when the bus is away.
 
     :param threads: how the names of the threads begin
     """

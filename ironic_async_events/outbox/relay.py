@@ -19,18 +19,18 @@ from ironic_async_events.outbox.watch import Watch
 
 LOG = logging.getLogger(__name__)
 
-# After so many seconds without an answer of the bus, the lease is let go.
+# Without an answer of the bus for this many seconds, the lease is given up.
 _STALLED = 30.0
-# After so many seconds without an answer, other messages go first.
+# Without an answer for this many seconds, other messages go first.
 _HANGS = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pause:
-    """What to do before the next turn.
+    """The pause before the next turn.
 
     :param seconds: how long to wait
-    :param for_messages: whether a message of this process ends the wait
+    :param for_messages: whether a message of this process ends the pause
     """
 
     seconds: float
@@ -40,10 +40,8 @@ class Pause:
 class Relay:
     """Publishes stored messages, as long as it has the lease.
 
-    Each relay begins with the oldest message of a subject and leaves none
-    out. So a relay that publishes a message has published the messages before
-    it, and first occurrences are in order even if two relays should publish
-    at the same time.
+    Each relay begins with the oldest message of a subject and skips none. So
+    first occurrences are in order, even when two relays publish at once.
 
     :param rows: the messages
     :param lease: this relay's view of the lease
@@ -53,8 +51,8 @@ class Relay:
     :param clock: tells the time, in seconds
     :param batch: how many messages are read and deleted at once
     :param poll: seconds between two reads, for messages of other processes
-    :param linger: how many seconds a confirmed message may stay, so that more
-        messages are deleted at once; after a crash they are published again
+    :param linger: for how many seconds a confirmed message may stay, so that
+        more messages are deleted at once; a crash repeats these messages
     """
 
     def __init__(
@@ -81,17 +79,15 @@ class Relay:
         self._database = outage.Outage('the database', clock)
         self._confirmed = stored.Confirmed(rows, batch, linger, clock)
         self._leads = False
-        # How often the lease was taken: rows read before are out of date.
+        # How often the lease was taken: rows read before it are out of date.
         self._term = 0
-        # When the bus last said anything, while it was asked.
+        # When the bus last answered.
         self._heard_at = clock()
 
     def turn(self) -> Pause:
-        """Publish a batch, if it is this relay's turn.
+        """Publish a batch if this relay leads. Never raises.
 
-        Never raises.
-
-        :returns: how long to wait for the next turn
+        :returns: the pause before the next turn
         """
         try:
             pause = self._turn()
@@ -103,11 +99,9 @@ class Relay:
         return pause
 
     def drain(self) -> bool:
-        """Publish a batch on the way out.
+        """Publish a batch while the conductor shuts down. Never raises.
 
-        Never raises.
-
-        :returns: whether there may be more that can be published
+        :returns: whether there may be more messages to publish
         """
         try:
             self._judge.begin()
@@ -127,7 +121,7 @@ class Relay:
         except Exception as e:
             LOG.warning(
                 'The relay of the outbox could not give up its lease; '
-                'another takes over when it ends. %s',
+                'another relay takes over when the lease ends. %s',
                 e,
             )
 
@@ -140,7 +134,7 @@ class Relay:
         if self._clock() - self._heard_at >= _STALLED:
             return self._step_back()
         if not self._leads and self._lanes.are_full:
-            # It has nothing to publish with.
+            # No lane is free.
             return Pause(_HANGS, for_messages=False)
         leads, to_lease = self._hold(), self._lease.seconds_to_next()
         if not leads:
@@ -156,9 +150,9 @@ class Relay:
         return Pause(min(self._poll, to_lease))
 
     def _publish_some(self) -> bool:
-        """Publish, first about subjects without a refusal.
+        """Publish messages, first about subjects without a refusal.
 
-        :returns: whether there is more that can be published now
+        :returns: whether there are more messages to publish now
         """
         fresh = self._read()
         done = self._publish(fresh)
@@ -174,7 +168,7 @@ class Relay:
         return bool(retried or (full and done))
 
     def _step_back(self) -> Pause:
-        """Give the lease up; another conductor may have better luck."""
+        """Give the lease up, so that another conductor tries."""
         self._heard_at = self._clock()
         if self._leads:
             LOG.warning(
@@ -190,7 +184,7 @@ class Relay:
         leads = self._lease.hold()
         if leads and not self._leads:
             LOG.info('This conductor relays the messages of the outbox now')
-            # Another relay may have retried them.
+            # Another relay may have published the suspects.
             self._suspects.clear()
             self._term += 1
         elif self._leads and not leads:
@@ -211,7 +205,7 @@ class Relay:
     def _publish(self, rows: Sequence[stored.Row]) -> int:
         """Publish messages, and note the outcomes.
 
-        Returns as well when the bus does not answer. A later turn notes the
+        Also returns when the bus does not answer. A later turn notes the
         outcome of a publication that hangs.
 
         :param rows: the messages
@@ -250,7 +244,7 @@ class Relay:
                     if self._leads and not trouble:
                         self._lease.hold()
                 except Exception as e:
-                    # Publications under way are waited for all the same.
+                    # The loop still waits for publications under way.
                     trouble.append(e)
                 if self._clock() >= until:
                     break

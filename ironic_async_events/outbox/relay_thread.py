@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The relay of a conductor: built as configured, in a thread of its own."""
+"""Run the relay of a conductor in a thread, built from the configuration."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ def _build(transport: Any) -> Iterator[relay.Relay]:
 
 
 class RelayThread:
-    """Runs a relay until it is told to stop.
+    """Runs a relay until :meth:`stop`.
 
     :param build: builds the relay and cleans up behind it; called in the new
         thread
@@ -105,7 +105,7 @@ class RelayThread:
         self._thread.start()
 
     def wake(self) -> None:
-        """Say that there is a message. Called by any thread."""
+        """Wake the relay for a new message. Called by any thread."""
         self._news.set()
 
     def stop(self, seconds: float) -> None:
@@ -131,8 +131,8 @@ class RelayThread:
             stack.enter_context(publisher.quiet(lanes.THREAD))
             built = stack.enter_context(self._build())
             while not self._ending.is_set():
-                # First: a message that comes from now on is seen by the turn,
-                # or ends the pause that follows.
+                # First: the turn reads a message that comes from now on, or
+                # the message ends the pause.
                 self._news.clear()
                 if self._ending.is_set():
                     break

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the outbox replaces, calls and reads in Ironic and its libraries."""
+"""The table of what the outbox needs from Ironic and its libraries."""
 
 from ironic_async_events.outbox import service
 from ironic_async_events.patching.row import MANAGER
@@ -35,7 +35,7 @@ ROWS: tuple[Row, ...] = (
     Need(
         'oslo_db.exception',
         ('DBDeadlock', 'DBError'),
-        'they tell what can be tried again',
+        'they say which transaction can be retried',
     ),
     Need(
         'ironic.common.utils',
@@ -62,12 +62,12 @@ ROWS: tuple[Row, ...] = (
     Need(
         'oslo_messaging',
         ('Target', 'TransportURL.parse'),
-        'a message goes to its topic; the transport tells what it confirms',
+        'a message has a topic; the URL says whether the bus confirms',
     ),
     Need(
         'oslo_messaging.transport',
         ('Transport._send_notification',),
-        'only this method tells that a message was not confirmed',
+        'only this method raises when a message is not confirmed',
     ),
     Need(
         'oslo_messaging.transport',
@@ -84,7 +84,7 @@ ROWS: tuple[Row, ...] = (
     Need(
         'oslo_messaging._drivers.pool',
         ('Pool._cond', 'Pool._current_size', 'Pool.iter_free'),
-        'connections that nobody uses are closed after an error',
+        'idle connections are closed after an error',
         optional=True,
     ),
 )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the outbox, in Ironic's own database, and their versions.
+"""The tables of the outbox in Ironic's database, and their versions.
 
-Statements see the tables as they are here; the migrations create them.
+Statements use these definitions; the migrations create the tables.
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,7 @@ from sqlalchemy.dialects import mysql
 
 from ironic_async_events import exceptions
 
-#: What alembic writes the version of these tables into; Ironic has
-#: a table of its own.
+#: The table in which alembic stores the version; Ironic has another table.
 VERSION_TABLE = 'ironic_async_events_alembic_version'
 
 _METADATA = sa.MetaData()
@@ -38,7 +37,7 @@ OUTBOX = sa.Table(
     sa.Column('set_aside_at', sa.Double(), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=False),
     sa.Column('error', sa.String(255), nullable=True),
-    # Counts the waiting messages without reading them, and finds the oldest.
+    # For the number of waiting messages and the oldest message.
     sa.Index('ix_async_events_outbox_waiting', 'set_aside_at', 'id'),
     mysql_engine='InnoDB',
 )
@@ -58,8 +57,8 @@ RELAY = sa.Table(
 
 _PLACE = pathlib.Path(__file__).parent / 'migrations'
 
-#: The versions of the tables, as the migrations have them, up to the one
-#: that this release needs. No service has to load alembic to compare.
+#: The versions of the migrations, up to the version that this release needs.
+#: With this list no service has to load alembic.
 VERSIONS = ('3b1f6d0c9a52',)
 
 COMMAND = 'ironic-async-events-dbsync upgrade'
@@ -106,7 +105,7 @@ def upgrade(engine: sa.Engine) -> None:
         raise exceptions.UnknownVersion(
             f'the tables of the outbox are at version {version}, which this '
             'release does not know; run the ironic-async-events-dbsync of the '
-            'release that made them'
+            'release that created them'
         )
     with engine.connect() as connection:
         config = _config(connection)
@@ -119,7 +118,7 @@ def upgrade(engine: sa.Engine) -> None:
 def drop(engine: sa.Engine) -> None:
     """Drop all tables; messages that were not published are lost.
 
-    Whatever the version says, and whatever is missing already.
+    Works with any version, and when some tables are missing.
 
     :param engine: the database
     """
@@ -129,10 +128,10 @@ def drop(engine: sa.Engine) -> None:
 
 
 def problem(engine: sa.Engine) -> str | None:
-    """Say in one line what is wrong with the tables.
+    """Return what is wrong with the tables.
 
     :param engine: the database
-    :returns: one line that says what to do; None when all is well
+    :returns: one line that says what to do; None when the tables are complete
     """
     with engine.connect() as connection:
         version = _version(connection)
@@ -152,8 +151,8 @@ def problem(engine: sa.Engine) -> str | None:
         )
     if missing:
         return (
-            'driver = async_events_outbox needs what this database has lost: '
-            f'{" and ".join(missing)}; make it again with "{COMMAND}"'
+            'driver = async_events_outbox needs what this database lacks: '
+            f'{" and ".join(missing)}; create it with "{COMMAND}"'
         )
     return None
 
@@ -169,7 +168,7 @@ def _version(connection: sa.Connection) -> str | None:
 
 
 def _missing(connection: sa.Connection) -> Iterator[str]:
-    """Name what is missing, but for the index: that only makes it fast."""
+    """Name missing tables and rows; a missing index only costs time."""
     for each in (OUTBOX, RELAY):
         if not _has(connection, each):
             yield f'the table {each.name}'
@@ -192,10 +191,10 @@ def check(engine: sa.Engine) -> None:
 
 @contextlib.contextmanager
 def glance(url: str) -> Iterator[sa.Engine]:
-    """Open an engine for one look, which leaves no connection behind.
+    """Open an engine that leaves no connection behind.
 
-    For the main process of a service: its children would inherit the
-    connections.
+    For the main process of a service: its children would inherit an open
+    connection.
 
     :param url: the database
     """

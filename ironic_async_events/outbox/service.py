@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outbox in one process: a delivery, and in a conductor a relay.
-
-The relay starts and ends with the conductor's manager.
-"""
+"""Use the outbox in a process; start and stop the relay in a conductor."""
 
 from collections.abc import Callable
 import functools
@@ -22,8 +19,8 @@ from ironic_async_events.task import delivery
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-# Whether a process serves the API: it has imported this before it parses its
-# configuration. ironic-dbsync has not, and must run without our tables.
+# A process that serves the API imports this module before it parses its
+# configuration. ironic-dbsync does not, and must run without these tables.
 _API = 'ironic.api.app'
 
 _transport: Any = None
@@ -61,7 +58,7 @@ def check_api(conf: cfg.ConfigOpts) -> None:
         LOG.error('%s', e)
         raise
     except Exception as e:
-        # Ironic waits for its database, and says so.
+        # Ironic itself waits for its database, and logs this.
         LOG.warning(
             'ironic-async-events: could not look for the tables of the '
             'outbox: %s',
@@ -70,7 +67,7 @@ def check_api(conf: cfg.ConfigOpts) -> None:
 
 
 def wake() -> None:
-    """Tell this process's relay, if any, that there is a message.
+    """Wake the relay of this process, if there is a relay.
 
     Called by any thread, after the commit.
     """
@@ -82,14 +79,14 @@ def started(init_host: Callable[..., Any]) -> Callable[..., Any]:
     """Make a conductor start its relay.
 
     :param init_host: the method of the manager that starts a conductor
-    :returns: the method to put in its place
+    :returns: the replacement
     """
 
     @functools.wraps(init_host)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if _transport is None:
             return init_host(*args, **kwargs)
-        # Where the tables are missing, nothing must have begun.
+        # First: without the tables the conductor must not start.
         schema.check(connection.engine())
         for concern in advice.concerns(CONF):
             LOG.log(concern.level, 'ironic-async-events: %s', concern.text)
@@ -104,13 +101,13 @@ def stopped(del_host: Callable[..., Any]) -> Callable[..., Any]:
     """Make a conductor end its relay.
 
     :param del_host: the method of the manager that ends a conductor
-    :returns: the method to put in its place
+    :returns: the replacement
     """
 
     @functools.wraps(del_host)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
-            # It waits for the workers, who may have something to say.
+            # This waits for the workers, which may still send notifications.
             return del_host(*args, **kwargs)
         finally:
             _stop()

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All SQL of the outbox: its messages and the lease of its relay.
+"""All SQL of the outbox, for messages and the lease.
 
-Only the tables themselves are elsewhere, in
-:mod:`ironic_async_events.outbox.schema`.
+The tables are defined in :mod:`ironic_async_events.outbox.schema`.
 """
 
 from collections.abc import Callable
@@ -39,9 +38,9 @@ def transaction() -> Iterator[Any]:
     """Open the transaction of a transition. Used by the worker."""
     with writer() as session:
         if session.get_bind().dialect.name == 'sqlite':
-            # Ironic retries a statement that finds the database locked, for
-            # ever. In a transaction that began by reading that never helps:
-            # the lock for writing has to come first.
+            # Ironic retries a statement for ever when the database is locked.
+            # This never helps in a transaction that began with a read. So the
+            # transaction takes the write lock first.
             session.execute(
                 schema.RELAY.update()
                 .where(_RELAY.id == 0)
@@ -59,7 +58,7 @@ def put(message: Message, committed: Callable[[], None]) -> None:
     :param committed: called in the same thread after the commit
     :raises TypeError: when the message is no JSON
     :raises ValueError: likewise
-    :raises Exception: what the database says
+    :raises Exception: the error of the database
     """
     values = {
         'message_id': message.id,
@@ -80,7 +79,7 @@ def waiting(
 ) -> list[Row]:
     """Read the oldest messages that wait.
 
-    Always from the beginning: ids are given before the commit, so a message
+    Always from the beginning: ids are assigned before the commit, so a message
     may become visible after a message with a higher id.
 
     :param limit: how many at most
@@ -98,7 +97,7 @@ def waiting(
 
 
 def still_waiting(ids: Collection[int]) -> list[Row]:
-    """Read some messages, without those that wait no more.
+    """Read the messages among the given ones that still wait.
 
     :param ids: their numbers
     :returns: messages, in any order
@@ -120,7 +119,7 @@ def delete(ids: Collection[int]) -> None:
 
 
 def backlog() -> Backlog:
-    """Count the messages that wait, and say for how long."""
+    """Return the number of waiting messages, and the age of the oldest."""
     oldest = (
         sa.select(_OUTBOX.stored_at)
         .where(_WAITS)
@@ -141,7 +140,7 @@ def backlog() -> Backlog:
 
 
 def is_empty() -> bool:
-    """Tell whether the outbox holds no message at all."""
+    """Return whether the outbox holds no message."""
     with reader() as session:
         query = sa.select(_OUTBOX.id).limit(1)
         return session.execute(query).first() is None
@@ -242,7 +241,7 @@ class LeaseRow:
                     _LEASE,
                     sa.or_(_RELAY.holder == holder, _RELAY.expires_at <= now),
                 )
-                # In this order: MySQL reads what it has set already.
+                # In this order: MySQL reads columns that it has just set.
                 .ordered_values(
                     (
                         _RELAY.term,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is stored, as values, and what the relay does to it: no SQL.
+"""Rows of the outbox as values, and the protocol of their store.
 
-:mod:`ironic_async_events.outbox.store` reads and writes them; the simulation
-has another database in its place.
+:mod:`ironic_async_events.outbox.store` implements the protocol with SQL; the
+simulation implements it in memory.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ class Row:
     """A stored message.
 
     :param id: rises in the order of the transitions of one node
-    :param message_id: the id that every repetition shares
+    :param message_id: the id, which repeats keep
     :param subject: what the message is about
     :param body: the message, encoded
     """
@@ -46,7 +46,7 @@ class SetAside:
     """A message that was set aside: a dead letter.
 
     :param id: its number, which the commands take
-    :param message_id: the id that every repetition shares
+    :param message_id: the id, which repeats keep
     :param subject: what the message is about
     :param body: the message, encoded
     :param attempts: how often the bus refused it
@@ -67,7 +67,7 @@ class SetAside:
 class Leader:
     """Which relay has the lease.
 
-    :param holder: the relay that took it last; empty when none ever did
+    :param holder: the relay that took the lease last; empty if no relay did
     :param seconds: for how long the lease is valid; 0 when it has ended
     :param term: how often the lease has changed hands
     """
@@ -138,7 +138,7 @@ class Confirmed:
     def delete_some(self) -> None:
         """Delete a full batch, or what has stayed long enough.
 
-        :raises Exception: what the database says; nothing is forgotten
+        :raises Exception: the error of the database; nothing is forgotten
         """
         if len(self._ids) >= self._batch or self._clock() >= self._delete_at:
             self.delete()
@@ -146,7 +146,7 @@ class Confirmed:
     def delete(self) -> None:
         """Delete all confirmed messages.
 
-        :raises Exception: what the database says; nothing is forgotten
+        :raises Exception: the error of the database; nothing is forgotten
         """
         if self._ids:
             self._rows.delete(self._ids.keys())

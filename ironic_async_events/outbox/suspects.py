@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Suspects: messages that the bus refused, and when they are set aside.
+"""Retry refused messages, and set them aside as dead letters.
 
-When a message is refused, either the bus is away or something is wrong with
-the message. Only other messages can tell: the bus takes them, or it does not.
-Later messages about the same subject wait, for the order; all others go on.
+When a message is refused, either the bus is away or the message is wrong. Only
+other messages show which: the bus confirms them, or refuses them too. Later
+messages about the same subject wait, to keep the order; other messages go on.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from ironic_async_events.outbox import stored
 
 LOG = logging.getLogger(__name__)
 
-# Nobody knows what the bus did between two messages that passed. So the time
-# between them counts up to this many seconds.
+# Between two confirmations the bus may have been away. So the time between
+# them counts only up to this many seconds.
 _GAP = 20.0
-# A bus that has taken a message so many seconds ago is there.
+# A bus that confirmed a message this many seconds ago is not away.
 _RECENT = 1.0
-# More of them would make too long a query.
+# More suspects would make the query too long.
 _MOST = 10000
 
 
@@ -30,16 +30,17 @@ _MOST = 10000
 class Suspect:
     """A message that was refused.
 
-    :param id: its number
+    :param id: the number of the message
     :param subject: what the message is about
-    :param pauses: the pauses between its attempts
+    :param pauses: the pauses between attempts
     :param error: the last refusal
-    :param due: when it is retried
-    :param attempts: how often it was refused
-    :param unreadable: whether it cannot be decoded
-    :param accused_at: when the last other message passed that counts against
-        this one; None if no message does
-    :param seconds: for how long it was refused while others passed
+    :param due: when the message is retried
+    :param attempts: how often the message was refused
+    :param unreadable: whether the message cannot be decoded
+    :param accused_at: when the bus last confirmed another message that counts
+        against this suspect; None if no message does
+    :param seconds: for how long the bus refused this message and confirmed
+        other messages
     """
 
     id: int
@@ -172,7 +173,7 @@ def read_due(
     :param busy: subjects to leave out
     :param limit: how many at most
     :returns: rows, the longest waiting first
-    :raises Exception: what the database says
+    :raises Exception: the error of the database
     """
     due = [x for x in suspects.due() if x.subject not in busy][:limit]
     if not due:
@@ -185,14 +186,14 @@ def read_due(
 
 
 def set_aside_guilty(rows: stored.Rows, suspects: Suspects) -> int:
-    """Set messages aside that the bus refuses for what they are.
+    """Set messages aside that the bus refuses while it takes other messages.
 
     Called by the relay's thread.
 
     :param rows: all messages
     :param suspects: the messages that were refused
     :returns: how many
-    :raises Exception: what the database says
+    :raises Exception: the error of the database
     """
     guilty = suspects.guilty()
     for suspect in guilty:

@@ -3,7 +3,7 @@
 
 Between this delivery and the driver are Ironic's notification helpers and
 oslo.messaging's notifier, which log every exception and go on. So the driver
-leaves a note of what became of the notification.
+writes the outcome into a note.
 """
 
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ _here = threading.local()
 
 
 class Note:
-    """What became of the notifications of one transition.
+    """The outcome of the notifications of a transition.
 
-    :ivar stored: how many were stored
+    :ivar stored: how many notifications were stored
     :ivar error: why a notification was not stored
     """
 
@@ -30,10 +30,10 @@ class Note:
         self.error: BaseException | None = None
 
     def check(self) -> None:
-        """Raise what the database said.
+        """Raise the error of the database.
 
-        A payload that cannot be built, or is no JSON, stops nothing: it has
-        been logged, as it is without the outbox.
+        A payload that cannot be built, or is no JSON, stops no transition:
+        the error is logged, as without the outbox.
 
         :raises Exception: the error of the database
         """
@@ -68,8 +68,8 @@ class InOneTransaction:
         try:
             connection.retried()(self._attempt, step)
         except Exception:
-            # The answer to the commit may be lost; then state and
-            # notification are both in the database.
+            # If only the answer to the commit was lost, state and notification
+            # are both in the database.
             if not step.was_saved():
                 raise
         step.saved()

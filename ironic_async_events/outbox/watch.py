@@ -14,7 +14,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Threshold:
-    """Logs when a figure passes a threshold, and when it is low again.
+    """Logs when a figure reaches a threshold, and when it is low again.
 
     :param text: the line, with ``%(figure)d`` and ``%(threshold)d``
     :param thresholds: figures, in any order
@@ -26,9 +26,9 @@ class Threshold:
         self._passed = 0
 
     def look(self, figure: float) -> None:
-        """Log if the figure has passed a threshold since the last call.
+        """Log if the figure has reached a threshold since the last call.
 
-        :param figure: what it is now
+        :param figure: the current value
         """
         passed = sum(figure >= threshold for threshold in self._thresholds)
         if passed > self._passed:
@@ -88,7 +88,7 @@ class Watch:
     def look(self) -> None:
         """Read and report the backlog if it is time to.
 
-        :raises Exception: what the database says
+        :raises Exception: the error of the database
         """
         if self._clock() < self._due:
             return
@@ -111,9 +111,9 @@ def _logger() -> Any:
 
 
 def send_gauge(name: str, value: float) -> None:
-    """Send a gauge to wherever Ironic's metrics go.
+    """Send a gauge to Ironic's metrics.
 
-    :param name: its name
-    :param value: its value
+    :param name: the name of the gauge
+    :param value: the value of the gauge
     """
     _logger().send_gauge(name, value)

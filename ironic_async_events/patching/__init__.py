@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replacing parts of a running Ironic, and putting them back.
+"""Replace attributes of a running Ironic, and restore them.
 
-Knows no other room: the rooms register the rows of what they rely on.
+The rooms above register tables of what they rely on; this room knows none of
+them.
 """
 
 from ironic_async_events.patching.installer import State

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Install, uninstall, and tell what is installed.
+"""Install the plugin, uninstall it, and report its state.
 
-Ironic is patched when it has imported the last of the modules concerned, all
-at once or not at all. Nothing here imports a module of Ironic: importing the
-conductor before the service has parsed its configuration breaks Ironic.
+Ironic is patched when it has imported both modules that are patched: all
+targets at once, or none. This module imports no module of Ironic: importing
+the conductor before the service has parsed its configuration breaks Ironic.
 """
 
 from collections.abc import Iterable
@@ -24,12 +24,12 @@ LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """What has become of the plugin in this process.
+    """The state of the plugin in this process.
 
-    :param installed: whether somebody has asked for it
-    :param patched: full names of what is replaced at the moment
-    :param left_out: the repairs that do not fit this Ironic
-    :param refusal: why the conductor must not run, if so
+    :param installed: whether ``install()`` was called
+    :param patched: full names of the attributes that are replaced now
+    :param left_out: names of the repairs that do not fit this Ironic
+    :param refusal: why the conductor must not run; None when it may
     """
 
     installed: bool = False
@@ -52,42 +52,42 @@ class _Room:
 
 _state = State()
 _rooms: dict[str, _Room] = {}
-# Names of the rooms whose rows have been dealt with.
+# Names of the rooms that have been patched or left out.
 _done: set[str] = set()
 _arrived: dict[str, types.ModuleType] = {}
 _undo = contextlib.ExitStack()
 
 
 def state() -> State:
-    """Return what has become of the plugin in this process."""
+    """Return the state of the plugin in this process."""
     return _state
 
 
 def register(
     room: str, table: Iterable[rows.Row], *, required: bool = True
 ) -> None:
-    """Add the rows of a room; registering a room again does nothing.
+    """Register the table of a room; registering a room again does nothing.
 
-    Where Ironic is patched already, it is for these rows, too. Called by the
-    main thread of a service, while it parses its configuration.
+    When Ironic is patched already, the targets of the room are replaced at
+    once. Called by the main thread of a service, while it parses its
+    configuration.
 
     :param room: name of the room
-    :param table: what it relies on
-    :param required: whether an Ironic that does not fit is refused; else the
-        room is left out with a warning
+    :param table: the rows of what the room relies on
+    :param required: whether the conductor refuses to start when a row does
+        not fit; else the room is left out with a warning
     """
     _rooms.setdefault(room, _Room(room, tuple(table), required))
     _attempt()
 
 
 def install() -> None:
-    """Have the conductor of this process run with what is registered.
+    """Patch Ironic with the registered tables, when it imports its conductor.
 
-    Ironic is patched at once if it has imported its conductor already,
-    otherwise as soon as it does. Never raises: what does not fit is logged,
-    and keeps the conductor from starting. Installing twice is installing
-    once. Called by the main thread of a service, while it parses its
-    configuration.
+    When the conductor is imported already, Ironic is patched at once. Never
+    raises: a failure is logged, and the conductor refuses to start.
+    Installing twice is installing once. Called by the main thread of a
+    service, while it parses its configuration.
     """
     global _state
     if _state.installed:
@@ -98,7 +98,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Put back every object that was replaced, last in first out.
+    """Restore every replaced object, last in first out.
 
     Uninstalling twice is uninstalling once.
     """
@@ -111,9 +111,9 @@ def uninstall() -> None:
 
 
 def refuse(reason: str) -> None:
-    """Record that the conductor must not run, and say so.
+    """Record and log that the conductor must not run.
 
-    :param reason: what the operator reads, in one line
+    :param reason: one line for the operator
     """
     global _state
     _state = dataclasses.replace(_state, patched=(), refusal=reason)
@@ -121,12 +121,12 @@ def refuse(reason: str) -> None:
 
 
 def confirm() -> None:
-    """Check the rows of modules that were not imported until now.
+    """Check the rows of modules that were not imported before.
 
-    Called by the thread that starts the conductor, when it has parsed its
-    configuration: from then on anything can be imported.
+    Called by the thread that starts the conductor, after the configuration
+    was parsed: from then on every module can be imported.
 
-    :raises RefusedToStart: when one does not fit
+    :raises RefusedToStart: when a row does not fit
     """
     try:
         for room in _rooms.values():
@@ -140,10 +140,10 @@ def confirm() -> None:
 
 
 def _on_import(module: types.ModuleType) -> None:
-    """Patch Ironic if this was the last module to wait for.
+    """Patch Ironic when all modules have been imported.
 
-    A post-import hook of wrapt, called in the thread that imports. It must
-    not raise: Ironic would survive that by importing once more, unpatched.
+    A post-import hook of wrapt, called by the thread that imports. It must
+    not raise: Ironic would import the module again, unpatched.
     """
     if _state.installed:
         _arrived[module.__name__] = module
@@ -151,7 +151,7 @@ def _on_import(module: types.ModuleType) -> None:
 
 
 def _attempt() -> None:
-    """Patch what has not been patched yet, if everything is there."""
+    """Patch the rooms that are not patched yet, when all modules are there."""
     if _arrived.keys() != set(rows.MODULES) or _rooms.keys() == _done:
         return
     try:
@@ -169,9 +169,9 @@ def _attempt() -> None:
 
 
 def _patch(rooms: Iterable[_Room]) -> None:
-    """Replace everything, or raise and leave everything as it was."""
+    """Replace all targets of the rooms, or raise and replace none."""
     global _state
-    # Every owner is looked up first: a replaced class is another one.
+    # All owners are looked up first: a replacement changes what a name means.
     places = []
     for room in filter(_fits, rooms):
         for row in room.rows:
@@ -182,7 +182,7 @@ def _patch(rooms: Iterable[_Room]) -> None:
     patched: list[str] = []
     with contextlib.ExitStack() as stack:
         for owner, attribute, wrap, row in places:
-            # Two rows can be about one attribute.
+            # Two rows can wrap the same attribute.
             value = wrap(vars(owner)[attribute])
             stack.callback(patch.replace(owner, attribute, value))
             patched += row.full_names
@@ -191,7 +191,7 @@ def _patch(rooms: Iterable[_Room]) -> None:
 
 
 def _fits(room: _Room) -> bool:
-    """Check the rows of a room, as far as that imports nothing.
+    """Check the rows of a room whose modules are imported.
 
     :raises UnsupportedIronic: when a required room does not fit
     """
@@ -215,10 +215,10 @@ def _fits(room: _Room) -> bool:
 
 
 def _guard(reason: str) -> None:
-    """Let the conductor refuse to start.
+    """Make the conductor refuse to start.
 
-    Both ways in are guarded: a spawned service process gets its manager
-    unpickled, without a call of the constructor.
+    Constructor and ``init_host()`` both refuse: a spawned service process
+    unpickles its manager and never calls the constructor.
     """
 
     manager: Any = _arrived[rows.MANAGER]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One reversible replacement of an attribute."""
+"""Replace an attribute, reversibly."""
 
 from collections.abc import Callable
 import functools
@@ -9,14 +9,14 @@ _ABSENT = object()
 
 
 def replace(owner: Any, name: str, value: Any) -> Callable[[], None]:
-    """Set an attribute and return what undoes it.
+    """Set an attribute and return the undo.
 
     :param owner: a module or a class
-    :param name: name of the attribute; the owner itself need not have it
-    :param value: what takes its place
-    :returns: a callable that puts back the very object that was there
+    :param name: name of the attribute; the owner may inherit or lack it
+    :param value: the new value
+    :returns: a callable that restores the original object
     """
-    # vars(), because getattr() would bind or inherit what it returns.
+    # Not getattr(): it would bind a method, or return an inherited attribute.
     original = vars(owner).get(name, _ABSENT)
     setattr(owner, name, value)
     return functools.partial(_restore, owner, name, original)

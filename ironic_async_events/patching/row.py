@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of the table of all that the plugin relies on.
+"""A row names attributes that the plugin relies on, and the reason.
 
-Each row names attributes of a module and says why a room needs them. A row
-that does not fit is found before anything is touched.
+All rows are checked before the first attribute is replaced.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from ironic_async_events import exceptions
 TASK_MANAGER = 'ironic.conductor.task_manager'
 MANAGER = 'ironic.conductor.manager'
 
-# Every one of them has been imported when the replacements are made.
+# Attributes are replaced when all of these modules have been imported.
 MODULES = (TASK_MANAGER, MANAGER)
 
 _ABSENT = object()
@@ -27,15 +26,15 @@ _ABSENT = object()
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """An attribute that is replaced, or called with known parameters.
+    """An attribute that is replaced, overridden or called.
 
     :param module: name of the module
     :param path: the attribute, dotted below the module
-    :param parameters: names of its parameters, as Ironic has them
-    :param why: what it is needed for
-    :param wrap: makes the replacement out of the original; None where the
-        attribute is only called or overridden
-    :param optional: whether some supported releases do without it
+    :param parameters: names of the parameters, as in Ironic
+    :param why: the reason for this row
+    :param wrap: returns the replacement of the original; None for an
+        attribute that is only called or overridden
+    :param optional: whether some supported releases lack the attribute
     """
 
     module: str
@@ -60,11 +59,12 @@ class Target:
         self.find()
 
     def find(self) -> tuple[Any, Any] | None:
-        """Look the attribute up; its module is imported.
+        """Look the attribute up; imports its module.
 
-        :returns: its owner and the attribute; None where it is optional and
-            not there
-        :raises UnsupportedIronic: when it is missing or has other parameters
+        :returns: owner and attribute; None when an optional attribute is
+            missing
+        :raises UnsupportedIronic: when the attribute is missing or has other
+            parameters
         """
         (name,) = self.full_names
         owner: Any = None
@@ -77,7 +77,7 @@ class Target:
                     return None
                 raise _missing(name, self.why)
             if isinstance(owner, type):
-                # The class that has it, not one that inherits it.
+                # The class that defines the attribute.
                 owner = next(c for c in owner.__mro__ if part in vars(c))
         # A class method cannot be called before it is bound.
         function = getattr(attribute, '__func__', attribute)
@@ -93,14 +93,14 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Need:
-    """Attributes that only have to be there.
+    """Attributes that have to exist.
 
     :param module: name of the module
     :param names: the attributes, dotted below the module; the last part can
-        be what the methods of a class set on its instances; empty where the
-        import of the module is all
-    :param why: what they are needed for
-    :param optional: whether some supported releases do without them
+        be an attribute that methods of a class assign; empty when only the
+        import of the module is needed
+    :param why: the reason for this row
+    :param optional: whether some supported releases lack the attributes
     """
 
     module: str
@@ -110,16 +110,16 @@ class Need:
 
     @property
     def full_names(self) -> tuple[str, ...]:
-        """Full names of the attributes, or that of the module."""
+        """Full names of the attributes; without names, that of the module."""
         if not self.names:
             return (self.module,)
         return tuple(f'{self.module}.{name}' for name in self.names)
 
     def check(self) -> None:
-        """Look every attribute up; imports the module.
+        """Look all attributes up; imports the module.
 
-        :raises UnsupportedIronic: when one is missing, or the module cannot
-            be imported
+        :raises UnsupportedIronic: when an attribute is missing, or the module
+            cannot be imported
         """
         if self.optional:
             return
@@ -139,7 +139,7 @@ Row = Target | Need
 
 
 def is_imported(row: Row) -> bool:
-    """Tell whether a row can be checked without an import.
+    """Return whether the module of a row is imported already.
 
     :param row: the row
     """
@@ -154,7 +154,7 @@ def _missing(name: str, why: str) -> exceptions.UnsupportedIronic:
 
 def _has(owner: Any, path: str) -> bool:
     name, _, rest = path.partition('.')
-    # Static: nothing of a descriptor is run.
+    # Static: no descriptor is called.
     attribute = inspect.getattr_static(owner, name, _ABSENT)
     if attribute is _ABSENT:
         return not rest and isinstance(owner, type) and name in assigned(owner)
@@ -164,7 +164,7 @@ def _has(owner: Any, path: str) -> bool:
 def assigned(cls: type[Any]) -> set[str]:
     """Return the names that methods of a class assign.
 
-    What ``__init__`` sets on an instance cannot be looked up on the class.
+    An attribute that ``__init__`` sets cannot be looked up on the class.
 
     :param cls: the class
     """

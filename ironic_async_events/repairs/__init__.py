@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Repairs of Ironic that stand by themselves."""
+"""Repairs of Ironic; ``[async_events] repairs`` switches each on or off."""

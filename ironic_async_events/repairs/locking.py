@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What takes the place of Ironic's own ways to lock and unlock a node.
+"""Replace the methods with which Ironic locks and unlocks a node.
 
 Called by the thread that makes or ends a task.
 """
@@ -22,14 +22,14 @@ LOG = task_manager.LOG
 
 
 def locking(method: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Have a task ask for its lock in a way that leaves none behind.
+    """Make a task record its lock when the lock is taken.
 
-    Written anew, because each attempt counts: the process has to know who
-    asks for a lock at the moment when it is given.
+    The replacement never calls the original: each attempt has to be recorded,
+    and the original retries inside.
 
     :param method: ``TaskManager._lock``; called by the thread that makes the
         task
-    :returns: the method that takes its place
+    :returns: the replacement
     """
 
     @functools.wraps(method)
@@ -86,10 +86,10 @@ def _reserve(task: Any) -> None:
 
 
 def downgrading(method: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Have a task give back its own lock only.
+    """Make a task give back only its own lock.
 
     :param method: ``TaskManager.downgrade_lock``
-    :returns: the method that takes its place
+    :returns: the replacement
     """
 
     @functools.wraps(method)
@@ -103,12 +103,11 @@ def downgrading(method: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def releasing(method: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Have a task release its own lock only, and not give up early.
+    """Make a task release only its own lock, and retry on database errors.
 
     :param method: ``TaskManager.release_resources``; called by the thread
         that ends the task
-    :returns: the method that takes its place; it raises DBError when the
-        database stays away
+    :returns: the replacement; it raises DBError when the database stays away
     """
 
     @functools.wraps(method)

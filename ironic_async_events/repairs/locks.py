@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The locks of this process: a task releases its own lock, and no other.
+"""Remember which task of this process holds the lock of which node.
 
-Ironic writes the name of the conductor into a locked node, not that of the
-task. So the database cannot tell two tasks of one conductor from each other.
-When an answer of the database is lost, only the process knows whose lock it
-is. It remembers for each node which task has the lock.
+Ironic writes the name of the conductor into a locked node, not the task. So
+the database cannot distinguish two tasks of the same conductor. When an
+answer of the database is lost, only the process knows which task holds the
+lock. A task releases only its own lock.
 """
 
 from collections.abc import Callable
@@ -26,41 +26,41 @@ LOG = logging.getLogger(__name__)
 
 
 class Reservations:
-    """The tasks that have a lock, and what is asked for right now."""
+    """The tasks that hold a lock, and the statements that ask for a lock."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        # The tasks that have a lock, by the UUID of the node.
+        # The tasks that hold a lock, by the UUID of the node.
         self._holders: weakref.WeakValueDictionary[str, Any] = (
             weakref.WeakValueDictionary()
         )
         # Each statement on its way that asks for a lock: the name, number or
         # UUID of the node.
         self._asking: list[str] = []
-        # Nobody may ask for these nodes now: all that each can be called.
+        # No task may ask for these nodes now: UUID, number and name of each.
         self._closed: list[frozenset[str]] = []
 
     def ask(self, task: Any, reserve: Callable[[], Any]) -> Any:
-        """Ask for a lock once, and leave none behind that nobody has.
+        """Ask for a lock once; an error leaves no lock behind.
 
         Called by the thread that makes the task.
 
         :param task: the task that asks
         :param reserve: Ironic's statements; they return the locked node
         :returns: the node
-        :raises NodeLocked: when another task has the lock
-        :raises Exception: what else ``reserve`` raises
+        :raises NodeLocked: when another task holds the lock
+        :raises Exception: other errors of ``reserve``
         """
         try:
             return self._ask(task, reserve)
         except exception.NodeNotFound:
             raise
         except exception.NodeLocked:
-            # Perhaps by this conductor, but by no task: a release gave up.
+            # Perhaps no task holds this lock, because its release gave up.
             if str(task.node_id) in self._holders or not self._clear(task):
                 raise
         except Exception:
-            # The lock may have been given; only the answer did not come.
+            # The lock may be taken, and only the answer lost.
             self._clear(task)
             raise
         return self._ask(task, reserve)
@@ -83,14 +83,14 @@ class Reservations:
                 self._changed.notify_all()
 
     def give_back(self, task: Any, release: Callable[[], None]) -> None:
-        """Release the lock of a task if it still is this task's.
+        """Release the lock of a task, unless another task holds it.
 
         :param task: the task
-        :param release: Ironic's own way; releases nothing when ``shared`` is
+        :param release: Ironic's method; releases no lock when ``shared`` is
             set on the task
-        :raises NodeLocked: when another conductor has the lock
-        :raises NodeNotLocked: when nobody has it
-        :raises Exception: what else ``release`` raises
+        :raises NodeLocked: when another conductor holds the lock
+        :raises NodeNotLocked: when the node is not locked
+        :raises Exception: other errors of ``release``
         """
         uuid = task.node.uuid
         with self._closing(task.node):
@@ -107,16 +107,16 @@ class Reservations:
                     del self._holders[uuid]
 
     def release(self, task: Any, release: Callable[[], None]) -> None:
-        """Release the lock of a task, again and again while that fails.
+        """Release the lock of a task; retry while the database fails.
 
         Called by the thread that ends the task.
 
-        :param task: the task that has the lock
-        :param release: Ironic's own way; releases nothing when ``shared`` is
+        :param task: the task that holds the lock
+        :param release: Ironic's method; releases no lock when ``shared`` is
             set on the task
         :raises DBError: when the database does not come back in time; the
             lock is released when the next task asks for it
-        :raises Exception: what else ``release`` raises
+        :raises Exception: other errors of ``release``
         """
         uuid = task.node.uuid
         try:
@@ -135,13 +135,13 @@ class Reservations:
         try:
             self.give_back(task, release)
         except (exception.NodeLocked, exception.NodeNotLocked):
-            # It had been released; only the answer did not come.
+            # The lock was released, and only the answer lost.
             task.shared = True
             release()
 
     @contextlib.contextmanager
     def _closing(self, node: Any) -> Iterator[None]:
-        """Have nobody ask for a node meanwhile.
+        """Keep all tasks from asking for the lock of a node meanwhile.
 
         :param node: the node
         """
@@ -160,10 +160,10 @@ class Reservations:
                 self._changed.notify_all()
 
     def _clear(self, task: Any) -> bool:
-        """Release a lock of ours that no task has.
+        """Release a lock of this conductor that no task holds.
 
-        :param task: the task that asked for it
-        :returns: whether there was such a lock
+        :param task: the task that asked for the lock
+        :returns: whether a lock was released
         """
         try:
             return database.insist(self._clear_once, task)
@@ -200,4 +200,4 @@ class Reservations:
 
 
 RESERVATIONS = Reservations()
-"""Those of this process."""
+"""The reservations of this process."""

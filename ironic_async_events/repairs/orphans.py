@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes of a dead conductor that could not be taken over in one pass."""
+"""Retry the nodes of a dead conductor that a pass could not take over."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -21,23 +21,23 @@ LOG = manager.LOG
 
 
 def found_again(method: Callable[..., None]) -> Callable[..., None]:
-    """Have the next pass find the nodes that a pass could not handle.
+    """Make the next pass retry the nodes that a pass could not take over.
 
-    Ironic finds orphans by the reservation of the conductor that died, and
-    removes that before it fails the node. So a node for which no worker
-    could be had, or that was not reached because of an error, would keep its
-    state for good. Such a node gets its reservation back.
+    Ironic selects orphans by the reservation of the dead conductor, and
+    removes the reservation before it fails the node. When there is no worker,
+    or the pass ends with an error, the node would keep its state for good.
+    Such a node gets its reservation back.
 
     :param method: ``ConductorManager._check_orphan_nodes``; called by the
         thread of the periodic task
-    :returns: the method that takes its place
+    :returns: the replacement
     """
 
     @functools.wraps(method)
     def wrapper(self: Any, context: Any) -> None:
         kept = _KEPT.setdefault(self, _Kept())
         kept.check(self, context)
-        # What failed before: so that this pass finds the node.
+        # Retry reservations that failed before, so that this pass sees them.
         kept.give_back(self, context)
         watched = _Watched(self)
         try:
@@ -53,7 +53,7 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
 
 
 class _Watched(wrapt.ObjectProxy):  # type: ignore[misc]
-    """The conductor, with a note of the orphans that a pass goes through.
+    """The conductor, which notes the orphans that a pass reads.
 
     :param conductor: Ironic's ``ConductorManager``
     """
@@ -65,7 +65,7 @@ class _Watched(wrapt.ObjectProxy):  # type: ignore[misc]
     def iter_nodes(
         self, fields: Sequence[str] | None = None, **kwargs: Any
     ) -> Iterator[Any]:
-        """See Ironic; rows that tell the reservation are noted."""
+        """See Ironic; notes rows that include the reservation."""
         for row in self.__wrapped__.iter_nodes(fields=fields, **kwargs):
             if fields is not None and 'reservation' in fields:
                 columns = ('uuid', 'driver', 'conductor_group', *fields)
@@ -79,22 +79,23 @@ class _Kept:
     """The orphans that a conductor keeps for the next pass.
 
     Used by the thread of the periodic task. A reservation is given back only
-    to a conductor that is offline: nobody else would remove it from a
-    conductor that is back. As that one may come back at any moment, it is
-    looked for before, after, and once more in the next pass. The last is for
-    a conductor that is starting: it removes its locks some time before it
-    registers. A node that was locked in between keeps its state, as on stock
-    Ironic, until a conductor is restarted; but it is not locked.
+    to an offline conductor: a conductor that is back would never remove the
+    reservation. The dead conductor may come back at any moment. So its status
+    is read before the reservation, after the reservation, and in the next
+    pass. The third time is for a conductor that is starting: it removes its
+    locks before it registers. When a reservation comes in between, the node
+    is unlocked and keeps its state until a conductor is restarted, as on
+    stock Ironic.
     """
 
     def __init__(self) -> None:
-        # By UUID: whose reservation a node gets back.
+        # By UUID of the node: the conductor that had reserved it.
         self._hosts: dict[str, str] = {}
-        # By UUID: the node as it was reserved.
+        # By UUID of the node: the node as it was reserved again.
         self._given: dict[str, Any] = {}
 
     def add(self, uuid: str, host: str) -> None:
-        """Note a node that a pass has met.
+        """Note a node that a pass has read.
 
         :param uuid: the node
         :param host: the conductor that had reserved it
@@ -102,7 +103,7 @@ class _Kept:
         self._hosts[uuid] = host
 
     def give_back(self, conductor: Any, context: Any) -> None:
-        """Reserve the nodes again that nobody has failed. Never raises.
+        """Reserve nodes that are still unfinished again. Never raises.
 
         :param conductor: Ironic's ``ConductorManager``
         :param context: the context of the periodic task
@@ -125,7 +126,7 @@ class _Kept:
     def _reserve(
         self, conductor: Any, context: Any, uuid: str, host: str
     ) -> None:
-        """Reserve a node for its dead conductor again, if nobody failed it."""
+        """Reserve an unfinished node for its dead conductor again."""
         node = objects.Node.get_by_uuid(context, uuid)
         if (
             node.reservation is not None
@@ -144,11 +145,11 @@ class _Kept:
     def _withdraw(
         self, conductor: Any, context: Any, uuid: str, host: str
     ) -> None:
-        """Remove a reservation that was given to a conductor that is back."""
+        """Remove the reservation again when its conductor is back."""
         if host in conductor.dbapi.get_offline_conductors():
             return
         node = objects.Node.get_by_uuid(context, uuid)
-        # A conductor that has locked it by itself has touched it as well.
+        # A lock that the conductor took itself has changed updated_at.
         if node.reservation == host and (
             node.updated_at == self._given[uuid].updated_at
         ):
@@ -171,16 +172,16 @@ def _settled(
     uuid: str,
     host: str,
 ) -> bool:
-    """Do something to a node, and say whether nothing is left to do.
+    """Run an action on a node; return whether it needs no retry.
 
-    An error of the database concerns this node only.
+    An error concerns this node only.
     """
     try:
         action(conductor, context, uuid, host)
     except exception.IronicException as e:
         LOG.info('Node %s is not kept for the next pass: %s', uuid, e)
     except Exception as e:
-        # Not its text: what a database says holds the statement.
+        # Without the text of the error: it repeats the statement.
         LOG.error(
             'Node %(node)s, which conductor %(host)s has left, could not be '
             'kept for the next pass: %(error)s; the next pass tries again',

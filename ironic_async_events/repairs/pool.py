@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pool of workers that recovers when the system gives threads again."""
+"""Make a pool of workers recover from a shortage of threads or workers."""
 
 from collections.abc import Callable
 import functools
@@ -12,20 +12,20 @@ LOG = logging.getLogger(__name__)
 
 
 def recovering(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Have the pools of a conductor recover from two kinds of shortage.
+    """Make the pools of a conductor recover from two kinds of shortage.
 
     futurist adds a worker to its pool before it starts the thread. When the
-    system refuses the thread, the worker stays, counts as busy for good, and
-    with enough of them every request is turned away, whatever the system
-    gives later.
+    operating system refuses the thread, the worker stays in the pool and
+    counts as busy for good. With enough such workers the pool rejects all
+    work, even when there are threads again.
 
-    Ironic turns work away when the pool has its most threads, busy or idle,
-    and futurist drops idle threads only when it takes work: a pool that was
-    full once would turn everything away until the conductor is restarted.
+    Ironic rejects work when the pool has its maximum of threads, busy or
+    idle. futurist drops idle threads only when it accepts work. So a pool
+    that was full once would reject all work until the conductor is restarted.
 
     :param method: ``ConductorManager._init_executors``; called by the thread
         that starts the conductor
-    :returns: the method that takes its place
+    :returns: the replacement
     """
 
     @functools.wraps(method)
@@ -39,10 +39,10 @@ def recovering(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def recover(executor: Any) -> None:
-    """Have one pool recover.
+    """Make a pool recover.
 
-    :param executor: the pool; one without threads of the system is left
-        alone, as they cannot be refused to it (eventlet's pools, None)
+    :param executor: the pool; a pool without native threads (eventlet, None)
+        is left alone
     """
     if isinstance(executor, futurist.ThreadPoolExecutor):
         guard(executor)
@@ -50,10 +50,10 @@ def recover(executor: Any) -> None:
 
 
 def guard(executor: futurist.ThreadPoolExecutor) -> None:
-    """Have one pool forget a worker that could not be started.
+    """Make a pool forget a worker whose thread could not be started.
 
-    Ironic and its periodic tasks hand work to the pool in several places;
-    all of them come to the method that adds a thread.
+    Ironic submits work in several places; all of them reach the method that
+    adds a thread.
 
     :param executor: the pool
     """
@@ -72,9 +72,9 @@ def guard(executor: futurist.ThreadPoolExecutor) -> None:
 
 
 def admit(executor: futurist.ThreadPoolExecutor) -> None:
-    """Have one pool take work whenever it has a thread for it.
+    """Make a pool accept work whenever it has an idle thread.
 
-    What the pool's own check lets in is let in as before.
+    Work that the pool's own check accepts is accepted as before.
 
     :param executor: the pool
     """
@@ -83,11 +83,11 @@ def admit(executor: futurist.ThreadPoolExecutor) -> None:
 
     @functools.wraps(check)
     def check_work(pool: Any, backlog: int) -> None:
-        # Called under the lock of the pool, which whoever adds work holds.
+        # Called under the lock of the pool.
         try:
             check(pool, backlog)
         except futurist.RejectedSubmission:
-            # What waits and what runs; it can only have become less since.
+            # Waiting and running work; under the lock it only decreases.
             if work.unfinished_tasks >= pool._max_workers:
                 raise
 
@@ -97,8 +97,8 @@ def admit(executor: futurist.ThreadPoolExecutor) -> None:
 def _forget_unstarted(workers: list[Any]) -> None:
     for worker in [w for w in workers if w.ident is None]:
         workers.remove(worker)
-        # futurist joins at exit what somebody still refers to, and a thread
-        # that never started cannot be joined.
+        # At exit futurist joins every worker that is still referenced, and a
+        # thread that never started cannot be joined.
         worker.join = _nothing_to_join
     LOG.warning(
         'The operating system could not start a worker; the pool has %d',

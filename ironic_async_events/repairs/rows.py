@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each repair replaces and reads; the repairs by their names.
+"""The table of each repair, by the name of the repair.
 
-Only the modules of a repair that is switched on are imported.
+Only repairs that are switched on import their modules.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from ironic_async_events.patching.row import Target
 
 
 def _by(module: str, name: str) -> Callable[[Any], Any]:
-    """Return a wrapper whose module needs Ironic's modules."""
+    """Return a wrapper that imports its module late: it imports Ironic."""
 
     def wrap(method: Any) -> Any:
         repair: Any = importlib.import_module(f'{__package__}.{module}')
@@ -75,7 +75,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
                 'TaskManager.node_id',
                 'TaskManager.shared',
             ),
-            'a lock is asked for as Ironic does it',
+            'a task asks for a lock as in Ironic',
         ),
         Need(
             'ironic.objects.node',
@@ -88,7 +88,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
                 'Node.reserve',
                 'Node.uuid',
             ),
-            'they take, show and release a lock',
+            'they take, read and release a lock',
         ),
         Need(
             'ironic.objects.node',
@@ -98,7 +98,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Need(
             'ironic.common.exception',
             ('NodeLocked', 'NodeNotFound', 'NodeNotLocked'),
-            'they tell whose lock it is',
+            'they say who holds a lock',
         ),
     ),
     'pool': (
@@ -120,7 +120,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Need(
             'futurist',
             ('RejectedSubmission', 'ThreadPoolExecutor'),
-            'a pool says by it that it is full',
+            'a full pool raises it',
         ),
         Need(
             'futurist',
@@ -139,7 +139,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
             MANAGER,
             'ConductorManager._check_orphan_nodes',
             ('self', 'context'),
-            'a node that could not be taken over must be found again',
+            'the next pass must retry a node that was not taken over',
             wrap=_by('orphans', 'found_again'),
         ),
         Need(
@@ -177,7 +177,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Need(
             'ironic.common.exception',
             ('IronicException',),
-            'it tells that a node is not there to be kept',
+            'it says that a node cannot be kept for the next pass',
         ),
     ),
 }

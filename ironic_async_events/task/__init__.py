@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The heart: a node changes its state when a worker runs."""
+"""The task manager: a worker saves and announces the state of its node."""

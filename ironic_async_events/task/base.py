@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starting the worker of an operation, or taking the request back.
+"""Start the worker of an operation, or take the request back.
 
-The two interfaces stand over this class side by side: the clean one
-(:mod:`ironic_async_events.task.native`) and the calls of today's Ironic
-(:mod:`ironic_async_events.task.drop_in`).
+Two interfaces extend this class: :mod:`ironic_async_events.task.native`
+without callbacks, and :mod:`ironic_async_events.task.drop_in` for today's
+Ironic.
 """
 
 from collections.abc import Callable
@@ -89,8 +89,8 @@ class BaseTaskManager(staging.StagingTaskManager):
 
         Called by the RPC thread.
 
-        :raises NoFreeConductorWorker: when no worker could be had
-        :raises Exception: what kept the worker from starting its work
+        :raises NoFreeConductorWorker: when there is no worker
+        :raises Exception: the error that kept the worker from starting
         """
         if exc_type is None and self._spawn_method is not None:
             if self._staged:
@@ -100,7 +100,7 @@ class BaseTaskManager(staging.StagingTaskManager):
             return
         try:
             if exc_type is None:
-                # Staged, but then nothing was spawned that could do it.
+                # Events were staged, but no worker was spawned.
                 self.post_process_event()
         finally:
             self.release_resources()
@@ -158,9 +158,9 @@ class BaseTaskManager(staging.StagingTaskManager):
     def _thread_release_resources(self, fut: Any) -> None:
         """Release the node when the worker has ended.
 
-        Called by the thread that ends the future: the worker, or whoever
-        cancels it. When the worker had not come as far as to save the state,
-        the request is taken back first.
+        Called by the thread that ends the future: the worker, or the thread
+        that cancels the future. When the worker has not saved the state, the
+        request is taken back first.
         """
         hand_over = self._hand_over
         error = self._start_error(fut)
@@ -191,7 +191,7 @@ class BaseTaskManager(staging.StagingTaskManager):
             return None
         elif not hand_over.claim():
             return refusal.cause_of(fut)
-        # It never ran; whoever asked for it may try again.
+        # The worker never ran; the caller may retry.
         return refusal.answer_to(refusal.cause_of(fut))
 
     # Requests that could not start
@@ -206,7 +206,7 @@ class BaseTaskManager(staging.StagingTaskManager):
         self._call_spawn_error_hook(error)
 
     def _take_back(self, error: BaseException) -> None:
-        """Make the node what it was before the request; say why."""
+        """Restore the node, and record the reason."""
         refusal.take_back(
             self.node, self._snapshot, error, self._refusal_event_type()
         )

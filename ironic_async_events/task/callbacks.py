@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The decorator that writes the state before the main function runs."""
+"""Wrap a callback: the worker saves the state before the callback runs."""
 
 from typing import Any
 
@@ -12,8 +12,7 @@ def find_task(*args: Any, **kwargs: Any) -> Any:
     :returns: the first argument that can post-process its events, or None
     """
     for arg in (*args, *kwargs.values()):
-        # The class is asked, not the object: a proxy or a mock would say
-        # yes to any attribute.
+        # The class, not the object: a proxy or a mock has any attribute.
         if hasattr(type(arg), 'post_process_event'):
             return arg
     return None
@@ -22,14 +21,13 @@ def find_task(*args: Any, **kwargs: Any) -> Any:
 class PostProcessed(wrapt.CallableObjectProxy):  # type: ignore[misc]
     """A callback that first post-processes the events staged on its task.
 
-    It is what the worker runs in place of the callback: the task among the
-    arguments writes its new state and announces it, then the callback runs.
-    When the first part fails, the callback does not run and the error ends
-    the worker's future.
+    The worker runs this proxy. The task among the arguments saves and
+    announces its staged events, then the callback runs. When
+    post-processing fails, the callback does not run, and the error ends the
+    future of the worker.
 
-    A transparent proxy, because Ironic logs the name of what it spawns, and
-    because it must not matter whether that is a function, a bound method, a
-    partial or a callable object.
+    The proxy is transparent, because Ironic logs the name of the callback. The
+    callback can be a function, a bound method, a partial or a callable object.
     """
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -38,10 +36,10 @@ class PostProcessed(wrapt.CallableObjectProxy):  # type: ignore[misc]
         return self.__wrapped__(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        """Give a name to what has none; for the rest ask the callback.
+        """Return an attribute of the callback, or a name if it has none.
 
-        Partials and callable objects are nameless, but Ironic logs the name
-        of what it could not run.
+        Partials and callable objects have no name, but Ironic logs the name
+        of a callback that it could not run.
         """
         if name in ('__name__', '__qualname__'):
             func = getattr(self.__wrapped__, 'func', None)

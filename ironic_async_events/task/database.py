@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every module does with a database that fails.
+"""Retry on database errors, and hide the parameters of statements.
 
-An error of the database says little: a statement that raised may have been
-carried out. So whoever has to know looks again, until the database answers.
+A statement that raised may have been carried out. So a caller reads the row
+again, until the database answers.
 """
 
 from collections.abc import Callable
@@ -23,26 +23,26 @@ _T = TypeVar('_T')
 
 
 def failed(error: BaseException | None) -> bool:
-    """Tell whether an error is the database's.
+    """Return whether an error comes from the database.
 
     :param error: the error, if there is one
     """
     return (
         isinstance(error, db_exception.DBError | sa_exc.SQLAlchemyError)
-        # Ironic's word for an SQLite that stayed locked for too long; what is
-        # derived from it is something else.
+        # Ironic raises it when SQLite stays locked for too long. Subclasses
+        # of it mean other things.
         or type(error) is exception.TemporaryFailure
     )
 
 
 def describe(error: BaseException) -> str:
-    """Name an error of the database without a word of what it says.
+    """Name an error of the database without its text.
 
-    Databases repeat the statement and its parameters: passwords, tokens,
+    The text repeats the statement and its parameters: passwords, tokens,
     configuration drives.
 
     :param error: the error
-    :returns: its type and, where there are, the type and the number of the
+    :returns: the type of the error and, if known, type and number of the
         error that the driver of the database raised
     """
     text = type(error).__name__
@@ -56,11 +56,11 @@ def describe(error: BaseException) -> str:
 
 
 def told(error: BaseException) -> BaseException:
-    """Return what may be said of an error, to callers and in records.
+    """Return an error that may be shown to callers and in records.
 
     :param error: any error
-    :returns: the error itself; for one of the database, another one that
-        keeps its statement and parameters for itself, chained to it
+    :returns: the error itself; for an error of the database, a new error
+        without statement and parameters, chained to the original error
     """
     if not failed(error):
         return error
@@ -72,10 +72,10 @@ def told(error: BaseException) -> BaseException:
 
 
 def hide_parameters() -> None:
-    """Have SQLAlchemy leave the parameters out of its errors.
+    """Make SQLAlchemy leave parameters out of its errors.
 
-    They come to the log and to clients by Ironic's own ways, too. Called by
-    the thread that starts the conductor.
+    Ironic itself writes these errors to the log and sends them to clients.
+    Called by the thread that starts the conductor.
     """
     from ironic.db import sqlalchemy  # noqa: F401  # configures the database
     from oslo_db.sqlalchemy import enginefacade
@@ -85,17 +85,17 @@ def hide_parameters() -> None:
 
 
 def insist(function: Callable[..., _T], *args: Any) -> _T:
-    """Call a function until the database answers.
+    """Retry a function until the database answers.
 
-    Pauses and limit are those of oslo.db: ``[database] db_retry_interval``,
+    Back-off and limit are those of oslo.db: ``[database] db_retry_interval``,
     ``db_inc_retry_interval``, ``db_max_retry_interval``, ``db_max_retries``
-    (by default about three minutes in all). The thread that calls sleeps.
+    (by default about three minutes in all). The calling thread sleeps.
 
-    :param function: finds out itself what an earlier call has done
-    :param args: its arguments
-    :returns: what it returns
-    :raises Exception: what it raises, if that is no error of the database or
-        the limit is reached
+    :param function: the function, which checks what an earlier call has done
+    :param args: the arguments of the function
+    :returns: the return value of the function
+    :raises Exception: the error of the function, if it is no error of the
+        database or the limit is reached
     """
     options = CONF.database
     retrying = tenacity.Retrying(
@@ -117,7 +117,7 @@ def insist(function: Callable[..., _T], *args: Any) -> _T:
 
 @contextlib.contextmanager
 def transaction() -> Iterator[None]:
-    """Have all that this thread saves committed together, or not at all."""
+    """Commit everything that this thread saves in one transaction."""
     from ironic.db.sqlalchemy import api  # configures the database
 
     with api._session_for_write():

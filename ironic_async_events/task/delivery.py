@@ -1,40 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In which order a transition is saved and announced.
+"""Choose the order in which a transition is saved and announced.
 
-The task manager knows nothing of delivery but this: it hands a
-:class:`Step` to the object that :func:`current` returns.
+The task manager passes each :class:`Step` to the object that :func:`current`
+returns, and knows nothing else about delivery.
 """
 
 from typing import Protocol
 
 
 class Step(Protocol):
-    """A transition that is about to be made; all methods run in the worker."""
+    """The actions on a transition; the worker calls all methods."""
 
     def save(self) -> None:
-        """Write the new state to the database.
+        """Save the new state to the database.
 
-        :raises Exception: when the database cannot take it
+        :raises Exception: when the state was not saved
         """
 
     def rolled_back(self) -> None:
-        """Note that what was saved is not in the database after all."""
+        """Note that the transaction was rolled back after :meth:`save`."""
 
     def was_saved(self) -> bool:
-        """Look whether the state is in the database in spite of an error.
+        """Return whether the state was saved in spite of an error.
 
         :raises Exception: when the database does not come back in time
         """
 
     def saved(self) -> None:
-        """Tell the log, and whoever waits, that the state is committed."""
+        """Log the commit of the state, and wake the RPC thread."""
 
     def announce(self) -> None:
         """Send the notification; never raises."""
 
 
 class Delivery(Protocol):
-    """A way of making transitions."""
+    """The order of saving and announcing."""
 
     def process(self, step: Step) -> None:
         """Save and announce a transition.
@@ -48,10 +48,10 @@ class Delivery(Protocol):
 
 
 class SaveThenAnnounce:
-    """The notification goes to the bus right after the commit.
+    """Sends the notification right after the commit.
 
-    Once and in order; it is lost when the process dies in between, or when
-    the bus does not take it.
+    Each notification is sent once and in order. It is lost when the process
+    dies in between, or when the bus refuses it.
     """
 
     def process(self, step: Step) -> None:
@@ -78,8 +78,8 @@ def use(delivery: Delivery) -> Delivery:
 
     Called by the main thread of a service, before there are workers.
 
-    :param delivery: what is used from now on
-    :returns: what was used before
+    :param delivery: the new delivery
+    :returns: the delivery before
     """
     global _current
     before, _current = _current, delivery

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calls that today's Ironic makes, with their callbacks."""
+"""The task manager for today's Ironic: understands events with callbacks."""
 
 from collections.abc import Callable
 from collections.abc import Collection
@@ -18,9 +18,9 @@ from ironic_async_events.task import callbacks
 
 LOG = logging.getLogger(__name__)
 
-# Functions of ironic.conductor.utils that put back or record what the task
-# manager itself puts back and records, with the type of the record that each
-# of them writes; None where the type depends on the node's state.
+# Hooks of ironic.conductor.utils that restore the node or record the error,
+# which the task manager does itself. With the type of the record of each hook;
+# None where the type depends on the node's state.
 REPLACED_HOOKS: dict[str, str | None] = {
     'provisioning_error_handler': None,
     'servicing_error_handler': None,
@@ -30,8 +30,8 @@ REPLACED_HOOKS: dict[str, str | None] = {
     'spawn_servicing_error_handler': states.CONDUCTOR,
 }
 
-# Events that the method which is running now wants staged, although it
-# processes them without a callback.
+# Events that are staged, although the running method processes them without a
+# callback.
 _staging: contextvars.ContextVar[Collection[str]] = contextvars.ContextVar(
     'staging', default=()
 )
@@ -39,11 +39,11 @@ _staging: contextvars.ContextVar[Collection[str]] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def staging(*events: str) -> Iterator[None]:
-    """Have events staged that are processed before the worker is asked for.
+    """Stage events that Ironic processes before it asks for a worker.
 
-    Some methods of Ironic move the node first and ask for a worker second.
-    Within this context the first ``with`` block of a task leaves the move to
-    the worker. Used by the RPC thread.
+    Some methods of Ironic change the state first and ask for a worker second.
+    Within this context the worker of the first ``with`` block of a task saves
+    the state. Used by the RPC thread.
 
     :param events: names of the events
     """
@@ -72,7 +72,7 @@ class DropInTaskManager(base.BaseTaskManager):
     ) -> None:
         """Process an event, in the worker when there is a callback.
 
-        Called by whoever holds the lock.
+        Called by the thread that holds the lock.
 
         :param event: name of the event
         :param callback: asks for a worker and returns its future; without
@@ -81,8 +81,8 @@ class DropInTaskManager(base.BaseTaskManager):
             worker, and its arguments with this task among them
         :param call_kwargs: keyword arguments of the callback
         :param err_handler: called with the error, the node, its state and
-            its target state when no worker could be had, unless it is one
-            of those that the task manager replaces
+            its target state when there is no worker, unless the task manager
+            replaces this handler
         :param target_state: the node's new target provision state, in place
             of the state machine's
         :param last_error: the node's new ``last_error``
@@ -107,7 +107,8 @@ class DropInTaskManager(base.BaseTaskManager):
                 {'event': event, 'node': self.node.uuid},
             )
             self.post_process_event()
-            # None of the hooks that are replaced: the state is written.
+            # A partial is no replaced hook: it is called, for the state is
+            # saved already.
             err_handler = err_handler and functools.partial(err_handler)
         if err_handler is not None:
             self.set_spawn_error_hook(err_handler, self.node, *before)
@@ -118,9 +119,8 @@ class DropInTaskManager(base.BaseTaskManager):
     ) -> None:
         """Have a worker started when the task's ``with`` block ends.
 
-        Called by the RPC thread. No keyword means anything here: Ironic
-        passes the body of a vendor passthru request on as keywords, so that
-        all of them belong to the spawned function.
+        Called by the RPC thread. All keywords belong to the spawned function:
+        Ironic passes the body of a vendor passthru request as keywords.
 
         :param method: asks for the worker and returns its future
         :param args: arguments of the method

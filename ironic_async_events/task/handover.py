@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the thread that accepts a request and its worker tell each other.
+"""Hand a task over from the RPC thread to its worker.
 
-The two share a task, which has no lock. So they agree on three things here:
-who owns the task from now on (:meth:`HandOver.claim`), whether the new state
-has been saved (:meth:`HandOver.wait`), and, when saving it fails, whether the
-caller of the request can still be told (:meth:`HandOver.refuse`).
+The two threads share a task without a lock. The hand-over decides which
+thread owns the task (:meth:`HandOver.claim`), lets the RPC thread wait until
+the state is saved (:meth:`HandOver.wait`), and decides whether a request is
+accepted or refused when saving fails (:meth:`HandOver.refuse`).
 """
 
 from concurrent import futures
@@ -22,9 +22,9 @@ class HandOver:
     def claim(self) -> bool:
         """Take the task; only the first caller gets it.
 
-        The worker calls it before it touches the task. Whoever finds that
-        no worker can be had calls it too, before it takes the request back:
-        from then on a worker that starts late after all has nothing to do.
+        The worker claims the task before it touches the task. A thread that
+        learns that no worker will run claims the task before it takes the
+        request back. A worker that starts late then does nothing.
 
         :returns: whether the caller was the first
         """
@@ -35,17 +35,18 @@ class HandOver:
 
         Called by a worker that could not save the state.
 
-        :returns: whether the caller of the request is still waiting; else it
-            was told that the request is accepted
+        :returns: whether the request is refused; False when it was accepted
+            before
         """
         return self._answer.acquire(blocking=False)
 
     def accept(self) -> bool:
         """Decide that the request is answered as accepted.
 
-        Called by an RPC thread that does not wait for the worker any longer.
+        Called by an RPC thread that stops waiting for the worker.
 
-        :returns: whether the worker has not refused it before
+        :returns: whether the request is accepted; False when the worker
+            refused it before
         """
         return self._answer.acquire(blocking=False)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loading the task manager that the configuration names."""
+"""Load the task manager that the configuration names."""
 
 import importlib.metadata
 import inspect
@@ -12,7 +12,7 @@ from ironic_async_events import exceptions
 
 NAMESPACE = 'ironic_async_events.task_manager'
 
-# What the clean interface takes.
+# The parameters of native's process_event().
 _NATIVE = frozenset(('self', 'event', 'target_state', 'last_error'))
 
 

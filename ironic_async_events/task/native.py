@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clean interface: events, and no callbacks."""
+"""The task manager without callbacks: starts work with an event."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,8 +21,8 @@ class AsyncEventTaskManager(base.BaseTaskManager):
     ) -> None:
         """Process an event at once: save the state and announce it.
 
-        Called by whoever holds the lock: a worker, or the RPC thread for an
-        event that needs none.
+        Called by the thread that holds the lock: a worker, or the RPC thread
+        for an event that starts no work.
 
         :param event: name of the event
         :param target_state: the node's new target provision state, in place

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only has to be there for the task manager to work."""
+"""Attributes of Ironic and its libraries that the task manager calls."""
 
 from ironic_async_events.patching.row import TASK_MANAGER
 from ironic_async_events.patching.row import Need
@@ -74,7 +74,7 @@ NEEDS = (
             'SERVICEHOLD',
             'UNSTABLE_STATES',
         ),
-        'they tell where an operation begins and ends',
+        'they define where an operation begins and ends',
     ),
     Need(
         'ironic.common.states',
@@ -129,7 +129,7 @@ NEEDS = (
             'NotificationPayloadBase',
             'NotificationPublisher',
         ),
-        'the numbered notification is sent as those of Ironic are',
+        'the numbered notification is sent like other notifications',
     ),
     Need(
         'ironic.db.sqlalchemy.api',
@@ -183,7 +183,7 @@ NEEDS = (
     Need(
         'oslo_db.exception',
         ('DBError',),
-        'what a database says is known by its type',
+        'an error of the database has this base class',
     ),
     Need(
         'oslo_db.sqlalchemy.enginefacade',

@@ -46,7 +46,7 @@ class NodeProvisionEventPayload(notification.NotificationPayloadBase):
 
 @base.IronicObjectRegistry.register
 class NodeProvisionEventNotification(notification.NotificationBase):
-    """Sent after each ``provision_set``, if the option says so."""
+    """Sent after each ``provision_set``, with ``sequence_notifications``."""
 
     # Version 1.0: Initial version
     VERSION = '1.0'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of a request that could not start: nothing, and a reason."""
+"""Take back a request that could not start, and record the reason."""
 
 from concurrent import futures
 from typing import Any
@@ -17,19 +17,19 @@ LOG = task_manager.LOG
 
 _INSPECTION = (states.INSPECTING, states.INSPECTWAIT, states.INSPECTFAIL)
 
-# Not as before when a node has been restored: why it was, and when.
+# Fields that differ after a node has been restored.
 _WRITTEN = frozenset(('last_error', 'provision_updated_at'))
 
 
 def answer_to(cause: BaseException) -> BaseException:
-    """Return what the caller of a request gets when it could not start.
+    """Return the error for the caller of a request that could not start.
 
-    Clients repeat a request for which there was no worker. So that is said
-    only when there was none.
+    Clients retry on ``NoFreeConductorWorker``. So it is returned only when
+    there was no worker.
 
-    :param cause: what kept the worker from starting
+    :param cause: the error that kept the worker from starting
     :returns: ``NoFreeConductorWorker``, chained to the cause, when there was
-        no worker; else the cause, without what a database says
+        no worker; else the cause, without the text of the database
     """
     if isinstance(cause, futurist.RejectedSubmission | futures.CancelledError):
         return _no_worker(cause)
@@ -37,9 +37,9 @@ def answer_to(cause: BaseException) -> BaseException:
 
 
 def answer_to_spawn(cause: BaseException) -> BaseException:
-    """Return what the caller of a request gets when spawning has failed.
+    """Return the error for the caller of a request whose spawning failed.
 
-    :param cause: what the spawn method raised
+    :param cause: the error of the spawn method
     :returns: as :func:`answer_to`; a plain ``RuntimeError`` is what Python
         raises when the system has no thread, or an executor has ended
     """
@@ -55,11 +55,11 @@ def _no_worker(cause: BaseException) -> BaseException:
 
 
 def cause_of(future: Any) -> BaseException:
-    """Return what kept a worker from saving the state of its operation.
+    """Return the error that kept a worker from saving its state.
 
-    :param future: the worker's, which has ended
-    :returns: the exception with which it ended, or one that says that it
-        ended without having run
+    :param future: the future of the worker, which has ended
+    :returns: the exception of the future, or ``CancelledError`` when the
+        worker ended without having run
     """
     try:
         error: BaseException | None = future.exception()
@@ -71,16 +71,16 @@ def cause_of(future: Any) -> BaseException:
 
 
 class Told:
-    """The future of a worker, whose error may be told in a record.
+    """A future whose error may be shown in a record.
 
-    :param future: the worker's, which has ended
+    :param future: the future of the worker, which has ended
     """
 
     def __init__(self, future: Any) -> None:
         self._future = future
 
     def exception(self) -> BaseException | None:
-        """Return the error of the worker, without what a database says.
+        """Return the error of the worker, without the text of the database.
 
         :raises CancelledError: when the future was cancelled
         """
@@ -105,15 +105,15 @@ def take_back(
     error: BaseException,
     event_type: str,
 ) -> None:
-    """Make a node what it was before a request; say why, in one commit.
+    """Restore a node and record the reason, in one commit.
 
-    Called by the thread that found out that no worker will run. It goes on
-    while the database is away, as long as the release of the lock does. Never
+    Called by the thread that learns that no worker will run. Retries while
+    the database is away, as long as the release of the lock does. Never
     raises: the node has to be released afterwards in any case.
 
     :param node: the node, locked
-    :param before: what it was
-    :param error: what the caller of the request gets
+    :param before: the fields of the node before the request
+    :param error: the error for the caller of the request
     :param event_type: type of the record in the node's history
     """
     if isinstance(error, exception.NoFreeConductorWorker):
@@ -156,13 +156,13 @@ def take_back(
 
 
 class _Attempt:
-    """Restores a node; an attempt that is repeated looks first.
+    """Restores a node; a retry first checks the attempt before.
 
-    What counts is the row, not what the node object remembers: a save that
-    raised may have been committed.
+    The row decides, not the node object: a save that raised may have been
+    committed.
 
     :param node: the node, locked
-    :param before: what it was
+    :param before: the fields of the node before the request
     :param reason: the error that is recorded
     :param event_type: type of the record
     """
@@ -203,7 +203,7 @@ class _Attempt:
         node.obj_reset_changes()
 
     def _is_done(self, error: str | None, differing: list[str]) -> bool:
-        """Tell whether the attempt before was committed after all.
+        """Return whether the attempt before was committed.
 
         :param error: the error in the row; Ironic shortens a long one
         :param differing: the fields of the row that are not as before

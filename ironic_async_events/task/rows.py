@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the task manager replaces, overrides and calls in Ironic."""
+"""The table of what the task manager replaces, overrides and calls."""
 
 from collections.abc import Callable
 import functools
@@ -35,7 +35,7 @@ def _replacement(stock: type[Any]) -> Any:
 
 
 def _staged(*events: str) -> Callable[[Any], Any]:
-    """Make a wrapper for a method that moves the node before it spawns."""
+    """Return a wrapper for a method that changes the state and then spawns."""
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
         from ironic_async_events.task import drop_in  # needs Ironic's modules
@@ -51,7 +51,7 @@ def _staged(*events: str) -> Callable[[Any], Any]:
 
 
 def _confirmed(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the start of the conductor, when logging has been set up."""
+    """Wrap the start of the conductor: check late rows, log the class."""
 
     @functools.wraps(method)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -68,7 +68,7 @@ def _confirmed(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _hides_parameters(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the start of the conductor: errors name no parameters then."""
+    """Wrap the start of the conductor: errors repeat no parameters."""
 
     @functools.wraps(method)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -145,7 +145,7 @@ ROWS: tuple[Row, ...] = (
         TASK_MANAGER,
         'TaskManager._write_exception',
         ('self', 'future'),
-        'what a database says must not be recorded',
+        'the text of a database error must not be recorded',
     ),
     Target(
         TASK_MANAGER,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbering the transitions of a node, and naming its operations.
+"""Number the transitions of a node, and give its operations an id.
 
-The numbers travel in the node's ``driver_internal_info``: they are written by
-the same save as the state, so that they have no gaps, cost no further write,
-and survive restarts and take-overs.
+The number is in the node's ``driver_internal_info`` and saved with the state.
+So the numbers have no gaps, cost no additional write, and survive restarts
+and take-overs.
 """
 
 from collections.abc import Collection

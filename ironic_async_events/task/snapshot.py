@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fields of a node at one moment, cheap to take, rarely needed."""
+"""Take a snapshot of a node's fields, and restore the fields that differ."""
 
 from collections.abc import Callable
 import functools
@@ -10,8 +10,8 @@ from typing import Any
 
 from oslo_versionedobjects import fields as object_fields
 
-# Not a request's doing: identity and book-keeping of the database, the lock,
-# and traits, which are not saved with the node.
+# A request does not change identity, time stamps and lock; traits are not
+# saved with the node.
 _NOT_KEPT = frozenset(
     ('id', 'uuid', 'created_at', 'updated_at', 'reservation', 'traits')
 )
@@ -42,7 +42,7 @@ def _kept_fields(cls: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _readers(
     cls: Any, prefix: str
 ) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Return what reads the immutable and the mutable fields of a node.
+    """Return functions that read the immutable and the mutable fields.
 
     :param cls: the class of the node
     :param prefix: comes before the names of the fields
@@ -57,8 +57,8 @@ def _readers(
 def _read(node: Any) -> tuple[Any, Any]:
     """Return the values of the immutable and of the mutable fields."""
     try:
-        # Where the object keeps them. The properties for them are Python
-        # code, which would take more time than all the rest.
+        # The attributes behind the properties: the properties are Python code
+        # and would take most of the time.
         plain, mutable = _readers(node.__class__, '_obj_')
         return plain(node), mutable(node)
     except AttributeError:
@@ -69,8 +69,8 @@ def _read(node: Any) -> tuple[Any, Any]:
 def _pack(values: Any) -> tuple[Callable[[bytes], Any], bytes]:
     """Copy values that may change in place.
 
-    :param values: what JSON can hold, as a rule
-    :returns: bytes, and the function that makes the values of them
+    :param values: the values, usually of JSON types
+    :returns: the function that restores the values, and its argument
     """
     try:
         # Half the time of pickle; it takes JSON's own types only.
@@ -80,14 +80,14 @@ def _pack(values: Any) -> tuple[Callable[[bytes], Any], bytes]:
 
 
 class Snapshot:
-    """What the fields of a node were.
+    """The fields of a node at one moment.
 
-    It is taken under every exclusive lock and nearly always thrown away, so
-    it is made for being taken: dictionaries, which Ironic changes in place,
-    are serialized in one go (that does not visit Python code for what JSON
-    can hold, a deep copy does).
+    Every exclusive lock takes a snapshot, and few snapshots are used. So
+    taking a snapshot is fast: dictionaries, which Ironic changes in place,
+    are serialized in one call. For JSON types this runs no Python code; a
+    deep copy would.
 
-    :param node: the node object; it is not kept
+    :param node: the node object, which is not kept
     """
 
     __slots__ = ('_mutable', '_plain', '_unpack')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Staging an event and post-processing it: first the plan, then the deed.
+"""Stage an event in the RPC thread, post-process the event in the worker.
 
 Loading this module needs ``ironic.conductor.task_manager``.
 """
@@ -58,7 +58,7 @@ class StagingTaskManager(task_manager.TaskManager):
     ) -> None:
         """Advance the state machine; leave node and database alone.
 
-        Called by whoever holds the lock.
+        Called by the thread that holds the lock.
 
         :param event: name of the event
         :param target_state: the node's new target provision state, in place
@@ -69,9 +69,8 @@ class StagingTaskManager(task_manager.TaskManager):
         :raises InvalidState: when the state machine refuses the event;
             nothing has changed then
         """
-        # A copy takes the step, because the machine moves before it looks at
-        # the target state. The tables of the copies are the same: only the
-        # position differs.
+        # On a copy, because the machine advances before it checks the target
+        # state. Copies share the tables; only the position differs.
         fsm = copy.copy(self.fsm)
         fsm.process_event(event, target_state=target_state)
 
@@ -113,8 +112,8 @@ class StagingTaskManager(task_manager.TaskManager):
                 raise RuntimeError(
                     'the request was taken back before its worker started'
                 )
-            # The thread may still have the context of its last request; the
-            # log lines have to carry the id of this one.
+            # The thread may still have the context of its last request, but
+            # the log lines need the id of this request.
             self.context.update_store()
         while self._staged:
             transition = self._staged[0]
@@ -133,7 +132,7 @@ class StagingTaskManager(task_manager.TaskManager):
             if last:
                 self._snapshot = None
             elif self._snapshot is not None:
-                # What has been announced is not taken back any more.
+                # An announced transition is never taken back.
                 self._snapshot = snapshot.Snapshot(self.node)
 
     @staticmethod
@@ -142,9 +141,9 @@ class StagingTaskManager(task_manager.TaskManager):
     ) -> None:
         """Save and announce one transition.
 
-        When the database fails, that is the error of the caller. One that was
-        told that the request is accepted can rely on that: the state is saved
-        when the database is back.
+        When the database fails, the request is refused with this error. When
+        the request was accepted before, the state is saved as soon as the
+        database is back.
         """
         process = delivery.current().process
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a transition of a node is saved, logged, announced, or forgotten."""
+"""Save, log and announce a transition of a node, or undo it."""
 
 import time
 from typing import Any
@@ -34,11 +34,12 @@ LOG = task_manager.LOG
 
 
 class Step:
-    """One transition of one task, on its way into the world.
+    """The actions on a transition of a task.
 
     :param task: the task, which holds the lock on its node
     :param transition: the transition
-    :param hand_over: told when the state is saved, if anybody waits for it
+    :param hand_over: notified when the state is saved; None when no thread
+        waits
     """
 
     def __init__(
@@ -87,19 +88,19 @@ class Step:
             self._node.save()
 
     def rolled_back(self) -> None:
-        """Have the next save write everything again.
+        """Make the next save write all fields again.
 
-        What else the caller has changed on the node is among it.
+        This includes fields that the caller has changed on the node.
         """
         self._set({name: getattr(self._node, name) for name in self._saving})
 
     def was_saved(self) -> bool:
-        """Look into the database, again and again while it is away.
+        """Return whether the row has the new state; retry until it answers.
 
-        Saving a node commits, then reads the node back; an error may come
-        from the latter, or from a connection that broke with the answer. No
-        event leaves a node in its state, and nobody else moves a locked node:
-        so the state tells.
+        Saving a node commits, and then reads the node. The error may come from
+        the read, or from a connection that broke after the commit. The state
+        decides: every event changes the state, and no other task changes a
+        locked node.
         """
         stored = database.insist(self._stored)
         if stored is None or (
@@ -136,7 +137,7 @@ class Step:
             self._hand_over.saved()
 
     def announce(self) -> None:
-        """Send Ironic's notification, and the numbered one if it is on."""
+        """Send Ironic's notification, and the numbered one if configured."""
         transition = self._transition
         status = transition.status(states.UNSTABLE_STATES)
         notify.emit_provision_set_notification(
@@ -161,7 +162,7 @@ class Step:
             )
 
     def undo(self) -> None:
-        """Forget a transition that could not be saved."""
+        """Undo a transition that could not be saved."""
         self._set(self._before)
         self._node.obj_reset_changes(self._clean)
         # Also puts the state machine back.

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One step of a node through the provision state machine, as a value.
+"""A step of a node through the provision state machine, as a value.
 
-Everything that is told to the world about a step, in the database, in the
-log and on the bus, is derived from such a value and never from attributes of
-a task, which other threads may have changed in the meantime.
+Database, log and bus get their data from this value, and never from attributes
+of a task, which other threads may have changed.
 """
 
 from collections.abc import Collection

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What alembic runs; the connection comes from the caller."""
+"""The environment of alembic; the caller passes the connection."""
 
 from alembic import context
 

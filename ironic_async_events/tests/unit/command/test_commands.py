@@ -285,7 +285,7 @@ class TimelineTest(CommandTestCase):
         path = self.write()
         for arguments, expected in (
             (['--node', 'other'], 'nothing to draw'),
-            (['--output', 'x.gif'], 'ends in .svg or .png'),
+            (['--output', 'x.gif'], 'must end in .svg or .png'),
             (['--output', '/nowhere/x.svg'], 'cannot write /nowhere/x.svg'),
         ):
             code, _out, err = self.run_program(

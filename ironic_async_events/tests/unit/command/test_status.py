@@ -113,6 +113,6 @@ class StatusTestCase(base.BaseTestCase):
         )
         self.assertEqual(2, code, text)
         self.assertIn('The transport URL cannot be read', text)
-        self.assertIn('The database cannot be asked', text)
+        self.assertIn('The database cannot be used', text)
         self.assertNotIn('s3c', text)
         self.assertNotIn('Traceback', text)

@@ -50,7 +50,7 @@ class DbSyncTestCase(base.BaseTestCase):
         self.assertEqual(
             f'{schema.VERSIONS[-1]}\n', self.run_program('current')
         )
-        self.assertIn('gone', self.run_program('drop'))
+        self.assertIn('dropped', self.run_program('drop'))
         self.assertIn('no tables', self.run_program('drop'))
         self.assertIsNone(schema.current(self.engine))
 
@@ -60,7 +60,7 @@ class DbSyncTestCase(base.BaseTestCase):
         error = self.assertRaises(SystemExit, self.run_program, 'drop')
         self.assertIn('--force', str(error))
         self.assertIsNotNone(schema.current(self.engine))
-        self.assertIn('gone', self.run_program('drop', '--force'))
+        self.assertIn('dropped', self.run_program('drop', '--force'))
 
     def lose(self, statement):
         with self.engine.begin() as connection:
@@ -86,7 +86,7 @@ class DbSyncTestCase(base.BaseTestCase):
         self.lose(f'DROP TABLE {schema.OUTBOX.name}')
         # Nobody can ask a table that is not there.
         self.empty = None
-        self.assertIn('gone', self.run_program('drop'))
+        self.assertIn('dropped', self.run_program('drop'))
         self.assertEqual([], sa.inspect(self.engine).get_table_names())
 
     def test_messages_without_a_version_are_not_lost_without_force(self):
@@ -102,7 +102,7 @@ class DbSyncTestCase(base.BaseTestCase):
         error = self.assertRaises(SystemExit, self.run_program, 'upgrade')
         self.assertIn('version newer', str(error))
         self.assertNotIn('\n', str(error))
-        self.assertIn('gone', self.run_program('drop'))
+        self.assertIn('dropped', self.run_program('drop'))
 
 
 class BriefTestCase(base.BaseTestCase):
