@@ -1,19 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A conductor with hardly any workers, and clients that do not wait.
+"""A conductor with hardly any workers, and clients that do not wait."""
 
-``python -m laboratory.overload`` prints one table:
-what became of the requests, the nodes, the notifications and the locks.
-"""
-
-import argparse
 import collections
 from collections.abc import Iterable
 from collections.abc import Sequence
 import concurrent.futures
-import contextlib
-import json
-import pathlib
-import sys
+import dataclasses
 import time
 
 import sqlalchemy
@@ -22,13 +14,10 @@ from sqlalchemy import pool
 from laboratory import clients
 from laboratory import configuration
 from laboratory import contract
-from laboratory import errors
 from laboratory import lifecycle
-from laboratory import overload_result
-from laboratory import plan
 from laboratory import prepared_bench as bench
 from laboratory import pressure
-from laboratory import processes
+from laboratory import truth
 from laboratory import witness
 
 # Ironic wants more workers than sync_power_state_workers + 2 *
@@ -69,36 +58,46 @@ _STARTS = (
 )
 
 
-def execute(
-    plugin: bool, seconds: float, keep: pathlib.Path | None = None
-) -> overload_result.Result:
-    """Put one service under load and look what became of it.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """What became of it.
 
-    :param plugin: with the plugin, or stock.
-    :param seconds: for how long.
-    :param keep: a directory for configuration, logs and recordings.
-    :returns: what became of it.
-    :raises LaboratoryError: when something is missing or does not start.
+    :param record: what the clients wrote down.
+    :param account: changes and notifications compared.
+    :param refused_changes: changes of state that no accepted request made.
+    :param get_violations: one line for each 202 that was not kept.
+    :param locks: how many nodes are locked although nothing is under way.
     """
-    wanted = plan.Run(plugin=plugin, options=OPTIONS)
-    with bench.started(wanted, keep) as running:
-        result = measure(running, plugin, seconds)
-    if keep is not None:
-        (keep / 'overload.json').write_text(
-            json.dumps(
-                {'counts': result.counts(), 'faults': result.faults}, indent=2
-            )
-        )
-    return result
+
+    record: pressure.Record
+    account: truth.Account
+    refused_changes: Sequence[str]
+    get_violations: Sequence[str]
+    locks: int
+
+    @property
+    def faults(self) -> list[str]:
+        """Everything that is not as it must be, one line each."""
+        record = self.record
+        lines = [
+            *record.others,
+            *record.altered,
+            *self.refused_changes,
+            *record.unended,
+            *record.stranded,
+            *(f'{row.name}: {row[2:]}' for row in self.account.rows),
+            *self.get_violations,
+            *record.unusable,
+        ]
+        if self.locks:
+            lines.append(f'{self.locks} locks left')
+        return lines
 
 
-def measure(
-    running: bench.Bench, plugin: bool, seconds: float
-) -> overload_result.Result:
+def measure(running: bench.Bench, seconds: float) -> Result:
     """Put a running service under load; it is stopped afterwards.
 
     :param running: what runs, with :data:`OPTIONS`.
-    :param plugin: with the plugin, or stock.
     :param seconds: for how long.
     :returns: what became of it.
     """
@@ -116,14 +115,13 @@ def measure(
             lambda one: one.afterwards(_AFTERWARDS_SECONDS),
         ):
             list(executor.map(work, pressers))
-    record = overload_result.Record()
+    record = pressure.Record()
     for one in pressers:
         record.add(one.record)
     locks = _locks(ironic.database)
     ironic.stop()
     seen = running.eye.read()
-    return overload_result.Result(
-        plugin=plugin,
+    return Result(
         record=record,
         account=running.account(),
         refused_changes=_of_nobody(
@@ -172,53 +170,3 @@ def _locks(database: str) -> int:
             'SELECT COUNT(*) FROM nodes WHERE reservation IS NOT NULL'
         )
         return int(found.scalar_one())
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it and print the table.
-
-    :param arguments: of the command line.
-    :returns: 0 when all is well with the plugin, 1 when something is not, 2
-        when a run could not be done.
-    """
-    parser = argparse.ArgumentParser(
-        prog='python -m laboratory.overload',
-        description='Ask a conductor with five workers for more than it can '
-        'do, and count what became of requests, nodes and notifications.',
-    )
-    parser.add_argument(
-        '--stock',
-        action='store_true',
-        help='afterwards the same on stock Ironic, for comparison',
-    )
-    parser.add_argument(
-        '--minutes', type=float, default=10.0, help='of load (default: 10)'
-    )
-    parser.add_argument(
-        '--keep',
-        type=pathlib.Path,
-        metavar='DIR',
-        help='keep configuration, logs, recordings and figures in DIR',
-    )
-    parsed = parser.parse_args(arguments)
-    processes.end_on_sigterm()
-    results = []
-    try:
-        for plugin in (True, False)[: 1 + parsed.stock]:
-            name = 'plugin' if plugin else 'stock'
-            keep = parsed.keep / name if parsed.keep else None
-            results.append(execute(plugin, parsed.minutes * 60, keep))
-    except errors.LaboratoryError as error:
-        print(f'overload: {error}', file=sys.stderr)
-        return 2
-    print(overload_result.table(results))
-    for result in results:
-        name = 'plugin' if result.plugin else 'stock'
-        for line in result.faults[:10]:
-            print(f'{name}: {line}')
-    return 1 if results[0].faults else 0
-
-
-if __name__ == '__main__':
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(main())

@@ -13,12 +13,14 @@ from ironic_async_events.tests.tempest import bus
 from laboratory import broker
 from laboratory import database
 from laboratory import plan
+from laboratory import postgresql
 from laboratory import recording
 from laboratory import service
 from laboratory import truth
 from laboratory import witness
 
 Message = observation.Observation | observation.Malformed | observation.Ignored
+Database = database.MariaDB | postgresql.PostgreSQL
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,9 +43,7 @@ class Bench:
             return self.collector.path
         return self.ironic.recording
 
-    def observations(
-        self,
-    ) -> list[Message]:
+    def observations(self) -> list[Message]:
         """Read the notifications that have come so far."""
         if self.collector is not None:
             self.collector.wait_quiet()
@@ -59,16 +59,64 @@ class Bench:
         """
         return truth.compare(
             [
-                (one.node, one.before_state, one.state)
-                for one in self.eye.read(node=node)
-                if one.before_state is not None
+                (change.node, change.before_state, change.state)
+                for change in self.eye.read(node=node)
+                if change.before_state is not None
             ],
             [
-                one
-                for one in self.observations()
-                if not node or getattr(one, 'node', node) == node
+                message
+                for message in self.observations()
+                if not node or getattr(message, 'node', node) == node
             ],
         )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Servers:
+    """What services run on.
+
+    :param directory: for everything that is written.
+    :param database: the database server; None for SQLite.
+    :param rabbitmq: the broker, if there is one.
+    """
+
+    directory: pathlib.Path
+    database: Database | None
+    rabbitmq: broker.RabbitMQ | None
+
+    def room(self, name: str) -> pathlib.Path:
+        """Make a directory."""
+        path = self.directory / name
+        path.mkdir()
+        return path
+
+
+@contextlib.contextmanager
+def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
+    """Start what services run on, and stop it whatever happens.
+
+    :param name: ``mariadb`` or ``postgresql``; empty for SQLite.
+    :param rabbitmq: whether to start a broker.
+    :raises LaboratoryError: when something is missing or does not start.
+    """
+    with contextlib.ExitStack() as stack:
+        # Short, for it becomes part of the path of a socket.
+        directory = pathlib.Path(tempfile.mkdtemp(prefix='lab-'))
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        shared = Servers(directory, None, None)
+        if name:
+            room = shared.room('db')
+            server: Database = database.MariaDB(room)
+            if name == 'postgresql':
+                server = postgresql.PostgreSQL(room)
+            stack.enter_context(server)
+            shared = dataclasses.replace(shared, database=server)
+        if rabbitmq:
+            rabbit = broker.RabbitMQ(shared.room('mq'))
+            shared = dataclasses.replace(
+                shared, rabbitmq=stack.enter_context(rabbit)
+            )
+        yield shared
 
 
 @contextlib.contextmanager
@@ -83,33 +131,23 @@ def started(
     :raises LaboratoryError: when something is missing or does not start.
     """
     with contextlib.ExitStack() as stack:
-        # Short, for it becomes part of the path of a socket.
-        directory = pathlib.Path(tempfile.mkdtemp(prefix='lab-'))
-        stack.callback(shutil.rmtree, directory, ignore_errors=True)
-
-        def room(name: str) -> pathlib.Path:
-            (directory / name).mkdir()
-            return directory / name
-
-        home = room('ironic')
+        shared = stack.enter_context(
+            servers('mariadb' if run.mariadb else '', run.rabbitmq)
+        )
+        rabbit = shared.rabbitmq
+        home = shared.room('ironic')
         if keep is not None:
             stack.callback(_keep, home, keep)
-        url = transport = ''
-        if run.mariadb:
-            url = stack.enter_context(database.MariaDB(room('db'))).url
-        amqp_url = ''
-        if run.rabbitmq:
-            rabbit = stack.enter_context(broker.RabbitMQ(room('mq')))
-            transport, amqp_url = rabbit.url, rabbit.amqp_url
         ironic = service.Ironic(
             home,
             plugin=run.plugin,
-            database=url,
-            transport=transport,
+            database=shared.database.url if shared.database else '',
+            transport=rabbit.url if rabbit else '',
             split=run.split,
             options=run.options,
             command=run.command,
         )
+        amqp_url = rabbit.amqp_url if rabbit else ''
         yield stack.enter_context(watched(ironic, amqp_url))
 
 
@@ -136,7 +174,10 @@ def watched(
         ironic.create_schema()
         if outbox:
             ironic.run_once('ironic-async-events-dbsync', 'upgrade')
-        eye = witness.Witness(ironic.database)
+        kind = witness.Witness
+        if ironic.database.startswith('postgresql'):
+            kind = postgresql.Witness
+        eye = kind(ironic.database)
         eye.install()
         stack.enter_context(ironic)
         yield Bench(ironic, eye, collector)

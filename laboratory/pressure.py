@@ -7,18 +7,16 @@ import dataclasses
 import random
 import time
 from typing import Any
+from typing import NamedTuple
 
-import requests
 import sqlalchemy
 from sqlalchemy import pool
 
 from laboratory import contract
 from laboratory import errors
 from laboratory import lifecycle
-from laboratory import overload_result
+from laboratory import wanderer
 
-# Of the newest Ironic that is tested; it shows every field of a node.
-_VERSION = {'X-OpenStack-Ironic-API-Version': 'latest'}
 # A request that was refused may say so, and releases its lock last.
 _MAY_DIFFER = frozenset(('last_error', 'updated_at', 'reservation'))
 _OPERATION_SECONDS = 60.0
@@ -35,15 +33,42 @@ OPERATIONS: Mapping[str, Sequence[lifecycle.Operation]] = {
 
 
 @dataclasses.dataclass
-class _Pending:
-    """An accepted operation that has not ended."""
+class Record:
+    """What clients wrote down; lines for people but for the first three.
+
+    :param requests: how many provision requests were sent.
+    :param accepted: those that were answered with 202.
+    :param refused: how many were answered with 503.
+    :param others: every other answer.
+    :param altered: fields of a node that a refused request changed.
+    :param unended: accepted operations that did not end as they should.
+    :param stranded: nodes left in a state that they cannot leave.
+    :param usable: how many nodes took a request when the load was over.
+    :param unusable: nodes that did not.
+    """
+
+    requests: int = 0
+    accepted: list[contract.Accepted] = dataclasses.field(default_factory=list)
+    refused: int = 0
+    others: list[str] = dataclasses.field(default_factory=list)
+    altered: list[str] = dataclasses.field(default_factory=list)
+    unended: list[str] = dataclasses.field(default_factory=list)
+    stranded: list[str] = dataclasses.field(default_factory=list)
+    usable: int = 0
+    unusable: list[str] = dataclasses.field(default_factory=list)
+
+    def add(self, other: 'Record') -> None:
+        """Add what another client wrote down."""
+        for field in dataclasses.fields(self):
+            total = getattr(self, field.name) + getattr(other, field.name)
+            setattr(self, field.name, total)
+
+
+class _Pending(NamedTuple):
+    """An operation that is under way, as it was accepted."""
 
     operation: lifecycle.Operation
-    before: str
-    asked_at: float
-    accepted_at: float
-    shown: str
-    shown_at: float
+    accepted: contract.Accepted
     deadline: float
 
 
@@ -59,10 +84,8 @@ class Presser:
     def __init__(
         self, endpoint: str, database: str, nodes: Sequence[str], seed: int
     ) -> None:
-        self.record = overload_result.Record()
-        self._endpoint = endpoint
-        self._http = requests.Session()
-        self._http.headers.update(_VERSION)
+        self.record = Record()
+        self._api = wanderer.Api(endpoint)
         self._engine = sqlalchemy.create_engine(
             database, poolclass=pool.NullPool
         )
@@ -113,54 +136,53 @@ class Presser:
             self._strand(node, f'is left in {state!r}')
             return
         operation = self._random.choice(OPERATIONS[state])
-        if self._prepare(before, operation):
-            before = self._get(node)
+        self._prepare(before, operation)
         row = self._row(node)
         for _ in range(1 + _AGAIN):
-            if not self._ask(node, operation, before, row):
+            if not self._ask(node, operation, row):
                 return
 
     def _ask(
-        self,
-        node: str,
-        operation: lifecycle.Operation,
-        before: Mapping[str, Any],
-        row: Mapping[str, Any],
+        self, node: str, operation: lifecycle.Operation, row: Mapping[str, Any]
     ) -> bool:
         """Send one request; tell whether to try the same again."""
         body = {'target': operation.verb, **operation.arguments}
         if operation.verb == 'active':
             body['configdrive'] = _CONFIGDRIVE
         asked_at = time.time()
-        answer = self._call('PUT', f'/v1/nodes/{node}/states/provision', body)
+        path = f'/v1/nodes/{node}/states/provision'
+        code, answer = self._api.call('PUT', path, body)
         accepted_at = time.time()
         after = self._get(node)
         shown_at = time.time()
         self.record.requests += 1
-        if answer.status_code == 202:
-            self._pending[node] = _Pending(
-                operation,
-                before['provision_state'],
-                asked_at,
-                accepted_at,
-                after['provision_state'],
-                shown_at,
-                time.monotonic() + _OPERATION_SECONDS,
+        if code == 202:
+            accepted = contract.Accepted(
+                node=node,
+                name=str(operation),
+                before=operation.start,
+                asked_at=asked_at,
+                accepted_at=accepted_at,
+                shown=after['provision_state'],
+                shown_at=shown_at,
+                ended_at=shown_at,
             )
+            deadline = time.monotonic() + _OPERATION_SECONDS
+            self._pending[node] = _Pending(operation, accepted, deadline)
             return False
         what = f'{node} {operation} from {operation.start!r}'
-        if answer.status_code == 503:
+        if code == 503:
             self.record.refused += 1
         else:
-            self.record.others.append(
-                f'{what}: {answer.status_code} {answer.text[:200]}'
-            )
-        fields = _different(before, after) + _different(row, self._row(node))
+            self.record.others.append(f'{what}: {code} {answer!r:.200}')
+        now = self._row(node)
+        fields = [
+            name
+            for name in row
+            if name not in _MAY_DIFFER and row[name] != now[name]
+        ]
         if fields:
-            # A field of the API and its column are one thing here.
-            self.record.altered.append(
-                f'{what}: {", ".join(dict.fromkeys(fields))}'
-            )
+            self.record.altered.append(f'{what}: {", ".join(fields)}')
         return not fields
 
     def _ended(self, node: str) -> bool:
@@ -181,16 +203,7 @@ class Presser:
         else:
             return False
         self.record.accepted.append(
-            contract.Accepted(
-                node=node,
-                name=str(pending.operation),
-                before=pending.before,
-                asked_at=pending.asked_at,
-                accepted_at=pending.accepted_at,
-                shown=pending.shown,
-                shown_at=pending.shown_at,
-                ended_at=time.time(),
-            )
+            dataclasses.replace(pending.accepted, ended_at=time.time())
         )
         return True
 
@@ -200,46 +213,28 @@ class Presser:
 
     def _prepare(
         self, node: Mapping[str, Any], operation: lifecycle.Operation
-    ) -> bool:
-        """Make a node fit for an operation; tell whether that changed it."""
+    ) -> None:
+        """Make a node fit for an operation."""
         path = f'/v1/nodes/{node["uuid"]}'
-        changed = False
         if node['maintenance']:
             self._must('DELETE', f'{path}/maintenance')
-            changed = True
-        if (
-            operation.verb in ('active', 'adopt')
-            and node['instance_info'] != lifecycle.INSTANCE_INFO
-        ):
+        if operation.verb in ('active', 'adopt'):
             patch = {
                 'op': 'add',
                 'path': '/instance_info',
                 'value': lifecycle.INSTANCE_INFO,
             }
             self._must('PATCH', path, [patch])
-            changed = True
-        return changed
 
     def _get(self, node: str) -> Mapping[str, Any]:
-        body: Mapping[str, Any] = self._must('GET', f'/v1/nodes/{node}').json()
+        body: Mapping[str, Any] = self._must('GET', f'/v1/nodes/{node}')
         return body
 
-    def _must(
-        self, method: str, path: str, body: Any = None
-    ) -> requests.Response:
-        answer = self._call(method, path, body)
-        if not answer.ok:
-            raise errors.LaboratoryError(
-                f'{method} {path}: {answer.status_code} {answer.text[:300]}'
-            )
+    def _must(self, method: str, path: str, body: Any = None) -> Any:
+        code, answer = self._api.call(method, path, body)
+        if not 200 <= code < 300:
+            raise errors.LaboratoryError(f'{method} {path}: {code} {answer!r}')
         return answer
-
-    def _call(
-        self, method: str, path: str, body: Any = None
-    ) -> requests.Response:
-        return self._http.request(
-            method, self._endpoint + path, json=body, timeout=90
-        )
 
     def _row(self, node: str) -> Mapping[str, Any]:
         """Read what is stored, passwords and tokens unmasked."""
@@ -249,13 +244,3 @@ class Presser:
                 {'uuid': node},
             )
             return dict(found.mappings().one())
-
-
-def _different(
-    before: Mapping[str, Any], after: Mapping[str, Any]
-) -> list[str]:
-    return sorted(
-        name
-        for name in before.keys() | after.keys()
-        if name not in _MAY_DIFFER and before.get(name) != after.get(name)
-    )

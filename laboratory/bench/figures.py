@@ -5,11 +5,13 @@ A round of the plugin is compared with the round of stock beside it, so that
 what slows the whole machine down for a while slows both of them.
 """
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import enum
 import math
 import statistics
+from typing import Any
 
 CONFIDENCE = 0.92
 """What an interval shall cover at least; all of five rounds cover more."""
@@ -17,8 +19,12 @@ CONFIDENCE = 0.92
 ENOUGH = 5
 """With fewer rounds an interval covers too little to decide anything."""
 
-CPU_LIMIT = 1.02
-"""What the ratio of the CPU seconds may be."""
+STOCK = 'stock'
+OTHERS = ('plugin', 'outbox')
+
+Figures = Mapping[str, Any]
+Rounds = Sequence[Figures]
+"""In each of them, side -> what was measured."""
 
 
 class Verdict(enum.StrEnum):
@@ -45,12 +51,13 @@ class Spread:
     high: float
     rounds: int
 
-    def text(self, digits: int = 2) -> str:
-        """Write it down."""
-        return (
-            f'{self.middle:.{digits}f} '
-            f'({self.low:.{digits}f} to {self.high:.{digits}f})'
+    def text(self, digits: int = 2, scale: float = 1.0) -> str:
+        """Write it down, multiplied."""
+        middle, low, high = (
+            f'{scale * value:.{digits}f}'
+            for value in (self.middle, self.low, self.high)
         )
+        return f'{middle} ({low} to {high})'
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -79,6 +86,11 @@ def spread(values: Sequence[float]) -> Spread:
     )
 
 
+def column(rounds: Rounds, side: str, name: str) -> list[float]:
+    """Return one figure of one side, from each round."""
+    return [each[side][name] for each in rounds]
+
+
 def ratios(those: Sequence[float], stock: Sequence[float]) -> Spread:
     """Compare rounds, each with the round of stock beside it.
 
@@ -88,31 +100,61 @@ def ratios(those: Sequence[float], stock: Sequence[float]) -> Spread:
     return spread([x / y for x, y in zip(those, stock, strict=True)])
 
 
-def differences(those: Sequence[float], stock: Sequence[float]) -> Spread:
-    """As :func:`ratios`, for what is added."""
-    return spread([x - y for x, y in zip(those, stock, strict=True)])
+def ratio(rounds: Rounds, side: str, name: str) -> Spread:
+    """Compare a figure of a side with stock's."""
+    return ratios(column(rounds, side, name), column(rounds, STOCK, name))
+
+
+def added(rounds: Rounds, side: str, name: str) -> Spread:
+    """Return what a side has more than stock."""
+    own, stock = (column(rounds, who, name) for who in (side, STOCK))
+    return spread([x - y for x, y in zip(own, stock, strict=True)])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limit:
+    """What a ratio to stock must be.
+
+    :param median: what the median must be.
+    :param interval: what the whole interval must be beyond; None: the median
+        decides alone.
+    :param least: whether these are lower limits.
+    :param whole: the whole interval decides, not the median.
+    """
+
+    median: float
+    interval: float | None = None
+    least: bool = False
+    whole: bool = False
+
+    def __str__(self) -> str:
+        way, side = ('least', 'above') if self.least else ('most', 'below')
+        text = f'at {way} {self.median:.2f}'
+        if self.interval is not None:
+            text += f', interval {side} {self.interval:.2f}'
+        return text
+
+    def hold(self, ratio: Spread) -> Verdict:
+        """Judge a ratio."""
+        sign = -1 if self.least else 1
+        limit, middle = sign * self.median, sign * ratio.middle
+        near, far = sorted((sign * ratio.low, sign * ratio.high))
+        if ratio.rounds < ENOUGH or (self.whole and near <= limit < far):
+            return Verdict.UNDECIDED
+        if self.whole:
+            return within(far, limit)
+        if self.interval is not None and far >= sign * self.interval:
+            return Verdict.MISSED
+        return within(middle, limit)
 
 
 def at_most(found: Spread, limit: float) -> Verdict:
-    """Hold a spread against an upper limit.
+    """Hold a whole interval against an upper limit.
 
     :param found: the spread.
     :param limit: what it may be.
     """
-    if found.rounds < ENOUGH:
-        return Verdict.UNDECIDED
-    if found.high <= limit:
-        return Verdict.MET
-    return Verdict.MISSED if found.low > limit else Verdict.UNDECIDED
-
-
-def at_least(found: Spread, limit: float) -> Verdict:
-    """Hold a spread against a lower limit, see :func:`at_most`."""
-    if found.rounds < ENOUGH:
-        return Verdict.UNDECIDED
-    if found.low >= limit:
-        return Verdict.MET
-    return Verdict.MISSED if found.high < limit else Verdict.UNDECIDED
+    return Limit(limit, whole=True).hold(found)
 
 
 def within(value: float, limit: float) -> Verdict:
@@ -142,15 +184,3 @@ class Line:
     verdict: Verdict
     by: str
     ratio: Spread | None = None
-
-
-def decided(verdict: Verdict, cpu: Spread) -> tuple[Verdict, str]:
-    """Let CPU seconds decide where the wall clock cannot.
-
-    :param verdict: the wall clock's.
-    :param cpu: the ratio of the CPU seconds for each operation.
-    :returns: the verdict, and which measure it is from.
-    """
-    if verdict is not Verdict.UNDECIDED:
-        return verdict, 'wall clock'
-    return at_most(cpu, CPU_LIMIT), 'CPU seconds'

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much is measured: the short form and the long one."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 
@@ -12,19 +13,22 @@ class Backend:
     """What Ironic runs on.
 
     :param name: for tables.
-    :param mariadb: on MariaDB, with conductor and API in two processes; or
-        on SQLite, with both in one.
+    :param database: ``mariadb`` or ``postgresql``, with conductor and API in
+        two processes; or empty, for SQLite with both in one.
     :param rabbitmq: with RabbitMQ, or recorded without a broker.
     """
 
     name: str
-    mariadb: bool
+    database: str
     rabbitmq: bool
 
 
-MARIADB = Backend('MariaDB, RabbitMQ', mariadb=True, rabbitmq=True)
-SQLITE = Backend('SQLite, no broker', mariadb=False, rabbitmq=False)
-BACKENDS = (MARIADB, SQLITE)
+MARIADB = Backend('MariaDB, RabbitMQ', 'mariadb', rabbitmq=True)
+POSTGRESQL = Backend('PostgreSQL, RabbitMQ', 'postgresql', rabbitmq=True)
+SQLITE = Backend('SQLite, no broker', '', rabbitmq=False)
+
+LIFE = lifecycle.LIFE[:3]
+"""The operations of a life under load."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,15 +38,12 @@ class Form:
     A round is always the same work, so that rounds can be compared.
 
     :param name: for the report.
-    :param figures: what is measured when nothing is chosen; to start services
-        takes most of the time of the others.
     :param rounds: how many, in turns, for each figure that has a spread.
-    :param clients: how many clients at once -> how many lives each leads.
+    :param clients: backend -> how many clients at once -> how many lives
+        each leads.
     :param growth_nodes: how many nodes are in the database.
     :param growth_rounds: how many rounds with each of these.
     :param starts: how often each service is started.
-    :param preparations: how often the API's configuration is read in an
-        interpreter of its own.
     :param churn: operations after which memory is compared.
     :param running: how many operations run when memory is looked at.
     :param running_rounds: how often, each time in services that are new.
@@ -51,17 +52,14 @@ class Form:
     :param down_seconds: how long to wait for an answer while it is down.
     :param locks: how many locks make up a round.
     :param spawns: how many operations without a driver make up a round.
-    :param life: the operations of a life.
     """
 
     name: str
-    figures: Sequence[str]
     rounds: int
-    clients: dict[int, int]
+    clients: Mapping[Backend, Mapping[int, int]]
     growth_nodes: Sequence[int]
     growth_rounds: int
     starts: int
-    preparations: int
     churn: int
     running: int
     running_rounds: int
@@ -70,46 +68,18 @@ class Form:
     down_seconds: float
     locks: int
     spawns: int
-    life: Sequence[lifecycle.Operation]
 
 
-SHORT = Form(
-    name='short',
-    figures=('locks', 'spawns', 'statements', 'load'),
-    rounds=5,
-    clients={1: 2, 8: 1},
-    growth_nodes=(10, 1000),
-    growth_rounds=1,
-    starts=5,
-    preparations=5,
-    churn=500,
-    running=50,
-    running_rounds=1,
-    trouble_rounds=2,
-    asked=3,
-    down_seconds=3.0,
-    locks=30,
-    spawns=50,
-    life=lifecycle.LIFE[:3],
-)
 LONG = Form(
     name='long',
-    figures=(
-        'locks',
-        'spawns',
-        'statements',
-        'startup',
-        'trouble',
-        'memory',
-        'growth',
-        'load',
-    ),
     rounds=5,
-    clients={1: 6, 8: 2, 32: 1},
+    clients={
+        backend: {1: 10, 8: 4, 32: 2}
+        for backend in (MARIADB, POSTGRESQL, SQLITE)
+    },
     growth_nodes=(10, 100, 1000, 10000),
     growth_rounds=5,
     starts=15,
-    preparations=15,
     churn=10000,
     running=100,
     running_rounds=3,
@@ -118,5 +88,20 @@ LONG = Form(
     down_seconds=5.0,
     locks=100,
     spawns=500,
-    life=lifecycle.LIFE[:3],
+)
+SHORT = dataclasses.replace(
+    LONG,
+    name='short',
+    clients={MARIADB: {1: 10, 8: 4, 32: 2}, SQLITE: {1: 10, 8: 4}},
+    growth_nodes=(10, 1000),
+    growth_rounds=1,
+    starts=5,
+    churn=500,
+    running=50,
+    running_rounds=1,
+    trouble_rounds=2,
+    asked=3,
+    down_seconds=3.0,
+    locks=30,
+    spawns=50,
 )

@@ -1,22 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The result as a file that pieces are added to, and as a table."""
+"""The result as a file that pieces are added to, as a table, and as a page."""
 
 from collections.abc import Iterable
+import csv
 import datetime
+import importlib.metadata
+import io
 import json
+import os
 import pathlib
+import platform
+import shutil
+import subprocess
 from typing import Any
 
+import psutil
 import rich.table
 
 from laboratory import errors
 from laboratory.bench import figures
 from laboratory.bench import forms
 from laboratory.bench import judge
-from laboratory.bench import machine
 
 NAME = 'benchmark.json'
+PAGE = 'benchmark.rst'
 
+_PLUGIN = 'ironic-async-events'
+_PACKAGES = (
+    'ironic',
+    'SQLAlchemy',
+    'oslo.db',
+    'oslo.messaging',
+    'openstacksdk',
+)
+_DEBIAN = ('mariadb-server', 'postgresql', 'rabbitmq-server')
 _COLOURS = {
     figures.Verdict.MET: 'green',
     figures.Verdict.MISSED: 'red',
@@ -29,10 +46,32 @@ Document = dict[str, Any]
 
 def new() -> Document:
     """Begin a document, with the versions and the machine of this run."""
+    versions = {'Python': platform.python_version()}
+    versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
+    if shutil.which('dpkg-query'):
+        known = subprocess.run(
+            [
+                'dpkg-query',
+                '--showformat=${Package} ${Version}\\n',
+                '--show',
+                *_DEBIAN,
+            ],
+            check=False,
+            capture_output=True,
+            text=True,
+        ).stdout
+        versions |= dict(line.split() for line in known.splitlines())
+    lines = pathlib.Path('/proc/cpuinfo').read_text().splitlines()
+    model = [line for line in lines if line.startswith('model name')]
     return {
         'made_on': datetime.date.today().isoformat(),
-        'versions': machine.versions(),
-        'machine': machine.size(),
+        'versions': versions,
+        'machine': {
+            'processors': str(len(os.sched_getaffinity(0))),
+            'model': model[0].partition(': ')[2] if model else 'unknown',
+            'memory': f'{psutil.virtual_memory().total / 2**30:.0f} GiB',
+            'kernel': platform.release().partition('-')[0],
+        },
         'forms': {},
         'plugins': {},
         'figures': {},
@@ -47,27 +86,31 @@ def opened(directory: pathlib.Path) -> Document:
         other versions: what is in one table must be comparable.
     """
     path = directory / NAME
-    if not path.exists():
-        return new()
-    found: Document = json.loads(path.read_text(encoding='utf-8'))
     fresh = new()
+    if not path.exists():
+        return fresh
+    old: Document = json.loads(path.read_text(encoding='utf-8'))
     different = [
-        line
+        f'{name}: {old[part].get(name)}, {fresh[part].get(name)}'
         for part in ('versions', 'machine')
-        for line in machine.differ(found[part], fresh[part])
+        for name in sorted(old[part].keys() | fresh[part].keys())
+        if old[part].get(name) != fresh[part].get(name)
     ]
     if different:
         raise errors.LaboratoryError(
             f'{path} is of something else ({"; ".join(different)}); name '
             f'another directory'
         )
-    return found | {'made_on': fresh['made_on']}
+    return old | {'made_on': fresh['made_on']}
 
 
 def add(
-    document: Document, name: str, form: forms.Form, measured: Document
+    document: Document, name: str, form: forms.Form, measured: Any
 ) -> None:
     """Put a figure into a document, in the place of an older one.
+
+    The version of the plugin is kept for each figure by itself: pieces of
+    one result may be measured before and after a change.
 
     :param document: the result.
     :param name: the figure's.
@@ -76,7 +119,7 @@ def add(
     """
     document['figures'][name] = measured
     document['forms'][name] = form.name
-    document['plugins'][name] = machine.plugin()
+    document['plugins'][name] = importlib.metadata.version(_PLUGIN)
 
 
 def save(document: Document, directory: pathlib.Path) -> None:
@@ -88,25 +131,69 @@ def save(document: Document, directory: pathlib.Path) -> None:
     partial.replace(path)
 
 
-def lines(document: Document) -> list[figures.Line]:
-    """Judge everything in a document."""
-    return judge.lines(document['figures'])
-
-
-def table(found: Iterable[figures.Line]) -> rich.table.Table:
+def table(lines: Iterable[figures.Line]) -> rich.table.Table:
     """Lay out lines with their verdicts."""
-    sheet = rich.table.Table(title='plugin / stock, outbox / stock')
-    for name in ('figure', 'where', 'side', 'found', 'must be', '', 'by'):
-        sheet.add_column(name)
-    for one in found:
-        colour = _COLOURS[one.verdict]
+    sheet = rich.table.Table(
+        'figure',
+        'where',
+        'side',
+        'found',
+        'must be',
+        '',
+        'by',
+        title='plugin / stock, outbox / stock',
+    )
+    for line in lines:
+        colour = _COLOURS[line.verdict]
         sheet.add_row(
-            one.figure,
-            one.where,
-            one.side,
-            one.found,
-            one.limit,
-            f'[{colour}]{one.verdict}[/{colour}]',
-            one.by,
+            line.figure,
+            line.where,
+            line.side,
+            line.found,
+            line.limit,
+            f'[{colour}]{line.verdict}[/{colour}]',
+            line.by,
         )
     return sheet
+
+
+def page(document: Document, drawn: Iterable[str]) -> str:
+    """Make a page of everything in a document, in reStructuredText.
+
+    :param document: the result.
+    :param drawn: the names of its pictures.
+    """
+    text = ['=========\nBenchmark\n=========\n']
+    made_on = [('made on', document['made_on'])]
+    about = [*document['versions'].items(), *document['machine'].items()]
+    text.append(_csv(('what', 'version or size'), about + made_on))
+    text += [f'.. image:: {name}\n   :alt: {name}\n' for name in drawn]
+    for name in document['figures']:
+        text.append(f'{name}\n{"=" * len(name)}\n')
+        text.append(
+            f'Measured in the {document["forms"][name]} form, with {_PLUGIN} '
+            f'{document["plugins"][name]}.\n'
+        )
+        lines = judge.JUDGES[name](document['figures'][name])
+        rows = [
+            (
+                x.figure,
+                x.where,
+                x.side,
+                x.found,
+                x.limit,
+                f'{x.verdict} ({x.by})',
+            )
+            for x in lines
+        ]
+        header = ('figure', 'where', 'side', 'found', 'must be', 'verdict')
+        text.append(_csv(header, rows))
+    return '\n'.join(text)
+
+
+def _csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, quoting=csv.QUOTE_ALL, lineterminator='\n')
+    writer.writerows([header, *rows])
+    body = sheet.getvalue().replace('\n', '\n   ').rstrip()
+    return f'.. csv-table::\n   :header-rows: 1\n\n   {body}\n'

@@ -7,32 +7,18 @@ sees one, and hands everything on as it came.
 
 import asyncio
 from collections.abc import Coroutine
-import contextlib
 import struct
 import threading
 from typing import Any
 from typing import Self
 
 _HEADER = struct.Struct('>BHI')
-_METHOD = struct.Struct('>HH')
-_METHOD_FRAME = 1
-_PUBLISH = (60, 40)
+# A method's frame that begins with the class and the number of basic.publish.
+_PUBLISH = (1, struct.pack('>HH', 60, 40))
 # Each connection begins with this: AMQP and the version.
 _GREETING = 8
 _CHUNK = 65536
 _SECONDS = 30.0
-
-
-async def read_frame(reader: asyncio.StreamReader) -> bytes:
-    """Read one frame, whole.
-
-    :param reader: where a frame begins.
-    :raises IncompleteReadError: when there is none any more.
-    """
-    header = await reader.readexactly(_HEADER.size)
-    _, _, size = _HEADER.unpack(header)
-    # One octet more: the end of a frame.
-    return header + await reader.readexactly(size + 1)
 
 
 def is_publish(frame: bytes) -> bool:
@@ -42,12 +28,8 @@ def is_publish(frame: bytes) -> bool:
 
     :param frame: a whole frame.
     """
-    kind, _, size = _HEADER.unpack_from(frame)
-    return (
-        kind == _METHOD_FRAME
-        and size >= _METHOD.size
-        and _METHOD.unpack_from(frame, _HEADER.size) == _PUBLISH
-    )
+    kind, _, _ = _HEADER.unpack_from(frame)
+    return (kind, frame[_HEADER.size :][:4]) == _PUBLISH
 
 
 class SlowBroker:
@@ -119,17 +101,10 @@ class SlowBroker:
                 '127.0.0.1', self._broker
             )
             writers.append(to_broker)
-            ways = [
-                asyncio.ensure_future(self._forth(client, to_broker)),
-                asyncio.ensure_future(_back(broker, to_client)),
-            ]
-            try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in ways:
-                    way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
-        except (OSError, asyncio.CancelledError):
+            async with asyncio.TaskGroup() as ways:
+                ways.create_task(self._forth(client, to_broker))
+                ways.create_task(_back(broker, to_client))
+        except* (OSError, EOFError, asyncio.CancelledError):
             # The task ends with its connection, and nobody waits for it.
             pass
         finally:
@@ -140,22 +115,24 @@ class SlowBroker:
     async def _forth(
         self, client: asyncio.StreamReader, broker: asyncio.StreamWriter
     ) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            broker.write(await client.readexactly(_GREETING))
-            while True:
-                frame = await read_frame(client)
-                if is_publish(frame):
-                    if self.delay:
-                        await asyncio.sleep(self.delay)
-                    self.published += 1
-                broker.write(frame)
-                await broker.drain()
+        broker.write(await client.readexactly(_GREETING))
+        while True:
+            header = await client.readexactly(_HEADER.size)
+            # One octet more: the end of a frame.
+            size = _HEADER.unpack(header)[2] + 1
+            frame = header + await client.readexactly(size)
+            if is_publish(frame):
+                await asyncio.sleep(self.delay)
+                self.published += 1
+            broker.write(frame)
+            await broker.drain()
 
 
 async def _back(
     broker: asyncio.StreamReader, client: asyncio.StreamWriter
 ) -> None:
-    with contextlib.suppress(OSError):
-        while chunk := await broker.read(_CHUNK):
-            client.write(chunk)
-            await client.drain()
+    while chunk := await broker.read(_CHUNK):
+        client.write(chunk)
+        await client.drain()
+    # Ends the other way as well.
+    raise EOFError

@@ -6,7 +6,7 @@ import os
 import pathlib
 import time
 
-_KIB = 1024
+import psutil
 
 
 def members(group: int) -> list[int]:
@@ -15,10 +15,10 @@ def members(group: int) -> list[int]:
     :param group: the id of the process that leads it.
     """
     found = []
-    for path in pathlib.Path('/proc').glob('[0-9]*'):
+    for pid in psutil.pids():
         with contextlib.suppress(OSError):
-            if os.getpgid(int(path.name)) == group:
-                found.append(int(path.name))
+            if os.getpgid(pid) == group:
+                found.append(pid)
     return found
 
 
@@ -33,8 +33,8 @@ def cpu_seconds(group: int) -> float:
     total = 0.0
     for pid in members(group):
         with contextlib.suppress(OSError):
-            # The clock that clock_getcpuclockid(3) names. /proc/<pid>/stat
-            # would count the same time in steps of 10 ms.
+            # The clock that clock_getcpuclockid(3) names. psutil would count
+            # the same time in steps of 10 ms.
             total += time.clock_gettime((~pid << 3) | 2)
     return total
 
@@ -54,5 +54,5 @@ def memory(group: int) -> int:
             text = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text()
             for line in text.splitlines():
                 if line.startswith('Anonymous:'):
-                    total += int(line.split()[1]) * _KIB
+                    total += int(line.split()[1]) * 1024
     return total

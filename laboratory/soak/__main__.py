@@ -12,10 +12,14 @@ lost is named with the fault and the reason. With the outbox there is none.
 import argparse
 from collections.abc import Sequence
 import contextlib
+import dataclasses
 import json
 import pathlib
 import sys
 import time
+
+import rich
+import rich.table
 
 from laboratory import errors
 from laboratory import processes
@@ -37,17 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = []
     try:
         for kind in kinds:
-            plan = half.Plan(
-                kind=kind,
-                minutes=parsed.minutes / len(kinds),
-                interval=parsed.interval,
-                nodes=parsed.nodes,
-                clients=parsed.clients,
-                pause=parsed.pause,
-                seed=parsed.seed,
-                keep=parsed.keep,
-            )
-            results.append(half.run(plan))
+            minutes = parsed.minutes / len(kinds)
+            plan = half.Plan(kind, minutes, parsed.interval, parsed.seed)
+            results.append(half.run(plan, parsed.keep))
     except errors.LaboratoryError as error:
         print(f'soak: {error}', file=sys.stderr)
         return 2
@@ -57,33 +53,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(
     results: Sequence[result.Result], keep: pathlib.Path | None
 ) -> int:
+    sheet = rich.table.Table('', *(one.kind for one in results))
+    for name in results[0].counts():
+        sheet.add_row(name, *(str(one.counts()[name]) for one in results))
     violations = []
-    everything = []
     for one in results:
-        may_lose = one.kind != half.OUTBOX
-        print(f'\n{one.kind}:')
-        print('\n'.join(one.by_fault()))
-        violations += [
-            f'{one.kind}: {line}' for line in one.violations(may_lose)
-        ]
-        everything.append(one.as_dict(may_lose))
-    print('\n' + result.table(results))
-    print('\n' + ('\n'.join(violations) or 'everything holds'))
+        print('\n'.join((f'\n{one.kind}:', *one.by_fault())))
+        violations += [f'{one.kind}: {line}' for line in one.violations()]
+    rich.print(sheet)
+    print('\n'.join(violations) or 'everything holds')
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        (keep / 'soak.json').write_text(json.dumps(everything, indent=1))
+        figures = [dataclasses.asdict(one) for one in results]
+        (keep / 'soak.json').write_text(
+            json.dumps(figures, indent=1, default=str)
+        )
     return 1 if violations else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog='python -m laboratory.soak', description=__doc__
+        prog='python -m laboratory.soak',
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
-        '--minutes',
-        type=float,
-        default=60.0,
-        help='of load, over both halves (default: 60)',
+        '--minutes', type=float, default=60.0, help='of load, over both halves'
     )
     parser.add_argument(
         '--only', choices=(half.PLUGIN, half.OUTBOX), help='one half alone'
@@ -92,15 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         '--interval',
         type=float,
         default=60.0,
-        help='seconds from one fault to the next (default: 60)',
-    )
-    parser.add_argument('--nodes', type=int, default=200)
-    parser.add_argument('--clients', type=int, default=16)
-    parser.add_argument(
-        '--pause',
-        type=float,
-        default=1.0,
-        help='seconds between two operations of one client (default: 1)',
+        help='seconds from one fault to the next',
     )
     parser.add_argument(
         '--seed',

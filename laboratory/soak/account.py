@@ -10,12 +10,13 @@ import bisect
 import collections
 from collections.abc import Iterable
 import dataclasses
+import datetime
+import re
 
 from ironic_async_events.audit import observation
 from laboratory import witness
 from laboratory.soak import faults
 from laboratory.soak import load
-from laboratory.soak import logs
 
 # It takes milliseconds to log and to publish what was saved; on a busy machine
 # not more than this.
@@ -29,6 +30,56 @@ KILLED = 'killed between save and publish'
 GIVEN_UP = 'the broker was away, and oslo.messaging gave it up'
 ANSWER = 'the answer to the commit was lost with the database'
 UNKNOWN = 'unexplained'
+
+MOVED = re.compile(
+    r'^(?P<at>\S+ \S+) .*Node (?P<node>\S+) moved to provision state '
+    r'"(?P<state>[^"]*)" from state "(?P<previous>[^"]*)"'
+)
+"""What a conductor logs about a change once it is saved."""
+
+UNSENT = re.compile(
+    r'^(?P<at>\S+ \S+) .*Could not send notification to .*'
+    r"'previous_provision_state': '(?P<previous>[^']*)'.*"
+    r"'provision_state': '(?P<state>[^']*)'.*"
+    r"'uuid': '(?P<node>[^']*)'"
+)
+"""What oslo.messaging logs about a notification that it gives up."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Logged:
+    """One line of the log of a conductor about a change.
+
+    :param conductor: which one.
+    :param at: when, in seconds since the epoch.
+    :param node: the UUID of the node.
+    :param step: the provision states before and after.
+    """
+
+    conductor: int
+    at: float
+    node: str
+    step: tuple[str | None, str | None]
+
+
+def logged(pattern: re.Pattern[str], logs: Iterable[str]) -> list[Logged]:
+    """Find what conductors have logged about changes.
+
+    :param pattern: :data:`MOVED` or :data:`UNSENT`.
+    :param logs: one text for each conductor; the times in it are those of
+        this machine.
+    """
+    return [
+        Logged(
+            conductor,
+            datetime.datetime.fromisoformat(match['at']).timestamp(),
+            match['node'],
+            (match['previous'], match['state']),
+        )
+        for conductor, text in enumerate(logs)
+        for match in map(pattern.match, text.splitlines())
+        if match
+    ]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,8 +130,8 @@ def unannounced(
 def explain(
     change: witness.Seen,
     struck: Iterable[faults.Struck],
-    moved: Iterable[logs.Line],
-    given_up: Iterable[logs.Line],
+    moved: Iterable[Logged],
+    given_up: Iterable[Logged],
 ) -> Lost:
     """Say in which fault the notification of a change was lost, and why.
 
@@ -89,12 +140,12 @@ def explain(
     :param moved: the changes of this node that the conductors have logged.
     :param given_up: the notifications that oslo.messaging has not sent.
     """
-    logged = _line_of(change, moved)
+    saved = _line_of(change, moved)
     evidence = 'no conductor logged the change'
-    if logged is not None:
+    if saved is not None:
         evidence = (
-            f'logged by conductor {logged.conductor} '
-            f'{(logged.at - change.seen_at) * 1000:.0f} ms after it was saved'
+            f'logged by conductor {saved.conductor} '
+            f'{(saved.at - change.seen_at) * 1000:.0f} ms after it was saved'
         )
     # It looks for another connection first.
     unsent = _line_of(change, given_up, _BACK_OFF)
@@ -104,7 +155,7 @@ def explain(
             f'{(unsent.at - change.seen_at) * 1000:.0f} ms after it'
         )
     for fault in struck:
-        reason = _reason(change, fault, logged, unsent)
+        reason = _reason(change.seen_at, fault, saved, unsent)
         if reason:
             if reason == KILLED:
                 early = (fault.began - change.seen_at) * 1000
@@ -118,15 +169,13 @@ def _step(change: witness.Seen) -> tuple[str | None, str | None]:
 
 
 def _line_of(
-    change: witness.Seen,
-    lines: Iterable[logs.Line],
-    seconds: float = _PUBLISHING,
-) -> logs.Line | None:
+    change: witness.Seen, lines: Iterable[Logged], seconds: float = _PUBLISHING
+) -> Logged | None:
     """Find what a log says about a change, by step and time."""
     for line in lines:
         if (
             line.node == change.node
-            and (line.previous, line.state) == _step(change)
+            and line.step == _step(change)
             and -_SLACK < line.at - change.seen_at < seconds
         ):
             return line
@@ -134,26 +183,26 @@ def _line_of(
 
 
 def _reason(
-    change: witness.Seen,
+    at: float,
     fault: faults.Struck,
-    logged: logs.Line | None,
-    unsent: logs.Line | None,
+    saved: Logged | None,
+    unsent: Logged | None,
 ) -> str | None:
     """Say why a notification was lost in a fault; None: not in this one."""
-    at = change.seen_at
+    after = at - fault.began
     if fault.name == faults.BROKER:
-        within = fault.began - _SLACK <= at <= fault.ended + _BACK_OFF
+        within = after >= -_SLACK and at <= fault.ended + _BACK_OFF
         return GIVEN_UP if within and unsent is not None else None
     if unsent is not None:
         return None
     if fault.name == faults.KILL:
-        by_it = logged is None or logged.conductor == fault.victim
-        in_time = fault.began - _PUBLISHING <= at <= fault.began + _SLACK
+        by_it = saved is None or saved.conductor == fault.victim
+        in_time = -_PUBLISHING <= after <= _SLACK
         return KILLED if by_it and in_time else None
     if fault.name == faults.DATABASE:
-        within = fault.began - _SLACK <= at <= fault.ended + _SLACK
+        within = after >= -_SLACK and at <= fault.ended + _SLACK
         # Whoever knows that it is saved logs it.
-        return ANSWER if within and logged is None else None
+        return ANSWER if within and saved is None else None
     return None
 
 

@@ -10,7 +10,6 @@ import concurrent.futures
 import dataclasses
 import random
 import time
-from typing import Any
 
 from laboratory import cluster
 from laboratory import processes
@@ -98,17 +97,11 @@ def strike(
     :returns: what was done.
     :raises LaboratoryError: when a service does not come back.
     """
-    fault = FAULTS[planned.name]
     began = time.time()
-    note, took_effect = fault.do(place, planned, seconds)
+    note, took_effect = FAULTS[planned.name](place, planned, seconds)
+    victim = None if planned.name in (BROKER, DATABASE) else planned.victim
     return Struck(
-        number=number,
-        name=planned.name,
-        victim=planned.victim if fault.has_victim else None,
-        began=began,
-        ended=time.time(),
-        note=note,
-        took_effect=took_effect,
+        number, planned.name, victim, began, time.time(), note, took_effect
     )
 
 
@@ -147,9 +140,13 @@ def _pool(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
 
     The calls take no lock on the node that they name.
     """
-    node = _node_of(wanderer.Api(place.endpoint), place.host(planned.victim))
-    if node is None:
+    # Without a limit: Ironic would look at as many nodes, whose ever they are.
+    code, found = wanderer.Api(place.endpoint).call(
+        'GET', f'/v1/nodes?conductor={place.host(planned.victim)}'
+    )
+    if code != 200 or not found['nodes']:
         return 'no node is with this conductor', False
+    node = found['nodes'][0]['uuid']
     # It takes a while until it is full.
     deadline = time.monotonic() + seconds / 2 + away(planned, seconds / 2)
 
@@ -204,37 +201,18 @@ def away(planned: Planned, seconds: float) -> float:
     return seconds * (0.1 + 0.9 * planned.share)
 
 
-def _node_of(api: wanderer.Api, host: str) -> Any:
-    # Without a limit: Ironic would look at as many nodes, whose ever they are.
-    code, found = api.call('GET', f'/v1/nodes?conductor={host}')
-    nodes = found['nodes'] if code == 200 else ()
-    return nodes[0]['uuid'] if nodes else None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Fault:
-    """One kind of fault.
-
-    :param do: does and undoes it; returns what was seen of it, and whether
-        it was what it should be.
-    :param has_victim: whether it is for one conductor alone.
-    """
-
-    do: Callable[[cluster.Cluster, Planned, float], Seen]
-    has_victim: bool
-
-
 KILL = 'kill -9'
 BROKER = 'broker away'
 DATABASE = 'database restarted'
 POOL = 'full pool'
 SIGHUP = 'SIGHUP'
 
-FAULTS: Mapping[str, Fault] = {
-    KILL: Fault(_kill, has_victim=True),
-    BROKER: Fault(_broker, has_victim=False),
-    DATABASE: Fault(_database, has_victim=False),
-    POOL: Fault(_pool, has_victim=True),
-    SIGHUP: Fault(_sighup, has_victim=True),
+FAULTS: Mapping[str, Callable[[cluster.Cluster, Planned, float], Seen]] = {
+    KILL: _kill,
+    BROKER: _broker,
+    DATABASE: _database,
+    POOL: _pool,
+    SIGHUP: _sighup,
 }
-"""By the name that is printed."""
+"""By the name that is printed: does a fault and undoes it; returns what was
+seen of it, and whether it was what it should be."""

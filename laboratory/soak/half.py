@@ -14,11 +14,13 @@ from laboratory import configuration
 from laboratory import processes
 from laboratory import truth
 from laboratory import wanderer
+from laboratory import witness
 from laboratory.soak import account
 from laboratory.soak import faults
 from laboratory.soak import load
-from laboratory.soak import logs
 from laboratory.soak import result
+
+Message = observation.Observation | observation.Malformed | observation.Ignored
 
 PLUGIN = 'plugin'
 OUTBOX = 'outbox'
@@ -32,6 +34,10 @@ DRIVERS: Mapping[str, tuple[str, ...]] = {
 # How much of the time between two faults one of them may last.
 SHARE = 0.6
 _CHECK_SECONDS = 5
+_NODES = 200
+_CLIENTS = 16
+# Seconds between two operations of one client.
+_PAUSE = 1.0
 _REST = ', '.join(f"'{state}'" for state in wanderer.WAYS)
 
 
@@ -42,21 +48,13 @@ class Plan:
     :param kind: :data:`PLUGIN` or :data:`OUTBOX`.
     :param minutes: of load.
     :param interval: seconds from one fault to the next.
-    :param nodes: how many nodes.
-    :param clients: how many clients.
-    :param pause: seconds between two operations of one client.
     :param seed: for the faults, and for what the clients do.
-    :param keep: a directory for configuration, logs and notifications.
     """
 
     kind: str
     minutes: float
     interval: float
-    nodes: int
-    clients: int
-    pause: float
     seed: int
-    keep: pathlib.Path | None = None
 
     @property
     def heartbeat_timeout(self) -> int:
@@ -102,10 +100,11 @@ class Plan:
         }
 
 
-def run(plan: Plan) -> result.Result:
+def run(plan: Plan, keep: pathlib.Path | None = None) -> result.Result:
     """Do one half.
 
     :param plan: what to do.
+    :param keep: a directory for configuration, logs and notifications.
     :returns: what became of it.
     :raises LaboratoryError: when a service does not start, or does not come
         back.
@@ -116,16 +115,14 @@ def run(plan: Plan) -> result.Result:
         try:
             return _run(place, plan)
         finally:
-            if plan.keep is not None:
-                _keep(place.directory, plan.keep / plan.kind)
+            if keep is not None:
+                _keep(place.directory, keep / plan.kind)
 
 
 def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
     struck: list[faults.Struck] = []
-    work = load.Load(
-        place.endpoint, plan.clients, plan.nodes, plan.seed, plan.pause
-    )
-    _say(f'{plan.kind}: {len(work.nodes)} nodes are there')
+    work = load.Load(place.endpoint, _CLIENTS, _NODES, plan.seed, _PAUSE)
+    _say(f'{plan.kind}: {_NODES} nodes are there')
     count = int(plan.minutes * 60 / plan.interval)
     began = time.monotonic()
     with work:
@@ -155,8 +152,29 @@ def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
         stranded = _quiet(place, struck, seconds)
     work.settle()
     drained = plan.kind != OUTBOX or place.drained()
-    _arrived(place)
-    return _judge(place, plan, struck, work, left, stranded, drained)
+    before = -1
+    while before != place.consumer.count:
+        before = place.consumer.count
+        time.sleep(2.0)  # something may still arrive
+    changes = [one for one in place.eye.read() if one.before_state is not None]
+    messages = _observations(place)
+    return result.Result(
+        kind=plan.kind,
+        seed=plan.seed,
+        may_lose=plan.kind != OUTBOX,
+        struck=struck,
+        operations=work.operations,
+        refused=work.refused,
+        not_saved=account.not_saved(work.operations, changes),
+        books=truth.compare(
+            [(one.node, one.before_state, one.state) for one in changes],
+            messages,
+        ),
+        lost=_lost(place, struck, changes, messages),
+        left=left,
+        stranded=stranded,
+        drained=drained,
+    )
 
 
 def _quiet(
@@ -181,76 +199,24 @@ def _quiet(
     return found
 
 
-def _arrived(place: cluster.Cluster) -> None:
-    """Wait until nothing has arrived for a while."""
-    before = -1
-    while before != place.consumer.count:
-        before = place.consumer.count
-        time.sleep(2.0)
-
-
-def _judge(
+def _lost(
     place: cluster.Cluster,
-    plan: Plan,
     struck: list[faults.Struck],
-    work: load.Load,
-    left: list[account.Left],
-    stranded: list[account.Left],
-    drained: bool,
-) -> result.Result:
-    changes = [one for one in place.eye.read() if one.before_state is not None]
-    seen = _observations(place)
-    books = truth.compare(
-        [(one.node, one.before_state, one.state) for one in changes], seen
-    )
-    texts = [
-        place.log(number).splitlines() for number in range(faults.CONDUCTORS)
+    changes: list[witness.Seen],
+    messages: list[Message],
+) -> list[account.Lost]:
+    """Find what was never announced, and explain it by faults and logs."""
+    texts = [place.log(number) for number in range(faults.CONDUCTORS)]
+    moved = account.logged(account.MOVED, texts)
+    unsent = account.logged(account.UNSENT, texts)
+    announced = [x for x in messages if isinstance(x, observation.Observation)]
+    return [
+        account.explain(change, struck, moved, unsent)
+        for change in account.unannounced(changes, announced)
     ]
-    moved = [x for n, text in enumerate(texts) for x in logs.moved(n, text)]
-    given_up = [
-        x for n, text in enumerate(texts) for x in logs.given_up(n, text)
-    ]
-    lost = [
-        account.explain(
-            change,
-            struck,
-            moved,
-            given_up,
-        )
-        for change in account.unannounced(
-            changes,
-            [one for one in seen if isinstance(one, observation.Observation)],
-        )
-    ]
-    return result.Result(
-        kind=plan.kind,
-        minutes=plan.minutes,
-        seed=plan.seed,
-        struck=struck,
-        operations=work.operations,
-        refused=work.refused,
-        not_saved=account.not_saved(work.operations, changes),
-        books=books,
-        lost=lost,
-        left=left,
-        stranded=stranded,
-        drained=drained,
-        said={
-            one.node: [
-                line
-                for text in texts
-                for line in logs.about(one.node, text, 4)
-            ]
-            for one in (*left, *stranded)
-        },
-    )
 
 
-def _observations(
-    place: cluster.Cluster,
-) -> list[
-    observation.Observation | observation.Malformed | observation.Ignored
-]:
+def _observations(place: cluster.Cluster) -> list[Message]:
     """Read what was published; what the broker repeated counts once."""
     found = []
     ids = set()

@@ -5,7 +5,6 @@ A node that does not come to rest is put aside and looked at again later, so
 that clients are never idle because of what a fault has left behind.
 """
 
-import collections
 from collections.abc import Mapping
 from collections.abc import Sequence
 import concurrent.futures
@@ -26,9 +25,9 @@ _CREATE_TRIES = 20
 
 #: Where an operation should end, whatever it starts from.
 ENDS: Mapping[str, str] = {
-    one.verb: one.end
-    for one in lifecycle.LIFE
-    if not one.end.endswith((' failed', ' hold', ' wait'))
+    operation.verb: operation.end
+    for operation in lifecycle.LIFE
+    if not operation.end.endswith((' failed', ' hold', ' wait'))
 }
 
 
@@ -38,9 +37,7 @@ class Operation:
 
     :param node: the UUID of the node.
     :param verb: what was asked for.
-    :param before: the provision state before.
     :param asked_at: when, in seconds since the epoch.
-    :param accepted_at: when the answer had come.
     :param ended_at: when the node was seen at rest; None if it never was.
     :param state: the provision state then.
     :param reason: what the node said about an error then.
@@ -48,9 +45,7 @@ class Operation:
 
     node: str
     verb: str
-    before: str
     asked_at: float
-    accepted_at: float
     ended_at: float | None = None
     state: str | None = None
     reason: str | None = None
@@ -67,81 +62,89 @@ class Operation:
             self.succeeded or self.reason
         )
 
-    def end(self, node: Mapping[str, Any]) -> None:
-        """Write down that the node is at rest."""
-        self.ended_at = time.time()
-        self.state = node['provision_state']
-        self.reason = node['last_error']
 
-
-class Client:
-    """One client, for one thread.
+class Load:
+    """All clients; a context manager that stops them.
 
     :param endpoint: the URL of the API.
-    :param nodes: the UUIDs of its nodes; nobody else uses them.
-    :param chance: for what it chooses.
-    :param pause: seconds between two operations.
-    :param stopping: set when it shall stop.
+    :param clients: how many.
+    :param nodes: how many, over all clients; each node has one client.
+    :param seed: for what they choose.
+    :param pause: seconds between two operations of one client.
+    :raises LaboratoryError: when a node cannot be created.
     """
 
     def __init__(
-        self,
-        endpoint: str,
-        nodes: Sequence[str],
-        chance: random.Random,
-        pause: float,
-        stopping: threading.Event,
+        self, endpoint: str, clients: int, nodes: int, seed: int, pause: float
     ) -> None:
         self.operations: list[Operation] = []
-        self.refused: collections.Counter[int] = collections.Counter()
-        self._api = wanderer.Api(endpoint)
-        self._nodes = nodes
-        self._chance = chance
+        """Every operation that was accepted, by any client."""
+        self.refused: list[int] = []
+        """The code of every other answer."""
+        self._endpoint = endpoint
         self._pause = pause
-        self._stopping = stopping
+        self._stopping = threading.Event()
+        self._executor = concurrent.futures.ThreadPoolExecutor(clients)
+        api = wanderer.Api(endpoint)
+        self._nodes = [_create(api) for _ in range(nodes)]
+        self._chances = [
+            random.Random(f'{seed}/{number}') for number in range(clients)
+        ]
         # Operations that have not ended, by node.
         self._open: dict[str, Operation] = {}
 
-    def run(self) -> None:
-        """Lead nodes from here to there until it is told to stop."""
-        while not self._stopping.is_set():
-            self._turn(self._chance.choice(self._nodes))
-            self._stopping.wait(self._pause)
+    def __enter__(self) -> Self:
+        own = [
+            self._nodes[number :: len(self._chances)]
+            for number in range(len(self._chances))
+        ]
+        self._running = self._executor.map(self._client, own, self._chances)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stopping.set()
+        # An error of a client is an error of the run.
+        list(self._running)
+        self._executor.shutdown()
 
     def settle(self) -> None:
-        """Look at the operations that have not ended, for some time each."""
+        """Look at what has not ended, for some time each; all have stopped."""
+        api = wanderer.Api(self._endpoint)
         for uuid in list(self._open):
             deadline = time.monotonic() + _PATIENCE
             # The connection may be the first thing that fails: it was idle.
-            while self._look(uuid) is None and time.monotonic() < deadline:
+            while not self._look(api, uuid) and time.monotonic() < deadline:
                 time.sleep(_PAUSE)
 
-    def _turn(self, uuid: str) -> None:
-        node = self._look(uuid)
+    def _client(self, nodes: Sequence[str], chance: random.Random) -> None:
+        """Lead nodes from here to there until it is told to stop."""
+        api = wanderer.Api(self._endpoint)
+        while not self._stopping.is_set():
+            self._turn(api, chance.choice(nodes), chance)
+            self._stopping.wait(self._pause)
+
+    def _turn(
+        self, api: wanderer.Api, uuid: str, chance: random.Random
+    ) -> None:
+        node = self._look(api, uuid)
         if node is None:
             return
-        asked = wanderer.ask(self._api, node, self._chance)
+        asked = wanderer.ask(api, node, chance)
         if asked.code != 202:
-            self.refused[asked.code] += 1
+            self.refused.append(asked.code)
             return
-        operation = Operation(
-            node=uuid,
-            verb=asked.verb,
-            before=node['provision_state'],
-            asked_at=asked.at,
-            accepted_at=asked.at + asked.seconds,
-        )
+        operation = Operation(uuid, asked.verb, asked.at)
         self.operations.append(operation)
         self._open[uuid] = operation
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline and not self._stopping.is_set():
-            if self._look(uuid) is not None:
+            if self._look(api, uuid) is not None:
                 return
             self._stopping.wait(_PAUSE)
 
-    def _look(self, uuid: str) -> Mapping[str, Any] | None:
+    def _look(self, api: wanderer.Api, uuid: str) -> Mapping[str, Any] | None:
         """Return a node that is at rest; the operation on it has ended."""
-        code, node = self._api.call('GET', f'/v1/nodes/{uuid}')
+        code, node = api.call('GET', f'/v1/nodes/{uuid}')
         if (
             code != 200
             or node['reservation'] is not None
@@ -149,74 +152,11 @@ class Client:
         ):
             return None
         if uuid in self._open:
-            self._open.pop(uuid).end(node)
+            operation = self._open.pop(uuid)
+            operation.ended_at = time.time()
+            operation.state = node['provision_state']
+            operation.reason = node['last_error']
         return dict(node)
-
-
-class Load:
-    """All clients; a context manager that stops them.
-
-    :param endpoint: the URL of the API.
-    :param clients: how many.
-    :param nodes: how many, over all clients.
-    :param seed: for what they choose.
-    :param pause: seconds between two operations of one client.
-    :raises LaboratoryError: when a node cannot be created.
-    """
-
-    def __init__(
-        self,
-        endpoint: str,
-        clients: int,
-        nodes: int,
-        seed: int,
-        pause: float,
-    ) -> None:
-        self._stopping = threading.Event()
-        self._executor = concurrent.futures.ThreadPoolExecutor(clients)
-        api = wanderer.Api(endpoint)
-        self.nodes = [_create(api) for _ in range(nodes)]
-        self.clients = [
-            Client(
-                endpoint,
-                self.nodes[number::clients],
-                random.Random(f'{seed}/{number}'),
-                pause,
-                self._stopping,
-            )
-            for number in range(clients)
-        ]
-
-    @property
-    def operations(self) -> list[Operation]:
-        """Every operation that was accepted, by any client."""
-        return [one for client in self.clients for one in client.operations]
-
-    @property
-    def refused(self) -> dict[int, int]:
-        """How many requests had another answer, by its code."""
-        total: collections.Counter[int] = collections.Counter()
-        for client in self.clients:
-            total += client.refused
-        return dict(sorted(total.items()))
-
-    def settle(self) -> None:
-        """Have every client look at what has not ended; they have stopped."""
-        for client in self.clients:
-            client.settle()
-
-    def __enter__(self) -> Self:
-        self._running = [
-            self._executor.submit(client.run) for client in self.clients
-        ]
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._stopping.set()
-        self._executor.shutdown()
-        for future in self._running:
-            # An error of a client is an error of the run.
-            future.result()
 
 
 def _create(api: wanderer.Api) -> str:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The soak's choice of faults, and what it makes of what it saw."""
 
-import collections
 import datetime
 
+import ddt
 from oslotest import base
 
 from ironic_async_events.audit import observation
@@ -14,7 +14,6 @@ from laboratory.soak import account
 from laboratory.soak import faults
 from laboratory.soak import half
 from laboratory.soak import load
-from laboratory.soak import logs
 from laboratory.soak import result
 
 NODE = '11111111-2222-3333-4444-555555555555'
@@ -47,22 +46,15 @@ def struck(name, began=100.0, ended=110.0, victim=None, number=1):
 
 
 def operation(verb='inspect', asked_at=10.0, **more):
-    return load.Operation(
-        NODE, verb, 'manageable', asked_at, asked_at + 0.1, **more
-    )
+    return load.Operation(NODE, verb, asked_at, **more)
 
 
 class Plan(base.BaseTestCase):
     """Which fault comes when."""
 
     def test_a_seed_gives_the_same_faults_again(self):
-        self.assertEqual(faults.plan(7, 30), faults.plan(7, 30))
-
-    def test_another_seed_gives_others(self):
-        self.assertNotEqual(faults.plan(7, 30), faults.plan(8, 30))
-
-    def test_a_longer_run_begins_like_a_shorter_one(self):
         self.assertEqual(faults.plan(7, 4), faults.plan(7, 30)[:4])
+        self.assertNotEqual(faults.plan(7, 30), faults.plan(8, 30))
 
     def test_every_fault_comes_once_in_each_round(self):
         count = len(faults.FAULTS)
@@ -79,7 +71,7 @@ class Plan(base.BaseTestCase):
         )
 
     def test_some_of_the_killed_come_back_before_they_are_missed(self):
-        plan = half.Plan(half.PLUGIN, 30, 60, 200, 16, 1, 7)
+        plan = half.Plan(half.PLUGIN, 30, 60, 7)
         away = [
             faults.away(one, half.SHARE * plan.interval)
             for one in faults.plan(7, 150)
@@ -89,6 +81,7 @@ class Plan(base.BaseTestCase):
         self.assertEqual({True, False}, missed)
 
 
+@ddt.ddt
 class Unannounced(base.BaseTestCase):
     """Which of equal changes a lost notification belonged to."""
 
@@ -99,130 +92,71 @@ class Unannounced(base.BaseTestCase):
         seen(4, 21.0, END),
     )
 
-    def test_nothing_is_lost_where_each_was_announced(self):
-        told = [
-            announced(10.01, START),
-            announced(11.01, END),
-            announced(20.01, START),
-            announced(21.01, END),
-        ]
-        self.assertEqual([], account.unannounced(self.CHANGES, told))
-
-    def test_the_time_tells_equal_changes_apart(self):
-        told = [announced(20.01, START), announced(21.01, END)]
-        self.assertEqual(
-            [1, 2], [x.id for x in account.unannounced(self.CHANGES, told)]
-        )
-
-    def test_another_node_announces_nothing(self):
-        told = [announced(10.01, START, OTHER)]
-        self.assertEqual(
-            [1], [x.id for x in account.unannounced(self.CHANGES[:1], told)]
-        )
-
-    def test_a_notification_of_another_step_announces_nothing(self):
-        told = [announced(10.01, END)]
-        self.assertEqual(
-            [1], [x.id for x in account.unannounced(self.CHANGES[:1], told)]
-        )
+    @ddt.unpack
+    @ddt.data(
+        # Each was announced.
+        ([(10.01, START), (11.01, END), (20.01, START), (21.01, END)], []),
+        # The time tells equal changes apart.
+        ([(20.01, START), (21.01, END)], [1, 2]),
+        # Another node, another step.
+        ([(10.01, START, OTHER), (11.01, START)], [1, 2, 3, 4]),
+    )
+    def test_only_its_own_notification_announces_a_change(self, told, lost):
+        messages = [announced(*one) for one in told]
+        found = account.unannounced(self.CHANGES, messages)
+        self.assertEqual(lost, [change.id for change in found])
 
 
+@ddt.ddt
 class Reasons(base.BaseTestCase):
     """In which fault something was lost, and why."""
 
-    def explain(self, at, fault, *moved, given_up=()):
-        found = account.explain(seen(1, at, START), [fault], moved, given_up)
-        self.assertEqual(found.fault is None, found.reason == account.UNKNOWN)
-        return found.reason
+    KILL = struck(faults.KILL, victim=1)
+    AWAY = struck(faults.BROKER)
+    RESTART = struck(faults.DATABASE)
 
-    def moved(self, conductor, at=99.91):
-        return logs.Line(conductor, at, NODE, *START)
-
-    def test_saved_and_logged_by_the_one_that_was_killed(self):
-        kill = struck(faults.KILL, victim=1)
-        self.assertEqual(
-            account.KILLED, self.explain(99.9, kill, self.moved(1))
+    @ddt.unpack
+    @ddt.data(
+        # at, fault, who has logged it, who has given it up -> why
+        # Saved and logged by the one that was killed, or not even logged.
+        (99.9, KILL, [1], [], account.KILLED),
+        (99.9, KILL, [], [], account.KILLED),
+        # Lost by the other one, long before, afterwards, or given up.
+        (99.9, KILL, [0], [], account.UNKNOWN),
+        (80.0, KILL, [], [], account.UNKNOWN),
+        (105.0, KILL, [], [], account.UNKNOWN),
+        (99.9, KILL, [1], [1], account.UNKNOWN),
+        # A broker that was away is no reason by itself.
+        (105.0, AWAY, [0], [0], account.GIVEN_UP),
+        (105.0, AWAY, [0], [], account.UNKNOWN),
+        # Who logged a change had the answer to its commit.
+        (105.0, RESTART, [], [], account.ANSWER),
+        (105.0, RESTART, [0], [], account.UNKNOWN),
+        (105.0, struck(faults.POOL, victim=0), [], [], account.UNKNOWN),
+        (105.0, struck(faults.SIGHUP, victim=0), [], [], account.UNKNOWN),
+    )
+    def test_a_fault_is_a_reason(self, at, fault, moved, given_up, reason):
+        found = account.explain(
+            seen(1, at, START),
+            [fault],
+            [account.Logged(one, at + 0.01, NODE, START) for one in moved],
+            [account.Logged(one, at + 0.02, NODE, START) for one in given_up],
         )
-
-    def test_saved_and_not_even_logged(self):
-        kill = struck(faults.KILL, victim=1)
-        self.assertEqual(account.KILLED, self.explain(99.9, kill))
-
-    def test_a_kill_is_no_reason_for_what_the_other_one_lost(self):
-        kill = struck(faults.KILL, victim=1)
-        self.assertEqual(
-            account.UNKNOWN, self.explain(99.9, kill, self.moved(0))
-        )
-
-    def test_a_kill_is_no_reason_for_what_was_lost_long_before(self):
-        self.assertEqual(
-            account.UNKNOWN, self.explain(80.0, struck(faults.KILL, victim=1))
-        )
-
-    def test_a_kill_is_no_reason_for_what_came_after_it(self):
-        self.assertEqual(
-            account.UNKNOWN, self.explain(105.0, struck(faults.KILL, victim=1))
-        )
-
-    def test_given_up_while_the_broker_was_away(self):
-        self.assertEqual(
-            account.GIVEN_UP,
-            self.explain(
-                105.0,
-                struck(faults.BROKER),
-                self.moved(0, 105.01),
-                given_up=[self.moved(0, 105.02)],
-            ),
-        )
-
-    def test_a_broker_that_was_away_is_no_reason_by_itself(self):
-        self.assertEqual(
-            account.UNKNOWN,
-            self.explain(105.0, struck(faults.BROKER), self.moved(0, 105.01)),
-        )
-
-    def test_what_was_given_up_was_not_lost_in_a_kill(self):
-        self.assertEqual(
-            account.UNKNOWN,
-            self.explain(
-                99.9,
-                struck(faults.KILL, victim=1),
-                self.moved(1),
-                given_up=[self.moved(1, 99.92)],
-            ),
-        )
+        self.assertEqual(reason, found.reason)
+        self.assertEqual(found.fault is None, reason == account.UNKNOWN)
 
     def test_another_step_of_the_node_was_given_up(self):
-        other = logs.Line(0, 105.02, NODE, *END)
-        self.assertEqual(
-            account.UNKNOWN,
-            self.explain(105.0, struck(faults.BROKER), given_up=[other]),
+        other = account.Logged(0, 105.02, NODE, END)
+        found = account.explain(
+            seen(1, 105.0, START), [self.AWAY], [], [other]
         )
-
-    def test_the_answer_to_a_commit_that_nobody_knew_of(self):
-        self.assertEqual(
-            account.ANSWER, self.explain(105.0, struck(faults.DATABASE))
-        )
-
-    def test_who_logged_a_change_had_the_answer_to_its_commit(self):
-        self.assertEqual(
-            account.UNKNOWN,
-            self.explain(
-                105.0, struck(faults.DATABASE), self.moved(0, 105.01)
-            ),
-        )
-
-    def test_a_full_pool_and_a_signal_are_no_reasons(self):
-        for name in (faults.POOL, faults.SIGHUP):
-            self.assertEqual(
-                account.UNKNOWN, self.explain(105.0, struck(name, victim=0))
-            )
+        self.assertEqual(account.UNKNOWN, found.reason)
 
     def test_the_evidence_says_how_long_before_the_kill(self):
         found = account.explain(
             seen(1, 99.9, START),
-            [struck(faults.KILL, victim=1)],
-            [self.moved(1, 99.902)],
+            [self.KILL],
+            [account.Logged(1, 99.902, NODE, START)],
             [],
         )
         self.assertEqual(
@@ -248,17 +182,14 @@ class Left(base.BaseTestCase):
             restart, account.worker_lost_in(50.0, True, [kill, restart])
         )
 
-    def test_nobody_loses_a_worker_to_a_signal(self):
-        self.assertIsNone(
-            account.worker_lost_in(50.0, False, [struck(faults.SIGHUP)])
-        )
-
-    def test_a_fault_that_was_over_took_no_worker(self):
-        self.assertIsNone(
-            account.worker_lost_in(150.0, False, [struck(faults.KILL)])
-        )
+    def test_neither_by_a_signal_nor_by_a_fault_that_was_over(self):
+        for since, name in ((50.0, faults.SIGHUP), (150.0, faults.KILL)):
+            self.assertIsNone(
+                account.worker_lost_in(since, False, [struck(name)])
+            )
 
 
+@ddt.ddt
 class Operations(base.BaseTestCase):
     """What became of what was accepted."""
 
@@ -266,22 +197,16 @@ class Operations(base.BaseTestCase):
         verbs = {verb for ways in wanderer.WAYS.values() for verb, _ in ways}
         self.assertEqual(set(), verbs - load.ENDS.keys())
 
-    def test_one_that_came_to_its_end(self):
-        one = operation(ended_at=12.0, state='manageable')
-        self.assertTrue(one.is_accounted_for)
-
-    def test_one_that_failed_and_says_why(self):
-        one = operation(ended_at=12.0, state='inspect failed', reason='why')
-        self.assertTrue(one.is_accounted_for)
-
-    def test_one_that_failed_and_does_not_say_why(self):
-        one = operation(ended_at=12.0, state='inspect failed')
-        self.assertFalse(one.is_accounted_for)
-
-    def test_one_that_never_ended(self):
-        self.assertFalse(
-            operation(reason='of an earlier one').is_accounted_for
-        )
+    @ddt.unpack
+    @ddt.data(
+        (True, {'ended_at': 12.0, 'state': 'manageable'}),
+        (True, {'ended_at': 12.0, 'state': 'inspect failed', 'reason': 'x'}),
+        (False, {'ended_at': 12.0, 'state': 'inspect failed'}),
+        # A reason that an earlier operation has left.
+        (False, {'reason': 'x'}),
+    )
+    def test_it_ends_or_fails_with_a_reason(self, accounted, more):
+        self.assertEqual(accounted, operation(**more).is_accounted_for)
 
     def test_one_that_saved_nothing(self):
         saved = operation(ended_at=12.0, state='manageable')
@@ -299,18 +224,18 @@ class Operations(base.BaseTestCase):
 class Logs(base.BaseTestCase):
     """What a conductor's log says."""
 
-    LINE = (
-        '2026-01-02 03:04:05.250 77 INFO ironic.conductor.task_manager '
-        f'[None req-1 - - - - -] Node {NODE} moved to provision state '
-        '"inspecting" from state "manageable"; target provision state is '
-        '"manageable"'
-    )
+    AT = datetime.datetime(2026, 1, 2, 3, 4, 5, 250000).timestamp()
 
     def test_a_change_is_found(self):
-        at = datetime.datetime(2026, 1, 2, 3, 4, 5, 250000).timestamp()
+        line = (
+            '2026-01-02 03:04:05.250 77 INFO ironic.conductor.task_manager '
+            f'[None req-1 - - - - -] Node {NODE} moved to provision state '
+            '"inspecting" from state "manageable"; target provision state is '
+            '"manageable"'
+        )
         self.assertEqual(
-            [logs.Line(1, at, NODE, *START)],
-            logs.moved(1, ['Traceback (most recent call last):', self.LINE]),
+            [account.Logged(1, self.AT, NODE, START)],
+            account.logged(account.MOVED, ['', f'Traceback:\n{line}\n']),
         )
 
     def test_a_notification_that_was_not_sent_is_found(self):
@@ -326,31 +251,26 @@ class Logs(base.BaseTestCase):
             '[None req-1 - - - - -] Could not send notification to '
             f'ironic_versioned_notifications. Payload={payload}: error'
         )
-        at = datetime.datetime(2026, 1, 2, 3, 4, 5, 250000).timestamp()
         self.assertEqual(
-            [logs.Line(0, at, NODE, *START)], logs.given_up(0, [line])
-        )
-
-    def test_only_the_last_lines_about_a_node_are_given_back(self):
-        lines = [f'{NODE} {number}' for number in range(9)]
-        self.assertEqual(
-            lines[7:], logs.about(NODE, [*lines, f'{OTHER} 9'], 2)
+            [account.Logged(0, self.AT, NODE, START)],
+            account.logged(account.UNSENT, [line]),
         )
 
 
+@ddt.ddt
 class Verdict(base.BaseTestCase):
     """What must hold, and what must not."""
+
+    KILL = struck(faults.KILL, victim=1)
 
     def result(self, **more):
         fields = {
             'kind': half.PLUGIN,
-            'minutes': 1.0,
             'seed': 7,
-            'struck': [struck(faults.KILL, victim=1)],
-            'operations': [
-                operation(ended_at=12.0, state='manageable'),
-            ],
-            'refused': collections.Counter(),
+            'may_lose': True,
+            'struck': [self.KILL],
+            'operations': [operation(ended_at=12.0, state='manageable')],
+            'refused': [],
             'not_saved': [],
             'books': truth.compare(
                 [(NODE, *START)], [announced(10.01, START)]
@@ -359,100 +279,55 @@ class Verdict(base.BaseTestCase):
             'left': [],
             'stranded': [],
             'drained': True,
-            'said': {},
         }
         return result.Result(**{**fields, **more})
 
-    def lost(self, fault):
-        return {
-            'books': truth.compare(
-                [(NODE, *START), (NODE, *END)], [announced(10.01, START)]
-            ),
-            'lost': [
-                account.Lost(
-                    seen(2, 99.9, END),
-                    fault,
-                    account.KILLED if fault else account.UNKNOWN,
-                    'evidence',
-                )
-            ],
-        }
-
-    def violations(self, may_lose=True, **more):
-        return self.result(**more).violations(may_lose)
+    def with_loss(self, fault, **more):
+        books = truth.compare(
+            [(NODE, *START), (NODE, *END)], [announced(10.01, START)]
+        )
+        reason = account.KILLED if fault else account.UNKNOWN
+        lost = [account.Lost(seen(2, 99.9, END), fault, reason, 'evidence')]
+        return self.result(**{'books': books, 'lost': lost, **more})
 
     def test_a_run_without_a_fault_holds(self):
-        self.assertEqual([], self.violations())
+        self.assertEqual([], self.result().violations())
 
     def test_a_loss_with_a_reason_is_named_and_may_be(self):
-        more = self.lost(struck(faults.KILL, victim=1))
-        self.assertEqual([], self.violations(**more))
-        found = self.result(**more)
+        found = self.with_loss(self.KILL)
+        self.assertEqual([], found.violations())
         self.assertEqual(1, found.counts()['  killed before publish'])
         self.assertIn(account.KILLED, '\n'.join(found.by_fault()))
 
     def test_a_loss_without_a_reason_may_not_be(self):
-        self.assertEqual(1, len(self.violations(**self.lost(None))))
+        self.assertEqual(1, len(self.with_loss(None).violations()))
 
     def test_the_outbox_loses_nothing_for_any_reason(self):
-        more = self.lost(struck(faults.KILL, victim=1))
-        self.assertEqual(1, len(self.violations(may_lose=False, **more)))
+        found = self.with_loss(self.KILL, may_lose=False)
+        self.assertEqual(1, len(found.violations()))
 
     def test_what_the_audit_alone_has_lost_is_not_hidden(self):
-        more = self.lost(struck(faults.KILL, victim=1)) | {'lost': []}
         self.assertEqual(
             ['the audit has 1 lost, by their times it is 0'],
-            self.violations(**more),
+            self.with_loss(self.KILL, lost=[]).violations(),
         )
 
     def test_a_node_that_waits_for_its_killed_conductor_may_be(self):
-        left = account.Left(
-            NODE, 'inspecting', None, 99.0, struck(faults.KILL, victim=1)
-        )
-        self.assertEqual([], self.violations(left=[left]))
+        left = account.Left(NODE, 'inspecting', None, 99.0, self.KILL)
+        self.assertEqual([], self.result(left=[left]).violations())
 
-    def test_a_node_may_not_be_left_for_no_reason(self):
-        left = account.Left(NODE, 'inspecting', None, 99.0, None)
-        self.assertEqual(1, len(self.violations(left=[left])))
-
-    def test_no_lock_may_be_left(self):
-        left = account.Left(
-            NODE, 'active', 'here', 99.0, struck(faults.DATABASE)
-        )
-        self.assertEqual(1, len(self.violations(left=[left])))
-
-    def test_no_node_may_be_stranded(self):
-        left = account.Left(
-            NODE, 'inspecting', None, 99.0, struck(faults.KILL, victim=1)
-        )
-        self.assertEqual(1, len(self.violations(stranded=[left])))
-
-    def test_every_accepted_operation_is_accounted_for(self):
-        self.assertEqual(1, len(self.violations(operations=[operation()])))
-
-    def test_an_operation_that_saved_nothing_was_not_kept(self):
-        self.assertEqual(1, len(self.violations(not_saved=[operation()])))
-
-    def test_the_outbox_has_to_become_empty(self):
-        self.assertEqual(1, len(self.violations(drained=False)))
-
-    def test_a_fault_that_was_none_is_said(self):
-        useless = faults.Struck(
-            1, faults.POOL, 0, 1.0, 2.0, '9 taken, 0 turned away', False
-        )
-        self.assertEqual(
-            ['fault 1, full pool of conductor 0: 9 taken, 0 turned away'],
-            self.violations(struck=[useless]),
-        )
-
-    def test_a_run_in_which_nothing_was_announced_shows_nothing(self):
-        self.assertEqual(
-            ['nothing was announced at all'],
-            self.violations(books=truth.Account()),
-        )
-
-    def test_both_halves_are_one_table(self):
-        table = result.table([self.result(), self.result(kind=half.OUTBOX)])
-        self.assertEqual(
-            [half.PLUGIN, half.OUTBOX], table.splitlines()[0].split()
-        )
+    @ddt.data(
+        # No fault has taken its worker; it is locked; no restart helps.
+        {'left': [account.Left(NODE, 'inspecting', None, 99.0, None)]},
+        {'left': [account.Left(NODE, 'active', 'here', 99.0, KILL)]},
+        {'stranded': [account.Left(NODE, 'inspecting', None, 99.0, KILL)]},
+        {'operations': [operation()]},
+        {'not_saved': [operation()]},
+        {'drained': False},
+        {'books': truth.Account()},
+        {'books': truth.compare([], [announced(10.01, START)])},
+        # A fault that was none.
+        {'struck': [faults.Struck(1, faults.POOL, 0, 1.0, 2.0, '', False)]},
+    )
+    def test_what_must_not_be_is_one_violation(self, more):
+        self.assertEqual(1, len(self.result(**more).violations()))

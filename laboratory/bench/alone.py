@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The task manager alone, with a database and no more.
+
+No request, no driver, and nothing announced: what stock does not announce,
+it does not pay for either. It runs inside a process that does nothing else.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+import concurrent.futures
+import statistics
+import time
+from typing import Any
+
+from laboratory import inside
+from laboratory import prepared_bench
+from laboratory.bench import forms
+from laboratory.bench import sides
+
+Figures = dict[str, Any]
+
+_STEPS: list[dict[str, Any]] = [
+    {
+        'interface': interface,
+        'step': step,
+        'priority': 10,
+        'abortable': False,
+        'requires_ramdisk': True,
+        'args': {},
+    }
+    for interface in ('bios', 'deploy', 'management', 'raid')
+    for step in ('prepare', 'apply_configuration', 'clean_up')
+]
+_FIELDS: Mapping[str, Any] = {
+    'driver': 'fake-hardware',
+    'provision_state': 'active',
+    'driver_info': {
+        'redfish_address': 'https://bmc.example.org',
+        'redfish_system_id': '/redfish/v1/Systems/1',
+        'redfish_username': 'admin',
+        'redfish_password': 'secret',
+        'deploy_kernel': 'http://images.example.org/ipa.kernel',
+        'deploy_ramdisk': 'http://images.example.org/ipa.initramfs',
+    },
+    'properties': {'cpus': '64', 'memory_mb': '524288', 'local_gb': '960'},
+    'driver_internal_info': {
+        'agent_url': 'https://192.0.2.7:9999',
+        'agent_secret_token': 'x' * 43,
+        'agent_cached_deploy_steps': {'deploy': _STEPS},
+        'clean_steps': _STEPS,
+        'deploy_steps': _STEPS,
+    },
+    'instance_info': {
+        'image_source': 'http://images.example.org/debian.qcow2',
+        'image_checksum': 'd' * 64,
+    },
+    'extra': {'site': 'a', 'rack': '17', 'contact': 'nobody'},
+}
+_CONFIGDRIVE = {
+    **_FIELDS['instance_info'],
+    'configdrive': 'H4sI' * (64 * 1024 // 4),
+}
+_NODES: Mapping[str, Mapping[str, Any]] = {
+    'deployed node': _FIELDS,
+    '64 KiB configdrive': {**_FIELDS, 'instance_info': _CONFIGDRIVE},
+}
+
+
+def measure_locks(form: forms.Form) -> Figures:
+    """Measure what the snapshot adds to taking an exclusive lock.
+
+    :param form: how much.
+    :returns: backend -> one entry for each kind of node.
+    :raises LaboratoryError: when something does not go as it should.
+    """
+    return _in_each(form, locks, form.rounds, form.locks)
+
+
+def measure_spawns(form: forms.Form) -> Figures:
+    """Measure operations that are a lock, a worker and two states.
+
+    :param form: how much.
+    :returns: backend -> rounds, each of them side -> figures.
+    :raises LaboratoryError: when something does not go as it should.
+    """
+    return _in_each(form, spawns, form.rounds, form.spawns)
+
+
+def _in_each(
+    form: forms.Form, function: Callable[..., Any], *args: Any
+) -> Figures:
+    """Call a function with each database, in a process of its own."""
+    measured = {}
+    for backend in form.clients:
+        with prepared_bench.servers(backend.database, False) as shared:
+            ironic = sides.configured(shared, sides.STOCK)
+            ironic.create_schema()
+            measured[backend.name] = inside.elsewhere(
+                function, ironic.database, *args
+            )
+    return measured
+
+
+def locks(url: str, rounds: int, number: int) -> list[Figures]:
+    """Lock nodes in a database that has Ironic's tables.
+
+    The time of a lock is that of Ironic's ``TaskManager._lock()`` alone:
+    what a request does before and after is not in it.
+
+    :param url: the database.
+    :param rounds: how often each node is measured.
+    :param number: how many locks make up a round.
+    :returns: for each node its name, the median of the snapshot in seconds,
+        and for each round the percentage of the lock's time that it is.
+    """
+    context = inside.configure(url)
+    from ironic import objects
+    from ironic.conductor import task_manager
+
+    from ironic_async_events.task import native
+    from ironic_async_events.task import snapshot
+
+    clock = time.perf_counter
+    took: list[tuple[float, float]] = []
+
+    class Timed(native.AsyncEventTaskManager):
+        """Does what its base does, and looks at the clock in between."""
+
+        def _lock(self) -> None:
+            began = clock()
+            task_manager.TaskManager._lock(self)
+            locked = clock()
+            self._snapshot = snapshot.Snapshot(self.node)
+            took.append((locked - began, clock() - locked))
+
+    def round_(uuid: str) -> tuple[float, float]:
+        """Return the medians of the lock and of the snapshot."""
+        took.clear()
+        for _ in range(number):
+            Timed(context, uuid, load_driver=False).release_resources()
+        lock, snap = map(statistics.median, zip(*took, strict=True))
+        return lock, snap
+
+    measured = []
+    for name, fields in _NODES.items():
+        node = objects.Node(context, **fields)
+        node.create()
+        round_(node.uuid)  # compiles the statements
+        medians = [round_(node.uuid) for _ in range(rounds)]
+        measured.append(
+            {
+                'node': name,
+                'snapshot': statistics.median(snap for _, snap in medians),
+                'shares': [100 * snap / lock for lock, snap in medians],
+            }
+        )
+    return measured
+
+
+def spawns(url: str, rounds: int, number: int) -> list[Figures]:
+    """Do rounds of operations, one of stock's and one of the plugin's.
+
+    :param url: the database, with Ironic's tables.
+    :param rounds: how many.
+    :param number: operations of each side in each round.
+    :returns: rounds, each of them side -> CPU seconds of an operation.
+    """
+    context = inside.configure(url)
+    from ironic import objects
+    from ironic.conductor import task_manager
+
+    from ironic_async_events.task import drop_in
+
+    node = objects.Node(
+        context, driver='fake-hardware', provision_state='manageable'
+    )
+    node.create()
+
+    def end(task: Any) -> None:
+        task.process_event('done')
+
+    with concurrent.futures.ThreadPoolExecutor(1) as workers:
+
+        def operate(cls: Any) -> float:
+            began = time.process_time()
+            with cls(context, node.uuid, load_driver=False) as task:
+                task.process_event(
+                    'inspect', callback=workers.submit, call_args=(end, task)
+                )
+            # The worker has unlocked the node when it can do this.
+            workers.submit(int).result()
+            return time.process_time() - began
+
+        both = {
+            'stock': task_manager.TaskManager,
+            'plugin': drop_in.DropInTaskManager,
+        }
+
+        def round_() -> Figures:
+            used: dict[str, list[float]] = {name: [] for name in both}
+            # In turns, for the speed of the machine drifts; each of them first
+            # as often as the other, for garbage is collected in a rhythm.
+            for turn in range(number):
+                for name in sorted(both, reverse=turn % 2 == 0):
+                    used[name].append(operate(both[name]))
+            return {
+                name: {'cpu': statistics.fmean(each)}
+                for name, each in used.items()
+            }
+
+        for cls in both.values():
+            operate(cls)  # compiles the statements
+        return [round_() for _ in range(rounds)]
