@@ -20,6 +20,8 @@ from sqlalchemy.ext import compiler
 from sqlalchemy.sql import functions
 import tenacity
 
+from ironic_async_events.task import database
+
 # For how long a transaction that meets a conflict is retried.
 _RETRY_SECONDS = 120
 
@@ -111,25 +113,27 @@ def keep() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _session(opener: str) -> Iterator[Any]:
-    if _own.connection is not None:
+def writer() -> Iterator[Any]:
+    """Open Ironic's session for writing, or join the open one."""
+    if _own.connection is None:
+        with database.transaction() as session:
+            yield session
+    else:
+        with database.turn(), _own.connection.transaction() as connection:
+            yield connection
+
+
+@contextlib.contextmanager
+def reader() -> Iterator[Any]:
+    """Open Ironic's session for reading, or join the open one."""
+    if _own.connection is None:
+        from ironic.db.sqlalchemy import api  # configures the database
+
+        with api._session_for_read() as session:
+            yield session
+    else:
         with _own.connection.transaction() as connection:
             yield connection
-        return
-    from ironic.db.sqlalchemy import api  # configures the database
-
-    with getattr(api, opener)() as session:
-        yield session
-
-
-def writer() -> contextlib.AbstractContextManager[Any]:
-    """Open Ironic's session for writing, or join the open one."""
-    return _session('_session_for_write')
-
-
-def reader() -> contextlib.AbstractContextManager[Any]:
-    """Open Ironic's session for reading, or join the open one."""
-    return _session('_session_for_read')
 
 
 def is_conflict(error: BaseException) -> bool:

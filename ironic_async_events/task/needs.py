@@ -157,6 +157,11 @@ NEEDS = (
         optional=True,
     ),
     Need(
+        'ironic.common.utils',
+        ('is_ironic_using_sqlite',),
+        'only one thread can write to SQLite',
+    ),
+    Need(
         'ironic.db.sqlalchemy.api',
         ('wrap_sqlite_retry',),
         'a locked SQLite is retried as Ironic does it',

@@ -93,7 +93,7 @@ def save(node: Any, previous_state: str | None) -> None:
     :raises Exception: what the database raises
     """
     if not is_plain(node):
-        node.save()
+        save_as_ironic_does(node)
         return
     from ironic_async_events.task import statements  # configures the database
 
@@ -105,6 +105,18 @@ def save(node: Any, previous_state: str | None) -> None:
     for name in row:
         setattr(node, name, stored[name])
     node.obj_reset_changes()
+
+
+def save_as_ironic_does(node: Any) -> None:
+    """Save a node that has more to it than a state. Called by the worker.
+
+    :param node: the node
+    :raises Exception: what ``Node.save()`` raises
+    """
+    from ironic_async_events.task import statements  # configures the database
+
+    statements.lock_for_writing()
+    node.save()
 
 
 def is_plain(node: Any) -> bool:

@@ -8,6 +8,7 @@ import datetime
 from typing import Any
 
 from ironic.common import exception
+from ironic.common import utils
 from ironic.conf import CONF
 from ironic.db.sqlalchemy import api
 from ironic.db.sqlalchemy import models
@@ -15,6 +16,8 @@ from oslo_db import api as oslo_db_api
 from oslo_utils import strutils
 from oslo_utils import uuidutils
 import sqlalchemy as sa
+
+from ironic_async_events.task import database
 
 _NODES: Any = models.NodeBase.__table__
 _TRAITS: Any = models.NodeTrait.__table__
@@ -41,7 +44,7 @@ def update_node(node_id: int, row: dict[str, Any]) -> dict[str, Any] | None:
         no such node
     :raises Exception: what the database raises
     """
-    with api._session_for_write() as session:
+    with database.transaction() as session:
         dialect = session.connection().dialect
         stored = {
             name: _kept(_NODES.c[name].type, value, dialect)
@@ -100,7 +103,7 @@ def reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
 
 
 def _reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
-    with api._session_for_write() as session:
+    with database.transaction() as session:
         it = _is(node_id)
         reserved = session.execute(
             sa.update(_NODES)
@@ -141,7 +144,7 @@ def release_node(host: str, node_id: int | str) -> None:
     :raises InvalidIdentity: when this is no number and no UUID
     :raises Exception: what the database raises
     """
-    with api._session_for_write() as session:
+    with database.transaction() as session:
         it = _is(node_id)
         released = session.execute(
             sa.update(_NODES)
@@ -171,3 +174,18 @@ def _is(node_id: int | str) -> Any:
     if uuidutils.is_uuid_like(node_id):
         return _NODES.c.uuid == node_id
     raise exception.InvalidIdentity(identity=node_id)
+
+
+def lock_for_writing() -> None:
+    """Take SQLite's lock for writing, in the transaction that is open.
+
+    Ironic retries a statement for ever when the database is locked. This
+    never helps in a transaction that began with a read.
+    """
+    if utils.is_ironic_using_sqlite():
+        with database.transaction() as session:
+            session.execute(
+                sa.update(_NODES)
+                .where(_NODES.c.id == 0)
+                .values(id=_NODES.c.id, updated_at=_NODES.c.updated_at)
+            )

@@ -85,7 +85,7 @@ class Step:
         if 'provision_state' in self._clean:
             saving.save(self._node, self._before['provision_state'])
         else:
-            self._node.save()
+            saving.save_as_ironic_does(self._node)
 
     def rolled_back(self) -> None:
         """Make the next save write all fields again.

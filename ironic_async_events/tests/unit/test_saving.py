@@ -10,6 +10,7 @@ from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
 import sqlalchemy as sa
 
+from ironic_async_events.task import database
 from ironic_async_events.task import known
 from ironic_async_events.task import saving
 from laboratory import saved
@@ -119,6 +120,12 @@ class Recognized(db_base.DbTestCase):
                 del self.statements[:]
             self.assertEqual(1, log.call_count)
             self.assertEqual(name, log.call_args.args[1]['names'])
+
+    def test_the_lock_for_writing_comes_first_on_sqlite(self):
+        self.node.extra = {'a': 1}
+        with database.transaction():
+            saving.save_as_ironic_does(self.node)
+        self.assertEqual(['BEGIN', 'UPDATE', 'SELECT'], self.statements[:3])
 
     def test_every_function_of_this_release_is_known(self):
         self.assertTrue(saving.FUNCTIONS.are_known())
