@@ -47,14 +47,18 @@ class Kept:
         self._engine = engine
         self._seconds = seconds
         self._clock = clock
+        # A COMMIT costs as much as a statement. oslo.db begins transactions
+        # on SQLite itself, in any case.
+        self._begins = engine.dialect.name == 'sqlite'
         self._connection: sa.Connection | None = None
         self._opened_at = 0.0
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sa.Connection]:
-        """Give the connection for one transaction.
+    def statement(self) -> Iterator[sa.Connection]:
+        """Give the connection for one statement, which commits itself.
 
-        After an error the next transaction gets a new connection.
+        On SQLite it may be several statements: they are one transaction.
+        After an error the next statement gets a new connection.
 
         :raises Exception: the error of the database
         """
@@ -63,8 +67,15 @@ class Kept:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
+                if not self._begins:
+                    self._connection.execution_options(
+                        isolation_level='AUTOCOMMIT'
+                    )
                 self._opened_at = self._clock()
-            with self._connection.begin():
+            if self._begins:
+                with self._connection.begin():
+                    yield self._connection
+            else:
                 yield self._connection
         except BaseException:
             self.close()
@@ -119,7 +130,7 @@ def writer() -> Iterator[Any]:
         with database.transaction() as session:
             yield session
     else:
-        with database.turn(), _own.connection.transaction() as connection:
+        with database.turn(), _own.connection.statement() as connection:
             yield connection
 
 
@@ -132,7 +143,7 @@ def reader() -> Iterator[Any]:
         with api._session_for_read() as session:
             yield session
     else:
-        with _own.connection.transaction() as connection:
+        with _own.connection.statement() as connection:
             yield connection
 
 
