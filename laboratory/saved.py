@@ -37,7 +37,7 @@ _BEFORE = datetime.datetime(2025, 1, 2, 3, 4, 5)
 CHANGES: dict[str, dict[str, Any]] = {
     'nothing': {},
     'texts': {
-        'last_error': 'Größe: 4 € \U0001f600',
+        'last_error': 'Größe: 4 €',
         'power_state': states.POWER_ON,
         'description': '',
     },
@@ -181,7 +181,7 @@ class Bench:
         )
         for name in node.fields:
             value = getattr(node, name)
-            if name == 'traits':
+            if name == 'traits' and value is not None:
                 value = value.get_trait_names()
             outcome[f'field {name}'] = value
         outcome['version of the object'] = node.VERSION
