@@ -23,6 +23,7 @@ CONF = cfg.CONF
 
 _T = TypeVar('_T')
 
+_here = threading.local()
 # Reentrant: a transaction is joined by what is saved within it.
 _TURN = threading.RLock()
 
@@ -143,5 +144,15 @@ def transaction() -> Iterator[Any]:
     """
     from ironic.db.sqlalchemy import api  # configures the database
 
-    with turn(), api._session_for_write() as session:
-        yield session
+    joins = is_open()
+    _here.is_open = True
+    try:
+        with turn(), api._session_for_write() as session:
+            yield session
+    finally:
+        _here.is_open = joins
+
+
+def is_open() -> bool:
+    """Tell whether this thread has opened a :func:`transaction`."""
+    return getattr(_here, 'is_open', False)

@@ -15,6 +15,7 @@ from ironic.objects import node as node_object
 from oslo_config import cfg
 from oslo_utils import timeutils
 
+from ironic_async_events.task import database
 from ironic_async_events.task import known
 
 CONF = cfg.CONF
@@ -113,9 +114,10 @@ def save_as_ironic_does(node: Any) -> None:
     :param node: the node
     :raises Exception: what ``Node.save()`` raises
     """
-    from ironic_async_events.task import statements  # configures the database
+    if database.is_open():
+        from ironic_async_events.task import statements  # configures it
 
-    statements.lock_for_writing()
+        statements.lock_for_writing()
     node.save()
 
 
