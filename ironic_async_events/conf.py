@@ -73,7 +73,7 @@ OPTS = [
     ),
     cfg.FloatOpt(
         'outbox_poll_interval',
-        default=0.05,
+        default=0.2,
         min=0.01,
         help='How often (in seconds) the leader looks for messages of other '
         'processes. It learns at once of messages of its own process.',

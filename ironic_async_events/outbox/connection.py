@@ -20,6 +20,8 @@ from sqlalchemy.ext import compiler
 from sqlalchemy.sql import functions
 import tenacity
 
+from ironic_async_events.task import database
+
 # For how long a transaction that meets a conflict is retried.
 _RETRY_SECONDS = 120
 
@@ -45,14 +47,18 @@ class Kept:
         self._engine = engine
         self._seconds = seconds
         self._clock = clock
+        # A COMMIT costs as much as a statement. oslo.db begins transactions
+        # on SQLite itself, in any case.
+        self._begins = engine.dialect.name == 'sqlite'
         self._connection: sa.Connection | None = None
         self._opened_at = 0.0
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sa.Connection]:
-        """Give the connection for one transaction.
+    def statement(self) -> Iterator[sa.Connection]:
+        """Give the connection for one statement, which commits itself.
 
-        After an error the next transaction gets a new connection.
+        On SQLite it may be several statements: they are one transaction.
+        After an error the next statement gets a new connection.
 
         :raises Exception: the error of the database
         """
@@ -61,8 +67,15 @@ class Kept:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
+                if not self._begins:
+                    self._connection.execution_options(
+                        isolation_level='AUTOCOMMIT'
+                    )
                 self._opened_at = self._clock()
-            with self._connection.begin():
+            if self._begins:
+                with self._connection.begin():
+                    yield self._connection
+            else:
                 yield self._connection
         except BaseException:
             self.close()
@@ -111,25 +124,27 @@ def keep() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _session(opener: str) -> Iterator[Any]:
-    if _own.connection is not None:
-        with _own.connection.transaction() as connection:
-            yield connection
-        return
-    from ironic.db.sqlalchemy import api  # configures the database
-
-    with getattr(api, opener)() as session:
-        yield session
-
-
-def writer() -> contextlib.AbstractContextManager[Any]:
+def writer() -> Iterator[Any]:
     """Open Ironic's session for writing, or join the open one."""
-    return _session('_session_for_write')
+    if _own.connection is None:
+        with database.transaction() as session:
+            yield session
+    else:
+        with database.turn(), _own.connection.statement() as connection:
+            yield connection
 
 
-def reader() -> contextlib.AbstractContextManager[Any]:
+@contextlib.contextmanager
+def reader() -> Iterator[Any]:
     """Open Ironic's session for reading, or join the open one."""
-    return _session('_session_for_read')
+    if _own.connection is None:
+        from ironic.db.sqlalchemy import api  # configures the database
+
+        with api._session_for_read() as session:
+            yield session
+    else:
+        with _own.connection.statement() as connection:
+            yield connection
 
 
 def is_conflict(error: BaseException) -> bool:

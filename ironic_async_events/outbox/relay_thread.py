@@ -12,7 +12,6 @@ import time
 from typing import Any
 import uuid
 
-from ironic.common import utils
 from oslo_config import cfg
 from oslo_log import log as logging
 
@@ -29,8 +28,9 @@ from ironic_async_events.outbox import watch
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-# On SQLite every deletion blocks other writers.
-_LINGER_ON_SQLITE = 0.5
+# A deletion costs as much as the search for messages. On SQLite it also blocks
+# other writers. So confirmed messages are deleted together.
+_LINGER = 0.5
 
 
 def start(transport: Any) -> 'RelayThread':
@@ -51,7 +51,6 @@ def _build(transport: Any) -> Iterator[relay.Relay]:
     options = CONF.async_events
     clock = lease.clock
     holder = f'{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
-    on_sqlite = utils.is_ironic_using_sqlite()
     with connection.keep():
         yield relay.Relay(
             rows=store,
@@ -76,7 +75,7 @@ def _build(transport: Any) -> Iterator[relay.Relay]:
             clock=clock,
             batch=options.outbox_batch,
             poll=options.outbox_poll_interval,
-            linger=_LINGER_ON_SQLITE if on_sqlite else 0.0,
+            linger=_LINGER,
         )
 
 

@@ -6,10 +6,7 @@ The tables are defined in :mod:`ironic_async_events.outbox.schema`.
 
 from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Iterator
 from collections.abc import Sequence
-import contextlib
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -31,22 +28,6 @@ _ROW = (_OUTBOX.id, _OUTBOX.message_id, _OUTBOX.subject, _OUTBOX.body)
 _RELAY = schema.RELAY.c
 _LEASE = _RELAY.id == 1
 _MAX_ERROR = 255
-
-
-@contextlib.contextmanager
-def transaction() -> Iterator[Any]:
-    """Open the transaction of a transition. Used by the worker."""
-    with writer() as session:
-        if session.get_bind().dialect.name == 'sqlite':
-            # Ironic retries a statement for ever when the database is locked.
-            # This never helps in a transaction that began with a read. So the
-            # transaction takes the write lock first.
-            session.execute(
-                schema.RELAY.update()
-                .where(_RELAY.id == 0)
-                .values(id=_RELAY.id)
-            )
-        yield session
 
 
 def put(message: Message, committed: Callable[[], None]) -> None:

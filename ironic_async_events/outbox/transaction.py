@@ -11,7 +11,6 @@ import contextlib
 import threading
 
 from ironic_async_events.outbox import connection
-from ironic_async_events.outbox import store
 from ironic_async_events.task import database
 from ironic_async_events.task import delivery
 
@@ -76,7 +75,7 @@ class InOneTransaction:
 
     def _attempt(self, step: delivery.Step) -> None:
         try:
-            with store.transaction():
+            with database.transaction():
                 step.save()
                 with note_taken() as note:
                     step.announce()

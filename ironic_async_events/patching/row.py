@@ -79,7 +79,9 @@ class Target:
             if isinstance(owner, type):
                 # The class that defines the attribute.
                 owner = next(c for c in owner.__mro__ if part in vars(c))
-        parameters = tuple(inspect.signature(attribute).parameters)
+        # A class method cannot be called before it is bound.
+        function = getattr(attribute, '__func__', attribute)
+        parameters = tuple(inspect.signature(function).parameters)
         if parameters != self.parameters:
             raise exceptions.UnsupportedIronic(
                 f'{name} of this Ironic takes ({", ".join(parameters)}), not '

@@ -48,6 +48,20 @@ ROWS: dict[str, tuple[Row, ...]] = {
             'a lock must be released when the database is back',
             wrap=_by('locking', 'releasing'),
         ),
+        Target(
+            'ironic.objects.node',
+            'Node.reserve',
+            ('cls', 'context', 'tag', 'node_id'),
+            'one UPDATE and one read lock a node',
+            wrap=_by('reserving', 'reserving'),
+        ),
+        Target(
+            'ironic.objects.node',
+            'Node.release',
+            ('cls', 'context', 'tag', 'node_id'),
+            'one UPDATE unlocks a node',
+            wrap=_by('reserving', 'releasing'),
+        ),
         Need(
             TASK_MANAGER,
             (
@@ -75,6 +89,11 @@ ROWS: dict[str, tuple[Row, ...]] = {
                 'Node.uuid',
             ),
             'they take, read and release a lock',
+        ),
+        Need(
+            'ironic.objects.node',
+            ('Node._from_db_object', 'Node.dbapi'),
+            'a node object is made of the row that is read',
         ),
         Need(
             'ironic.common.exception',

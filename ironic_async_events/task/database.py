@@ -8,10 +8,12 @@ again, until the database answers.
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
+import threading
 from typing import Any
 from typing import TypeVar
 
 from ironic.common import exception
+from ironic.common import utils
 from oslo_config import cfg
 from oslo_db import exception as db_exception
 from sqlalchemy import exc as sa_exc
@@ -20,6 +22,10 @@ import tenacity
 CONF = cfg.CONF
 
 _T = TypeVar('_T')
+
+_here = threading.local()
+# Reentrant: a transaction is joined by what is saved within it.
+_TURN = threading.RLock()
 
 
 def failed(error: BaseException | None) -> bool:
@@ -115,10 +121,38 @@ def insist(function: Callable[..., _T], *args: Any) -> _T:
     return retrying(function, *args)
 
 
+def turn() -> contextlib.AbstractContextManager[Any]:
+    """Wait for this thread's turn to write, where only one thread can.
+
+    A thread that finds SQLite locked sleeps and looks again, for up to 100 ms
+    each time. A thread that comes later takes the lock in the meantime. So
+    threads of this process wait for each other here, where a release wakes
+    the next thread at once.
+    """
+    return (
+        _TURN if utils.is_ironic_using_sqlite() else contextlib.nullcontext()
+    )
+
+
 @contextlib.contextmanager
-def transaction() -> Iterator[None]:
-    """Commit everything that this thread saves in one transaction."""
+def transaction() -> Iterator[Any]:
+    """Commit everything that this thread saves in one transaction.
+
+    Joins the transaction that is open in this thread, if there is one.
+
+    :returns: Ironic's session for writing
+    """
     from ironic.db.sqlalchemy import api  # configures the database
 
-    with api._session_for_write():
-        yield
+    joins = is_open()
+    _here.is_open = True
+    try:
+        with turn(), api._session_for_write() as session:
+            yield session
+    finally:
+        _here.is_open = joins
+
+
+def is_open() -> bool:
+    """Tell whether this thread has opened a :func:`transaction`."""
+    return getattr(_here, 'is_open', False)

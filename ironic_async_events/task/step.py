@@ -12,6 +12,7 @@ from oslo_config import cfg
 
 from ironic_async_events.task import database
 from ironic_async_events.task import handover
+from ironic_async_events.task import saving
 from ironic_async_events.task import sequence
 from ironic_async_events.task import transition as tr
 
@@ -30,17 +31,6 @@ _WORKING = frozenset(
 
 # The lines that Ironic's own task manager writes stay where they were.
 LOG = task_manager.LOG
-
-
-def _changed(node: Any) -> set[str]:
-    """Return the names of the fields that the next save would write."""
-    try:
-        # obj_what_changed() would look into every field for an object that
-        # has changed itself; no field that is saved with a node has one.
-        return set(node._changed_fields)
-    except (AttributeError, TypeError):
-        names: set[str] = node.obj_what_changed()
-        return names
 
 
 class Step:
@@ -75,7 +65,7 @@ class Step:
             name: getattr(self._node, name) for name in self._fields
         }
         self._saving: set[str] = set()
-        self._clean = self._fields.keys() - _changed(self._node)
+        self._clean = self._fields.keys() - saving.changed_fields(self._node)
 
     def _number(self) -> None:
         """Give the transition its number, which is saved with the state."""
@@ -91,8 +81,11 @@ class Step:
     def save(self) -> None:
         """See :class:`ironic_async_events.task.delivery.Step`."""
         self._set(self._fields)
-        self._saving = _changed(self._node)
-        self._node.save()
+        self._saving = saving.changed_fields(self._node)
+        if 'provision_state' in self._clean:
+            saving.save(self._node, self._before['provision_state'])
+        else:
+            saving.save_as_ironic_does(self._node)
 
     def rolled_back(self) -> None:
         """Make the next save write all fields again.

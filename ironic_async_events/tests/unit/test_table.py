@@ -65,7 +65,7 @@ def room_of(path):
     """Return the name of the table that a module of ours relies on."""
     room, name = path.parts[0], path.stem
     if room == 'repairs':
-        return {'locking': 'locks'}.get(name, name)
+        return {'locking': 'locks', 'reserving': 'locks'}.get(name, name)
     return room if room in TABLES else 'task'
 
 

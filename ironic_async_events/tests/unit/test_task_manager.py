@@ -797,7 +797,7 @@ class DocumentedTestCase(base.TaskTestCase):
         text = PAGE.read_text()
         block = text.partition(':caption: site_ironic/task_manager.py\n')[2]
         names = {'__name__': 'site_ironic.task_manager'}
-        code = textwrap.dedent(block.partition('It is registered')[0])
+        code = textwrap.dedent(block.partition('\nRegister the class')[0])
         exec(code, names)
         return names['SiteTaskManager'], names['METRICS']
 

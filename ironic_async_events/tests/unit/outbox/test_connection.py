@@ -17,14 +17,14 @@ class KeptTestCase(base.OutboxTestCase):
         self.addCleanup(self.kept.close)
 
     def used(self):
-        with self.kept.transaction() as connection:
+        with self.kept.statement() as connection:
             return connection
 
     def test_the_same_connection_serves_one_transaction_after_the_other(self):
         self.assertIs(self.used(), self.used())
 
     def test_each_transaction_is_committed(self):
-        with self.kept.transaction() as connection:
+        with self.kept.statement() as connection:
             connection.execute(sa.text('UPDATE async_events_relay SET id = 7'))
         with self.engine.connect() as other:
             self.assertEqual(
@@ -36,7 +36,7 @@ class KeptTestCase(base.OutboxTestCase):
 
     def test_an_error_takes_everything_back_and_ends_the_connection(self):
         def fail():
-            with self.kept.transaction() as connection:
+            with self.kept.statement() as connection:
                 connection.execute(
                     sa.text('UPDATE async_events_relay SET id = 7')
                 )
@@ -45,7 +45,7 @@ class KeptTestCase(base.OutboxTestCase):
         first = self.used()
         self.assertRaises(OSError, fail)
         self.assertTrue(first.closed)
-        with self.kept.transaction() as connection:
+        with self.kept.statement() as connection:
             self.assertEqual(
                 1,
                 connection.execute(

@@ -7,7 +7,6 @@ from unittest import mock
 import fixtures
 from ironic.tests.unit.db import utils as db_utils
 from oslo_db import exception as db_exc
-import sqlalchemy as sa
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.event import registry
 
@@ -15,6 +14,7 @@ from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import stored
+from ironic_async_events.task import database
 from ironic_async_events.tests.unit.outbox import base
 
 
@@ -79,7 +79,7 @@ class StoreTestCase(base.OutboxTestCase):
         node = db_utils.create_test_node(provision_state='available')
 
         def fail():
-            with store.transaction():
+            with database.transaction():
                 self.dbapi.update_node(node.id, {'provision_state': 'active'})
                 self.put('one')
                 raise ZeroDivisionError
@@ -89,22 +89,6 @@ class StoreTestCase(base.OutboxTestCase):
             'available', self.dbapi.get_node_by_id(node.id).provision_state
         )
         self.assertEqual([], self.ids())
-
-    def test_the_lock_for_writing_comes_first_on_sqlite(self):
-        statements = []
-
-        def note(connection, cursor, statement, *args):
-            statements.append(statement.split()[0])
-
-        sa.event.listen(self.engine, 'before_cursor_execute', note)
-        self.addCleanup(
-            sa.event.remove, self.engine, 'before_cursor_execute', note
-        )
-        node = db_utils.create_test_node()
-        del statements[:]
-        with store.transaction():
-            self.dbapi.update_node(node.id, {'extra': {}})
-        self.assertEqual(['BEGIN', 'UPDATE', 'SELECT'], statements[:3])
 
     def test_confirmed_ones_are_deleted_others_stay(self):
         self.put('one', 'two', 'three')

@@ -23,6 +23,7 @@ from ironic_async_events.outbox import message
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import transaction
+from ironic_async_events.task import database
 from ironic_async_events.task import delivery
 from ironic_async_events.task import drop_in
 from ironic_async_events.tests.unit.outbox import base
@@ -233,14 +234,22 @@ class TransactionTestCase(base.OutboxTestCase):
         self.assertEqual(states.AVAILABLE, node.provision_state)
 
     def test_the_answer_to_the_commit_may_be_lost(self):
+        real = database.transaction
+        opened = []
+
         @contextlib.contextmanager
         def cut():
-            with real():
-                yield
-            raise db_exc.DBConnectionError('gone')
+            opened.append(self)
+            outermost = len(opened) == 1
+            with real() as session:
+                yield session
+            if outermost:
+                raise db_exc.DBConnectionError('gone')
 
-        real = store.transaction
-        with mock.patch.object(store, 'transaction', cut), self.task() as task:
+        with (
+            self.task() as task,
+            mock.patch.object(database, 'transaction', cut),
+        ):
             task.process_event('manage')
             self.assertEqual(states.MANAGEABLE, task.node.provision_state)
         self.assertEqual(states.MANAGEABLE, self.stored_state())

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Save a state with one UPDATE.
+
+Ironic's ``Node.save()`` reads the node, its tags and its traits before the
+UPDATE, and reads them again after it, in another transaction. A worker holds
+the lock of its node and knows what it writes, so it needs no read.
+"""
+
+import datetime
+from typing import Any
+
+from ironic.common import exception
+from ironic.common import states
+from ironic.objects import node as node_object
+from oslo_config import cfg
+from oslo_utils import timeutils
+
+from ironic_async_events.task import database
+from ironic_async_events.task import known
+
+CONF = cfg.CONF
+
+FUNCTIONS = known.Functions(
+    'states are saved in',
+    {
+        'ironic.objects.node.Node.save': (
+            'c73b01d0118c4120',  # 29.0 and later
+            'b591d14a208b5161',
+        ),
+        'ironic.objects.node.Node._set_from_db_object': (
+            'ddba308bb001a202',  # 39.0 and later
+            'e62cb4977f9eba81',
+        ),
+        'ironic.objects.base.IronicObject._from_db_object': (
+            '133cbb0383b2f458',
+        ),
+        'ironic.objects.base.IronicObject._set_from_db_object': (
+            '56f94f7d4c1b870a',
+        ),
+        'ironic.objects.base.IronicObject.do_version_changes_for_db': (
+            '2295d668f513887c',
+        ),
+        'ironic.db.sqlalchemy.api.Connection.update_node': (
+            'a401bf659d27811e',
+        ),
+        'ironic.db.sqlalchemy.api.Connection._do_update_node': (
+            '2e40db36704b35bf',
+        ),
+    },
+)
+
+# Ironic checks what these become, or sets them itself.
+_NOT_PLAIN = frozenset(
+    (
+        'conductor_group',
+        'created_at',
+        'id',
+        'inspection_finished_at',
+        'inspection_started_at',
+        'instance_uuid',
+        'name',
+        'properties',
+        'provision_updated_at',
+        'traits',
+        'updated_at',
+        'uuid',
+    )
+)
+
+
+def changed_fields(node: Any) -> set[str]:
+    """Return the names of the fields that the next save would write.
+
+    :param node: the node
+    """
+    try:
+        # obj_what_changed() would look into every field for an object that
+        # has changed itself; no field that is saved with a node has one.
+        return set(node._changed_fields)
+    except (AttributeError, TypeError):
+        names: set[str] = node.obj_what_changed()
+        return names
+
+
+def save(node: Any, previous_state: str | None) -> None:
+    """Save a node whose provision state has changed.
+
+    The row and the object are afterwards what ``Node.save()`` would have made
+    of them. Called by the worker, which holds the lock on the node.
+
+    :param node: the node, with its new provision state
+    :param previous_state: its provision state in the database
+    :raises NodeNotFound: when the node has been deleted
+    :raises Exception: what the database raises
+    """
+    if not is_plain(node):
+        save_as_ironic_does(node)
+        return
+    from ironic_async_events.task import statements  # configures the database
+
+    row = {name: getattr(node, name) for name in node._changed_fields}
+    row.update(_times(node.provision_state, previous_state))
+    stored = statements.update_node(node.id, {**row, 'version': node.VERSION})
+    if stored is None:
+        raise exception.NodeNotFound(node=node.uuid)
+    for name in row:
+        setattr(node, name, stored[name])
+    node.obj_reset_changes()
+
+
+def save_as_ironic_does(node: Any) -> None:
+    """Save a node that has more to it than a state. Called by the worker.
+
+    :param node: the node
+    :raises Exception: what ``Node.save()`` raises
+    """
+    if database.is_open():
+        from ironic_async_events.task import statements  # configures it
+
+        statements.lock_for_writing()
+    node.save()
+
+
+def is_plain(node: Any) -> bool:
+    """Tell whether one UPDATE does all that ``Node.save()`` would do.
+
+    :param node: the node, about to be saved
+    """
+    return (
+        type(node) is node_object.Node
+        and FUNCTIONS.are_known()
+        # Not even for this object alone.
+        and 'update_node' not in vars(node.dbapi)
+        and node_object.Node.indirection_api is None
+        and node.get_target_version() == node.VERSION
+        and _NOT_PLAIN.isdisjoint(node._changed_fields)
+        and not (node.traits and node.traits.obj_what_changed())
+        and not any(
+            len(text or '') > CONF.log_in_db_max_size
+            for text in (node.last_error, node.maintenance_reason)
+        )
+    )
+
+
+def _times(
+    state: str | None, previous_state: str | None
+) -> dict[str, datetime.datetime | None]:
+    """Return the times that change with a provision state.
+
+    :param state: the new provision state
+    :param previous_state: the provision state before
+    """
+    now = timeutils.utcnow()
+    times: dict[str, datetime.datetime | None] = {
+        'updated_at': now,
+        'provision_updated_at': now,
+    }
+    inspected = previous_state in (states.INSPECTING, states.INSPECTWAIT)
+    if state == states.INSPECTING:
+        times['inspection_started_at'] = now
+        times['inspection_finished_at'] = None
+    elif inspected and state == states.MANAGEABLE:
+        times['inspection_finished_at'] = now
+        times['inspection_started_at'] = None
+    elif inspected and state == states.INSPECTFAIL:
+        times['inspection_started_at'] = None
+    return times

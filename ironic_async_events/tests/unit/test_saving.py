@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A state that is saved by one UPDATE is saved as by Ironic."""
+
+from unittest import mock
+
+from ironic import objects
+from ironic.common import states
+from ironic.db.sqlalchemy import api
+from ironic.tests.unit.db import base as db_base
+from ironic.tests.unit.objects import utils as obj_utils
+import sqlalchemy as sa
+
+from ironic_async_events.task import database
+from ironic_async_events.task import known
+from ironic_async_events.task import saving
+from laboratory import saved
+
+
+class Equal(db_base.DbTestCase):
+    """Every case is compared with ``Node.save()`` of this Ironic."""
+
+    def setUp(self):
+        super().setUp()
+        self.bench = saved.Bench()
+
+    def differences(self, chosen):
+        before = self.bench.short
+        found = []
+        cases = [case for case in saved.cases() if chosen(case)]
+        for case in cases:
+            found += self.bench.differences(case)
+        self.assertEqual([], found)
+        return len(cases), self.bench.short - before
+
+    def test_a_change_beside_the_state(self):
+        for changed in saved.CHANGES:
+            with self.subTest(changed):
+                count, short = self.differences(
+                    lambda case, changed=changed: (
+                        case.changed == changed and not case.pinned
+                    )
+                )
+                self.assertGreater(count, 50)
+                self.assertIn(short, (0, count))
+
+    def test_most_are_saved_by_one_update(self):
+        count, short = self.differences(lambda case: case.changed == 'JSON')
+        # All but that of the pinned release.
+        self.assertEqual(count - 1, short)
+
+    def test_a_pinned_release(self):
+        self.differences(lambda case: case.pinned)
+
+    def test_a_node_that_is_gone(self):
+        self.differences(lambda case: case.gone)
+
+
+class Recognized(db_base.DbTestCase):
+    def setUp(self):
+        super().setUp()
+        self.node = obj_utils.create_test_node(
+            self.context, provision_state=states.CLEANING
+        )
+        self.statements = []
+        engine = api.enginefacade.writer.get_engine()
+        sa.event.listen(engine, 'before_cursor_execute', self._note)
+        self.addCleanup(
+            sa.event.remove, engine, 'before_cursor_execute', self._note
+        )
+
+    def _note(self, conn, cursor, statement, *args):
+        self.statements.append(statement.split()[0])
+
+    def save(self):
+        self.node.provision_state = states.AVAILABLE
+        saving.save(self.node, states.CLEANING)
+        self.assertEqual(
+            states.AVAILABLE,
+            objects.Node.get_by_uuid(
+                self.context, self.node.uuid
+            ).provision_state,
+        )
+
+    def test_one_statement_saves_a_state(self):
+        self.node.provision_state = states.AVAILABLE
+        saving.save(self.node, states.CLEANING)
+        self.assertEqual(['BEGIN', 'UPDATE'], self.statements)
+
+    def test_a_method_in_the_place_of_ironics_is_called(self):
+        real = objects.Node.save
+        with mock.patch.object(objects.Node, 'save', autospec=True) as save:
+            save.side_effect = real
+            self.save()
+        save.assert_called_once_with(self.node)
+
+    def test_a_method_of_the_database_in_its_place_is_called(self):
+        real = self.dbapi.update_node
+        with mock.patch.object(
+            self.dbapi, 'update_node', autospec=True
+        ) as update:
+            update.side_effect = real
+            self.save()
+        update.assert_called_once()
+
+    def test_a_function_that_is_not_known_is_called(self):
+        for name in saving.FUNCTIONS.fingerprints:
+            changed = known.Functions(
+                'states are saved in',
+                {**saving.FUNCTIONS.fingerprints, name: ('another',)},
+            )
+            with (
+                self.subTest(name),
+                mock.patch.object(saving, 'FUNCTIONS', changed),
+                mock.patch.object(known.LOG, 'warning', autospec=True) as log,
+            ):
+                self.node.provision_state = states.CLEANING
+                self.node.save()
+                self.save()
+                self.assertGreater(self.statements.count('SELECT'), 0)
+                del self.statements[:]
+            self.assertEqual(1, log.call_count)
+            self.assertEqual(name, log.call_args.args[1]['names'])
+
+    def test_the_lock_for_writing_comes_first_on_sqlite(self):
+        self.node.extra = {'a': 1}
+        with database.transaction():
+            saving.save_as_ironic_does(self.node)
+        self.assertEqual(['BEGIN', 'UPDATE', 'SELECT'], self.statements[:3])
+
+    def test_every_function_of_this_release_is_known(self):
+        self.assertTrue(saving.FUNCTIONS.are_known())

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare two ways to save a state: the row and the object afterwards.
+
+``python -m laboratory.saved URL`` goes through all cases with the database of
+that URL, which must be empty, and prints what differs.
+"""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Iterator
+import datetime
+import itertools
+import sys
+from typing import Any
+from typing import NamedTuple
+from unittest import mock
+
+from ironic import objects
+from ironic.common import context
+from ironic.common import release_mappings
+from ironic.common import states
+from ironic.conf import CONF
+from ironic.db.sqlalchemy import api
+from ironic.db.sqlalchemy import models
+from oslo_utils import timeutils
+import sqlalchemy as sa
+
+from ironic_async_events.audit import table
+from ironic_async_events.task import saving
+
+NOW = datetime.datetime(2026, 2, 3, 4, 5, 6, 765432)
+"""The time at which a node is saved."""
+
+_BEFORE = datetime.datetime(2025, 1, 2, 3, 4, 5)
+
+#: What a request or a driver has changed on the node beside its state.
+CHANGES: dict[str, dict[str, Any]] = {
+    'nothing': {},
+    'texts': {
+        'last_error': 'Größe: 4 €',
+        'power_state': states.POWER_ON,
+        'description': '',
+    },
+    'JSON': {
+        'driver_internal_info': {'tuple': (1, 2), 3: {'none': None}},
+        'instance_info': {},
+        'deploy_step': None,
+    },
+    'flags': {
+        'maintenance': True,
+        'maintenance_reason': 'because',
+        'automated_clean': None,
+        'retired': False,
+        'console_enabled': True,
+    },
+    'long texts': {
+        'last_error': 'x' * 5000,
+        'maintenance_reason': 'y' * 5000,
+    },
+    'properties': {'properties': {'cpus': 4, 'memory_mb': '8'}},
+    'bad properties': {'properties': {'cpus': 'many'}},
+    'names': {
+        'name': 'renamed',
+        'instance_uuid': '3b1d8f1e-7c33-4c0a-9b6b-52f0a6f3a1e5',
+        'conductor_group': 'Upper',
+    },
+    'times': {'inspection_finished_at': _BEFORE},
+    'a time to be': {'provision_updated_at': _BEFORE},
+}
+
+#: The state in which the node is when everything about it is compared.
+_ONE = (states.INSPECTING, states.MANAGEABLE)
+
+
+class Case(NamedTuple):
+    """A node that is saved.
+
+    :param previous_state: its provision state in the database
+    :param state: its provision state after the event
+    :param changed: name of what else has changed
+    :param traits: whether it has traits
+    :param pinned: whether an older release is pinned
+    :param gone: whether it has been deleted in the meantime
+    """
+
+    previous_state: str
+    state: str
+    changed: str
+    traits: bool = False
+    pinned: bool = False
+    gone: bool = False
+
+
+def cases() -> Iterator[Case]:
+    """Return every transition of Ironic with every change, and the rest."""
+    transitions = sorted(
+        {
+            (before, after)
+            for before, events in table.TRANSITIONS.items()
+            for results in events.values()
+            for after in results
+        }
+    )
+    for (before, after), changed in itertools.product(transitions, CHANGES):
+        yield Case(before, after, changed)
+    for changed in CHANGES:
+        yield Case(*_ONE, changed, traits=True)
+        yield Case(*_ONE, changed, pinned=True)
+    yield Case(*_ONE, 'nothing', gone=True)
+
+
+def _older_release() -> str:
+    """Return a release whose nodes have another version."""
+    for name, mapping in release_mappings.RELEASE_MAPPING.items():
+        versions = mapping['objects'].get('Node')
+        if versions and objects.Node.VERSION not in versions:
+            return str(name)
+    raise LookupError('all releases have this version of a node')
+
+
+class Bench:
+    """A database with one node, which is saved again and again."""
+
+    def __init__(self) -> None:
+        #: How many cases were saved by one UPDATE.
+        self.short = 0
+        self._context = context.get_admin_context()
+        self._pin = _older_release()
+        self._table: Any = models.NodeBase.__table__
+        node = objects.Node(self._context, driver='fake-hardware', uuid=_UUID)
+        node.create()
+        self._row = self._read(node.id)
+        self._row.update(
+            name='before',
+            updated_at=_BEFORE,
+            provision_updated_at=_BEFORE,
+            inspection_started_at=_BEFORE,
+            inspection_finished_at=_BEFORE,
+            last_error='an old error',
+            driver_internal_info={'a': 1},
+        )
+
+    def differences(self, case: Case) -> list[str]:
+        """Save the node of a case in both ways.
+
+        :returns: what is not as after ``Node.save()``
+        """
+        expected = self._outcome(case, lambda node, before: node.save())
+        actual = self._outcome(case, self._save)
+        return [
+            f'{case}: {name} is {actual.get(name)!r}, not {value!r}'
+            for name, value in expected.items()
+            if actual.get(name) != value
+        ]
+
+    def _save(self, node: Any, previous_state: str) -> None:
+        self.short += saving.is_plain(node)
+        saving.save(node, previous_state)
+
+    def _outcome(
+        self, case: Case, save: Callable[[Any, str], None]
+    ) -> dict[str, Any]:
+        """Save the node of a case; return what there is afterwards."""
+        CONF.set_override(
+            'pin_release_version', self._pin if case.pinned else None
+        )
+        node = self._prepared(case)
+        if case.gone:
+            self._delete()
+        outcome: dict[str, Any] = {}
+        try:
+            with mock.patch.object(
+                timeutils, 'utcnow', autospec=True, return_value=NOW
+            ):
+                save(node, case.previous_state)
+        except Exception as e:
+            outcome['error'] = f'{type(e).__name__}: {e}'
+        outcome.update(
+            (f'column {name}', value)
+            for name, value in self._read(node.id).items()
+        )
+        for name in node.fields:
+            value = getattr(node, name)
+            if name == 'traits' and value is not None:
+                value = value.get_trait_names()
+            outcome[f'field {name}'] = value
+        outcome['version of the object'] = node.VERSION
+        # What the next save would write.
+        outcome['changes'] = node.obj_what_changed()
+        return outcome
+
+    def _prepared(self, case: Case) -> Any:
+        """Return the node of a case, about to be saved."""
+        self._delete()
+        with api._session_for_write() as session:
+            session.execute(
+                sa.insert(self._table).values(
+                    {**self._row, 'provision_state': case.previous_state}
+                )
+            )
+        if case.traits:
+            objects.TraitList.create(
+                self._context, self._row['id'], ['CUSTOM_A', 'CUSTOM_B']
+            )
+        node = objects.Node.get_by_uuid(self._context, _UUID)
+        for name, value in CHANGES[case.changed].items():
+            setattr(node, name, value)
+        node.provision_state = case.state
+        node.target_provision_state = None
+        return node
+
+    def _delete(self) -> None:
+        with api._session_for_write() as session:
+            for table in (models.NodeTrait.__table__, self._table):
+                session.execute(sa.delete(table))
+
+    def _read(self, node_id: int) -> dict[str, Any]:
+        with api._session_for_read() as session:
+            row = session.execute(
+                sa.select(self._table).where(self._table.c.id == node_id)
+            ).first()
+        return dict(row._mapping) if row is not None else {}
+
+
+_UUID = 'd0a5c4e0-3a43-4a51-a4cb-6a1a7f5a0b6e'
+
+
+def main() -> int:
+    """Go through all cases; the exit status is 0 if nothing differs."""
+    parser = argparse.ArgumentParser(
+        prog=f'python -m {__spec__.name}', description=__doc__
+    )
+    parser.add_argument('url', help='of an empty database, for SQLAlchemy')
+    url = parser.parse_args().url
+
+    from ironic.db import migration
+
+    CONF([], project='ironic', default_config_files=[])
+    CONF.set_override('connection', url, 'database')
+    migration.create_schema()
+    objects.register_all()
+    bench = Bench()
+    count = 0
+    different = 0
+    for case in cases():
+        count += 1
+        lines = bench.differences(case)
+        different += bool(lines)
+        print(*lines, sep='\n', end='\n' if lines else '')
+    print(
+        f'{count} cases, {bench.short} of them saved by one UPDATE; '
+        f'{different} differ'
+    )
+    return int(different > 0)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
