@@ -35,7 +35,7 @@ OPTS = [
         'switch its repair off. "locks": a task releases only its own lock, '
         'also after the database was away; without this repair an error of '
         'the database can leave a node locked until the conductor is '
-        'restarted. "pool": a pool of workers accepts work again after a '
+        'restarted, and a lock takes more statements. "pool": a pool of workers accepts work again after a '
         'shortage of threads or workers; without this repair a conductor on '
         'native threads can refuse every request until it is restarted. '
         '"orphans": when a node of a dead conductor cannot be taken over, '

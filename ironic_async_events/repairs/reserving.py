@@ -13,8 +13,10 @@ from ironic import objects
 
 from ironic_async_events.task import known
 
+_WHAT = 'nodes are locked and unlocked in'
+
 FUNCTIONS = known.Functions(
-    'nodes are locked in',
+    _WHAT,
     {
         'ironic.objects.node.Node._set_from_db_object': (
             'ddba308bb001a202',  # 39.0 and later
@@ -44,8 +46,11 @@ FUNCTIONS = known.Functions(
         ),
     },
 )
-_RESERVE = ('25ba49792facb3dd',)
-_RELEASE = ('ae42f6e156ddae59',)
+REPLACED = {
+    'ironic.objects.node.Node.reserve': ('25ba49792facb3dd',),
+    'ironic.objects.node.Node.release': ('ae42f6e156ddae59',),
+}
+"""Fingerprints of the methods that are replaced."""
 
 
 def _are_known(cls: Any) -> bool:
@@ -61,6 +66,13 @@ def _are_known(cls: Any) -> bool:
     )
 
 
+def _may_replace(name: str, method: Any) -> bool:
+    if known.is_known(method, REPLACED[name]):
+        return True
+    known.warn([name], _WHAT)
+    return False
+
+
 def reserving(method: Any) -> Any:
     """Have a node locked with one UPDATE and one read.
 
@@ -69,9 +81,9 @@ def reserving(method: Any) -> Any:
     :returns: the class method that takes its place; it raises what Ironic's
         raises
     """
-    original: Callable[..., Any] = method.__func__
-    if known.fingerprint(original) not in _RESERVE:
+    if not _may_replace('ironic.objects.node.Node.reserve', method):
         return method
+    original: Callable[..., Any] = method.__func__
 
     @functools.wraps(original)
     def reserve(cls: Any, context: Any, tag: str, node_id: int | str) -> Any:
@@ -93,9 +105,9 @@ def releasing(method: Any) -> Any:
     :returns: the class method that takes its place; it raises what Ironic's
         raises
     """
-    original: Callable[..., Any] = method.__func__
-    if known.fingerprint(original) not in _RELEASE:
+    if not _may_replace('ironic.objects.node.Node.release', method):
         return method
+    original: Callable[..., Any] = method.__func__
 
     @functools.wraps(original)
     def release(cls: Any, context: Any, tag: str, node_id: int | str) -> None:

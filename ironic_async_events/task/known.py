@@ -5,6 +5,8 @@ The shorter way is right as long as a function is the one that was read when
 it was written. Any other function is called.
 """
 
+from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Mapping
 import hashlib
 import importlib
@@ -16,17 +18,43 @@ from oslo_log import log as logging
 LOG = logging.getLogger(__name__)
 
 
-def fingerprint(function: Any) -> str:
-    """Return what changes with the source of a function.
+def is_known(method: Any, fingerprints: Collection[str]) -> bool:
+    """Tell whether the source of a method is a known one.
 
-    :param function: a function, decorated or not, or a class method
+    :param method: a function, decorated or not, or a class method
+    :param fingerprints: those of the sources that are known
+    """
+    try:
+        return fingerprint(method) in fingerprints
+    except (OSError, TypeError):
+        # There is no source, or it is no function of Python.
+        return False
+
+
+def fingerprint(method: Any) -> str:
+    """Return what changes with the source of a method.
+
+    :param method: a function, decorated or not, or a class method
     :returns: sixteen hexadecimal digits
     :raises OSError: when the source is not there
     :raises TypeError: when it is no function of Python
     """
-    function = inspect.unwrap(getattr(function, '__func__', function))
+    function = inspect.unwrap(getattr(method, '__func__', method))
     source = inspect.getsource(function)
     return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def warn(names: Iterable[str], what: str) -> None:
+    """Say that Ironic's own, longer way is taken.
+
+    :param names: full names of the methods that are not known
+    :param what: what they do
+    """
+    LOG.warning(
+        'This Ironic has another %(names)s than the releases that the plugin '
+        "knows: %(what)s Ironic's own way, which takes more statements",
+        {'names': ', '.join(names), 'what': what},
+    )
 
 
 class Functions:
@@ -67,20 +95,12 @@ class Functions:
             module_name, _, class_name = class_name.rpartition('.')
             module = importlib.import_module(module_name)
             attributes = vars(getattr(module, class_name))
-            try:
-                method = attributes[name]
-                if fingerprint(method) not in fingerprints:
-                    unknown.append(full_name)
-            except (KeyError, OSError, TypeError):
-                unknown.append(full_name)
-            else:
+            method = attributes.get(name)
+            if is_known(method, fingerprints):
                 methods.append((attributes, name, method))
+            else:
+                unknown.append(full_name)
         if unknown:
-            LOG.warning(
-                'This Ironic has another %(names)s than the releases that the '
-                "plugin knows: %(what)s Ironic's own way, which takes more "
-                'statements',
-                {'names': ', '.join(unknown), 'what': self._what},
-            )
+            warn(unknown, self._what)
         self._is_known = not unknown
         self._methods = methods
