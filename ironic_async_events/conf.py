@@ -10,7 +10,7 @@ LOG = logging.getLogger(__name__)
 
 DEFAULT_START_TIMEOUT = 30.0
 
-REPAIRS = ('locks', 'pool', 'orphans')
+REPAIRS = ('locks', 'turns', 'pool', 'orphans')
 
 GROUP = cfg.OptGroup(
     'async_events',
@@ -35,9 +35,12 @@ OPTS = [
         'switch its repair off. "locks": a task releases only its own lock, '
         'also after the database was away; without this repair an error of '
         'the database can leave a node locked until the conductor is '
-        'restarted, and a lock takes more statements. "pool": a pool of workers accepts work again after a '
-        'shortage of threads or workers; without this repair a conductor on '
-        'native threads can refuse every request until it is restarted. '
+        'restarted, and a lock takes more statements. "turns": threads '
+        'that save nodes in SQLite wait for each other; without this repair '
+        'some of them fail and try again after up to a second. "pool": a '
+        'pool of workers accepts work again after a shortage of threads or '
+        'workers; without this repair a conductor on native threads can '
+        'refuse every request until it is restarted. '
         '"orphans": when a node of a dead conductor cannot be taken over, '
         'the next pass retries; without this repair the node keeps its '
         'state until a conductor is restarted. A repair that does not fit '

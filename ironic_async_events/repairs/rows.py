@@ -101,6 +101,15 @@ ROWS: dict[str, tuple[Row, ...]] = {
             'they say who holds a lock',
         ),
     ),
+    'turns': (
+        Target(
+            'ironic.db.sqlalchemy.api',
+            'Connection._do_update_node',
+            ('self', 'node_id', 'values'),
+            'only one thread can write to SQLite',
+            wrap=_by('turns', 'in_turn'),
+        ),
+    ),
     'pool': (
         Target(
             MANAGER,

@@ -8,6 +8,7 @@ it was written. Any other function is called.
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
+import functools
 import hashlib
 import importlib
 import inspect
@@ -16,6 +17,14 @@ from typing import Any
 from oslo_log import log as logging
 
 LOG = logging.getLogger(__name__)
+
+# Whose decorators are part of what is known.
+_DECORATORS = (
+    'ironic',
+    'ironic_async_events',
+    'oslo_concurrency',
+    'oslo_versionedobjects',
+)
 
 
 def is_known(method: Any, fingerprints: Collection[str]) -> bool:
@@ -26,7 +35,7 @@ def is_known(method: Any, fingerprints: Collection[str]) -> bool:
     """
     try:
         return fingerprint(method) in fingerprints
-    except (OSError, TypeError):
+    except (AttributeError, OSError, TypeError):
         # There is no source, or it is no function of Python.
         return False
 
@@ -37,9 +46,16 @@ def fingerprint(method: Any) -> str:
     :param method: a function, decorated or not, or a class method
     :returns: sixteen hexadecimal digits
     :raises OSError: when the source is not there
-    :raises TypeError: when it is no function of Python
+    :raises TypeError: when it is no function of Python, or is decorated by
+        somebody else
     """
-    function = inspect.unwrap(getattr(method, '__func__', method))
+    function = getattr(method, '__func__', method)
+    while hasattr(function, '__wrapped__'):
+        # A decorator of somebody else does more.
+        package = function.__globals__['__name__'].partition('.')[0]
+        if package not in _DECORATORS:
+            raise TypeError(f'{method} is decorated by {package}')
+        function = function.__wrapped__
     source = inspect.getsource(function)
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 
@@ -69,38 +85,29 @@ class Functions:
     ) -> None:
         self.fingerprints = fingerprints
         self._what = what
-        # The methods that were recognized, each with the attributes of its
-        # class and its name; None until somebody asks.
-        self._methods: list[tuple[Mapping[str, Any], str, Any]] | None = None
-        self._is_known = False
+        # The method that was seen last under a name, and whether it is known.
+        self._seen: dict[str, tuple[Any, bool]] = {}
 
     def are_known(self) -> bool:
         """Tell whether Ironic has these functions, and none in their place.
 
-        Cheap: the sources are read once, in the thread that asks first.
+        Cheap: a source is read when a method is seen for the first time.
         """
-        if self._methods is None:
-            self._recognize()
-        assert self._methods is not None
-        return self._is_known and all(
-            attributes.get(name) is method
-            for attributes, name, method in self._methods
-        )
+        return all(self._is_known(name) for name in self.fingerprints)
 
-    def _recognize(self) -> None:
-        methods = []
-        unknown = []
-        for full_name, fingerprints in self.fingerprints.items():
-            class_name, _, name = full_name.rpartition('.')
-            module_name, _, class_name = class_name.rpartition('.')
-            module = importlib.import_module(module_name)
-            attributes = vars(getattr(module, class_name))
-            method = attributes.get(name)
-            if is_known(method, fingerprints):
-                methods.append((attributes, name, method))
-            else:
-                unknown.append(full_name)
-        if unknown:
-            warn(unknown, self._what)
-        self._is_known = not unknown
-        self._methods = methods
+    def _is_known(self, full_name: str) -> bool:
+        class_name, _, name = full_name.rpartition('.')
+        method = vars(_class(class_name)).get(name)
+        seen, answer = self._seen.get(full_name, (None, False))
+        if method is None or method is not seen:
+            answer = is_known(method, self.fingerprints[full_name])
+            if not answer:
+                warn([full_name], self._what)
+            self._seen[full_name] = method, answer
+        return answer
+
+
+@functools.cache
+def _class(full_name: str) -> Any:
+    module, _, name = full_name.rpartition('.')
+    return getattr(importlib.import_module(module), name)

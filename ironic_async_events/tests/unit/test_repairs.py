@@ -5,6 +5,7 @@ from unittest import mock
 
 from ironic.conductor import manager
 from ironic.conductor import task_manager
+from ironic.db.sqlalchemy import api
 from oslo_config import cfg
 from oslotest import base
 
@@ -22,6 +23,7 @@ REPLACED = {
         (task_manager.TaskManager, 'downgrade_lock'),
         (task_manager.TaskManager, 'release_resources'),
     ),
+    'turns': ((api.Connection, '_do_update_node'),),
     'pool': ((manager.ConductorManager, '_init_executors'),),
     'orphans': ((manager.ConductorManager, '_check_orphan_nodes'),),
 }
@@ -87,7 +89,7 @@ class RepairsTestCase(base.BaseTestCase):
             plugin.install(conf)
         self.assertRegex(
             patching.state().refusal,
-            r'\[async_events\] repairs .*locks, pool, orphans.*lokcs',
+            r'\[async_events\] repairs .*locks, turns, pool, orphans.*lokcs',
         )
 
     def test_a_repair_that_does_not_fit_is_left_out(self):
@@ -98,7 +100,7 @@ class RepairsTestCase(base.BaseTestCase):
         ):
             plugin.install()
         self.assertTrue(patching.state().active)
-        self.assertEqual({'locks', 'orphans'}, self.replaced())
+        self.assertEqual({'locks', 'turns', 'orphans'}, self.replaced())
         self.assertEqual(('pool',), patching.state().left_out)
         log.assert_called_once()
         line = log.call_args.args[0] % log.call_args.args[1]

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A state that is saved by one UPDATE is saved as by Ironic."""
 
+import functools
+import types
 from unittest import mock
 
 from ironic import objects
 from ironic.common import states
+from ironic.conductor import manager  # noqa: F401  # what is patched
 from ironic.db.sqlalchemy import api
 from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
@@ -13,6 +16,7 @@ import sqlalchemy as sa
 from ironic_async_events.task import database
 from ironic_async_events.task import known
 from ironic_async_events.task import saving
+from ironic_async_events.tests.unit import fixtures as async_fixtures
 from laboratory import saved
 
 
@@ -120,6 +124,27 @@ class Recognized(db_base.DbTestCase):
                 del self.statements[:]
             self.assertEqual(1, log.call_count)
             self.assertEqual(name, log.call_args.args[1]['names'])
+
+    def test_a_decorated_function_is_called(self):
+        real = objects.Node.save
+        calls = []
+
+        def save(*args):
+            calls.append(args)
+            return real(*args)
+
+        elsewhere = functools.wraps(real)(
+            types.FunctionType(
+                save.__code__, {'__name__': 'site'}, closure=save.__closure__
+            )
+        )
+        with mock.patch.object(objects.Node, 'save', elsewhere):
+            self.save()
+        self.assertEqual(1, len(calls))
+
+    def test_a_repair_in_the_place_of_a_function_is_known(self):
+        self.useFixture(async_fixtures.Plugin())
+        self.assertTrue(saving.FUNCTIONS.are_known())
 
     def test_the_lock_for_writing_comes_first_on_sqlite(self):
         self.node.extra = {'a': 1}
