@@ -8,14 +8,10 @@ import concurrent.futures
 import dataclasses
 import time
 
-import sqlalchemy
-from sqlalchemy import pool
-
 from laboratory import clients
 from laboratory import configuration
 from laboratory import contract
-from laboratory import lifecycle
-from laboratory import prepared_bench as bench
+from laboratory import deployment
 from laboratory import pressure
 from laboratory import truth
 from laboratory import witness
@@ -44,7 +40,6 @@ NODES = 2
 """How many nodes each client has."""
 
 _AFTERWARDS_SECONDS = 30.0
-_BY_NAME = {str(one): one for one in lifecycle.LIFE}
 _ACTIVE = ('manage', 'adopt')
 # The states from which nodes start, so that every operation meets a full
 # pool, also where a pool that was full once takes no work ever after.
@@ -94,7 +89,7 @@ class Result:
         return lines
 
 
-def measure(running: bench.Bench, seconds: float) -> Result:
+def measure(running: deployment.Bench, seconds: float) -> Result:
     """Put a running service under load; it is stopped afterwards.
 
     :param running: what runs, with :data:`OPTIONS`.
@@ -102,10 +97,15 @@ def measure(running: bench.Bench, seconds: float) -> Result:
     :returns: what became of it.
     """
     ironic = running.ironic
-    nodes = _nodes(ironic.endpoint, CLIENTS * NODES)
+    client = clients.Client(ironic.endpoint)
+    # One by one: the pool stays small.
+    nodes = [
+        client.lead(*_STARTS[number % len(_STARTS)]).id
+        for number in range(CLIENTS * NODES)
+    ]
     began = running.eye.read()[-1].id
     pressers = [
-        pressure.Presser(ironic.endpoint, ironic.database, own, seed)
+        pressure.Presser(ironic.endpoint, running.eye, own, seed)
         for seed, own in enumerate(zip(*[iter(nodes)] * NODES, strict=True))
     ]
     until = time.monotonic() + seconds
@@ -118,7 +118,9 @@ def measure(running: bench.Bench, seconds: float) -> Result:
     record = pressure.Record()
     for one in pressers:
         record.add(one.record)
-    locks = _locks(ironic.database)
+    locks = running.eye.query(
+        'SELECT uuid FROM nodes WHERE reservation IS NOT NULL'
+    )
     ironic.stop()
     seen = running.eye.read()
     return Result(
@@ -128,20 +130,8 @@ def measure(running: bench.Bench, seconds: float) -> Result:
             record.accepted, (one for one in seen if one.id > began)
         ),
         get_violations=contract.violations(record.accepted, seen),
-        locks=locks,
+        locks=len(locks),
     )
-
-
-def _nodes(endpoint: str, count: int) -> list[str]:
-    """Bring nodes to where they start, one by one: the pool stays small."""
-    client = clients.Client(endpoint)
-    nodes = []
-    for number in range(count):
-        node = client.create()
-        for name in _STARTS[number % len(_STARTS)]:
-            client.operate(node, _BY_NAME[name])
-        nodes.append(node.id)
-    return nodes
 
 
 def _of_nobody(
@@ -161,12 +151,3 @@ def _of_nobody(
             for asked_at, ended_at in spans[change.node]
         )
     ]
-
-
-def _locks(database: str) -> int:
-    engine = sqlalchemy.create_engine(database, poolclass=pool.NullPool)
-    with engine.connect() as connection:
-        found = connection.exec_driver_sql(
-            'SELECT COUNT(*) FROM nodes WHERE reservation IS NOT NULL'
-        )
-        return int(found.scalar_one())

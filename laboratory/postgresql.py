@@ -4,7 +4,6 @@
 import getpass
 import pathlib
 import shutil
-from typing import Self
 
 import sqlalchemy
 from sqlalchemy import exc
@@ -12,67 +11,22 @@ from sqlalchemy import pool
 
 from laboratory import database
 from laboratory import processes
-from laboratory import witness
 
 _SECONDS = 60.0
 _PACKAGE = 'postgresql'
 # It refuses to run as root. Debian's package brings this user.
 _USER = 'postgres'
 
-_TRIGGER = (
-    f"""
-    CREATE TABLE {witness.TABLE} (
-        id BIGSERIAL PRIMARY KEY,
-        node VARCHAR(36) NOT NULL,
-        before_state VARCHAR(15),
-        state VARCHAR(15),
-        before_target VARCHAR(15),
-        target VARCHAR(15),
-        seen_at DOUBLE PRECISION NOT NULL)
-    """,
-    f"""
-    CREATE FUNCTION {witness.TABLE}() RETURNS trigger AS $$
-    BEGIN
-        IF TG_OP = 'INSERT' THEN
-            INSERT INTO {witness.TABLE} (node, state, target, seen_at)
-            VALUES (NEW.uuid, NEW.provision_state, NEW.target_provision_state,
-                extract(epoch FROM clock_timestamp()));
-        ELSIF OLD.provision_state IS DISTINCT FROM NEW.provision_state THEN
-            INSERT INTO {witness.TABLE}
-                (node, before_state, state, before_target, target, seen_at)
-            VALUES (NEW.uuid, OLD.provision_state, NEW.provision_state,
-                OLD.target_provision_state, NEW.target_provision_state,
-                extract(epoch FROM clock_timestamp()));
-        END IF;
-        RETURN NULL;
-    END $$ LANGUAGE plpgsql
-    """,
-    f"""
-    CREATE TRIGGER {witness.TABLE} AFTER INSERT OR UPDATE ON nodes
-    FOR EACH ROW EXECUTE FUNCTION {witness.TABLE}()
-    """,
-)
 
-
-class Witness(witness.Witness):
-    """Sees the changes that were committed in a PostgreSQL."""
-
-    def install(self) -> None:
-        """Create table and trigger; the schema must exist."""
-        with self._engine.begin() as connection:
-            for statement in _TRIGGER:
-                connection.exec_driver_sql(statement)
-
-
-class PostgreSQL:
+class PostgreSQL(processes.Server):
     """A database server with one empty database; a context manager.
 
     :param directory: an existing directory with a short path.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__()
         self.directory = directory
-        self._process: processes.Process | None = None
 
     @property
     def url(self) -> str:
@@ -91,11 +45,8 @@ class PostgreSQL:
         self._execute(f'CREATE DATABASE {name}')
         return self._url(name)
 
-    def __enter__(self) -> Self:
-        """Initialise a cluster, start the server, create the database.
-
-        :raises LaboratoryError: when it is not installed or does not start.
-        """
+    def serve(self) -> None:
+        """Initialise a cluster, start the server, create the database."""
         become = []
         if getpass.getuser() == 'root':
             become = ['setpriv', f'--reuid={_USER}', f'--regid={_USER}']
@@ -129,7 +80,7 @@ class PostgreSQL:
             'fsync': 'off',
             'synchronous_commit': 'off',
         }
-        self._process = processes.Process(
+        process = processes.Process(
             'postgres',
             [
                 *become,
@@ -139,18 +90,10 @@ class PostgreSQL:
                 *(f'--{name}={value}' for name, value in settings.items()),
             ],
             self.directory / 'postgres.log',
-        )
-        try:
-            self._process.start().require(self._answers, _SECONDS, 'answer')
-            self.another('ironic')
-        except BaseException:
-            self._process.stop()
-            raise
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        assert self._process is not None
-        self._process.stop()
+        ).start()
+        self.running.append(process)
+        process.require(self._answers, _SECONDS, 'answer')
+        self.another('ironic')
 
     def _execute(self, statement: str) -> None:
         engine = sqlalchemy.create_engine(

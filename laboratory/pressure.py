@@ -9,13 +9,12 @@ import time
 from typing import Any
 from typing import NamedTuple
 
-import sqlalchemy
-from sqlalchemy import pool
-
 from laboratory import contract
 from laboratory import errors
 from laboratory import lifecycle
 from laboratory import wanderer
+from laboratory import witness
+from laboratory.api import Api
 
 # A request that was refused may say so, and releases its lock last.
 _MAY_DIFFER = frozenset(('last_error', 'updated_at', 'reservation'))
@@ -76,19 +75,21 @@ class Presser:
     """One client with nodes of its own, for one thread.
 
     :param endpoint: the URL of the API.
-    :param database: the URL of the service's database.
+    :param eye: the witness in the service's database.
     :param nodes: the UUIDs of its nodes; nobody else uses them.
     :param seed: which operations it chooses.
     """
 
     def __init__(
-        self, endpoint: str, database: str, nodes: Sequence[str], seed: int
+        self,
+        endpoint: str,
+        eye: witness.Witness,
+        nodes: Sequence[str],
+        seed: int,
     ) -> None:
         self.record = Record()
-        self._api = wanderer.Api(endpoint)
-        self._engine = sqlalchemy.create_engine(
-            database, poolclass=pool.NullPool
-        )
+        self._api = Api(endpoint)
+        self._eye = eye
         self._pending: dict[str, _Pending | None] = dict.fromkeys(nodes)
         self._random = random.Random(seed)
 
@@ -136,7 +137,7 @@ class Presser:
             self._strand(node, f'is left in {state!r}')
             return
         operation = self._random.choice(OPERATIONS[state])
-        self._prepare(before, operation)
+        wanderer.prepare(self._api, before, operation.verb)
         row = self._row(node)
         for _ in range(1 + _AGAIN):
             if not self._ask(node, operation, row):
@@ -211,36 +212,14 @@ class Presser:
         self.record.stranded.append(f'{node} {how}')
         del self._pending[node]
 
-    def _prepare(
-        self, node: Mapping[str, Any], operation: lifecycle.Operation
-    ) -> None:
-        """Make a node fit for an operation."""
-        path = f'/v1/nodes/{node["uuid"]}'
-        if node['maintenance']:
-            self._must('DELETE', f'{path}/maintenance')
-        if operation.verb in ('active', 'adopt'):
-            patch = {
-                'op': 'add',
-                'path': '/instance_info',
-                'value': lifecycle.INSTANCE_INFO,
-            }
-            self._must('PATCH', path, [patch])
-
     def _get(self, node: str) -> Mapping[str, Any]:
-        body: Mapping[str, Any] = self._must('GET', f'/v1/nodes/{node}')
-        return body
-
-    def _must(self, method: str, path: str, body: Any = None) -> Any:
-        code, answer = self._api.call(method, path, body)
-        if not 200 <= code < 300:
-            raise errors.LaboratoryError(f'{method} {path}: {code} {answer!r}')
-        return answer
+        code, body = self._api.call('GET', f'/v1/nodes/{node}')
+        if code != 200:
+            raise errors.LaboratoryError(f'GET {node}: {code} {body!r}')
+        return dict(body)
 
     def _row(self, node: str) -> Mapping[str, Any]:
         """Read what is stored, passwords and tokens unmasked."""
-        with self._engine.connect() as connection:
-            found = connection.execute(
-                sqlalchemy.text('SELECT * FROM nodes WHERE uuid = :uuid'),
-                {'uuid': node},
-            )
-            return dict(found.mappings().one())
+        query = 'SELECT * FROM nodes WHERE uuid = :uuid'
+        (row,) = self._eye.query(query, uuid=node)
+        return dict(row._mapping)

@@ -10,7 +10,7 @@ from typing import Any
 from laboratory import configuration
 from laboratory import errors
 from laboratory import processes
-from laboratory import recording
+from laboratory import recorder
 from laboratory.api import Api
 
 START_SECONDS = 90.0
@@ -164,8 +164,7 @@ class Ironic(processes.Server):
             name,
             [*argv, '--config-file', str(self._config), *arguments],
             self.log(name),
-            {recording.VARIABLE: str(self.recording)}
-            | dict(environment or {}),
+            {recorder.VARIABLE: str(self.recording)} | dict(environment or {}),
         )
 
     def headers(self) -> Mapping[str, str]:

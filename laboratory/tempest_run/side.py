@@ -13,7 +13,7 @@ from ironic_async_events.audit import summary
 from laboratory import broker
 from laboratory import configuration
 from laboratory import database
-from laboratory import prepared_bench as bench
+from laboratory import deployment
 from laboratory import truth
 from laboratory.tempest_run import ironic as ironic_module
 from laboratory.tempest_run import keystone
@@ -122,7 +122,7 @@ def run(
             transport=transport,
         )
         identity.register(ironic.endpoint)
-        running = stack.enter_context(bench.watched(ironic))
+        running = stack.enter_context(deployment.watched(ironic))
         # On stock their order is not what it should be, which is known.
         hear: dict[str, object] = {}
         if plugin and over_bus:
