@@ -82,7 +82,7 @@ _MEANINGS: Mapping[str, Mapping[str | None, Conclusion]] = {
     'unrescue': {'active': _DONE, 'unrescue failed': _FAILED, None: _FAILED},
     'deleted': dict.fromkeys(_TORN, _DONE),
 }
-_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
+_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     'active': {'config_drive': 'H4sIAAAAAAAAAwMAAAAAAAAAAAA='},
     'rebuild': {'config_drive': 'H4sIAAAAAAAAAwMAAAAAAAAAAAA='},
     'rescue': {'rescue_password': 'secret'},

@@ -10,7 +10,7 @@ real time and real locks. ``database`` makes the statements of a
 ``connection`` fail in the ways of ``kinds``. ``observed`` writes down what was
 committed, and who believed to hold the lock. ``bench`` runs one case,
 ``invariants`` judges its ``journal``. ``sweep`` chooses the cases, ``jobs``
-shares them out, ``table`` counts.
+shares them out, ``report`` counts.
 """
 
 # First: it chooses the service backend.

@@ -7,7 +7,6 @@ import sqlite3
 from typing import Any
 
 from laboratory.faults import kinds
-from laboratory.faults import parts
 from laboratory.faults import schedule
 
 #: More statements than any operation makes: something goes in circles.
@@ -65,7 +64,7 @@ class Server:
         self.made: list[Made] = []
         self.fault: Fault | None = None
         self.counts = False
-        self.part = parts.Part()
+        self.part = kinds.Part()
         self.before: Callable[[int], None] = lambda number: None
         self.committed: Callable[[], None] = lambda: None
 

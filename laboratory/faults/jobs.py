@@ -1,51 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """Some processes share the cases of a sweep."""
 
+from collections.abc import Sequence
 from concurrent import futures
-import dataclasses
 import logging
 import multiprocessing
 import sys
+from typing import Any
 import warnings
 
 from laboratory.faults import bench
 from laboratory.faults import sweep
-from laboratory.faults import world
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What is swept.
+def work(
+    worlds: Sequence[bench.World],
+    operation: str,
+    seed: int,
+    sample: int | None,
+    share: int,
+    of: int,
+) -> sweep.Report:
+    """Run one share of the cases.
+
+    Called by the main thread of a process.
 
     :param worlds: what is installed, one after the other
     :param operation: only operations whose name begins so
     :param seed: what the sample follows from
     :param sample: how many cases beside those of the hand-over; None for all
-    """
-
-    worlds: tuple[world.World, ...] = (world.World.PLUGIN,)
-    operation: str = ''
-    seed: int = 0
-    sample: int | None = None
-
-
-def work(options: Options, share: int, of: int) -> sweep.Report:
-    """Run one share of the cases.
-
-    Called by the main thread of a process.
-
-    :param options: what is swept
     :param share: number of the share, from 0
     :param of: how many shares there are
     """
-    names = [
-        name for name in sweep.OPERATIONS if name.startswith(options.operation)
-    ]
+    names = [name for name in sweep.OPERATIONS if name.startswith(operation)]
     report = sweep.Report([], [])
-    for installed in options.worlds:
+    for installed in worlds:
         with bench.prepared(installed) as conductor:
             operations = sweep.survey(conductor, names)
-            points = sweep.choose(operations, options.seed, options.sample)
+            points = sweep.choose(operations, seed, sample)
             report.operations.extend(operations)
             report.results.extend(
                 sweep.run(conductor, each) for each in points[share::of]
@@ -61,19 +53,20 @@ def quiet() -> None:
     sys.excepthook = sys.__excepthook__
 
 
-def run(options: Options, shares: list[int], of: int) -> sweep.Report:
-    """Run some shares of the cases at the same time.
+def run(count: int, *what: Any) -> sweep.Report:
+    """Run the cases in some processes at the same time.
 
-    :param options: what is swept
-    :param shares: their numbers, from 0
-    :param of: how many shares there are
+    :param count: how many
+    :param what: the first arguments of :func:`work`
     """
-    if len(shares) == 1:
-        return work(options, shares[0], of)
+    if count == 1:
+        return work(*what, 0, 1)
     with futures.ProcessPoolExecutor(
-        len(shares), multiprocessing.get_context('spawn'), quiet
+        count, multiprocessing.get_context('spawn'), quiet
     ) as pool:
-        running = [pool.submit(work, options, each, of) for each in shares]
+        running = [
+            pool.submit(work, *what, each, count) for each in range(count)
+        ]
         reports = [each.result() for each in running]
     return sweep.Report(
         reports[0].operations,

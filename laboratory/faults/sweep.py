@@ -16,7 +16,6 @@ from laboratory.faults import database
 from laboratory.faults import invariants
 from laboratory.faults import journal
 from laboratory.faults import kinds
-from laboratory.faults import parts
 from laboratory.faults import rivals
 
 
@@ -120,7 +119,7 @@ class Operation:
     def points(self, hand_over: bool) -> Iterator[Point]:
         """Yield the cases of the hand-over, or all others."""
         for at, made in enumerate(self.made):
-            if (made.part in parts.HAND_OVER) is hand_over:
+            if (made.part in kinds.HAND_OVER) is hand_over:
                 for kind in kinds.KINDS:
                     if made.does in kind.of:
                         yield Point(self.world, self.name, at, kind.name)
@@ -131,7 +130,7 @@ class Operation:
         Rivals come at every statement; and when a statement fails, at each
         of those around it.
         """
-        for part in (parts.LOCK, parts.RELEASE):
+        for part in (kinds.LOCK, kinds.RELEASE):
             window = [
                 at for at, made in enumerate(self.made) if made.part == part
             ]
