@@ -92,7 +92,12 @@ def kill(running: deployment.Bench) -> list[Killed]:
     with concurrent.futures.ThreadPoolExecutor(len(work)) as executor:
         (ironic.directory / 'armed').touch()
         answers = [
-            executor.submit(_ask, ironic.endpoint, node.id, operation)
+            executor.submit(
+                Api(ironic.endpoint, timeout=2 * _SECONDS).call,
+                'PUT',
+                f'/v1/nodes/{node.id}/states/provision',
+                {'target': operation.verb, **operation.arguments},
+            )
             for node, operation in work
         ]
         try:
@@ -125,7 +130,7 @@ def kill(running: deployment.Bench) -> list[Killed]:
         result.append(
             Killed(
                 operation=operation,
-                answer=answer.result(),
+                answer=answer.result()[0] or None,
                 before=before[node.id],
                 after=after[node.id],
                 restarted=restarted[node.id],
@@ -134,18 +139,6 @@ def kill(running: deployment.Bench) -> list[Killed]:
             )
         )
     return result
-
-
-def _ask(
-    endpoint: str, node: str, operation: lifecycle.Operation
-) -> int | None:
-    """Send a request for as long as the service lives."""
-    code, _ = Api(endpoint, 'latest', 2 * _SECONDS).call(
-        'PUT',
-        f'/v1/nodes/{node}/states/provision',
-        {'target': operation.verb, **operation.arguments},
-    )
-    return code or None
 
 
 def _rows(running: deployment.Bench) -> dict[str, Mapping[str, Any]]:

@@ -24,7 +24,6 @@ from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
 from laboratory.faults import bus
-from laboratory.faults import connection
 from laboratory.faults import database
 from laboratory.faults import edges
 from laboratory.faults import journal
@@ -88,7 +87,7 @@ class FaultBench(base.Bench):
         self.bus: Any = bus.Published(self.notifier)
         if self.world is World.OUTBOX:
             self.bus = self.useFixture(bus.Stored(self.observer, engine))
-        self.useFixture(connection.Connections(self.server, engine))
+        self.useFixture(database.Connections(self.server, engine))
         self._empty = self.observer.copy()
         self._prepared: dict[str, tuple[sqlite3.Connection, str]] = {}
         self.locks = observed.Locks(self.observer, self.server.part, self.plan)
