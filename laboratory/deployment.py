@@ -16,14 +16,13 @@ from laboratory import broker
 from laboratory import configuration
 from laboratory import database
 from laboratory import lifecycle
-from laboratory import postgresql
 from laboratory import recorder
 from laboratory import service
 from laboratory import truth
 from laboratory import witness
 
 Message = observation.Observation | observation.Malformed | observation.Ignored
-Database = database.MariaDB | postgresql.PostgreSQL
+Database = database.Database
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,11 +55,16 @@ class Run:
     def __str__(self) -> str:
         return ', '.join(
             (
-                'with the plugin' if self.plugin else 'stock',
+                self.side,
                 'MariaDB' if self.mariadb else 'SQLite',
                 'RabbitMQ' if self.rabbitmq else 'no broker',
             )
         )
+
+    @property
+    def side(self) -> str:
+        """What is compared with what."""
+        return 'with the plugin' if self.plugin else 'stock'
 
     @property
     def total(self) -> int:
@@ -146,11 +150,10 @@ def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
             stack.callback(shutil.rmtree, directory, ignore_errors=True)
         shared = Servers(directory)
         if name:
-            kinds: dict[str, type[Database]] = {
-                'mariadb': database.MariaDB,
-                'postgresql': postgresql.PostgreSQL,
-            }
-            server = stack.enter_context(kinds[name](shared.room('db')))
+            kind: type[Database] = database.MariaDB
+            if name == 'postgresql':
+                kind = database.PostgreSQL
+            server = stack.enter_context(kind(shared.room('db')))
             shared = dataclasses.replace(shared, database=server)
         if rabbitmq:
             rabbit = stack.enter_context(broker.RabbitMQ(shared.room('mq')))

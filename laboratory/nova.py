@@ -24,26 +24,6 @@ from laboratory import errors
 from laboratory import lifecycle
 from laboratory import processes
 
-TORN_DOWN: Sequence[str] = (
-    'active',
-    'deploy failed',
-    'deploy hold',
-    'deploying',
-    'error',
-    'rescue',
-    'rescue failed',
-    'rescue wait',
-    'rescuing',
-    'service failed',
-    'service hold',
-    'service wait',
-    'servicing',
-    'unrescue failed',
-    'unrescuing',
-    'wait call-back',
-)
-"""The states from which Nova has Ironic tear a node down."""
-
 _FIELDS = (
     'uuid',
     'provision_state',
@@ -163,7 +143,7 @@ class Compute:
                     )
         if verb == 'deleted':
             node = self._look()
-            if node is None or node.provision_state not in TORN_DOWN:
+            if node is None or node.provision_state not in STARTS:
                 raise errors.LaboratoryError(f'nothing to tear down: {node}')
         return self._ask(verb)
 
@@ -265,7 +245,7 @@ STARTS: Mapping[str, Start] = {
     'unrescuing': Start((*_ACTIVE, _life('rescue')), _life('unrescue')),
     'wait call-back': Start((*_AVAILABLE, _DEPLOY_WAIT)),
 }
-"""One for each of :data:`TORN_DOWN`."""
+"""The states from which Nova has Ironic tear a node down."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

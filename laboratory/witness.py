@@ -13,108 +13,91 @@ from sqlalchemy import pool
 
 TABLE = 'async_events_witness'
 
-# The stamp is the database's, on the same machine as the clients: SQLite
-# gives milliseconds, the others microseconds.
-_SQLITE = (
-    f"""
-    CREATE TABLE {TABLE} (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        node TEXT NOT NULL,
-        before_state TEXT,
-        state TEXT,
-        before_target TEXT,
-        target TEXT,
-        seen_at REAL NOT NULL)
-    """,
-    f"""
-    CREATE TRIGGER {TABLE}_update
-    AFTER UPDATE OF provision_state ON nodes
-    WHEN OLD.provision_state IS NOT NEW.provision_state
-    BEGIN
+# What differs between databases. The stamp is the database's, on the same
+# machine as the clients: SQLite gives milliseconds, the others microseconds.
+_IDS = {
+    'sqlite': 'INTEGER PRIMARY KEY AUTOINCREMENT',
+    'mysql': 'BIGINT PRIMARY KEY AUTO_INCREMENT',
+    'postgresql': 'BIGSERIAL PRIMARY KEY',
+}
+_NOW = {
+    'sqlite': "(julianday('now') - 2440587.5) * 86400.0",
+    'mysql': 'UNIX_TIMESTAMP(SYSDATE(6))',
+    'postgresql': 'extract(epoch FROM clock_timestamp())',
+}
+_TRIGGERS = {
+    'sqlite': (
+        f"""
+        CREATE TRIGGER {TABLE}_update
+        AFTER UPDATE OF provision_state ON nodes
+        WHEN OLD.provision_state IS NOT NEW.provision_state
+        BEGIN %(changed)s; END
+        """,
+        f"""
+        CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes
+        BEGIN %(created)s; END
+        """,
+    ),
+    'mysql': (
+        f"""
+        CREATE TRIGGER {TABLE}_update AFTER UPDATE ON nodes FOR EACH ROW
+        BEGIN
+            IF NOT (OLD.provision_state <=> NEW.provision_state) THEN
+                %(changed)s;
+            END IF;
+        END
+        """,
+        f"""
+        CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes FOR EACH ROW
+        %(created)s
+        """,
+    ),
+    'postgresql': (
+        f"""
+        CREATE FUNCTION {TABLE}() RETURNS trigger AS $$
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                %(created)s;
+            ELSIF OLD.provision_state IS DISTINCT FROM NEW.provision_state THEN
+                %(changed)s;
+            END IF;
+            RETURN NULL;
+        END $$ LANGUAGE plpgsql
+        """,
+        f"""
+        CREATE TRIGGER {TABLE} AFTER INSERT OR UPDATE ON nodes
+        FOR EACH ROW EXECUTE FUNCTION {TABLE}()
+        """,
+    ),
+}
+
+
+def _statements(dialect: str) -> list[str]:
+    """Compose what makes the table and its triggers."""
+    table = f"""
+        CREATE TABLE {TABLE} (
+            id {_IDS[dialect]},
+            node VARCHAR(36) NOT NULL,
+            before_state VARCHAR(15),
+            state VARCHAR(15),
+            before_target VARCHAR(15),
+            target VARCHAR(15),
+            seen_at DOUBLE PRECISION NOT NULL)
+        """
+    changed = f"""
         INSERT INTO {TABLE}
             (node, before_state, state, before_target, target, seen_at)
         VALUES (NEW.uuid, OLD.provision_state, NEW.provision_state,
             OLD.target_provision_state, NEW.target_provision_state,
-            (julianday('now') - 2440587.5) * 86400.0);
-    END
-    """,
-    f"""
-    CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes
-    BEGIN
+            {_NOW[dialect]})
+        """
+    created = f"""
         INSERT INTO {TABLE} (node, state, target, seen_at)
         VALUES (NEW.uuid, NEW.provision_state, NEW.target_provision_state,
-            (julianday('now') - 2440587.5) * 86400.0);
-    END
-    """,
-)
-_MARIADB = (
-    f"""
-    CREATE TABLE {TABLE} (
-        id BIGINT PRIMARY KEY AUTO_INCREMENT,
-        node VARCHAR(36) NOT NULL,
-        before_state VARCHAR(15),
-        state VARCHAR(15),
-        before_target VARCHAR(15),
-        target VARCHAR(15),
-        seen_at DOUBLE NOT NULL) ENGINE=InnoDB
-    """,
-    f"""
-    CREATE TRIGGER {TABLE}_update AFTER UPDATE ON nodes FOR EACH ROW
-    BEGIN
-        IF NOT (OLD.provision_state <=> NEW.provision_state) THEN
-            INSERT INTO {TABLE}
-                (node, before_state, state, before_target, target, seen_at)
-            VALUES (NEW.uuid, OLD.provision_state, NEW.provision_state,
-                OLD.target_provision_state, NEW.target_provision_state,
-                UNIX_TIMESTAMP(SYSDATE(6)));
-        END IF;
-    END
-    """,
-    f"""
-    CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes FOR EACH ROW
-    INSERT INTO {TABLE} (node, state, target, seen_at)
-    VALUES (NEW.uuid, NEW.provision_state, NEW.target_provision_state,
-        UNIX_TIMESTAMP(SYSDATE(6)))
-    """,
-)
-_POSTGRESQL = (
-    f"""
-    CREATE TABLE {TABLE} (
-        id BIGSERIAL PRIMARY KEY,
-        node VARCHAR(36) NOT NULL,
-        before_state VARCHAR(15),
-        state VARCHAR(15),
-        before_target VARCHAR(15),
-        target VARCHAR(15),
-        seen_at DOUBLE PRECISION NOT NULL)
-    """,
-    f"""
-    CREATE FUNCTION {TABLE}() RETURNS trigger AS $$
-    BEGIN
-        IF TG_OP = 'INSERT' THEN
-            INSERT INTO {TABLE} (node, state, target, seen_at)
-            VALUES (NEW.uuid, NEW.provision_state, NEW.target_provision_state,
-                extract(epoch FROM clock_timestamp()));
-        ELSIF OLD.provision_state IS DISTINCT FROM NEW.provision_state THEN
-            INSERT INTO {TABLE}
-                (node, before_state, state, before_target, target, seen_at)
-            VALUES (NEW.uuid, OLD.provision_state, NEW.provision_state,
-                OLD.target_provision_state, NEW.target_provision_state,
-                extract(epoch FROM clock_timestamp()));
-        END IF;
-        RETURN NULL;
-    END $$ LANGUAGE plpgsql
-    """,
-    f"""
-    CREATE TRIGGER {TABLE} AFTER INSERT OR UPDATE ON nodes
-    FOR EACH ROW EXECUTE FUNCTION {TABLE}()
-    """,
-)
-_STATEMENTS = {
-    'sqlite': _SQLITE,
-    'mysql': _MARIADB,
-    'postgresql': _POSTGRESQL,
-}
+            {_NOW[dialect]})
+        """
+    parts = {'changed': changed, 'created': created}
+    return [table, *(trigger % parts for trigger in _TRIGGERS[dialect])]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -152,7 +135,7 @@ class Witness:
 
     def install(self) -> None:
         """Create table and triggers; the schema must exist."""
-        self.execute(*_STATEMENTS[self.engine.dialect.name])
+        self.execute(*_statements(self.engine.dialect.name))
 
     def execute(self, *statements: str) -> None:
         """Execute statements in one transaction."""

@@ -9,8 +9,8 @@ always hold.
 real time and real locks. ``database`` makes statements fail in the
 ways of ``kinds``. ``observed`` writes down what was committed, and who
 believed to hold the lock. ``bench`` runs one case,
-``invariants`` judges its ``journal``. ``sweep`` chooses the cases, ``jobs``
-shares them out, ``report`` counts.
+``invariants`` judges its ``journal``. ``sweep`` chooses the cases,
+``report`` counts.
 """
 
 # First: it chooses the service backend.

@@ -9,7 +9,6 @@ import sys
 os.environ['BASE_TEST_TIMEOUT'] = '0'
 
 from laboratory.faults import bench
-from laboratory.faults import jobs
 from laboratory.faults import report
 from laboratory.faults import sweep
 
@@ -59,7 +58,7 @@ def _worlds(arguments: argparse.Namespace) -> tuple[bench.World, ...]:
 
 
 def _sweep(arguments: argparse.Namespace) -> bool:
-    found = jobs.run(
+    found = sweep.sweep(
         arguments.jobs,
         _worlds(arguments),
         arguments.operation,
@@ -88,7 +87,7 @@ def main() -> int:
     :returns: the exit status
     """
     arguments = _arguments()
-    jobs.quiet()
+    sweep.quiet()
     if arguments.case is None:
         return 0 if _sweep(arguments) else 1
     point = sweep.Point.parse(arguments.case)

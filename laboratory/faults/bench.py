@@ -123,7 +123,7 @@ class FaultBench(base.Bench):
         self,
         case: cases.Case,
         fault: database.Fault | None = None,
-        company: rivals.Company | None = None,
+        company: str = '',
         name: str = '',
     ) -> journal.Journal:
         """Make a request, let a statement of it fail, and go on.
@@ -132,7 +132,7 @@ class FaultBench(base.Bench):
 
         :param case: the operation
         :param fault: what fails, if anything
-        :param company: who else wants the lock, if anybody
+        :param company: who else wants the lock; empty if nobody
         :param name: of the case, for the report
         :returns: what happened
         """
@@ -208,13 +208,15 @@ class FaultBench(base.Bench):
         self.plan.start('request', request)
         self._run(seen)
 
-    def _invite(self, company: rivals.Company | None, uuid: str) -> None:
+    def _invite(self, company: str, uuid: str) -> None:
         """Have the rivals come before a statement of the operation."""
 
+        at, names = rivals.parsed(company)
+
         def before(number: int) -> None:
-            if company is None or number != company.at:
+            if number != at:
                 return
-            for name in company.names:
+            for name in names:
                 rival = functools.partial(
                     rivals.RIVALS[name],
                     self.context,

@@ -73,15 +73,13 @@ def show(point: sweep.Point, seen: journal.Journal) -> bool:
     :param seen: what happened
     :returns: whether nothing is broken
     """
-    company = None
-    if point.company:
-        company = rivals.Company.parse(point.company)
+    at, names = rivals.parsed(point.company)
     for number, made in enumerate(seen.made):
         mark = ''
         if point.kind and number == point.at:
             mark += f'  <-- {point.kind}'
-        if company is not None and number == company.at:
-            mark += f'  <-- {" and ".join(company.names)}'
+        if number == at:
+            mark += f'  <-- {" and ".join(names)}'
         print(
             f'{number:4} {made.seconds:7.1f} s  {made.actor:12} '
             f'{made.part:8} {made.does.value:7} {made.text}{mark}'

@@ -8,7 +8,6 @@ import random
 from oslotest import base
 
 from ironic_async_events.audit import observation as obs
-from laboratory import subsequence
 from laboratory import truth
 
 STEPS = [
@@ -68,7 +67,7 @@ class CommonTest(base.BaseTestCase):
             for _try in range(500)
         ]
         for left, right in pairs:
-            found = subsequence.common(left, right)
+            found = truth.common(left, right)
             self.assertEqual(longest(left, right), len(found), (left, right))
             self.assertEqual(
                 [left[i] for i, _j in found], [right[j] for _i, j in found]

@@ -77,7 +77,6 @@ class Conclusions(base.SharedTestCase):
 
     def test_a_node_is_torn_down_from_each_state(self):
         results = nova.tear_down_each(self.running)
-        self.assertEqual(set(nova.TORN_DOWN), set(results))
         for state, result in results.items():
             torn = ['deleting', 'cleaning', 'available']
             under_way = nova.STARTS[state].under_way
