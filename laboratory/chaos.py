@@ -15,8 +15,6 @@ from collections.abc import Sequence
 import contextlib
 import dataclasses
 import json
-import os
-import pathlib
 import random
 import statistics
 import sys
@@ -30,8 +28,8 @@ from laboratory import configuration
 from laboratory import filling
 from laboratory import lifecycle
 from laboratory import processes
-from laboratory import refusing as refusal
 from laboratory import wanderer
+from laboratory.bench import usage
 
 Figures = dict[str, Any]
 
@@ -46,6 +44,8 @@ _PURE = (
 
 # Operations of all clients together: enough that each has begun some.
 _SOME = 20
+# Of each client: it goes on when a fault has left a node behind.
+_NODES = 4
 
 _OPTIONS = {'async_events': {'outbox_lease': LEASE}}
 _TAKING_OVER = {
@@ -84,7 +84,9 @@ def _load(
     :param look: returns more figures when everything was published.
     """
     with cluster.Cluster(conductors, options) as place:
-        with wanderer.Wanderers(place.endpoint, clients, seed, pause) as load:
+        with wanderer.Wanderers(
+            place.endpoint, clients, _NODES * clients, seed, pause
+        ) as load:
             load.work(_SOME)
             yield place, load
         drained = place.drained()
@@ -92,9 +94,8 @@ def _load(
         figures.update(look(place))
         figures.update(
             seed=seed,
-            operations=len(load.done),
-            errors=load.errors,
-            stuck=load.stuck,
+            operations=len(load.ended),
+            errors=load.errors + len(load.refused),
             drained=drained,
             **account.as_dict(),
         )
@@ -289,7 +290,7 @@ def backlog(messages: int, seed: int) -> Figures:
     """
     with cluster.Cluster(1, _OPTIONS) as place:
         place.kill(0)
-        filling.store(place.engine, range(messages), range(1000), 'INFO')
+        filling.store(place.eye.engine, range(messages), range(1000), 'INFO')
         before = place.consumer.count
         place.revive(0)
         processes.wait_for(lambda: place.consumer.count > before, 60, 0.01)
@@ -297,7 +298,7 @@ def backlog(messages: int, seed: int) -> Figures:
         memory: list[float] = []
         told = began
         while place.waiting() and place.conductors[0].returncode is None:
-            memory.append(_memory(place.conductors[0].pid))
+            memory.append(usage.memory(place.conductors[0].pid) / 2**20)
             if time.monotonic() > told + 30:
                 told = time.monotonic()
                 print(
@@ -336,13 +337,13 @@ def refusing(messages: int, seed: int) -> Figures:
     others = range(len(errors), len(errors) + messages)
     with (
         cluster.Cluster(1, _OPTIONS) as place,
-        refusal.Refusing(place.broker.amqp_url) as queue,
+        filling.Refusing(place.broker.amqp_url) as queue,
     ):
         place.wait_for_rpc(0, 1)
         place.kill(0)
-        filling.store(place.engine, errors, range(10), 'ERROR')
-        filling.store(place.engine, others, range(10, 1010), 'INFO')
-        place.execute('UPDATE async_events_relay SET expires_at = 0')
+        filling.store(place.eye.engine, errors, range(10), 'ERROR')
+        filling.store(place.eye.engine, others, range(10, 1010), 'INFO')
+        place.eye.execute('UPDATE async_events_relay SET expires_at = 0')
         place.revive(0)
         place.wait_for_rpc(0, 2)
         began = time.monotonic()
@@ -452,14 +453,13 @@ def _count_statements(driver: tuple[str, ...]) -> dict[str, int]:
         # Its relay would have statements of its own.
         place.wait_for_rpc(0, 1)
         place.kill(0)
-        place.execute(
+        place.eye.execute(
             "UPDATE async_events_relay SET holder = 'x:0:x', expires_at = 1e12"
         )
         place.revive(0)
         place.wait_for_rpc(0, 2)
         client = clients.Client(place.endpoint)
-        node = client.create()
-        client.operate(node, lifecycle.LIFE[0])
+        node = client.lead('manage')
         before = place.counters()
         seen = len(place.eye.read(node=node.id))
         for _ in range(5):
@@ -475,24 +475,13 @@ def _count_statements(driver: tuple[str, ...]) -> dict[str, int]:
 def _times(
     load: wanderer.Wanderers, began: float, ended: float
 ) -> Mapping[str, float]:
-    these = [one for one in load.done if began <= one.asked_at < ended]
+    these = [one for one in load.ended if began <= one.asked_at < ended]
+    ends = [(one.ended_at or 0.0) - one.asked_at for one in these]
     return {
         'count': len(these),
         'accepted': round(statistics.median(x.accepted for x in these), 4),
-        'ended': round(statistics.median(x.ended for x in these), 4),
+        'ended': round(statistics.median(ends), 4),
     }
-
-
-def _memory(group: int) -> float:
-    """Return the resident memory of a process group, in MiB."""
-    pages = 0
-    for path in pathlib.Path('/proc').glob('[0-9]*'):
-        pid = int(path.name)
-        with contextlib.suppress(OSError):
-            if os.getpgid(pid) != group:
-                continue
-            pages += int((path / 'statm').read_text().split()[1])
-    return pages * 4096 / 2**20
 
 
 SCENARIOS: Mapping[str, tuple[Callable[..., Figures], str]] = {

@@ -102,10 +102,20 @@ class Client:
         :raises LaboratoryError: when the node does not come to rest where
             the operation should end.
         """
+        self._session.delete_node(self.lead(*operations).id)
+
+    def lead(self, *path: lifecycle.Operation | str) -> WatchedNode:
+        """Create a node and lead it through operations.
+
+        :param path: operations, or their names in the life.
+        :raises LaboratoryError: when it does not get there.
+        """
         node = self.create()
-        for operation in operations:
-            self.operate(node, operation)
-        self._session.delete_node(node.id)
+        for one in path:
+            if isinstance(one, str):
+                one = lifecycle.operation(one)
+            self.operate(node, one)
+        return node
 
     def create(self) -> WatchedNode:
         """Create a node that every operation of the life finds fit."""

@@ -9,25 +9,17 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
 import os
-import pathlib
-import shutil
 import signal
-import tempfile
 from typing import Any
 from typing import Self
-
-import sqlalchemy as sa
-from sqlalchemy import pool
 
 from ironic_async_events.audit import envelope
 from ironic_async_events.audit import observation
 from ironic_async_events.tests.tempest import bus
-from laboratory import broker
 from laboratory import configuration
-from laboratory import database
-from laboratory import prepared_bench
+from laboratory import deployment
 from laboratory import processes
-from laboratory import recording
+from laboratory import recorder
 from laboratory import service
 from laboratory import truth
 from laboratory import witness
@@ -75,27 +67,13 @@ class Cluster:
         """The URL of the API."""
         return self._ironics[0].endpoint
 
-    def _room(self, name: str) -> pathlib.Path:
-        path = self.directory / name
-        path.mkdir()
-        return path
-
     def _start(self) -> None:
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='hurt-'))
-        if not os.environ.get('LABORATORY_KEEP'):
-            self._stack.callback(
-                shutil.rmtree, self.directory, ignore_errors=True
-            )
-        url = ''
-        self.database: database.MariaDB | None = None
-        if self._count:
-            self.database = self._stack.enter_context(
-                database.MariaDB(self._room('db'))
-            )
-            url = self.database.url
-        self.broker = self._stack.enter_context(
-            broker.RabbitMQ(self._room('mq'))
+        shared = self._stack.enter_context(
+            deployment.servers('mariadb' if self._count else '', True)
         )
+        assert shared.rabbitmq is not None
+        self.directory, self.broker = shared.directory, shared.rabbitmq
+        self._database = shared.database
         self.consumer = self._stack.enter_context(
             bus.Collector(
                 self.broker.amqp_url,
@@ -103,14 +81,12 @@ class Cluster:
                 durable=True,
             )
         )
-        self._ironics = self._configured(url)
+        self._ironics = self._configured(shared)
         first = self._ironics[0]
         first.create_schema()
         self.run_once('ironic-async-events-dbsync', 'upgrade')
-        self.url = first.database
-        self.eye = witness.Witness(self.url)
+        self.eye = witness.Witness(first.database)
         self.eye.install()
-        self.engine = sa.create_engine(self.url, poolclass=pool.NullPool)
         if not self._count:
             self.api = first.part('ironic').start()
         else:
@@ -121,16 +97,16 @@ class Cluster:
         self.api.require(first.answers, _START_SECONDS, 'answer at /v1')
         self.api.require(self._all_alive, _START_SECONDS, 'see conductors')
 
-    def _configured(self, url: str) -> list[service.Ironic]:
+    def _configured(self, shared: deployment.Servers) -> list[service.Ironic]:
         port = processes.free_port()
         api_port = processes.free_port()
         found = []
         for number in range(1, max(1, self._count) + 1):
             host = f'127.0.0.{number}'
             one = service.Ironic(
-                self._room(f'ironic-{number}'),
+                shared.room(f'ironic-{number}'),
                 plugin=True,
-                database=url,
+                database=shared.database.url if shared.database else '',
                 transport=self.broker.url,
                 split=bool(self._count),
                 options=configuration.merged(
@@ -229,37 +205,29 @@ class Cluster:
 
     def restart_database(self) -> None:
         """Stop the database in an orderly way, and start it again."""
-        assert self.database is not None
-        self.database.stop()
-        self.database.start()
+        assert self._database is not None
+        self._database.stop()
+        self._database.start()
 
     # What can be asked of it
-
-    def query(self, text: str, **values: object) -> list[Any]:
-        """Ask the database."""
-        with self.engine.connect() as connection:
-            return list(connection.execute(sa.text(text), values))
-
-    def execute(self, text: str) -> None:
-        """Tell the database."""
-        with self.engine.begin() as connection:
-            connection.execute(sa.text(text))
 
     def counters(self) -> dict[str, int]:
         """Read how many statements the database has executed."""
         names = ('commit', 'insert', 'update', 'delete', 'select')
-        found = dict(self.query('SHOW GLOBAL STATUS LIKE :name', name='Com_%'))
+        found = dict(
+            self.eye.query('SHOW GLOBAL STATUS LIKE :name', name='Com_%')
+        )
         return {name: int(found[f'Com_{name}']) for name in names}
 
     def waiting(self) -> int:
         """Count the messages in the outbox."""
         return int(
-            self.query('SELECT count(*) FROM async_events_outbox')[0][0]
+            self.eye.query('SELECT count(*) FROM async_events_outbox')[0][0]
         )
 
     def leader(self) -> int | None:
         """Tell which conductor has the lease; None if nobody has."""
-        (holder, expires_at), *_ = self.query(
+        (holder, expires_at), *_ = self.eye.query(
             'SELECT holder, expires_at FROM async_events_relay'
         )
         if not expires_at:
@@ -273,7 +241,7 @@ class Cluster:
 
     def term(self) -> int:
         """Tell how often the lease has changed hands."""
-        return int(self.query('SELECT term FROM async_events_relay')[0][0])
+        return int(self.eye.query('SELECT term FROM async_events_relay')[0][0])
 
     def drained(self, seconds: float = 120.0) -> bool:
         """Wait until the outbox is empty and everything has arrived."""
@@ -285,7 +253,7 @@ class Cluster:
     def works(self, number: int) -> bool:
         """Tell whether a conductor is deploying a node."""
         return bool(
-            self.query(
+            self.eye.query(
                 'SELECT id FROM nodes WHERE reservation = :host '
                 "AND provision_state = 'deploying'",
                 host=self.host(number),
@@ -308,23 +276,16 @@ class Cluster:
     def arrived(self) -> Iterator[Mapping[str, Any]]:
         """Read what was recorded; what the broker repeated counts once."""
         ids = set()
-        for line in recording.read(self.consumer.path):
+        for line in recorder.read(self.consumer.path):
             message, _ = envelope.unwrap(line)
             if not (line['redelivered'] and message['message_id'] in ids):
                 ids.add(message['message_id'])
                 yield {**line, 'message': message}
 
-    def observations(self) -> Iterator[prepared_bench.Message]:
+    def observations(self) -> Iterator[deployment.Message]:
         """Read what the notifications say that have arrived."""
         return map(observation.observe, self.arrived())
 
     def account(self) -> truth.Account:
         """Compare what was committed with what was published."""
-        return truth.compare(
-            [
-                (one.node, one.before_state, one.state)
-                for one in self.eye.read()
-                if one.before_state is not None
-            ],
-            self.observations(),
-        )
+        return truth.compare(self.eye.changes(), self.observations())

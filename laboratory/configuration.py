@@ -9,21 +9,11 @@ Options = Mapping[str, Mapping[str, object]]
 
 # One of each interface, so that no precedence decides what is tested. What
 # is not here has its default.
-_INTERFACES = {
-    'bios': 'fake',
-    'boot': 'fake',
-    'console': 'fake',
-    'deploy': 'fake',
-    'firmware': 'fake',
-    'inspect': 'fake',
-    'management': 'fake',
-    'network': 'noop',
-    'power': 'fake',
-    'raid': 'fake',
-    'rescue': 'fake',
-    'storage': 'fake',
-    'vendor': 'fake',
-}
+_FAKE = (
+    'bios boot console deploy firmware inspect management power raid rescue '
+    'storage vendor'
+)
+_INTERFACES = dict.fromkeys(_FAKE.split(), 'fake') | {'network': 'noop'}
 
 # Periodic tasks take node locks on their own account and would turn client
 # requests away. They are off on stock and with the plugin alike.

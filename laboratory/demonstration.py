@@ -66,7 +66,7 @@ def table(results: Sequence[run.Result]) -> rich.table.Table:
     for result in results:
         account = result.account
         sheet.add_row(
-            'with the plugin' if result.run.plugin else 'stock',
+            result.run.side,
             str(result.operations),
             str(account.expected),
             str(account.received),
@@ -82,7 +82,7 @@ def remarks(results: Sequence[run.Result]) -> list[str]:
     """Say in words what does not stand in the table."""
     lines = []
     for result in results:
-        name = 'with the plugin' if result.run.plugin else 'stock'
+        name = result.run.side
         lines.append(
             f'{name}: {len(result.get_violations)} of {result.operations} '
             f'requests were answered with 202 before the new state showed'
@@ -117,9 +117,7 @@ def _measure(
         rich.progress.TimeElapsedColumn(),
         console=console,
     ) as progress:
-        task = progress.add_task(
-            'with the plugin' if one.plugin else 'stock', total=one.total
-        )
+        task = progress.add_task(one.side, total=one.total)
         return run.execute(
             one,
             keep / name if keep else None,

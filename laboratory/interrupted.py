@@ -5,6 +5,8 @@ A ``CREATE TABLE`` of MySQL commits at once: what a command that was killed
 has made, stays.
 """
 
+import contextlib
+
 import sqlalchemy as sa
 
 from ironic_async_events.outbox import schema
@@ -30,28 +32,24 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-class StopAfter:
-    """Ends a command after some statements; a context manager.
+@contextlib.contextmanager
+def _killed_after(engine, count):
+    """End a command after some statements.
 
     :param engine: the database
     :param count: how many statements are carried out
     """
+    left = iter(range(count))
 
-    def __init__(self, engine, count):
-        self._engine = engine
-        self._left = count
-
-    def _before(self, *args):
-        if self._left == 0:
+    def before(*args):
+        if next(left, None) is None:
             raise Killed
-        self._left -= 1
 
-    def __enter__(self):
-        sa.event.listen(self._engine, 'before_cursor_execute', self._before)
-        return self
-
-    def __exit__(self, kind, error, trace):
-        sa.event.remove(self._engine, 'before_cursor_execute', self._before)
+    sa.event.listen(engine, 'before_cursor_execute', before)
+    try:
+        yield
+    finally:
+        sa.event.remove(engine, 'before_cursor_execute', before)
 
 
 class Databases:
@@ -102,7 +100,7 @@ class Interrupted(Databases):
             engine = self.engine()
             prepare(engine)
             try:
-                with StopAfter(engine, count):
+                with _killed_after(engine, count):
                     command(engine)
             except Killed:
                 judge(engine, count)

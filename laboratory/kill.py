@@ -9,14 +9,11 @@ import os
 import signal
 from typing import Any
 
-import sqlalchemy
-from sqlalchemy import pool
-
 from laboratory import clients
 from laboratory import configuration
+from laboratory import deployment
 from laboratory import errors
 from laboratory import lifecycle
-from laboratory import prepared_bench as bench
 from laboratory.api import Api
 
 OPTIONS: configuration.Options = {
@@ -77,7 +74,7 @@ class Killed:
         )
 
 
-def kill(running: bench.Bench) -> list[Killed]:
+def kill(running: deployment.Bench) -> list[Killed]:
     """Send requests, kill the service, restart it, and ask once more.
 
     :param running: a service with :data:`OPTIONS`; runs as usual afterwards.
@@ -89,16 +86,18 @@ def kill(running: bench.Bench) -> list[Killed]:
     client = clients.Client(ironic.endpoint)
     work = []
     for path, name in CASES:
-        node = client.create()
-        for earlier in path:
-            client.operate(node, lifecycle.operation(earlier))
-        work.append((node, lifecycle.operation(name)))
-    before = _rows(ironic.database)
+        work.append((client.lead(*path), lifecycle.operation(name)))
+    before = _rows(running)
     seen = running.eye.read()[-1].id
     with concurrent.futures.ThreadPoolExecutor(len(work)) as executor:
         (ironic.directory / 'armed').touch()
         answers = [
-            executor.submit(_ask, ironic.endpoint, node.id, operation)
+            executor.submit(
+                Api(ironic.endpoint, timeout=2 * _SECONDS).call,
+                'PUT',
+                f'/v1/nodes/{node.id}/states/provision',
+                {'target': operation.verb, **operation.arguments},
+            )
             for node, operation in work
         ]
         try:
@@ -119,10 +118,10 @@ def kill(running: bench.Bench) -> list[Killed]:
             # Without this, nobody would answer the requests.
             os.killpg(ironic.running[0].pid, signal.SIGKILL)
             ironic.stop()
-    after = _rows(ironic.database)
+    after = _rows(running)
     del ironic.options['async_events']
     ironic.start()
-    restarted = _rows(ironic.database)
+    restarted = _rows(running)
     changed = [one.node for one in running.eye.read(seen)]
     result = []
     for (node, operation), answer in zip(work, answers, strict=True):
@@ -131,7 +130,7 @@ def kill(running: bench.Bench) -> list[Killed]:
         result.append(
             Killed(
                 operation=operation,
-                answer=answer.result(),
+                answer=answer.result()[0] or None,
                 before=before[node.id],
                 after=after[node.id],
                 restarted=restarted[node.id],
@@ -142,20 +141,6 @@ def kill(running: bench.Bench) -> list[Killed]:
     return result
 
 
-def _ask(
-    endpoint: str, node: str, operation: lifecycle.Operation
-) -> int | None:
-    """Send a request for as long as the service lives."""
-    code, _ = Api(endpoint, 'latest', 2 * _SECONDS).call(
-        'PUT',
-        f'/v1/nodes/{node}/states/provision',
-        {'target': operation.verb, **operation.arguments},
-    )
-    return code or None
-
-
-def _rows(database: str) -> dict[str, Mapping[str, Any]]:
-    engine = sqlalchemy.create_engine(database, poolclass=pool.NullPool)
-    with engine.connect() as connection:
-        found = connection.execute(sqlalchemy.text('SELECT * FROM nodes'))
-        return {row['uuid']: dict(row) for row in found.mappings()}
+def _rows(running: deployment.Bench) -> dict[str, Mapping[str, Any]]:
+    rows = running.eye.query('SELECT * FROM nodes')
+    return {row.uuid: dict(row._mapping) for row in rows}

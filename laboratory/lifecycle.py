@@ -18,6 +18,7 @@ _LOG = {'interface': 'vendor', 'step': 'log_passthrough'}
 _WAIT = {'interface': 'vendor', 'step': 'trigger_servicewait'}
 _HOLD = {'interface': 'vendor', 'step': 'hold'}
 _MISSING = {'interface': 'vendor', 'step': 'no_such_step'}
+_PASSWORD = {'rescue_password': 'secret'}
 
 
 def _bios(setting: Mapping[str, str]) -> dict[str, Any]:
@@ -49,17 +50,22 @@ class Operation:
         return self.name or self.verb
 
 
-CLEAN = Operation(
-    'clean',
-    'manageable',
-    'manageable',
-    arguments={
-        'clean_steps': [_bios({'name': 'boot', 'value': 'uefi'}), _LOG]
-    },
+def _clean(end: str, name: str, *steps: Mapping[str, Any]) -> Operation:
+    return Operation(
+        'clean', 'manageable', end, name, {'clean_steps': [*steps]}
+    )
+
+
+def _service(
+    end: str, name: str, *steps: Mapping[str, Any], start: str = 'active'
+) -> Operation:
+    return Operation('service', start, end, name, {'service_steps': [*steps]})
+
+
+CLEAN = _clean(
+    'manageable', '', _bios({'name': 'boot', 'value': 'uefi'}), _LOG
 )
-SERVICE = Operation(
-    'service', 'active', 'active', arguments={'service_steps': [_LOG]}
-)
+SERVICE = _service('active', '', _LOG)
 INSPECT = Operation('inspect', 'manageable', 'manageable')
 REBUILD = Operation('rebuild', 'active', 'active')
 
@@ -67,57 +73,27 @@ _FIRST = (
     Operation('manage', 'enroll', 'manageable'),
     INSPECT,
     CLEAN,
-    Operation(
-        'clean',
-        'manageable',
-        'clean failed',
-        'clean, failing',
-        {'clean_steps': [_bios({'setting': 'without a name'})]},
+    _clean(
+        'clean failed', 'clean, failing', _bios({'setting': 'without a name'})
     ),
     Operation('manage', 'clean failed', 'manageable', 'manage, failed clean'),
     Operation('provide', 'manageable', 'available'),
     Operation('active', 'available', 'active'),
     REBUILD,
-    Operation(
-        'rescue', 'active', 'rescue', arguments={'rescue_password': 'secret'}
-    ),
-    Operation(
-        'rescue',
-        'rescue',
-        'rescue',
-        'rescue again',
-        {'rescue_password': 'secret'},
-    ),
+    Operation('rescue', 'active', 'rescue', arguments=_PASSWORD),
+    Operation('rescue', 'rescue', 'rescue', 'rescue again', _PASSWORD),
     Operation('unrescue', 'rescue', 'active'),
     SERVICE,
-    Operation(
-        'service',
-        'active',
-        'service failed',
-        'service, failing',
-        {'service_steps': [_MISSING]},
-    ),
+    _service('service failed', 'service, failing', _MISSING),
 )
 _SERVICE_FAILED = (
     Operation('abort', 'service failed', 'active'),
-    Operation(
-        'service',
-        'active',
-        'service hold',
-        'service, holding',
-        {'service_steps': [_HOLD, _MISSING]},
-    ),
+    _service('service hold', 'service, holding', _HOLD, _MISSING),
     Operation('unhold', 'service hold', 'service failed'),
     Operation('abort', 'service failed', 'active', 'abort after hold'),
 )
 _SERVICE_WAITING = (
-    Operation(
-        'service',
-        'active',
-        'service wait',
-        'service, waiting',
-        {'service_steps': [_WAIT]},
-    ),
+    _service('service wait', 'service, waiting', _WAIT),
     Operation('deleted', 'service wait', 'available', 'delete while waiting'),
 )
 _LAST = (
@@ -141,13 +117,7 @@ def life(ironic: int) -> tuple[Operation, ...]:
     failed, waiting = _SERVICE_FAILED, _SERVICE_WAITING
     if ironic < 32:
         failed = (
-            Operation(
-                'service',
-                'service failed',
-                'active',
-                'service again',
-                {'service_steps': [_LOG]},
-            ),
+            _service('active', 'service again', _LOG, start='service failed'),
         )
     if ironic < 29:
         waiting = (

@@ -7,38 +7,22 @@ It looks again every two seconds; this one does so sooner, to see more.
 What Nova does beside it, to ports, volumes and power, is left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
+import concurrent.futures
 import dataclasses
 import enum
 from typing import Any
 import uuid
 
+from openstack import exceptions
+
 from laboratory import clients
+from laboratory import configuration
+from laboratory import deployment
 from laboratory import errors
 from laboratory import lifecycle
-from laboratory import prepared_bench as bench
 from laboratory import processes
-
-TORN_DOWN: Sequence[str] = (
-    'active',
-    'deploy failed',
-    'deploy hold',
-    'deploying',
-    'error',
-    'rescue',
-    'rescue failed',
-    'rescue wait',
-    'rescuing',
-    'service failed',
-    'service hold',
-    'service wait',
-    'servicing',
-    'unrescue failed',
-    'unrescuing',
-    'wait call-back',
-)
-"""The states from which Nova has Ironic tear a node down."""
 
 _FIELDS = (
     'uuid',
@@ -47,8 +31,6 @@ _FIELDS = (
     'last_error',
     'instance_uuid',
 )
-_CONFIG_DRIVE = 'H4sIAAAAAAAAAwMAAAAAAAAAAAA='
-_PASSWORD = 'secret'
 _SECONDS = 60.0
 # Who finds a node locked, or no worker free, asks again: with the SDK's own
 # numbers for some 16 seconds, here for a minute.
@@ -64,53 +46,41 @@ class Conclusion(enum.Enum):
     GONE = 'gone'
 
 
-Judge = Callable[[Any], Conclusion | None]
-"""What a node, or none, means; None to look again."""
+_DONE, _FAILED, _GONE = Conclusion
+_DEPLOYED = {
+    'active': _DONE,
+    'deploy failed': _FAILED,
+    'available': _GONE,
+    None: _GONE,
+}
+# That the node is cleaned is not awaited.
+_TORN = ('available', 'clean failed', 'clean wait', 'cleaning', None)
+_MEANINGS: Mapping[str, Mapping[str | None, Conclusion]] = {
+    'active': _DEPLOYED,
+    'rebuild': _DEPLOYED,
+    'rescue': {'rescue': _DONE, 'rescue failed': _FAILED, None: _FAILED},
+    'unrescue': {'active': _DONE, 'unrescue failed': _FAILED, None: _FAILED},
+    'deleted': dict.fromkeys(_TORN, _DONE),
+}
+_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    'active': {'config_drive': 'H4sIAAAAAAAAAwMAAAAAAAAAAAA='},
+    'rebuild': {'config_drive': 'H4sIAAAAAAAAAwMAAAAAAAAAAAA='},
+    'rescue': {'rescue_password': 'secret'},
+}
 
 
-def deployed(node: Any) -> Conclusion | None:
-    """Judge a node that is deployed or rebuilt."""
-    if node is None:
-        return Conclusion.GONE
-    if node.provision_state == 'active':
-        return Conclusion.DONE
-    # Somebody else deletes it, or has.
-    if node.target_provision_state in ('deleted', 'available'):
-        return Conclusion.GONE
-    if node.provision_state in (None, 'available'):
-        return Conclusion.GONE
-    if node.provision_state == 'deploy failed':
-        return Conclusion.FAILED
-    return None
-
-
-def unprovisioned(node: Any) -> Conclusion | None:
-    """Judge a node that is torn down; that it is cleaned is not awaited."""
-    if node is None or node.provision_state in (
-        None,
-        'available',
-        'clean failed',
-        'clean wait',
-        'cleaning',
+def _conclude(verb: str, node: Any) -> Conclusion | None:
+    """Say what a node, or none, means; None to look again."""
+    state = node and node.provision_state
+    if (
+        node
+        and _MEANINGS[verb] is _DEPLOYED
+        and state != 'active'
+        and node.target_provision_state in ('deleted', 'available')
     ):
-        return Conclusion.DONE
-    return None
-
-
-def rescued(node: Any) -> Conclusion | None:
-    """Judge a node that is rescued."""
-    return _ended(node, 'rescue', 'rescue failed')
-
-
-def unrescued(node: Any) -> Conclusion | None:
-    """Judge a node that is brought back from its rescue."""
-    return _ended(node, 'active', 'unrescue failed')
-
-
-def _ended(node: Any, end: str, failure: str) -> Conclusion | None:
-    if node is None or node.provision_state == failure:
-        return Conclusion.FAILED
-    return Conclusion.DONE if node.provision_state == end else None
+        # Somebody else deletes it.
+        return _GONE
+    return _MEANINGS[verb].get(state)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -137,7 +107,7 @@ class Compute:
     :param node: the UUID of a node without an instance.
     """
 
-    def __init__(self, running: bench.Bench, node: str) -> None:
+    def __init__(self, running: deployment.Bench, node: str) -> None:
         self.node = node
         self.instance = ''
         self._eye = running.eye
@@ -152,47 +122,30 @@ class Compute:
             self.node, retry_on_conflict=False, instance_id=self.instance
         )
 
-    def spawn(self) -> Outcome:
-        """Deploy the node for its instance.
+    def operate(self, verb: str) -> Outcome:
+        """Do what Nova does for an operation, and poll as it does.
 
-        :returns: what became of it.
-        :raises LaboratoryError: when the node is not fit for it, or nothing
-            can be concluded in time.
-        """
-        self._describe()
-        checked = self._session.validate_node(self.node, required=())
-        for interface in ('deploy', 'power', 'storage'):
-            if not checked[interface].result:
-                raise errors.LaboratoryError(
-                    f'{interface}: {checked[interface].reason}'
-                )
-        return self._ask('active', deployed, config_drive=_CONFIG_DRIVE)
-
-    def rebuild(self) -> Outcome:
-        """Deploy the node once more, from ``active``."""
-        self._describe()
-        return self._ask('rebuild', deployed, config_drive=_CONFIG_DRIVE)
-
-    def rescue(self) -> Outcome:
-        """Rescue the instance."""
-        return self._ask('rescue', rescued, rescue_password=_PASSWORD)
-
-    def unrescue(self) -> Outcome:
-        """Bring the instance back."""
-        return self._ask('unrescue', unrescued)
-
-    def destroy(self) -> Outcome:
-        """Tear the node down, from any of :data:`TORN_DOWN`.
-
+        :param verb: ``active``, ``rebuild``, ``rescue``, ``unrescue`` or
+            ``deleted``.
         :returns: what became of it.
         :raises LaboratoryError: when Nova would not ask for it, or nothing
             can be concluded in time.
         :raises openstack.exceptions.HttpException: when Ironic refuses.
         """
-        node = self._look()
-        if node is None or node.provision_state not in TORN_DOWN:
-            raise errors.LaboratoryError(f'nothing to tear down: {node}')
-        return self._ask('deleted', unprovisioned)
+        if verb in ('active', 'rebuild'):
+            self._describe()
+        if verb == 'active':
+            checked = self._session.validate_node(self.node, required=())
+            for interface in ('deploy', 'power', 'storage'):
+                if not checked[interface].result:
+                    raise errors.LaboratoryError(
+                        f'{interface}: {checked[interface].reason}'
+                    )
+        if verb == 'deleted':
+            node = self._look()
+            if node is None or node.provision_state not in STARTS:
+                raise errors.LaboratoryError(f'nothing to tear down: {node}')
+        return self._ask(verb)
 
     def _describe(self) -> None:
         """Say what is to be deployed."""
@@ -202,16 +155,18 @@ class Compute:
         ]
         self._session.patch_node(self.node, patch)
 
-    def _ask(self, verb: str, judge: Judge, **arguments: Any) -> Outcome:
+    def _ask(self, verb: str) -> Outcome:
         before = self._eye.read(node=self.node)[-1].id
-        self._session.set_node_provision_state(self.node, verb, **arguments)
+        self._session.set_node_provision_state(
+            self.node, verb, **_ARGUMENTS.get(verb, {})
+        )
         looks: list[str | None] = []
         found: list[Conclusion] = []
 
         def concludes() -> bool:
             node = self._look()
             looks.append(node and node.provision_state)
-            conclusion = judge(node)
+            conclusion = _conclude(verb, node)
             if conclusion is not None:
                 found.append(conclusion)
             return bool(found)
@@ -227,3 +182,155 @@ class Compute:
         """Find the node of the instance; None if there is none."""
         nodes = self._session.nodes(instance_id=self.instance, fields=_FIELDS)
         return next(iter(nodes), None)
+
+
+_WAITING = 'async-events-waiting'
+OPTIONS: configuration.Options = {
+    'DEFAULT': {
+        'enabled_deploy_interfaces': f'fake,{_WAITING}',
+        'enabled_rescue_interfaces': f'fake,{_WAITING}',
+    }
+}
+"""For a service some of whose operations wait for an agent."""
+
+_life = lifecycle.operation
+_MANAGE = _life('manage')
+_DEPLOY_WAIT = lifecycle.Operation('active', 'available', 'wait call-back')
+_RESCUE_WAIT = lifecycle.Operation(
+    'rescue',
+    'active',
+    'rescue wait',
+    arguments=_life('rescue').arguments,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Start:
+    """How a new node gets to where it is to be torn down.
+
+    :param path: operations that end before.
+    :param under_way: one that has begun and not ended.
+    :param written: whether the state is written into the database: no
+        operation of ``fake-hardware`` ends there.
+    """
+
+    path: Sequence[lifecycle.Operation]
+    under_way: lifecycle.Operation | None = None
+    written: bool = False
+
+
+_ACTIVE = (_MANAGE, _life('adopt'))
+_AVAILABLE = (_MANAGE, _life('provide'))
+STARTS: Mapping[str, Start] = {
+    'active': Start(_ACTIVE),
+    'deploy failed': Start(_ACTIVE, written=True),
+    'deploy hold': Start(_ACTIVE, written=True),
+    'deploying': Start(_AVAILABLE, _life('active')),
+    'error': Start(_ACTIVE, written=True),
+    'rescue': Start((*_ACTIVE, _life('rescue'))),
+    'rescue failed': Start(
+        (
+            *_ACTIVE,
+            _RESCUE_WAIT,
+            lifecycle.Operation('abort', 'rescue wait', 'rescue failed'),
+        )
+    ),
+    'rescue wait': Start((*_ACTIVE, _RESCUE_WAIT)),
+    'rescuing': Start(_ACTIVE, _life('rescue')),
+    'service failed': Start((*_ACTIVE, _life('service, failing'))),
+    'service hold': Start((*_ACTIVE, _life('service, holding'))),
+    'service wait': Start((*_ACTIVE, _life('service, waiting'))),
+    'servicing': Start(_ACTIVE, _life('service')),
+    'unrescue failed': Start(_ACTIVE, written=True),
+    'unrescuing': Start((*_ACTIVE, _life('rescue')), _life('unrescue')),
+    'wait call-back': Start((*_AVAILABLE, _DEPLOY_WAIT)),
+}
+"""The states from which Nova has Ironic tear a node down."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TornDown:
+    """What became of one tear-down.
+
+    :param found: the state of the node before, when nothing was under way.
+    :param outcome: what was concluded; None when it was refused.
+    :param refused: the status of the answer that refused it.
+    :param changes: the states that were saved until the node was at rest,
+        beginning with the operation that was under way.
+    """
+
+    found: str
+    outcome: Outcome | None
+    refused: int | None
+    changes: Sequence[str | None]
+
+
+def tear_down_each(running: deployment.Bench) -> dict[str, TornDown]:
+    """Prepare a node for each state, and tear all of them down at once.
+
+    :param running: a service with :data:`OPTIONS`, in which an operation
+        that is under way stays so for a while.
+    :returns: what became of each, by its state.
+    :raises LaboratoryError: when a node does not come to where it should.
+    """
+    with concurrent.futures.ThreadPoolExecutor(len(STARTS)) as executor:
+        prepared = list(
+            executor.map(lambda one: _prepare(running, *one), STARTS.items())
+        )
+        results = executor.map(
+            lambda start, compute: _tear_down(running, start, compute),
+            STARTS.values(),
+            prepared,
+        )
+        return dict(zip(STARTS, results, strict=True))
+
+
+def wait_for_agents(running: deployment.Bench, node: str) -> None:
+    """Have a node's deployment and rescue wait for an agent.
+
+    :param running: a service with :data:`OPTIONS`.
+    :param node: the UUID of a node without an instance.
+    """
+    clients.connect(running.ironic.endpoint).baremetal.update_node(
+        node, deploy_interface=_WAITING, rescue_interface=_WAITING
+    )
+
+
+def _prepare(running: deployment.Bench, state: str, start: Start) -> Compute:
+    client = clients.Client(running.ironic.endpoint)
+    node = client.create()
+    compute = Compute(running, node.id)
+    # Not every state lets it be done later.
+    compute.claim()
+    if _DEPLOY_WAIT in start.path or _RESCUE_WAIT in start.path:
+        wait_for_agents(running, node.id)
+    for operation in start.path:
+        client.operate(node, operation)
+    if start.written:
+        running.eye.execute(
+            f"UPDATE nodes SET provision_state = '{state}' "
+            f"WHERE uuid = '{node.id}'"
+        )
+    return compute
+
+
+def _tear_down(
+    running: deployment.Bench, start: Start, compute: Compute
+) -> TornDown:
+    session = clients.connect(running.ironic.endpoint).baremetal
+    node = session.get_node(compute.node)
+    found = node.provision_state
+    before = running.eye.read(node=node.id)[-1].id
+    if start.under_way is not None:
+        node.set_provision_state(
+            session, start.under_way.verb, **start.under_way.arguments
+        )
+    outcome = refused = None
+    try:
+        outcome = compute.operate('deleted')
+    except exceptions.HttpException as error:
+        refused = error.status_code
+    else:
+        session.wait_for_nodes_provision_state([node.id], 'available', 60)
+    changes = [one.state for one in running.eye.read(before, node.id)]
+    return TornDown(found, outcome, refused, changes)

@@ -5,16 +5,15 @@ The command of python-ironicclient looks for the first time right after the
 202, and after that every two or ten seconds, depending on the verb.
 """
 
-from collections.abc import Iterable
 from collections.abc import Sequence
 import concurrent.futures
 import dataclasses
 import json
 
 from laboratory import clients
+from laboratory import deployment
 from laboratory import errors
 from laboratory import lifecycle
-from laboratory import prepared_bench as bench
 from laboratory import processes
 from laboratory import service
 
@@ -28,11 +27,12 @@ class Command:
     """One command for a node of its own.
 
     :param operation: what it asks for.
-    :param path: what brings a new node to where the operation starts.
+    :param path: what brings a new node to where the operation starts: names
+        of operations.
     """
 
     operation: lifecycle.Operation
-    path: Sequence[lifecycle.Operation]
+    path: Sequence[str]
 
     @property
     def verb(self) -> str:
@@ -59,9 +59,7 @@ class Command:
 
 
 def _command(name: str, *path: str) -> Command:
-    return Command(
-        lifecycle.operation(name), [*map(lifecycle.operation, path)]
-    )
+    return Command(lifecycle.operation(name), path)
 
 
 _ACTIVE = ('manage', 'adopt')
@@ -102,32 +100,22 @@ class Ran:
     output: str
 
 
-def prepare(
-    running: bench.Bench, commands: Iterable[Command]
-) -> list[tuple[Command, str]]:
-    """Bring a node to where each of some commands starts, all at once.
+def prepare(running: deployment.Bench, command: Command) -> str:
+    """Bring a node to where a command starts.
 
     :param running: a service.
-    :param commands: the commands.
-    :returns: each command, with the UUID of its node.
-    :raises LaboratoryError: when a node does not get there.
+    :param command: the command.
+    :returns: the UUID of the node.
+    :raises LaboratoryError: when the node does not get there.
     """
-
-    def lead(command: Command) -> tuple[Command, str]:
-        client = clients.Client(running.ironic.endpoint)
-        node = client.create()
-        for operation in command.path:
-            client.operate(node, operation)
-        # Ironic puts a node that failed into maintenance.
-        session = clients.connect(running.ironic.endpoint).baremetal
-        session.unset_node_maintenance(node.id)
-        return command, node.id
-
-    with concurrent.futures.ThreadPoolExecutor(16) as executor:
-        return list(executor.map(lead, commands))
+    endpoint = running.ironic.endpoint
+    node = clients.Client(endpoint).lead(*command.path)
+    # Ironic puts a node that failed into maintenance.
+    clients.connect(endpoint).baremetal.unset_node_maintenance(node.id)
+    return str(node.id)
 
 
-def run(running: bench.Bench, command: Command, node: str) -> Ran:
+def run(running: deployment.Bench, command: Command, node: str) -> Ran:
     """Run a command to its end.
 
     :param running: a service.
@@ -164,14 +152,18 @@ def run(running: bench.Bench, command: Command, node: str) -> Ran:
 
 
 def run_all(
-    running: bench.Bench, prepared: Sequence[tuple[Command, str]]
+    running: deployment.Bench, commands: Sequence[Command]
 ) -> list[Ran]:
-    """Run commands, each on its node, all at once.
+    """Run commands, each on a node of its own, all at once.
 
     :param running: a service.
-    :param prepared: what :func:`prepare` returned.
+    :param commands: the commands.
     :returns: what came of each, in the same order.
     :raises LaboratoryError: when one does not end.
     """
-    with concurrent.futures.ThreadPoolExecutor(len(prepared)) as executor:
-        return list(executor.map(lambda one: run(running, *one), prepared))
+    with concurrent.futures.ThreadPoolExecutor(len(commands)) as executor:
+        # None begins before all nodes are there.
+        nodes = list(executor.map(lambda one: prepare(running, one), commands))
+        return list(
+            executor.map(lambda *one: run(running, *one), commands, nodes)
+        )

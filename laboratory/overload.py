@@ -3,22 +3,25 @@
 
 import collections
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 import concurrent.futures
 import dataclasses
+import random
 import time
-
-import sqlalchemy
-from sqlalchemy import pool
+from typing import Any
+from typing import NamedTuple
 
 from laboratory import clients
 from laboratory import configuration
 from laboratory import contract
+from laboratory import deployment
+from laboratory import errors
 from laboratory import lifecycle
-from laboratory import prepared_bench as bench
-from laboratory import pressure
 from laboratory import truth
+from laboratory import wanderer
 from laboratory import witness
+from laboratory.api import Api
 
 # Ironic wants more workers than sync_power_state_workers + 2 *
 # periodic_max_workers + 2; one of them runs the periodic tasks for good.
@@ -44,7 +47,6 @@ NODES = 2
 """How many nodes each client has."""
 
 _AFTERWARDS_SECONDS = 30.0
-_BY_NAME = {str(one): one for one in lifecycle.LIFE}
 _ACTIVE = ('manage', 'adopt')
 # The states from which nodes start, so that every operation meets a full
 # pool, also where a pool that was full once takes no work ever after.
@@ -58,6 +60,215 @@ _STARTS = (
 )
 
 
+# A request that was refused may say so, and releases its lock last.
+_MAY_DIFFER = frozenset(('last_error', 'updated_at', 'reservation'))
+_OPERATION_SECONDS = 60.0
+_CONFIGDRIVE = 'H4sIAAAAAAAAAwMAAAAAAAAAAAA='
+# How often a node that was refused is asked for the same once more, at once.
+_AGAIN = 4
+_PAUSE = 0.02
+
+OPERATIONS: Mapping[str, Sequence[lifecycle.Operation]] = {
+    state: [one for one in lifecycle.LIFE if one.start == state]
+    for state in {one.start for one in lifecycle.LIFE}
+}
+"""What can be asked for, by the state that the request finds."""
+
+
+@dataclasses.dataclass
+class Record:
+    """What clients wrote down; lines for people but for the first three.
+
+    :param requests: how many provision requests were sent.
+    :param accepted: those that were answered with 202.
+    :param refused: how many were answered with 503.
+    :param others: every other answer.
+    :param altered: fields of a node that a refused request changed.
+    :param unended: accepted operations that did not end as they should.
+    :param stranded: nodes left in a state that they cannot leave.
+    :param usable: how many nodes took a request when the load was over.
+    :param unusable: nodes that did not.
+    """
+
+    requests: int = 0
+    accepted: list[contract.Accepted] = dataclasses.field(default_factory=list)
+    refused: int = 0
+    others: list[str] = dataclasses.field(default_factory=list)
+    altered: list[str] = dataclasses.field(default_factory=list)
+    unended: list[str] = dataclasses.field(default_factory=list)
+    stranded: list[str] = dataclasses.field(default_factory=list)
+    usable: int = 0
+    unusable: list[str] = dataclasses.field(default_factory=list)
+
+    def add(self, other: 'Record') -> None:
+        """Add what another client wrote down."""
+        for field in dataclasses.fields(self):
+            total = getattr(self, field.name) + getattr(other, field.name)
+            setattr(self, field.name, total)
+
+
+class _Pending(NamedTuple):
+    """An operation that is under way, as it was accepted."""
+
+    operation: lifecycle.Operation
+    accepted: contract.Accepted
+    deadline: float
+
+
+class Presser:
+    """One client with nodes of its own, for one thread.
+
+    :param endpoint: the URL of the API.
+    :param eye: the witness in the service's database.
+    :param nodes: the UUIDs of its nodes; nobody else uses them.
+    :param seed: which operations it chooses.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        eye: witness.Witness,
+        nodes: Sequence[str],
+        seed: int,
+    ) -> None:
+        self.record = Record()
+        self._api = Api(endpoint)
+        self._eye = eye
+        self._pending: dict[str, _Pending | None] = dict.fromkeys(nodes)
+        self._random = random.Random(seed)
+
+    def press(self, until: float) -> None:
+        """Ask, for as long as there is time, and then wait for the ends.
+
+        :param until: when to stop asking, on the monotonic clock.
+        """
+        while time.monotonic() < until:
+            for node in list(self._pending):
+                if self._ended(node) and node in self._pending:
+                    self._turn(node)
+            time.sleep(_PAUSE)
+        self._settle()
+
+    def afterwards(self, seconds: float) -> None:
+        """Have each node do one operation more, now that the load is over.
+
+        :param seconds: how long a node may be refused for want of a worker.
+        """
+        for node in list(self._pending):
+            deadline = time.monotonic() + seconds
+            while node in self._pending and not self._pending[node]:
+                self._turn(node)
+                if time.monotonic() > deadline:
+                    self.record.unusable.append(f'{node}: refused to the end')
+                    break
+                time.sleep(_PAUSE)
+            else:
+                self.record.usable += node in self._pending
+        self._settle()
+
+    def _settle(self) -> None:
+        while True:
+            ended = [self._ended(node) for node in list(self._pending)]
+            if all(ended):
+                return
+            time.sleep(_PAUSE * 5)
+
+    def _turn(self, node: str) -> None:
+        """Ask a node that is at rest for what it can do in its state."""
+        before = self._get(node)
+        state = before['provision_state']
+        if state not in OPERATIONS:
+            self._strand(node, f'is left in {state!r}')
+            return
+        operation = self._random.choice(OPERATIONS[state])
+        wanderer.prepare(self._api, before, operation.verb)
+        row = self._row(node)
+        for _ in range(1 + _AGAIN):
+            if not self._ask(node, operation, row):
+                return
+
+    def _ask(
+        self, node: str, operation: lifecycle.Operation, row: Mapping[str, Any]
+    ) -> bool:
+        """Send one request; tell whether to try the same again."""
+        body = {'target': operation.verb, **operation.arguments}
+        if operation.verb == 'active':
+            body['configdrive'] = _CONFIGDRIVE
+        asked_at = time.time()
+        path = f'/v1/nodes/{node}/states/provision'
+        code, answer = self._api.call('PUT', path, body)
+        accepted_at = time.time()
+        after = self._get(node)
+        shown_at = time.time()
+        self.record.requests += 1
+        if code == 202:
+            accepted = contract.Accepted(
+                node=node,
+                name=str(operation),
+                before=operation.start,
+                asked_at=asked_at,
+                accepted_at=accepted_at,
+                shown=after['provision_state'],
+                shown_at=shown_at,
+                ended_at=shown_at,
+            )
+            deadline = time.monotonic() + _OPERATION_SECONDS
+            self._pending[node] = _Pending(operation, accepted, deadline)
+            return False
+        what = f'{node} {operation} from {operation.start!r}'
+        if code == 503:
+            self.record.refused += 1
+        else:
+            self.record.others.append(f'{what}: {code} {answer!r:.200}')
+        now = self._row(node)
+        fields = [
+            name
+            for name in row
+            if name not in _MAY_DIFFER and row[name] != now[name]
+        ]
+        if fields:
+            self.record.altered.append(f'{what}: {", ".join(fields)}')
+        return not fields
+
+    def _ended(self, node: str) -> bool:
+        """Tell whether nothing is under way on a node."""
+        pending = self._pending.get(node)
+        if pending is None:
+            return True
+        body = self._get(node)
+        state = body['provision_state']
+        if not body['reservation'] and state == pending.operation.end:
+            self._pending[node] = None
+        elif time.monotonic() > pending.deadline:
+            self.record.unended.append(
+                f'{node} {pending.operation}: {state!r}, '
+                f'reserved by {body["reservation"]} ({body["last_error"]})'
+            )
+            self._strand(node, f'is in {state!r} after {pending.operation}')
+        else:
+            return False
+        self.record.accepted.append(
+            dataclasses.replace(pending.accepted, ended_at=time.time())
+        )
+        return True
+
+    def _strand(self, node: str, how: str) -> None:
+        self.record.stranded.append(f'{node} {how}')
+        del self._pending[node]
+
+    def _get(self, node: str) -> Mapping[str, Any]:
+        code, body = self._api.call('GET', f'/v1/nodes/{node}')
+        if code != 200:
+            raise errors.LaboratoryError(f'GET {node}: {code} {body!r}')
+        return dict(body)
+
+    def _row(self, node: str) -> Mapping[str, Any]:
+        """Read what is stored, passwords and tokens unmasked."""
+        query = 'SELECT * FROM nodes WHERE uuid = :uuid'
+        (row,) = self._eye.query(query, uuid=node)
+        return dict(row._mapping)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Result:
     """What became of it.
@@ -69,7 +280,7 @@ class Result:
     :param locks: how many nodes are locked although nothing is under way.
     """
 
-    record: pressure.Record
+    record: Record
     account: truth.Account
     refused_changes: Sequence[str]
     get_violations: Sequence[str]
@@ -94,7 +305,7 @@ class Result:
         return lines
 
 
-def measure(running: bench.Bench, seconds: float) -> Result:
+def measure(running: deployment.Bench, seconds: float) -> Result:
     """Put a running service under load; it is stopped afterwards.
 
     :param running: what runs, with :data:`OPTIONS`.
@@ -102,10 +313,15 @@ def measure(running: bench.Bench, seconds: float) -> Result:
     :returns: what became of it.
     """
     ironic = running.ironic
-    nodes = _nodes(ironic.endpoint, CLIENTS * NODES)
+    client = clients.Client(ironic.endpoint)
+    # One by one: the pool stays small.
+    nodes = [
+        client.lead(*_STARTS[number % len(_STARTS)]).id
+        for number in range(CLIENTS * NODES)
+    ]
     began = running.eye.read()[-1].id
     pressers = [
-        pressure.Presser(ironic.endpoint, ironic.database, own, seed)
+        Presser(ironic.endpoint, running.eye, own, seed)
         for seed, own in enumerate(zip(*[iter(nodes)] * NODES, strict=True))
     ]
     until = time.monotonic() + seconds
@@ -115,10 +331,12 @@ def measure(running: bench.Bench, seconds: float) -> Result:
             lambda one: one.afterwards(_AFTERWARDS_SECONDS),
         ):
             list(executor.map(work, pressers))
-    record = pressure.Record()
+    record = Record()
     for one in pressers:
         record.add(one.record)
-    locks = _locks(ironic.database)
+    locks = running.eye.query(
+        'SELECT uuid FROM nodes WHERE reservation IS NOT NULL'
+    )
     ironic.stop()
     seen = running.eye.read()
     return Result(
@@ -128,20 +346,8 @@ def measure(running: bench.Bench, seconds: float) -> Result:
             record.accepted, (one for one in seen if one.id > began)
         ),
         get_violations=contract.violations(record.accepted, seen),
-        locks=locks,
+        locks=len(locks),
     )
-
-
-def _nodes(endpoint: str, count: int) -> list[str]:
-    """Bring nodes to where they start, one by one: the pool stays small."""
-    client = clients.Client(endpoint)
-    nodes = []
-    for number in range(count):
-        node = client.create()
-        for name in _STARTS[number % len(_STARTS)]:
-            client.operate(node, _BY_NAME[name])
-        nodes.append(node.id)
-    return nodes
 
 
 def _of_nobody(
@@ -161,12 +367,3 @@ def _of_nobody(
             for asked_at, ended_at in spans[change.node]
         )
     ]
-
-
-def _locks(database: str) -> int:
-    engine = sqlalchemy.create_engine(database, poolclass=pool.NullPool)
-    with engine.connect() as connection:
-        found = connection.exec_driver_sql(
-            'SELECT COUNT(*) FROM nodes WHERE reservation IS NOT NULL'
-        )
-        return int(found.scalar_one())

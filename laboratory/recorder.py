@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Record every notification where there is no broker.
+"""Record every notification where there is no broker, and read it back.
 
 Loaded by oslo.messaging inside the Ironic service under test, as the
 notification driver ``async_events_recorder``, on stock Ironic and with the
@@ -14,7 +14,8 @@ from typing import Any
 
 from oslo_messaging.notify import notifier
 
-from laboratory import recording
+VARIABLE = 'ASYNC_EVENTS_RECORDING'
+"""The environment variable that names the file to append to."""
 
 # One lock per process: a driver may be constructed more than once.
 _LOCK = threading.Lock()
@@ -37,7 +38,7 @@ class RecordingDriver(notifier.Driver):  # type: ignore[misc]
         :param priority: ``INFO``, ``ERROR``, ...
         :param retry: not used.
         """
-        path = os.environ.get(recording.VARIABLE)
+        path = os.environ.get(VARIABLE)
         if not path:
             return
         with _LOCK:
@@ -59,3 +60,16 @@ class RecordingDriver(notifier.Driver):  # type: ignore[misc]
                 os.write(descriptor, line.encode() + b'\n')
             finally:
                 os.close(descriptor)
+
+
+def read(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Give back what was recorded, in the order of emission.
+
+    :param path: the file that :data:`VARIABLE` named.
+    :returns: one dictionary per notification; none if there is no file.
+    """
+    try:
+        with open(path, encoding='utf-8') as recording:
+            return [json.loads(line) for line in recording if line.strip()]
+    except FileNotFoundError:
+        return []

@@ -12,10 +12,10 @@ import time
 from ironic_async_events.audit import observation
 from laboratory import clients
 from laboratory import contract
-from laboratory import prepared_bench as bench_module
+from laboratory import deployment
 from laboratory import truth
 from laboratory import witness
-from laboratory.plan import Run
+from laboratory.deployment import Run
 
 __all__ = ['Result', 'Run', 'execute', 'measure']
 
@@ -38,7 +38,7 @@ class Result:
     accepted: Sequence[contract.Accepted]
     refused: int
     seen: Sequence[witness.Seen]
-    observations: Sequence[bench_module.Message]
+    observations: Sequence[deployment.Message]
     account: truth.Account
     get_violations: Sequence[str]
     seconds: float
@@ -81,7 +81,7 @@ class Result:
 
 
 def measure(
-    bench: bench_module.Bench,
+    bench: deployment.Bench,
     run: Run,
     progress: Callable[[], None] = lambda: None,
 ) -> Result:
@@ -132,7 +132,7 @@ def execute(
     :raises LaboratoryError: when something is missing, does not start, or
         an operation does not come to its end.
     """
-    with bench_module.started(run, keep) as running:
+    with deployment.started(run, keep) as running:
         result = measure(running, run, progress)
     if keep is not None:
         (keep / 'result.json').write_text(

@@ -10,7 +10,7 @@ from typing import Any
 from laboratory import configuration
 from laboratory import errors
 from laboratory import processes
-from laboratory import recording
+from laboratory import recorder
 from laboratory.api import Api
 
 START_SECONDS = 90.0
@@ -64,6 +64,8 @@ class Ironic(processes.Server):
         self.recording = directory / 'notifications.jsonl'
         self.split = split
         self.port = processes.free_port()
+        self.headers: dict[str, str] = {}
+        """What goes with each request beside the version."""
         self._command = list(command)
         self._config = directory / 'ironic.conf'
         drivers = ['messagingv2' if transport else 'async_events_recorder']
@@ -164,17 +166,12 @@ class Ironic(processes.Server):
             name,
             [*argv, '--config-file', str(self._config), *arguments],
             self.log(name),
-            {recording.VARIABLE: str(self.recording)}
-            | dict(environment or {}),
+            {recorder.VARIABLE: str(self.recording)} | dict(environment or {}),
         )
-
-    def headers(self) -> Mapping[str, str]:
-        """Return what goes with each request beside the version."""
-        return {}
 
     def get(self, path: str) -> Mapping[str, Any] | None:
         """Fetch one resource; None while the API does not answer."""
-        asked = Api(self.endpoint, '1.49', 5, self.headers())
+        asked = Api(self.endpoint, '1.49', 5, self.headers)
         code, body = asked.call('GET', path)
         return body if code == 200 else None
 

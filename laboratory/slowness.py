@@ -6,10 +6,7 @@ chance. With the second, a conductor that answers before the new state is
 saved shows the old one, every time and not by chance.
 """
 
-import sqlalchemy
-from sqlalchemy import pool
-
-from laboratory import prepared_bench as bench
+from laboratory import deployment
 
 _INTERFACES = ('bios', 'deploy', 'inspect', 'rescue', 'vendor')
 # SQLite has no function that waits, so it counts: for a good part of a second
@@ -41,14 +38,9 @@ def operations(seconds: int) -> dict[str, dict[str, object]]:
     return {'fake': {f'{name}_delay': str(seconds) for name in _INTERFACES}}
 
 
-def slow_saves(running: bench.Bench) -> None:
+def slow_saves(running: deployment.Bench) -> None:
     """Slow down each change of a provision state, from now on.
 
     :param running: a service on SQLite, at rest.
     """
-    engine = sqlalchemy.create_engine(
-        running.ironic.database, poolclass=pool.NullPool
-    )
-    with engine.begin() as connection:
-        for statement in _STATEMENTS:
-            connection.exec_driver_sql(statement)
+    running.eye.execute(*_STATEMENTS)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that go on, whatever happens to the services.
+"""Clients with some nodes each, that go on whatever happens to the services.
 
-Each leads a node from wherever it is to somewhere else, and writes down how
-long that took. An error is no reason to stop; a node that is stuck is left.
+Each leads its nodes from wherever they are to somewhere else. An error is no
+reason to stop. A node that does not come to rest is put aside and looked at
+again later, so that clients are never idle because of what a fault has left.
 """
 
 from collections.abc import Mapping
+from collections.abc import Sequence
+import concurrent.futures
 import dataclasses
 import random
 import threading
@@ -20,8 +23,10 @@ from laboratory.api import Api
 
 _CLEAN = dict(lifecycle.CLEAN.arguments)
 _SERVICE = dict(lifecycle.SERVICE.arguments)
-_STUCK_SECONDS = 20.0
+_PATIENCE = 10.0
+_FIRST_PAUSE = 0.02
 _PAUSE = 0.1
+_CREATE_TRIES = 20
 _WORK_SECONDS = 120.0
 
 Request = tuple[str, Mapping[str, Any]]
@@ -53,103 +58,122 @@ WAYS: Mapping[str, tuple[Request, ...]] = {
     'error': (('deleted', {}),),
 }
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Done:
-    """One operation that was accepted and has come to rest.
-
-    :param asked_at: when it was asked for, in seconds since the epoch.
-    :param accepted: after how many seconds the answer 202 came.
-    :param ended: after how many seconds the node was at rest.
-    """
-
-    asked_at: float
-    accepted: float
-    ended: float
+#: Where an operation should end, whatever it starts from.
+ENDS: Mapping[str, str] = {
+    operation.verb: operation.end
+    for operation in lifecycle.LIFE
+    if not operation.end.endswith((' failed', ' hold', ' wait'))
+}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Asked:
-    """One request for an operation.
+@dataclasses.dataclass(slots=True)
+class Operation:
+    """One operation that was accepted.
 
+    :param node: the UUID of the node.
     :param verb: what was asked for.
-    :param at: when, in seconds since the epoch.
-    :param seconds: after how long the answer came.
-    :param code: the code of the answer, 0 where there was none.
+    :param asked_at: when, in seconds since the epoch.
+    :param accepted: after how many seconds the answer came.
+    :param ended_at: when the node was seen at rest; None if it never was.
+    :param state: the provision state then.
+    :param reason: what the node said about an error then.
     """
 
+    node: str
     verb: str
-    at: float
-    seconds: float
-    code: int
+    asked_at: float
+    accepted: float = 0.0
+    ended_at: float | None = None
+    state: str | None = None
+    reason: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it came to where it should."""
+        return self.state == ENDS[self.verb]
+
+    @property
+    def is_accounted_for(self) -> bool:
+        """Whether it ended, or failed with a reason."""
+        return self.ended_at is not None and bool(
+            self.succeeded or self.reason
+        )
 
 
-def ask(api: Api, node: Mapping[str, Any], chance: random.Random) -> Asked:
-    """Ask for something that a node at rest can do, and make it fit for it.
+def prepare(api: Api, node: Mapping[str, Any], verb: str) -> str:
+    """Make a node at rest fit for an operation.
 
     :param api: the connection.
-    :param node: the node as the API has shown it, in a state of `WAYS`.
-    :param chance: chooses.
+    :param node: the node as the API has shown it.
+    :param verb: what it will be asked for.
+    :returns: where to ask for it.
     """
     path = f'/v1/nodes/{node["uuid"]}'
-    verb, arguments = chance.choice(WAYS[node['provision_state']])
+    # Ironic puts a node that failed into maintenance.
     if node['maintenance']:
         api.call('DELETE', f'{path}/maintenance')
     if verb in ('active', 'adopt', 'rebuild'):
-        api.call(
-            'PATCH',
-            path,
-            [
-                {
-                    'op': 'add',
-                    'path': '/instance_info',
-                    'value': lifecycle.INSTANCE_INFO,
-                }
-            ],
-        )
-    at, began = time.time(), time.monotonic()
-    code, _ = api.call(
-        'PUT', f'{path}/states/provision', {'target': verb, **arguments}
-    )
-    return Asked(verb, at, time.monotonic() - began, code)
+        patch = {
+            'op': 'add',
+            'path': '/instance_info',
+            'value': lifecycle.INSTANCE_INFO,
+        }
+        api.call('PATCH', path, [patch])
+    return f'{path}/states/provision'
 
 
 class Wanderers:
-    """Some clients at once; a context manager that stops them.
+    """All clients; a context manager that stops them.
 
     :param endpoint: the URL of the API.
     :param clients: how many.
+    :param nodes: how many, over all clients; each node has one client.
     :param seed: for what they choose.
     :param pause: seconds between two operations of one client.
+    :raises LaboratoryError: when a node cannot be created.
     """
 
     def __init__(
-        self, endpoint: str, clients: int, seed: int, pause: float = 0.0
+        self,
+        endpoint: str,
+        clients: int,
+        nodes: int,
+        seed: int,
+        pause: float = 0.0,
     ) -> None:
-        self.done: list[Done] = []
+        self.operations: list[Operation] = []
+        """Every operation that was accepted, by any client."""
+        self.ended: list[Operation] = []
+        """Those of which the node was seen at rest."""
+        self.refused: list[int] = []
+        """The code of every other answer."""
         self.errors = 0
-        self.stuck = 0
+        """How often a node could not be looked at."""
         self._endpoint = endpoint
         self._pause = pause
         self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(
-                target=self._wander,
-                args=(random.Random(f'{seed}/{number}'),),
-                daemon=True,
-            )
-            for number in range(clients)
+        self._executor = concurrent.futures.ThreadPoolExecutor(clients)
+        api = Api(endpoint)
+        self._nodes = [_create(api) for _ in range(nodes)]
+        self._chances = [
+            random.Random(f'{seed}/{number}') for number in range(clients)
         ]
+        # Operations that have not ended, by node.
+        self._open: dict[str, Operation] = {}
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        own = [
+            self._nodes[number :: len(self._chances)]
+            for number in range(len(self._chances))
+        ]
+        self._running = self._executor.map(self._client, own, self._chances)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self._stopping.set()
-        for thread in self._threads:
-            thread.join(90)
+        # An error of a client is an error of the run.
+        list(self._running)
+        self._executor.shutdown()
 
     def work(self, more: int) -> None:
         """Wait until the clients have done some more operations.
@@ -157,80 +181,86 @@ class Wanderers:
         :param more: how many, of all clients together.
         :raises LaboratoryError: when they do not get there.
         """
-        enough = len(self.done) + more
+        enough = len(self.ended) + more
         if not processes.wait_for(
-            lambda: len(self.done) >= enough, _WORK_SECONDS
+            lambda: len(self.ended) >= enough, _WORK_SECONDS
         ):
             raise errors.LaboratoryError(
                 f'the clients did not do {more} more operations within '
                 f'{_WORK_SECONDS:.0f} s'
             )
 
-    def _wander(self, chance: random.Random) -> None:
+    def settle(self) -> None:
+        """Look at what has not ended, for some time each; all have stopped."""
         api = Api(self._endpoint)
-        node = None
+        for uuid in list(self._open):
+            deadline = time.monotonic() + _PATIENCE
+            # The connection may be the first thing that fails: it was idle.
+            while not self._look(api, uuid) and time.monotonic() < deadline:
+                time.sleep(_PAUSE)
+
+    def _client(self, nodes: Sequence[str], chance: random.Random) -> None:
+        """Lead nodes from here to there until it is told to stop."""
+        api = Api(self._endpoint)
         while not self._stopping.is_set():
-            if node is None:
-                node = self._create(api)
-            elif not self._step(api, node, chance):
-                node = None
+            done = self._turn(api, chance.choice(nodes), chance)
+            self._stopping.wait(self._pause or (0 if done else _PAUSE))
 
-    def _wait(self, seconds: float = _PAUSE) -> None:
-        self._stopping.wait(seconds)
+    def _turn(self, api: Api, uuid: str, chance: random.Random) -> bool:
+        """Ask for something, and wait for its end; tell whether it came."""
+        node = self._look(api, uuid)
+        if node is None or not self._ask(api, node, chance):
+            return False
+        deadline = time.monotonic() + _PATIENCE
+        pause = _FIRST_PAUSE
+        while time.monotonic() < deadline and not self._stopping.is_set():
+            if self._look(api, uuid) is not None:
+                return True
+            self._stopping.wait(pause)
+            pause = min(2 * pause, _PAUSE)
+        return False
 
-    def _create(self, api: Api) -> str | None:
+    def _ask(
+        self, api: Api, node: Mapping[str, Any], chance: random.Random
+    ) -> bool:
+        verb, arguments = chance.choice(WAYS[node['provision_state']])
+        path = prepare(api, node, verb)
+        asked_at, began = time.time(), time.monotonic()
+        code, _ = api.call('PUT', path, {'target': verb, **arguments})
+        if code != 202:
+            self.refused.append(code)
+            return False
+        operation = Operation(
+            node['uuid'], verb, asked_at, time.monotonic() - began
+        )
+        self.operations.append(operation)
+        self._open[operation.node] = operation
+        return True
+
+    def _look(self, api: Api, uuid: str) -> Mapping[str, Any] | None:
+        """Return a node that is at rest; the operation on it has ended."""
+        code, node = api.call('GET', f'/v1/nodes/{uuid}')
+        if code != 200:
+            self.errors += 1
+            return None
+        if (
+            node['reservation'] is not None
+            or node['provision_state'] not in WAYS
+        ):
+            return None
+        if uuid in self._open:
+            operation = self._open.pop(uuid)
+            operation.ended_at = time.time()
+            operation.state = node['provision_state']
+            operation.reason = node['last_error']
+            self.ended.append(operation)
+        return dict(node)
+
+
+def _create(api: Api) -> str:
+    for _ in range(_CREATE_TRIES):
         code, node = api.call('POST', '/v1/nodes', {'driver': 'fake-hardware'})
         if code == 201:
             return str(node['uuid'])
-        self.errors += 1
-        self._wait()
-        return None
-
-    def _step(self, api: Api, uuid: str, chance: random.Random) -> bool:
-        """Lead the node somewhere else.
-
-        :returns: whether the node is any good still.
-        """
-        path = f'/v1/nodes/{uuid}'
-        node = self._at_rest(api, path)
-        if node is None:
-            return False
-        if self._stopping.is_set():
-            return True
-        asked = ask(api, node, chance)
-        if asked.code != 202:
-            self.errors += 1
-            self._wait()
-            return True
-        if self._at_rest(api, path) is None:
-            return False
-        self.done.append(Done(asked.at, asked.seconds, time.time() - asked.at))
-        if self._pause:
-            self._wait(self._pause)
-        return True
-
-    def _at_rest(self, api: Api, path: str) -> dict[str, Any] | None:
-        deadline = time.monotonic() + _STUCK_SECONDS
-        pause = 0.02
-        while time.monotonic() < deadline:
-            code, node = api.call('GET', path)
-            if code == 404:
-                return None
-            if code == 200:
-                if (
-                    node['reservation'] is None
-                    and node['provision_state'] in WAYS
-                ):
-                    return dict(node)
-                if self._stopping.is_set():
-                    return None
-            else:
-                self.errors += 1
-                # While the services are away, nothing is stuck.
-                deadline = time.monotonic() + _STUCK_SECONDS
-                if self._stopping.is_set():
-                    return None
-            self._wait(pause)
-            pause = min(2 * pause, _PAUSE)
-        self.stuck += 1
-        return None
+        time.sleep(_PAUSE)
+    raise errors.LaboratoryError(f'no node can be created: {code} {node}')

@@ -6,77 +6,98 @@ notifications are measured against.
 """
 
 import dataclasses
-import typing
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import pool
 
 TABLE = 'async_events_witness'
 
-# The stamp is the database's, on the same machine as the clients: SQLite
-# gives milliseconds, MariaDB microseconds.
-_SQLITE = (
-    f"""
-    CREATE TABLE {TABLE} (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        node TEXT NOT NULL,
-        before_state TEXT,
-        state TEXT,
-        before_target TEXT,
-        target TEXT,
-        seen_at REAL NOT NULL)
-    """,
-    f"""
-    CREATE TRIGGER {TABLE}_update
-    AFTER UPDATE OF provision_state ON nodes
-    WHEN OLD.provision_state IS NOT NEW.provision_state
-    BEGIN
+# What differs between databases. The stamp is the database's, on the same
+# machine as the clients: SQLite gives milliseconds, the others microseconds.
+_IDS = {
+    'sqlite': 'INTEGER PRIMARY KEY AUTOINCREMENT',
+    'mysql': 'BIGINT PRIMARY KEY AUTO_INCREMENT',
+    'postgresql': 'BIGSERIAL PRIMARY KEY',
+}
+_NOW = {
+    'sqlite': "(julianday('now') - 2440587.5) * 86400.0",
+    'mysql': 'UNIX_TIMESTAMP(SYSDATE(6))',
+    'postgresql': 'extract(epoch FROM clock_timestamp())',
+}
+_TRIGGERS = {
+    'sqlite': (
+        f"""
+        CREATE TRIGGER {TABLE}_update
+        AFTER UPDATE OF provision_state ON nodes
+        WHEN OLD.provision_state IS NOT NEW.provision_state
+        BEGIN %(changed)s; END
+        """,
+        f"""
+        CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes
+        BEGIN %(created)s; END
+        """,
+    ),
+    'mysql': (
+        f"""
+        CREATE TRIGGER {TABLE}_update AFTER UPDATE ON nodes FOR EACH ROW
+        BEGIN
+            IF NOT (OLD.provision_state <=> NEW.provision_state) THEN
+                %(changed)s;
+            END IF;
+        END
+        """,
+        f"""
+        CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes FOR EACH ROW
+        %(created)s
+        """,
+    ),
+    'postgresql': (
+        f"""
+        CREATE FUNCTION {TABLE}() RETURNS trigger AS $$
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                %(created)s;
+            ELSIF OLD.provision_state IS DISTINCT FROM NEW.provision_state THEN
+                %(changed)s;
+            END IF;
+            RETURN NULL;
+        END $$ LANGUAGE plpgsql
+        """,
+        f"""
+        CREATE TRIGGER {TABLE} AFTER INSERT OR UPDATE ON nodes
+        FOR EACH ROW EXECUTE FUNCTION {TABLE}()
+        """,
+    ),
+}
+
+
+def _statements(dialect: str) -> list[str]:
+    """Compose what makes the table and its triggers."""
+    table = f"""
+        CREATE TABLE {TABLE} (
+            id {_IDS[dialect]},
+            node VARCHAR(36) NOT NULL,
+            before_state VARCHAR(15),
+            state VARCHAR(15),
+            before_target VARCHAR(15),
+            target VARCHAR(15),
+            seen_at DOUBLE PRECISION NOT NULL)
+        """
+    changed = f"""
         INSERT INTO {TABLE}
             (node, before_state, state, before_target, target, seen_at)
         VALUES (NEW.uuid, OLD.provision_state, NEW.provision_state,
             OLD.target_provision_state, NEW.target_provision_state,
-            (julianday('now') - 2440587.5) * 86400.0);
-    END
-    """,
-    f"""
-    CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes
-    BEGIN
+            {_NOW[dialect]})
+        """
+    created = f"""
         INSERT INTO {TABLE} (node, state, target, seen_at)
         VALUES (NEW.uuid, NEW.provision_state, NEW.target_provision_state,
-            (julianday('now') - 2440587.5) * 86400.0);
-    END
-    """,
-)
-_MARIADB = (
-    f"""
-    CREATE TABLE {TABLE} (
-        id BIGINT PRIMARY KEY AUTO_INCREMENT,
-        node VARCHAR(36) NOT NULL,
-        before_state VARCHAR(15),
-        state VARCHAR(15),
-        before_target VARCHAR(15),
-        target VARCHAR(15),
-        seen_at DOUBLE NOT NULL) ENGINE=InnoDB
-    """,
-    f"""
-    CREATE TRIGGER {TABLE}_update AFTER UPDATE ON nodes FOR EACH ROW
-    BEGIN
-        IF NOT (OLD.provision_state <=> NEW.provision_state) THEN
-            INSERT INTO {TABLE}
-                (node, before_state, state, before_target, target, seen_at)
-            VALUES (NEW.uuid, OLD.provision_state, NEW.provision_state,
-                OLD.target_provision_state, NEW.target_provision_state,
-                UNIX_TIMESTAMP(SYSDATE(6)));
-        END IF;
-    END
-    """,
-    f"""
-    CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes FOR EACH ROW
-    INSERT INTO {TABLE} (node, state, target, seen_at)
-    VALUES (NEW.uuid, NEW.provision_state, NEW.target_provision_state,
-        UNIX_TIMESTAMP(SYSDATE(6)))
-    """,
-)
+            {_NOW[dialect]})
+        """
+    parts = {'changed': changed, 'created': created}
+    return [table, *(trigger % parts for trigger in _TRIGGERS[dialect])]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,7 +123,7 @@ class Seen:
 
 
 class Witness:
-    """Install the triggers and read back what they saw.
+    """Install the triggers, read back what they saw, and ask for more.
 
     :param url: the database of the service under test.
     """
@@ -110,14 +131,22 @@ class Witness:
     def __init__(self, url: str) -> None:
         # No connection outlives a call: an open one could hold a lock that
         # the service under test would wait for.
-        self._engine = sqlalchemy.create_engine(url, poolclass=pool.NullPool)
+        self.engine = sqlalchemy.create_engine(url, poolclass=pool.NullPool)
 
     def install(self) -> None:
         """Create table and triggers; the schema must exist."""
-        sqlite = self._engine.dialect.name == 'sqlite'
-        with self._engine.begin() as connection:
-            for statement in _SQLITE if sqlite else _MARIADB:
+        self.execute(*_statements(self.engine.dialect.name))
+
+    def execute(self, *statements: str) -> None:
+        """Execute statements in one transaction."""
+        with self.engine.begin() as connection:
+            for statement in statements:
                 connection.exec_driver_sql(statement)
+
+    def query(self, text: str, **values: object) -> list[Any]:
+        """Return the rows of a query."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(sqlalchemy.text(text), values))
 
     def read(self, after: int = 0, node: str = '') -> list[Seen]:
         """Give back what was seen, in the order of the commits.
@@ -128,12 +157,20 @@ class Witness:
         """
         names = [field.name for field in dataclasses.fields(Seen)]
         query = f'SELECT {", ".join(names)} FROM {TABLE} WHERE id > :after'
-        values: dict[str, typing.Any] = {'after': after}
         if node:
             query += ' AND node = :node'
-            values['node'] = node
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sqlalchemy.text(query + ' ORDER BY id'), values
-            )
-            return [Seen(*row) for row in rows]
+        rows = self.query(f'{query} ORDER BY id', after=after, node=node)
+        return [Seen(*row) for row in rows]
+
+    def changes(
+        self, node: str = ''
+    ) -> list[tuple[str, str | None, str | None]]:
+        """Give back the changes alone: node, state before, state after.
+
+        :param node: only this node.
+        """
+        return [
+            (one.node, one.before_state, one.state)
+            for one in self.read(node=node)
+            if one.before_state is not None
+        ]

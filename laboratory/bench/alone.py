@@ -12,8 +12,8 @@ import statistics
 import time
 from typing import Any
 
+from laboratory import deployment
 from laboratory import inside
-from laboratory import prepared_bench
 from laboratory.bench import forms
 from laboratory.bench import sides
 
@@ -92,7 +92,7 @@ def _in_each(
     """Call a function with each database, in a process of its own."""
     measured = {}
     for backend in form.clients:
-        with prepared_bench.servers(backend.database, False) as shared:
+        with deployment.servers(backend.database, False) as shared:
             ironic = sides.configured(shared, sides.STOCK)
             ironic.create_schema()
             measured[backend.name] = inside.elsewhere(

@@ -184,3 +184,8 @@ class Line:
     verdict: Verdict
     by: str
     ratio: Spread | None = None
+
+    @property
+    def words(self) -> tuple[str, str, str, str, str]:
+        """What stands in a table before the verdict."""
+        return self.figure, self.where, self.side, self.found, self.limit

@@ -12,13 +12,12 @@ import uuid
 
 import requests
 import sqlalchemy as sa
-from sqlalchemy import pool
 
 from laboratory import clients
 from laboratory import errors
-from laboratory import lifecycle
 from laboratory import processes
 from laboratory import witness
+from laboratory.api import Api
 from laboratory.bench import sides
 
 SECONDS = 60.0
@@ -27,12 +26,6 @@ _PAUSE = 0.1
 _AT_ONCE = 500
 # An inspection starts and ends in it: a node can be asked again.
 _AT_REST = 'manageable'
-
-
-def _engine(running: sides.Running) -> sa.Engine:
-    return sa.create_engine(
-        running.bench.ironic.database, poolclass=pool.NullPool
-    )
 
 
 def add(running: sides.Running, how_many: int) -> list[str]:
@@ -44,10 +37,8 @@ def add(running: sides.Running, how_many: int) -> list[str]:
     :param how_many: at least one.
     :returns: their UUIDs.
     """
-    client = clients.Client(running.bench.ironic.endpoint)
-    first = client.create()
-    client.operate(first, lifecycle.LIFE[0])
-    engine = _engine(running)
+    first = clients.Client(running.bench.ironic.endpoint).lead('manage')
+    engine = running.bench.eye.engine
     table = sa.Table('nodes', sa.MetaData(), autoload_with=engine)
     fresh = [str(uuid.uuid4()) for _ in range(how_many - 1)]
     with engine.begin() as connection:
@@ -65,8 +56,7 @@ def add(running: sides.Running, how_many: int) -> list[str]:
 def count(running: sides.Running, where: str = '1 = 1') -> int:
     """Count the nodes in the database of a side."""
     query = f'SELECT count(*) FROM nodes WHERE {where}'
-    with _engine(running).connect() as connection:
-        return int(connection.exec_driver_sql(query).scalar_one())
+    return int(running.bench.eye.query(query)[0][0])
 
 
 def wait_unlocked(running: sides.Running, seconds: float) -> None:
@@ -118,28 +108,25 @@ def ask(
     local = threading.local()
 
     def connect() -> None:
-        local.session = requests.Session()
+        local.api = Api(running.bench.ironic.endpoint, timeout=timeout)
 
     def send(node: str) -> Asked:
         deadline = time.monotonic() + timeout
         while True:
             asked_at, began = time.time(), time.monotonic()
-            try:
-                answer = local.session.put(
-                    f'{running.bench.ironic.endpoint}/v1/nodes/{node}/states/'
-                    f'provision',
-                    json={'target': 'inspect'},
-                    headers={'X-OpenStack-Ironic-API-Version': 'latest'},
-                    timeout=timeout,
-                )
-            except requests.Timeout:
-                return Asked(node, asked_at, None)
-            if answer.status_code == 202:
+            code, answer = local.api.call(
+                'PUT',
+                f'/v1/nodes/{node}/states/provision',
+                {'target': 'inspect'},
+            )
+            if code == 202:
                 return Asked(node, asked_at, time.monotonic() - began)
-            if answer.status_code not in _BUSY or time.monotonic() > deadline:
+            if isinstance(answer, requests.Timeout):
+                return Asked(node, asked_at, None)
+            if code not in _BUSY or time.monotonic() > deadline:
                 raise errors.LaboratoryError(
                     f'the inspection of {node} was answered with '
-                    f'{answer.status_code}: {answer.text}'
+                    f'{code}: {answer!r}'
                 )
             time.sleep(_PAUSE)
 

@@ -34,6 +34,7 @@ _PACKAGES = (
     'openstacksdk',
 )
 _DEBIAN = ('mariadb-server', 'postgresql', 'rabbitmq-server')
+_HEADER = ('figure', 'where', 'side', 'found', 'must be')
 _COLOURS = {
     figures.Verdict.MET: 'green',
     figures.Verdict.MISSED: 'red',
@@ -134,23 +135,12 @@ def save(document: Document, directory: pathlib.Path) -> None:
 def table(lines: Iterable[figures.Line]) -> rich.table.Table:
     """Lay out lines with their verdicts."""
     sheet = rich.table.Table(
-        'figure',
-        'where',
-        'side',
-        'found',
-        'must be',
-        '',
-        'by',
-        title='plugin / stock, outbox / stock',
+        *_HEADER, '', 'by', title='plugin / stock, outbox / stock'
     )
     for line in lines:
         colour = _COLOURS[line.verdict]
         sheet.add_row(
-            line.figure,
-            line.where,
-            line.side,
-            line.found,
-            line.limit,
+            *line.words,
             f'[{colour}]{line.verdict}[/{colour}]',
             line.by,
         )
@@ -175,19 +165,8 @@ def page(document: Document, drawn: Iterable[str]) -> str:
             f'{document["plugins"][name]}.\n'
         )
         lines = judge.JUDGES[name](document['figures'][name])
-        rows = [
-            (
-                x.figure,
-                x.where,
-                x.side,
-                x.found,
-                x.limit,
-                f'{x.verdict} ({x.by})',
-            )
-            for x in lines
-        ]
-        header = ('figure', 'where', 'side', 'found', 'must be', 'verdict')
-        text.append(_csv(header, rows))
+        rows = [(*x.words, f'{x.verdict} ({x.by})') for x in lines]
+        text.append(_csv((*_HEADER, 'verdict'), rows))
     return '\n'.join(text)
 
 

@@ -13,11 +13,11 @@ import contextlib
 import dataclasses
 
 from laboratory import configuration
-from laboratory import prepared_bench
+from laboratory import deployment
 from laboratory import service
 from laboratory.bench import forms
 
-Servers = prepared_bench.Servers
+Servers = deployment.Servers
 
 # Enough for all clients. With Ironic's 5, connections are opened all the time,
 # and each takes half of an operation's CPU time.
@@ -51,7 +51,7 @@ class Running:
     """
 
     side: Side
-    bench: prepared_bench.Bench
+    bench: deployment.Bench
 
     @property
     def conductor(self) -> int:
@@ -114,7 +114,7 @@ def servers(backend: forms.Backend) -> Iterator[Servers]:
     :param backend: what to start.
     :raises LaboratoryError: when something is missing or does not start.
     """
-    with prepared_bench.servers(backend.database, backend.rabbitmq) as shared:
+    with deployment.servers(backend.database, backend.rabbitmq) as shared:
         if shared.rabbitmq is not None:
             shared.rabbitmq.add_hosts([side.name for side in SIDES])
         yield shared
@@ -138,7 +138,7 @@ def started(
         if shared.rabbitmq is not None:
             amqp_url = shared.rabbitmq.amqp_url.removesuffix('/') + side.name
         with contextlib.ExitStack() as own:
-            watched = prepared_bench.watched(
+            watched = deployment.watched(
                 configure(shared, side), amqp_url, side is OUTBOX
             )
             return Running(side, own.enter_context(watched)), own.pop_all()

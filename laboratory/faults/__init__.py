@@ -6,11 +6,11 @@ statement of one operation fail, lets the fault pass, and checks what must
 always hold.
 
 ``schedule`` runs one thread at a time, ``edges`` puts it in the place of
-real time and real locks. ``database`` makes the statements of a
-``connection`` fail in the ways of ``kinds``. ``observed`` writes down what was
-committed, and who believed to hold the lock. ``bench`` runs one case,
-``invariants`` judges its ``journal``. ``sweep`` chooses the cases, ``jobs``
-shares them out, ``table`` counts.
+real time and real locks. ``database`` makes statements fail in the
+ways of ``kinds``. ``observed`` writes down what was committed, and who
+believed to hold the lock. ``bench`` runs one case,
+``invariants`` judges its ``journal``. ``sweep`` chooses the cases,
+``report`` counts.
 """
 
 # First: it chooses the service backend.

@@ -9,11 +9,8 @@ import sys
 os.environ['BASE_TEST_TIMEOUT'] = '0'
 
 from laboratory.faults import bench
-from laboratory.faults import jobs
+from laboratory.faults import report
 from laboratory.faults import sweep
-from laboratory.faults import table
-from laboratory.faults import verbose
-from laboratory.faults import world
 
 
 def _arguments() -> argparse.Namespace:
@@ -46,50 +43,42 @@ def _arguments() -> argparse.Namespace:
         '--jobs', type=int, default=1, help='how many processes'
     )
     parser.add_argument(
-        '--share', default='1/1', metavar='I/N', help='only one of N parts'
-    )
-    parser.add_argument(
         '--verbose', action='store_true', help='name what is broken'
     )
     return parser.parse_args()
 
 
-def _worlds(arguments: argparse.Namespace) -> tuple[world.World, ...]:
+def _worlds(arguments: argparse.Namespace) -> tuple[bench.World, ...]:
     if arguments.stock:
-        return (world.World.STOCK,)
-    both = (world.World.PLUGIN, world.World.OUTBOX)
+        return (bench.World.STOCK,)
+    both = (bench.World.PLUGIN, bench.World.OUTBOX)
     return tuple(
         each for each in both if arguments.outbox in (each.value, 'both')
     )
 
 
 def _sweep(arguments: argparse.Namespace) -> bool:
-    share, of = (int(number) for number in arguments.share.split('/'))
-    count = arguments.jobs
-    report = jobs.run(
-        jobs.Options(
-            worlds=_worlds(arguments),
-            operation=arguments.operation,
-            seed=arguments.seed,
-            sample=arguments.sample,
-        ),
-        [(share - 1) * count + each for each in range(count)],
-        of * count,
+    found = sweep.sweep(
+        arguments.jobs,
+        _worlds(arguments),
+        arguments.operation,
+        arguments.seed,
+        arguments.sample,
     )
-    for line in table.lines(report):
+    for line in report.lines(found):
         print(line)
     if arguments.verbose:
-        for result in report.broken:
+        for result in found.broken:
             print(result.point.id)
             for name, text in result.violations:
                 print(f'    {name}: {text}')
-    for operation in report.operations:
+    for operation in found.operations:
         for name, text in operation.broken:
             print(
                 f'{operation.world}:{operation.name} without a fault: '
                 f'{name}: {text}'
             )
-    return report.is_good
+    return found.is_good
 
 
 def main() -> int:
@@ -98,13 +87,13 @@ def main() -> int:
     :returns: the exit status
     """
     arguments = _arguments()
-    jobs.quiet()
+    sweep.quiet()
     if arguments.case is None:
         return 0 if _sweep(arguments) else 1
     point = sweep.Point.parse(arguments.case)
-    with bench.prepared(world.World(point.world)) as conductor:
+    with bench.prepared(bench.World(point.world)) as conductor:
         seen = sweep.look(conductor, point)
-    return 0 if verbose.show(point, seen) else 1
+    return 0 if report.show(point, seen) else 1
 
 
 if __name__ == '__main__':

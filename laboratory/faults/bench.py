@@ -7,12 +7,14 @@ replaced are the edges: time and locks, the pool of workers, the notifier.
 
 from collections.abc import Iterator
 import contextlib
+import enum
 import functools
 import logging
 import random
 import sqlite3
 from typing import Any
 
+from ironic.conductor import task_manager
 from ironic.conf import CONF
 from oslo_db.sqlalchemy import enginefacade
 
@@ -21,21 +23,30 @@ from ironic_async_events.task import database as async_database
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
-from laboratory.faults import aftermath
 from laboratory.faults import bus
-from laboratory.faults import connection
 from laboratory.faults import database
 from laboratory.faults import edges
 from laboratory.faults import journal
 from laboratory.faults import observed
 from laboratory.faults import rivals
 from laboratory.faults import schedule
-from laboratory.faults import workers
-from laboratory.faults import world
 
 #: A request that takes longer than this never ends.
 _FOR_EVER = 600.0
 _BETWEEN = 600.0
+_PASSES = tuple(
+    dict.fromkeys(case.method for case in cases.CASES if case.periodic)
+)
+#: Operations that make few statements.
+_SHORT = ('inspect', 'rescue', 'unrescue', 'manage')
+
+
+class World(enum.Enum):
+    """What is installed; the values are those of the command line."""
+
+    STOCK = 'stock'
+    PLUGIN = 'without'
+    OUTBOX = 'with'
 
 
 class FaultBench(base.Bench):
@@ -44,14 +55,14 @@ class FaultBench(base.Bench):
     :param installed: what is installed
     """
 
-    def __init__(self, installed: world.World) -> None:
+    def __init__(self, installed: World) -> None:
         super().__init__('setUp')
         self.world = installed
 
     def setUp(self) -> None:
         """Start the conductor; prepare the database."""
         super().setUp()
-        if self.world is not world.World.STOCK:
+        if self.world is not World.STOCK:
             self.useFixture(async_fixtures.Plugin())
             # As a conductor does that starts with it.
             async_database.hide_parameters()
@@ -74,9 +85,9 @@ class FaultBench(base.Bench):
         self.observer = observed.Observer(path)
         self.addCleanup(self.observer.close)
         self.bus: Any = bus.Published(self.notifier)
-        if self.world is world.World.OUTBOX:
+        if self.world is World.OUTBOX:
             self.bus = self.useFixture(bus.Stored(self.observer, engine))
-        self.useFixture(connection.Connections(self.server, engine))
+        self.useFixture(database.Connections(self.server, engine))
         self._empty = self.observer.copy()
         self._prepared: dict[str, tuple[sqlite3.Connection, str]] = {}
         self.locks = observed.Locks(self.observer, self.server.part, self.plan)
@@ -85,7 +96,7 @@ class FaultBench(base.Bench):
         self.useFixture(edges.Edges(self.plan))
         self.log = journal.Log()
         self._listen()
-        self.workers = workers.Workers(self.plan, self.server.part)
+        self.workers = edges.Workers(self.plan, self.server.part)
         self.service._spawn_worker = self.workers.spawn
 
     def _listen(self) -> None:
@@ -112,7 +123,7 @@ class FaultBench(base.Bench):
         self,
         case: cases.Case,
         fault: database.Fault | None = None,
-        company: rivals.Company | None = None,
+        company: str = '',
         name: str = '',
     ) -> journal.Journal:
         """Make a request, let a statement of it fail, and go on.
@@ -121,7 +132,7 @@ class FaultBench(base.Bench):
 
         :param case: the operation
         :param fault: what fails, if anything
-        :param company: who else wants the lock, if anybody
+        :param company: who else wants the lock; empty if nobody
         :param name: of the case, for the report
         :returns: what happened
         """
@@ -197,13 +208,15 @@ class FaultBench(base.Bench):
         self.plan.start('request', request)
         self._run(seen)
 
-    def _invite(self, company: rivals.Company | None, uuid: str) -> None:
+    def _invite(self, company: str, uuid: str) -> None:
         """Have the rivals come before a statement of the operation."""
 
+        at, names = rivals.parsed(company)
+
         def before(number: int) -> None:
-            if company is None or number != company.at:
+            if number != at:
                 return
-            for name in company.names:
+            for name in names:
                 rival = functools.partial(
                     rivals.RIVALS[name],
                     self.context,
@@ -222,18 +235,28 @@ class FaultBench(base.Bench):
         """Let the passes look at the node; use it once more."""
         context, service = self.context, self.service
 
-        def locked(error: Exception) -> None:
-            seen.locked = error
+        def look() -> None:
+            for method in _PASSES:
+                if hasattr(service, method):
+                    getattr(service, method)(context)
+
+        def lock() -> None:
+            try:
+                with task_manager.TaskManager(
+                    context, uuid, retry=False, purpose='a second request'
+                ):
+                    pass
+            except Exception as e:
+                seen.locked = e
 
         def operate() -> None:
-            state = self.observer.node(uuid)['provision_state']
-            case = aftermath.fitting(state)
+            case = _fitting(self.observer.node(uuid)['provision_state'])
             if case is not None:
                 case.error(service, context, uuid)
 
         for name, function in (
-            ('passes', lambda: aftermath.passes(service, context)),
-            ('second', lambda: aftermath.lock(context, uuid, locked)),
+            ('passes', look),
+            ('second', lock),
             ('further', operate),
         ):
             self.plan.start(name, function)
@@ -255,8 +278,22 @@ class FaultBench(base.Bench):
         ]
 
 
+def _fitting(state: str) -> cases.Case | None:
+    """Return an operation that a node in a state can be asked for."""
+    candidates = [
+        case
+        for case in cases.CASES
+        if case.state == state and case.staged and not case.periodic
+    ]
+    return min(
+        candidates,
+        key=lambda case: case.operation not in _SHORT,
+        default=None,
+    )
+
+
 @contextlib.contextmanager
-def prepared(installed: world.World) -> Iterator[FaultBench]:
+def prepared(installed: World) -> Iterator[FaultBench]:
     """Prepare a conductor and take it away again.
 
     :param installed: what is installed

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The schedule in the place of real time, real locks and real waiting."""
+"""The schedule in the place of real time, locks, waiting and workers."""
 
+from collections.abc import Callable
 from concurrent import futures
 import sys
 import threading
@@ -9,11 +10,13 @@ import types
 from typing import Any
 
 import fixtures
+import futurist
 from oslo_concurrency import lockutils
 from oslo_db import api as db_api
 import tenacity
 from tenacity import nap
 
+from laboratory.faults import kinds
 from laboratory.faults import primitives
 from laboratory.faults import schedule
 
@@ -88,7 +91,7 @@ class Edges(fixtures.Fixture):
         self._put(
             lockutils,
             'internal_fair_lock',
-            primitives.FairLocks(self._plan),
+            primitives.fair_locks(self._plan),
         )
 
     def _put(self, owner: Any, name: str, value: Any) -> None:
@@ -105,3 +108,54 @@ def forget_locks() -> None:
     orphans: Any = sys.modules.get('ironic_async_events.repairs.orphans')
     if orphans is not None:
         orphans._KEPT.clear()
+
+
+class Workers:
+    """Takes the place of the conductor's pool; it always has a thread.
+
+    :param plan: the schedule of the workers
+    :param part: is told that a worker is asked for
+    """
+
+    def __init__(self, plan: schedule.Schedule, part: kinds.Part) -> None:
+        self._plan = plan
+        self._part = part
+        self.begin(eager=False)
+
+    def begin(self, eager: bool) -> None:
+        """Forget the workers of the last case.
+
+        :param eager: whether a worker runs before the thread that asks for it
+            goes on
+        """
+        self.asked = 0
+        self._eager = eager
+
+    def spawn(
+        self,
+        func: Callable[..., Any],
+        *args: Any,
+        _allow_reserved_pool: bool = True,
+        **kwargs: Any,
+    ) -> futurist.Future:
+        """Take the place of ``ConductorManager._spawn_worker``."""
+        self.asked += 1
+        self._part.asked()
+        future = futurist.Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = func(*args, **kwargs)
+            except schedule.Abandoned:
+                raise
+            except BaseException as e:
+                future.set_exception(e)
+            else:
+                future.set_result(result)
+
+        worker = self._plan.start(f'worker {self.asked}', work)
+        if self._eager:
+            self._plan.let(worker)
+        return future

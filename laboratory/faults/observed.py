@@ -14,7 +14,7 @@ import fixtures
 from ironic.conductor import task_manager
 
 from laboratory import witness
-from laboratory.faults import parts
+from laboratory.faults import kinds
 from laboratory.faults import schedule
 
 _SCHEMA = """
@@ -103,7 +103,7 @@ class Locks:
     """
 
     def __init__(
-        self, observer: Observer, part: parts.Part, plan: schedule.Schedule
+        self, observer: Observer, part: kinds.Part, plan: schedule.Schedule
     ) -> None:
         self._observer = observer
         self._part = part

@@ -2,10 +2,11 @@
 """What ``time`` and ``threading`` are under a schedule."""
 
 from collections.abc import Callable
-import contextlib
+import functools
 import threading
 import time
 from typing import Any
+from typing import Self
 
 from laboratory.faults import schedule
 
@@ -136,27 +137,15 @@ class Condition:
         self.notify(len(self._waiting))
 
 
-class Event:
+class Event(threading.Event):
     """An event of actors.
 
     :param plan: the schedule of the actors
     """
 
     def __init__(self, plan: schedule.Schedule) -> None:
+        super().__init__()
         self._plan = plan
-        self._set = False
-
-    def is_set(self) -> bool:
-        """See ``threading.Event``."""
-        return self._set
-
-    def set(self) -> None:
-        """See ``threading.Event``."""
-        self._set = True
-
-    def clear(self) -> None:
-        """See ``threading.Event``."""
-        self._set = False
 
     def wait(self, timeout: float | None = None) -> bool:
         """See ``threading.Event``."""
@@ -192,29 +181,17 @@ class Threading:
         return getattr(threading, name)
 
 
-class FairLocks:
-    """Takes the place of ``lockutils.internal_fair_lock``.
+class Writer(Lock):
+    """What oslo.concurrency uses of a lock of readers and writers."""
+
+    def write_lock(self) -> Self:
+        """Return what holds the lock."""
+        return self
+
+
+def fair_locks(plan: schedule.Schedule) -> Callable[[str], Writer]:
+    """Make what takes the place of ``lockutils.internal_fair_lock``.
 
     :param plan: the schedule of the actors
     """
-
-    def __init__(self, plan: schedule.Schedule) -> None:
-        self._plan = plan
-        self._locks: dict[str, Lock] = {}
-
-    def __call__(self, name: str) -> 'FairLocks.Writer':
-        """Return the lock of a name."""
-        lock = self._locks.setdefault(name, Lock(self._plan, reentrant=True))
-        return FairLocks.Writer(lock)
-
-    class Writer:
-        """What oslo.concurrency uses of a lock of readers and writers."""
-
-        def __init__(self, lock: Lock) -> None:
-            self._lock = lock
-
-        @contextlib.contextmanager
-        def write_lock(self) -> Any:
-            """Hold the lock."""
-            with self._lock:
-                yield
+    return functools.cache(lambda name: Writer(plan, reentrant=True))

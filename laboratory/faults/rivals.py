@@ -2,7 +2,7 @@
 """Other tasks that want the exclusive lock of the same node."""
 
 from collections.abc import Callable
-import dataclasses
+from collections.abc import Iterable
 import functools
 from typing import Any
 
@@ -76,30 +76,19 @@ RIVALS: dict[str, Rival] = {
 """Every kind of rival."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Company:
-    """Rivals that come together.
+def company(at: int, names: Iterable[str]) -> str:
+    """Name rivals that come together.
 
     :param at: number of the statement before which they come
     :param names: their kinds
     """
+    return f'{at}@{"+".join(names)}'
 
-    at: int
-    names: tuple[str, ...]
 
-    @property
-    def id(self) -> str:
-        """The company in one word."""
-        return f'{self.at}@{"+".join(self.names)}'
-
-    @classmethod
-    def parse(cls, text: str) -> 'Company':
-        """Return the company of an id.
-
-        :param text: what :attr:`id` has returned
-        """
-        at, _, names = text.partition('@')
-        return cls(int(at), tuple(names.split('+')))
+def parsed(text: str) -> tuple[int, list[str]]:
+    """Return what :func:`company` was given; nobody comes if it is empty."""
+    at, _, names = (text or '-1@').partition('@')
+    return int(at), names.split('+')
 
 
 COMPANIES = (

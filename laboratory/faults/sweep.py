@@ -3,9 +3,15 @@
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent import futures
 import dataclasses
+import logging
+import multiprocessing
 import random
+import sys
 from typing import Any
+import warnings
 
 from ironic.conductor import manager
 from ironic.conductor import task_manager
@@ -16,7 +22,6 @@ from laboratory.faults import database
 from laboratory.faults import invariants
 from laboratory.faults import journal
 from laboratory.faults import kinds
-from laboratory.faults import parts
 from laboratory.faults import rivals
 
 
@@ -120,7 +125,7 @@ class Operation:
     def points(self, hand_over: bool) -> Iterator[Point]:
         """Yield the cases of the hand-over, or all others."""
         for at, made in enumerate(self.made):
-            if (made.part in parts.HAND_OVER) is hand_over:
+            if (made.part in kinds.HAND_OVER) is hand_over:
                 for kind in kinds.KINDS:
                     if made.does in kind.of:
                         yield Point(self.world, self.name, at, kind.name)
@@ -131,14 +136,14 @@ class Operation:
         Rivals come at every statement; and when a statement fails, at each
         of those around it.
         """
-        for part in (parts.LOCK, parts.RELEASE):
+        for part in (kinds.LOCK, kinds.RELEASE):
             window = [
                 at for at, made in enumerate(self.made) if made.part == part
             ]
             stops = {n + more for n in window for more in (0, *_AFTER)}
             for stop in sorted(stops):
                 for names in rivals.COMPANIES:
-                    company = rivals.Company(stop, names).id
+                    company = rivals.company(stop, names)
                     yield Point(self.world, self.name, 0, '', company)
             for at in window:
                 yield from self._contended_at(at)
@@ -148,7 +153,7 @@ class Operation:
         reads = does is kinds.Statement.READ
         for stop in (at, *(at + n for n in _AFTER)):
             for names in rivals.COMPANIES[:3] if reads else rivals.COMPANIES:
-                company = rivals.Company(stop, names).id
+                company = rivals.company(stop, names)
                 for kind in kinds.KINDS:
                     if does in kind.of:
                         yield Point(
@@ -234,10 +239,69 @@ def look(conductor: bench.FaultBench, point: Point) -> journal.Journal:
     :param conductor: runs it
     :param point: the case
     """
-    fault = company = None
+    fault = None
     if point.kind:
         fault = database.Fault(point.at, _KINDS[point.kind])
-    if point.company:
-        company = rivals.Company.parse(point.company)
     case = OPERATIONS[point.operation]
-    return conductor.run_case(case, fault, company, point.id)
+    return conductor.run_case(case, fault, point.company, point.id)
+
+
+def work(
+    worlds: Sequence[bench.World],
+    operation: str,
+    seed: int,
+    sample: int | None,
+    share: int,
+    of: int,
+) -> Report:
+    """Run one share of the cases.
+
+    Called by the main thread of a process.
+
+    :param worlds: what is installed, one after the other
+    :param operation: only operations whose name begins so
+    :param seed: what the sample follows from
+    :param sample: how many cases beside those of the hand-over; None for all
+    :param share: number of the share, from 0
+    :param of: how many shares there are
+    """
+    names = [name for name in OPERATIONS if name.startswith(operation)]
+    report = Report([], [])
+    for installed in worlds:
+        with bench.prepared(installed) as conductor:
+            operations = survey(conductor, names)
+            points = choose(operations, seed, sample)
+            report.operations.extend(operations)
+            report.results.extend(
+                run(conductor, each) for each in points[share::of]
+            )
+    return report
+
+
+def quiet() -> None:
+    """Let Ironic's fixtures and logs say nothing in this process."""
+    warnings.showwarning = lambda *args, **kwargs: None
+    logging.disable()
+    # What Ironic puts there writes to a log that only the sweep reads.
+    sys.excepthook = sys.__excepthook__
+
+
+def sweep(count: int, *what: Any) -> Report:
+    """Run the cases in some processes at the same time.
+
+    :param count: how many
+    :param what: the first arguments of :func:`work`
+    """
+    if count == 1:
+        return work(*what, 0, 1)
+    with futures.ProcessPoolExecutor(
+        count, multiprocessing.get_context('spawn'), quiet
+    ) as pool:
+        running = [
+            pool.submit(work, *what, each, count) for each in range(count)
+        ]
+        reports = [each.result() for each in running]
+    return Report(
+        reports[0].operations,
+        [result for report in reports for result in report.results],
+    )

@@ -14,9 +14,9 @@ import datetime
 import re
 
 from ironic_async_events.audit import observation
+from laboratory import wanderer
 from laboratory import witness
 from laboratory.soak import faults
-from laboratory.soak import load
 
 # It takes milliseconds to log and to publish what was saved; on a busy machine
 # not more than this.
@@ -246,8 +246,8 @@ def worker_lost_in(
 
 
 def not_saved(
-    operations: Iterable[load.Operation], changes: Iterable[witness.Seen]
-) -> list[load.Operation]:
+    operations: Iterable[wanderer.Operation], changes: Iterable[witness.Seen]
+) -> list[wanderer.Operation]:
     """Find operations that were accepted and changed nothing.
 
     :param operations: what was accepted.

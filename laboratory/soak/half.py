@@ -5,22 +5,19 @@ from collections.abc import Mapping
 import dataclasses
 import datetime
 import pathlib
-import shutil
 import time
 
 from ironic_async_events.audit import observation
 from laboratory import cluster
 from laboratory import configuration
+from laboratory import deployment
 from laboratory import processes
 from laboratory import truth
 from laboratory import wanderer
 from laboratory import witness
 from laboratory.soak import account
 from laboratory.soak import faults
-from laboratory.soak import load
 from laboratory.soak import result
-
-Message = observation.Observation | observation.Malformed | observation.Ignored
 
 PLUGIN = 'plugin'
 OUTBOX = 'outbox'
@@ -116,12 +113,14 @@ def run(plan: Plan, keep: pathlib.Path | None = None) -> result.Result:
             return _run(place, plan)
         finally:
             if keep is not None:
-                _keep(place.directory, keep / plan.kind)
+                deployment.keep(place.directory, keep / plan.kind)
 
 
 def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
     struck: list[faults.Struck] = []
-    work = load.Load(place.endpoint, _CLIENTS, _NODES, plan.seed, _PAUSE)
+    work = wanderer.Wanderers(
+        place.endpoint, _CLIENTS, _NODES, plan.seed, _PAUSE
+    )
     _say(f'{plan.kind}: {_NODES} nodes are there')
     count = int(plan.minutes * 60 / plan.interval)
     began = time.monotonic()
@@ -163,10 +162,7 @@ def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
         operations=work.operations,
         refused=work.refused,
         not_saved=account.not_saved(work.operations, changes),
-        books=truth.compare(
-            [(one.node, one.before_state, one.state) for one in changes],
-            messages,
-        ),
+        books=truth.compare(place.eye.changes(), messages),
         lost=_lost(place, struck, changes, messages),
         left=left,
         stranded=stranded,
@@ -183,9 +179,9 @@ def _quiet(
         'WHERE reservation IS NOT NULL '
         f'OR provision_state NOT IN ({_REST})'
     )
-    processes.wait_for(lambda: not place.query(query), seconds, 1.0)
+    processes.wait_for(lambda: not place.eye.query(query), seconds, 1.0)
     found = []
-    for node, state, reservation, updated_at in place.query(query):
+    for node, state, reservation, updated_at in place.eye.query(query):
         since = place.eye.read(node=node)[-1].seen_at
         locked = reservation is not None
         if locked:
@@ -200,7 +196,7 @@ def _lost(
     place: cluster.Cluster,
     struck: list[faults.Struck],
     changes: list[witness.Seen],
-    messages: list[Message],
+    messages: list[deployment.Message],
 ) -> list[account.Lost]:
     """Find what was never announced, and explain it by faults and logs."""
     texts = [place.log(number) for number in range(faults.CONDUCTORS)]
@@ -211,14 +207,6 @@ def _lost(
         account.explain(change, struck, moved, unsent)
         for change in account.unannounced(changes, announced)
     ]
-
-
-def _keep(directory: pathlib.Path, keep: pathlib.Path) -> None:
-    for pattern in ('*/*.log', '*/*.conf', '*.jsonl'):
-        for path in directory.glob(pattern):
-            target = keep / path.relative_to(directory)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target)
 
 
 def _say(text: str) -> None:

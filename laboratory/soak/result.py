@@ -7,10 +7,10 @@ import dataclasses
 import time
 
 from laboratory import truth
+from laboratory import wanderer
 from laboratory import witness
 from laboratory.soak import account
 from laboratory.soak import faults
-from laboratory.soak import load
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Result:
     seed: int
     may_lose: bool
     struck: Sequence[faults.Struck]
-    operations: Sequence[load.Operation]
+    operations: Sequence[wanderer.Operation]
     refused: Sequence[int]
-    not_saved: Sequence[load.Operation]
+    not_saved: Sequence[wanderer.Operation]
     books: truth.Account
     lost: Sequence[account.Lost]
     left: Sequence[account.Left]
@@ -45,7 +45,7 @@ class Result:
     drained: bool
 
     @property
-    def unaccounted(self) -> list[load.Operation]:
+    def unaccounted(self) -> list[wanderer.Operation]:
         """What was accepted and neither ended nor failed with a reason."""
         return [one for one in self.operations if not one.is_accounted_for]
 

@@ -28,14 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: dict[bool, side.Result] = {}
     try:
         _say('environments of keystone and tempest')
-        commands = side.Commands(
-            environments.make(
-                parsed.environments, 'keystone', environments.KEYSTONE
-            ),
-            environments.make(
-                parsed.environments, 'tempest', environments.TEMPEST
-            ),
-        )
+        commands = {
+            name: environments.make(parsed.environments, name)
+            for name in environments.REQUIREMENTS
+        }
         for plugin in parsed.sides:
             name = _NAMES[plugin]
             _say(f'{name}: starting')

@@ -30,20 +30,12 @@ class Comparison:
         A test that passed and was skipped then, or is gone, is one of them:
         what was not run shows nothing.
         """
-        return sorted(
-            test
-            for test in {*self.stock, *self.plugin}
-            if _rank(self.plugin.get(test)) > _rank(self.stock.get(test))
-        )
+        return _worse(self.stock, self.plugin)
 
     @property
     def better(self) -> list[str]:
         """Tests that did better with the plugin than on stock."""
-        return sorted(
-            test
-            for test in {*self.stock, *self.plugin}
-            if _rank(self.plugin.get(test)) < _rank(self.stock.get(test))
-        )
+        return _worse(self.plugin, self.stock)
 
     @property
     def acceptable(self) -> bool:
@@ -58,6 +50,15 @@ class Comparison:
             (status, stock[status], plugin[status])
             for status in sorted({PASSED, FAILED, SKIPPED, *stock, *plugin})
         ]
+
+
+def _worse(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """Return the tests that did not do as well in the other run."""
+    return sorted(
+        test
+        for test in {*one, *other}
+        if _rank(other.get(test)) > _rank(one.get(test))
+    )
 
 
 def _rank(status: str | None) -> int:

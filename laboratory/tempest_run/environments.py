@@ -1,40 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Virtual environments for what cannot live beside Ironic."""
 
-from collections.abc import Sequence
 import hashlib
 import pathlib
 import shutil
-import subprocess
 import sys
 
-from laboratory import errors
 from laboratory import processes
 
+_SECONDS = 3600.0
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-KEYSTONE = ('keystone==30.0.0', 'cheroot', 'PyMySQL')
-# The plugin's own tests are a tempest plugin as well, so it is linked there.
-TEMPEST = (
-    'tempest==47.0.0',
-    'ironic-tempest-plugin==3.2.0',
-    'kombu',
-    f'-e{_ROOT}',
-)
+REQUIREMENTS = {
+    'keystone': ('keystone==30.0.0', 'cheroot', 'PyMySQL'),
+    # The plugin's own tests are a tempest plugin as well: it is linked there.
+    'tempest': (
+        'tempest==47.0.0',
+        'ironic-tempest-plugin==3.2.0',
+        'kombu',
+        f'-e{_ROOT}',
+    ),
+}
 
 
-def make(
-    directory: pathlib.Path, name: str, requirements: Sequence[str]
-) -> pathlib.Path:
+def make(directory: pathlib.Path, name: str) -> pathlib.Path:
     """Make a virtual environment, unless it is there already.
 
     :param directory: where environments are kept from run to run.
-    :param name: the name of this one.
-    :param requirements: what is installed in it.
+    :param name: of :data:`REQUIREMENTS`.
     :returns: its directory of commands.
     :raises LaboratoryError: when it cannot be made.
     """
-    path = directory / name
+    path, requirements = directory / name, REQUIREMENTS[name]
     # Written last: an environment without it is half of one.
     marker = path / 'requirements.txt'
     wanted = '\n'.join(requirements)
@@ -49,19 +46,8 @@ def make(
             [sys.executable, '-m', 'venv', str(path)],
             [str(path / 'bin' / 'pip'), 'install', *requirements],
         ):
-            with log.open('ab') as output:
-                done = subprocess.run(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    check=False,
-                )
-            if done.returncode != 0:
-                raise errors.LaboratoryError(
-                    f'The environment {path} could not be made. The end of '
-                    f'its log:\n{processes.tail(log)}'
-                )
+            process = processes.Process(f'environment {path}', command, log)
+            processes.run_once(process, _SECONDS)
         marker.write_text(wanted, encoding='utf-8')
     return path / 'bin'
 

@@ -5,17 +5,14 @@ from collections.abc import Mapping
 import contextlib
 import dataclasses
 import pathlib
-import shutil
-import tempfile
 import time
+from typing import Any
 
 from ironic_async_events.audit import summary
-from laboratory import broker
 from laboratory import configuration
-from laboratory import database
-from laboratory import prepared_bench as bench
+from laboratory import deployment
+from laboratory import service
 from laboratory import truth
-from laboratory.tempest_run import ironic as ironic_module
 from laboratory.tempest_run import keystone
 from laboratory.tempest_run import suite
 
@@ -33,17 +30,47 @@ _STARVED = {
 }
 _FEW = 'ironic_async_events.tests.tempest.tests.test_no_worker'
 
+# Beside the fake ones, so that tests can choose between two.
+_BOTH = ('bios', 'console', 'inspect', 'raid', 'rescue', 'vendor')
 
-@dataclasses.dataclass(frozen=True)
-class Commands:
-    """Directories of commands.
+#: Interfaces of this package whose operations wait.
+WAITING = 'async-events-waiting'
 
-    :param keystone: of keystone's environment.
-    :param tempest: of tempest's environment.
+
+def _options(identity: keystone.Keystone) -> dict[str, dict[str, object]]:
+    """Compose what Ironic is told beside the laboratory's configuration.
+
+    :param identity: the keystone to ask.
+    :returns: groups of options.
     """
-
-    keystone: pathlib.Path
-    tempest: pathlib.Path
+    default: dict[str, object] = {'auth_strategy': 'keystone'}
+    for interface in _BOTH:
+        default[f'enabled_{interface}_interfaces'] = f'fake,no-{interface}'
+    for interface in ('deploy', 'inspect', 'rescue', 'vendor'):
+        name = f'enabled_{interface}_interfaces'
+        default[name] = f'{default.get(name, "fake")},{WAITING}'
+    default['enabled_firmware_interfaces'] = 'fake,no-firmware'
+    default['enabled_management_interfaces'] = 'fake,noop'
+    default['enabled_storage_interfaces'] = 'fake,noop'
+    credentials = {
+        'auth_type': 'password',
+        'auth_url': identity.url,
+        'username': 'ironic',
+        'password': keystone.PASSWORD,
+        'project_name': 'service',
+        'user_domain_name': keystone.DOMAIN,
+        'project_domain_name': keystone.DOMAIN,
+        'region_name': keystone.REGION,
+    }
+    return {
+        'DEFAULT': default,
+        'keystone_authtoken': {
+            **credentials,
+            'www_authenticate_uri': identity.url,
+            'service_token_roles_required': True,
+        },
+        'service_catalog': credentials,
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +104,7 @@ class Result:
 
 def run(
     plugin: bool,
-    commands: Commands,
+    commands: Mapping[str, pathlib.Path],
     tests: str,
     over_bus: bool,
     keep: pathlib.Path | None,
@@ -85,7 +112,8 @@ def run(
     """Start everything, run tempest, stop everything, judge.
 
     :param plugin: whether Ironic has the plugin.
-    :param commands: where keystone and tempest are.
+    :param commands: directories of the commands of ``keystone`` and of
+        ``tempest``.
     :param tests: a regular expression.
     :param over_bus: whether the tests hear notifications from RabbitMQ, and
         not from the recording.
@@ -94,44 +122,42 @@ def run(
     :raises LaboratoryError: when something does not start or run.
     """
     with contextlib.ExitStack() as stack:
-        # Short, for it becomes part of the path of a socket.
-        directory = pathlib.Path(tempfile.mkdtemp(prefix='tmp-'))
-        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        shared = stack.enter_context(deployment.servers('mariadb', over_bus))
+        assert shared.database is not None
         if keep is not None:
-            stack.callback(_keep, directory, keep)
-
-        def room(name: str) -> pathlib.Path:
-            (directory / name).mkdir()
-            return directory / name
-
-        server = stack.enter_context(database.MariaDB(room('db')))
+            stack.callback(deployment.keep, shared.directory, keep)
         identity = stack.enter_context(
             keystone.Keystone(
-                room('keystone'), commands.keystone, server.another('keystone')
+                shared.room('keystone'),
+                commands['keystone'],
+                shared.database.another('keystone'),
             )
         )
-        transport = ''
-        if over_bus:
-            rabbit = stack.enter_context(broker.RabbitMQ(room('mq')))
-            transport = rabbit.url
-        ironic = ironic_module.Ironic(
-            room('ironic'),
+        rabbit = shared.rabbitmq
+        ironic = service.Ironic(
+            shared.room('ironic'),
             plugin=plugin,
-            database=server.url,
-            identity=identity,
-            transport=transport,
+            database=shared.database.url,
+            transport=rabbit.url if rabbit else '',
+            options=_options(identity),
         )
+        if rabbit:
+            # The audit reads the recording.
+            drivers: Any = ironic.options['oslo_messaging_notifications']
+            drivers['driver'].append('async_events_recorder')
         identity.register(ironic.endpoint)
-        running = stack.enter_context(bench.watched(ironic))
+        with identity.connect(system=True) as cloud:
+            ironic.headers['X-Auth-Token'] = cloud.auth_token
+        running = stack.enter_context(deployment.watched(ironic))
         # On stock their order is not what it should be, which is known.
         hear: dict[str, object] = {}
-        if plugin and over_bus:
+        if plugin and rabbit:
             hear['amqp_url'] = rabbit.amqp_url
         elif plugin:
             hear['recording'] = ironic.recording
         began = time.monotonic()
         statuses = suite.Suite(
-            room('tempest'), commands.tempest, identity, hear
+            shared.room('tempest'), commands['tempest'], identity, hear
         ).run(tests)
         # What was skipped for its having workers enough, with too few now.
         skipped = [test for test in statuses if _FEW in test]
@@ -142,7 +168,11 @@ def run(
             for test in skipped:
                 del statuses[test]
             statuses |= suite.Suite(
-                room('starved'), commands.tempest, identity, hear, _WORKERS
+                shared.room('starved'),
+                commands['tempest'],
+                identity,
+                hear,
+                _WORKERS,
             ).run(_FEW)
         seconds = time.monotonic() - began
         # A conductor that is asked to stop ends its work first.
@@ -152,13 +182,3 @@ def run(
             audited.take(seen)
         audited.finish(complete=True)
         return Result(statuses, audited, running.account(), seconds)
-
-
-def _keep(directory: pathlib.Path, keep: pathlib.Path) -> None:
-    """Copy what is worth reading later."""
-    keep.mkdir(parents=True, exist_ok=True)
-    for pattern in ('*/*.log', '*/*.conf', '*/*.jsonl', '*/*/*/*.conf'):
-        for path in directory.glob(pattern):
-            room = keep / path.relative_to(directory).parts[0]
-            room.mkdir(exist_ok=True)
-            shutil.copy(path, room / path.name)

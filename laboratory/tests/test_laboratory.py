@@ -18,7 +18,6 @@ from laboratory import errors
 from laboratory import lifecycle
 from laboratory import processes
 from laboratory import recorder
-from laboratory import recording
 from laboratory import witness
 
 NODE = '11111111-2222-3333-4444-555555555555'
@@ -97,13 +96,13 @@ class Recorder(base.BaseTestCase):
 
     def test_what_is_recorded_is_read_back(self):
         self.useFixture(
-            fixtures.EnvironmentVariable(recording.VARIABLE, self.path)
+            fixtures.EnvironmentVariable(recorder.VARIABLE, self.path)
         )
         driver = self.driver()
         self.assertIsInstance(driver, notifier.Driver)
         driver.notify({}, {'event_type': 'one'}, 'INFO', None)
         driver.notify({}, {'event_type': 'two'}, 'ERROR', None)
-        lines = recording.read(self.path)
+        lines = recorder.read(self.path)
         self.assertEqual(
             [('one', 'INFO'), ('two', 'ERROR')],
             [(one['message']['event_type'], one['priority']) for one in lines],
@@ -112,7 +111,7 @@ class Recorder(base.BaseTestCase):
 
     def test_threads_write_whole_lines(self):
         self.useFixture(
-            fixtures.EnvironmentVariable(recording.VARIABLE, self.path)
+            fixtures.EnvironmentVariable(recorder.VARIABLE, self.path)
         )
         together = threading.Barrier(8)
 
@@ -131,15 +130,15 @@ class Recorder(base.BaseTestCase):
             thread.start()
         for thread in threads:
             thread.join(30)
-        lines = recording.read(self.path)
+        lines = recorder.read(self.path)
         self.assertEqual(160, len(lines))
         stamps = [one['monotonic'] for one in lines]
         self.assertEqual(sorted(stamps), stamps)
 
     def test_without_a_file_nothing_is_recorded(self):
-        self.useFixture(fixtures.EnvironmentVariable(recording.VARIABLE))
+        self.useFixture(fixtures.EnvironmentVariable(recorder.VARIABLE))
         self.driver().notify({}, {}, 'INFO', None)
-        self.assertEqual([], recording.read(self.path))
+        self.assertEqual([], recorder.read(self.path))
 
 
 class Witness(base.BaseTestCase):
@@ -148,13 +147,13 @@ class Witness(base.BaseTestCase):
     def test_changes_and_creations_are_seen_in_order(self):
         path = self.useFixture(fixtures.TempDir()).join('db')
         eye = witness.Witness(f'sqlite:///{path}')
-        with eye._engine.begin() as connection:
+        with eye.engine.begin() as connection:
             connection.exec_driver_sql(
                 'CREATE TABLE nodes (uuid TEXT, provision_state TEXT, '
                 'target_provision_state TEXT, extra TEXT)'
             )
         eye.install()
-        with eye._engine.begin() as connection:
+        with eye.engine.begin() as connection:
             for statement in (
                 f"INSERT INTO nodes VALUES ('{NODE}', 'enroll', NULL, '')",
                 "UPDATE nodes SET provision_state = 'verifying', "

@@ -13,7 +13,6 @@ from laboratory import witness
 from laboratory.soak import account
 from laboratory.soak import faults
 from laboratory.soak import half
-from laboratory.soak import load
 from laboratory.soak import result
 
 NODE = '11111111-2222-3333-4444-555555555555'
@@ -46,7 +45,7 @@ def struck(name, began=100.0, ended=110.0, victim=None, number=1):
 
 
 def operation(verb='inspect', asked_at=10.0, **more):
-    return load.Operation(NODE, verb, asked_at, **more)
+    return wanderer.Operation(NODE, verb, asked_at, **more)
 
 
 class Plan(base.BaseTestCase):
@@ -195,7 +194,7 @@ class Operations(base.BaseTestCase):
 
     def test_the_end_of_every_verb_is_known(self):
         verbs = {verb for ways in wanderer.WAYS.values() for verb, _ in ways}
-        self.assertEqual(set(), verbs - load.ENDS.keys())
+        self.assertEqual(set(), verbs - wanderer.ENDS.keys())
 
     @ddt.unpack
     @ddt.data(

@@ -3,6 +3,7 @@
 
 import io
 
+import ddt
 from oslotest import base
 import subunit
 
@@ -13,50 +14,33 @@ from laboratory.tempest_run import side
 from laboratory.tempest_run import suite
 
 
+@ddt.ddt
 class TestComparison(base.BaseTestCase):
-    def _compare(self, stock, plugin):
-        return comparison.Comparison(stock, plugin)
-
-    def test_the_same_results_are_acceptable(self):
-        both = {'a': 'success', 'b': 'skip', 'c': 'fail'}
-        compared = self._compare(both, both)
-        self.assertEqual([], compared.worse)
-        self.assertEqual([], compared.better)
-        self.assertTrue(compared.acceptable)
-
-    def test_a_failure_that_stock_has_not_is_worse(self):
-        compared = self._compare(
-            {'a': 'success', 'b': 'success'}, {'a': 'success', 'b': 'fail'}
-        )
-        self.assertEqual(['b'], compared.worse)
-        self.assertFalse(compared.acceptable)
-
-    def test_a_failure_that_the_plugin_has_not_is_better(self):
-        compared = self._compare(
-            {'a': 'success', 'b': 'fail'}, {'a': 'success', 'b': 'success'}
-        )
-        self.assertEqual(['b'], compared.better)
-        self.assertTrue(compared.acceptable)
-
-    def test_what_passed_and_is_skipped_then_is_worse(self):
-        compared = self._compare({'a': 'success'}, {'a': 'skip'})
-        self.assertEqual(['a'], compared.worse)
-
-    def test_what_is_gone_is_worse(self):
-        compared = self._compare(
-            {'a': 'success', 'b': 'skip'}, {'a': 'success'}
-        )
-        self.assertEqual(['b'], compared.worse)
-
-    def test_what_did_not_end_is_worse_than_a_skip(self):
-        compared = self._compare({'a': 'skip'}, {'a': 'inprogress'})
-        self.assertEqual(['a'], compared.worse)
+    @ddt.unpack
+    @ddt.data(
+        # On stock, with the plugin: what is worse, what is better.
+        ({'b': 'skip', 'c': 'fail'}, {'b': 'skip', 'c': 'fail'}, [], []),
+        ({'b': 'success'}, {'b': 'fail'}, ['b'], []),
+        ({'b': 'fail'}, {'b': 'success'}, [], ['b']),
+        # What was not run, or is gone, shows nothing.
+        ({'b': 'success'}, {'b': 'skip'}, ['b'], []),
+        ({'b': 'skip'}, {}, ['b'], []),
+        ({'b': 'skip'}, {'b': 'inprogress'}, ['b'], []),
+    )
+    def test_what_is_worse_is_not_acceptable(
+        self, stock, plugin, worse, better
+    ):
+        both = {'a': 'success'}
+        compared = comparison.Comparison(both | stock, both | plugin)
+        self.assertEqual(worse, compared.worse)
+        self.assertEqual(better, compared.better)
+        self.assertEqual(not worse, compared.acceptable)
 
     def test_two_runs_without_a_test_are_not_acceptable(self):
-        self.assertFalse(self._compare({}, {}).acceptable)
+        self.assertFalse(comparison.Comparison({}, {}).acceptable)
 
     def test_every_status_is_counted(self):
-        compared = self._compare(
+        compared = comparison.Comparison(
             {'a': 'success', 'b': 'success'}, {'a': 'success', 'b': 'fail'}
         )
         self.assertEqual(

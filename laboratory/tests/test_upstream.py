@@ -3,12 +3,14 @@
 
 import pathlib
 
+import ddt
 from oslotest import base
 
 from laboratory.upstream import expectations
 from laboratory.upstream import testimony
 
 
+@ddt.ddt
 class ParseTestCase(base.BaseTestCase):
     def test_a_line_is_a_test_and_its_reason(self):
         self.assertEqual(
@@ -18,19 +20,15 @@ class ParseTestCase(base.BaseTestCase):
             ),
         )
 
-    def test_a_test_without_a_reason_is_refused(self):
-        error = self.assertRaises(
-            expectations.BadList, expectations.parse, ['', 'a.b']
+    @ddt.unpack
+    @ddt.data(
+        (['', 'a.b'], 'line 2: a.b has no reason'),
+        (['a.b # x', 'a.b # y'], 'line 2: a.b is listed twice'),
+    )
+    def test_a_bad_line_is_refused(self, lines, why):
+        self.assertRaisesRegex(
+            expectations.BadList, why, expectations.parse, lines
         )
-        self.assertIn('line 2: a.b has no reason', str(error))
-
-    def test_a_test_listed_twice_is_refused(self):
-        error = self.assertRaises(
-            expectations.BadList,
-            expectations.parse,
-            ['a.b # x', 'a.b # y'],
-        )
-        self.assertIn('line 2: a.b is listed twice', str(error))
 
     def test_a_missing_file_is_named(self):
         error = self.assertRaises(
@@ -50,6 +48,7 @@ class ParseTestCase(base.BaseTestCase):
                 self.assertTrue(test_id.startswith('ironic.tests.'), test_id)
 
 
+@ddt.ddt
 class JudgeTestCase(base.BaseTestCase):
     def judge(self, results, expected=(), loaded=None):
         return expectations.judge(
@@ -63,28 +62,21 @@ class JudgeTestCase(base.BaseTestCase):
         self.assertEqual({'a'}, verdict.passed)
         self.assertEqual({'b'}, verdict.expected)
 
-    def test_an_unlisted_failure_is_bad(self):
-        for status in ('fail', 'uxsuccess'):
-            verdict = self.judge({'a': 'success', 'b': status})
-            self.assertFalse(verdict.good)
-            self.assertEqual({'b'}, verdict.unexpected)
-            self.assertEqual(1, verdict.failed)
-
-    def test_a_listed_test_that_passes_is_bad(self):
-        verdict = self.judge({'a': 'success', 'b': 'success'}, {'b'})
+    @ddt.unpack
+    @ddt.data(
+        ({'b': 'fail'}, set(), 'unexpected'),
+        ({'b': 'uxsuccess'}, set(), 'unexpected'),
+        # Listed, but it passes, is gone or is skipped.
+        ({'b': 'success'}, {'b'}, 'stale'),
+        ({}, {'b'}, 'stale'),
+        ({'b': 'skip'}, {'b'}, 'stale'),
+    )
+    def test_what_contradicts_the_list_is_bad(self, results, listed, name):
+        verdict = self.judge({'a': 'success', **results}, listed)
         self.assertFalse(verdict.good)
-        self.assertEqual({'b'}, verdict.stale)
+        self.assertEqual({'b'}, getattr(verdict, name))
+        self.assertEqual(1, verdict.failed)
         self.assertEqual({'a'}, verdict.passed)
-
-    def test_a_listed_test_that_is_gone_is_bad(self):
-        verdict = self.judge({'a': 'success'}, {'b'})
-        self.assertFalse(verdict.good)
-        self.assertEqual({'b'}, verdict.stale)
-
-    def test_a_listed_test_that_is_skipped_is_bad(self):
-        verdict = self.judge({'a': 'success', 'b': 'skip'}, {'b'})
-        self.assertFalse(verdict.good)
-        self.assertEqual({'b'}, verdict.stale)
 
     def test_a_loaded_test_without_a_result_is_bad(self):
         for results in (
@@ -105,6 +97,7 @@ class JudgeTestCase(base.BaseTestCase):
         self.assertFalse(self.judge({'a': 'skip'}).good)
 
 
+@ddt.ddt
 class ObjectionsTestCase(base.BaseTestCase):
     def account(self, lists=False, at_start='active', at_end='active'):
         return testimony.Testimony(lists, (), at_start, at_end)
@@ -117,23 +110,15 @@ class ObjectionsTestCase(base.BaseTestCase):
     def test_an_active_plugin_everywhere_is_no_objection(self):
         self.assertEqual([], self.objections(self.account(), self.account()))
 
-    def test_a_worker_without_the_plugin_is_an_objection(self):
-        self.assertEqual(
-            ['a worker had the plugin absent at its start, not active'],
-            self.objections(self.account(), self.account(at_start='absent')),
-        )
-
-    def test_a_worker_that_lost_the_plugin_is_an_objection(self):
-        self.assertEqual(
-            ['a worker had the plugin absent at its end, not active'],
-            self.objections(self.account(at_end='absent')),
-        )
-
-    def test_a_worker_that_died_is_an_objection(self):
-        self.assertEqual(
-            ['a worker died before its end'],
-            self.objections(self.account(at_end=None)),
-        )
+    @ddt.unpack
+    @ddt.data(
+        ({'at_start': 'absent'}, 'had the plugin absent at its start, not'),
+        ({'at_end': 'absent'}, 'had the plugin absent at its end, not'),
+        ({'at_end': None}, 'died before its end'),
+    )
+    def test_a_worker_that_was_not_active_is_an_objection(self, seen, why):
+        (line,) = self.objections(self.account(), self.account(**seen))
+        self.assertEqual(f'a worker {why}', line.removesuffix(' active'))
 
     def test_no_worker_is_an_objection(self):
         self.assertEqual(['no process ran the tests'], self.objections())

@@ -52,8 +52,7 @@ def read(path: pathlib.Path) -> dict[str, str]:
         text = path.read_text()
     except OSError as exc:
         raise BadList(
-            f'{path}: {exc.strerror}; create it (it may be empty) or name '
-            'another with --expected'
+            f'{path}: {exc.strerror}; create it (it may be empty)'
         ) from exc
     try:
         return parse(text.splitlines())

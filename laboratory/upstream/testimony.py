@@ -27,9 +27,9 @@ class Testimony:
     """One process's account."""
 
     lists: bool
-    tests: tuple[str, ...]
+    tests: Sequence[str]
     at_start: str
-    at_end: str | None
+    at_end: str | None = None
 
 
 def plugin_state() -> str:
@@ -59,19 +59,14 @@ def testify(tests: Sequence[str]) -> None:
     """
     pid = os.getpid()
     path = pathlib.Path(os.environ[DIRECTORY]) / f'{pid}.json'
-    account = {
-        'lists': '--list' in sys.argv,
-        'tests': list(tests),
-        'at_start': plugin_state(),
-        'at_end': None,
-    }
-    path.write_text(json.dumps(account))
+    account = Testimony('--list' in sys.argv, tests, plugin_state())
+    path.write_text(json.dumps(vars(account)))
 
     def complete() -> None:
         # A test may fork: only the process that testified completes.
         if os.getpid() == pid:
-            account['at_end'] = plugin_state()
-            path.write_text(json.dumps(account))
+            whole = vars(account) | {'at_end': plugin_state()}
+            path.write_text(json.dumps(whole))
 
     atexit.register(complete)
 
@@ -83,16 +78,8 @@ def hear(directory: pathlib.Path) -> list[Testimony]:
     :returns: the accounts.
     """
     return [
-        Testimony(
-            lists=account['lists'],
-            tests=tuple(account['tests']),
-            at_start=account['at_start'],
-            at_end=account['at_end'],
-        )
-        for account in (
-            json.loads(path.read_text())
-            for path in sorted(directory.glob('*.json'))
-        )
+        Testimony(**json.loads(path.read_text()))
+        for path in sorted(directory.glob('*.json'))
     ]
 
 

@@ -18,10 +18,9 @@ from testtools import content
 
 from laboratory import broker
 from laboratory import database
-from laboratory import prepared_bench as bench
+from laboratory import deployment
 from laboratory import processes
 from laboratory import run
-from laboratory import service
 
 CLIENTS = 8
 _NUMBERS = itertools.count()
@@ -80,24 +79,21 @@ class Service(fixtures.Fixture):
     def __init__(self, wanted: run.Run) -> None:
         super().__init__()
         self.wanted = wanted
-        self.bench: bench.Bench
+        self.bench: deployment.Bench
 
     def _setUp(self) -> None:
         wanted = self.wanted
         rabbit = rabbitmq() if wanted.rabbitmq else None
-        ironic = service.Ironic(
+        ironic = deployment.configured(
             self.useFixture(Directory()).path,
-            plugin=wanted.plugin,
-            database=new_database() if wanted.mariadb else '',
-            transport=rabbit.url if rabbit else '',
-            split=wanted.split,
-            options=wanted.options,
-            command=wanted.command,
+            wanted,
+            new_database() if wanted.mariadb else '',
+            rabbit,
         )
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)
         self.bench = stack.enter_context(
-            bench.watched(ironic, rabbit.amqp_url if rabbit else '')
+            deployment.watched(ironic, rabbit.amqp_url if rabbit else '')
         )
 
     @property
@@ -125,7 +121,7 @@ class FunctionalTestCase(base.BaseTestCase):
                 log.name, content.text_content(processes.tail(log, 60))
             )
 
-    def start(self, wanted: run.Run) -> bench.Bench:
+    def start(self, wanted: run.Run) -> deployment.Bench:
         """Start services for this test alone.
 
         :param wanted: what to start.
@@ -141,7 +137,7 @@ class SharedTestCase(FunctionalTestCase):
 
     wanted: ClassVar[run.Run]
     service: ClassVar[Service]
-    running: ClassVar[bench.Bench]
+    running: ClassVar[deployment.Bench]
 
     @classmethod
     def setUpClass(cls) -> None:

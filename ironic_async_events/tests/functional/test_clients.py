@@ -7,13 +7,12 @@ import concurrent.futures
 from ironic_async_events.tests.functional import base
 from laboratory import clients
 from laboratory import contract
+from laboratory import deployment
 from laboratory import lifecycle
 from laboratory import nova
 from laboratory import osc
-from laboratory import prepared_bench as bench
 from laboratory import run
 from laboratory import slowness
-from laboratory import torn_down
 
 DONE = nova.Conclusion.DONE
 FAILED = nova.Conclusion.FAILED
@@ -34,7 +33,7 @@ STATES = {
 
 
 def claim(
-    running: bench.Bench,
+    running: deployment.Bench,
     path: Sequence[lifecycle.Operation],
     for_agents: bool = False,
 ) -> nova.Compute:
@@ -42,7 +41,7 @@ def claim(
     client = clients.Client(running.ironic.endpoint)
     node = client.create()
     if for_agents:
-        torn_down.wait_for_agents(running, node.id)
+        nova.wait_for_agents(running, node.id)
     for operation in path:
         client.operate(node, operation)
     compute = nova.Compute(running, node.id)
@@ -54,7 +53,7 @@ class Conclusions(base.SharedTestCase):
     """What clients make of their looks is what has become of the node."""
 
     wanted = run.Run(
-        plugin=True, options=slowness.operations(1) | torn_down.OPTIONS
+        plugin=True, options=slowness.operations(1) | nova.OPTIONS
     )
 
     def assert_saved(self, outcome: nova.Outcome) -> None:
@@ -65,13 +64,7 @@ class Conclusions(base.SharedTestCase):
     def test_each_operation_is_concluded_when_it_is_done(self):
         def live(_: int) -> list[nova.Outcome]:
             compute = claim(self.running, AVAILABLE)
-            return [
-                compute.spawn(),
-                compute.rebuild(),
-                compute.rescue(),
-                compute.unrescue(),
-                compute.destroy(),
-            ]
+            return [compute.operate(verb) for verb in STATES]
 
         with concurrent.futures.ThreadPoolExecutor(NODES) as executor:
             lives = list(executor.map(live, range(NODES)))
@@ -83,11 +76,10 @@ class Conclusions(base.SharedTestCase):
                 self.assertEqual(expected, one.states[: len(expected)], one)
 
     def test_a_node_is_torn_down_from_each_state(self):
-        results = torn_down.tear_down_each(self.running)
-        self.assertEqual(set(nova.TORN_DOWN), set(results))
+        results = nova.tear_down_each(self.running)
         for state, result in results.items():
             torn = ['deleting', 'cleaning', 'available']
-            under_way = torn_down.STARTS[state].under_way
+            under_way = nova.STARTS[state].under_way
             if under_way is None:
                 self.assertEqual(state, result.found)
             else:
@@ -107,7 +99,7 @@ class Conclusions(base.SharedTestCase):
         def spawn(verb: str) -> nova.Conclusion:
             compute = claim(self.running, AVAILABLE, for_agents=True)
             with concurrent.futures.ThreadPoolExecutor(1) as executor:
-                spawning = executor.submit(compute.spawn)
+                spawning = executor.submit(compute.operate, 'active')
                 self.interfere(compute.node, verb)
                 return spawning.result(60).conclusion
 
@@ -191,17 +183,17 @@ class NotWaitingForTheWorker(base.SharedTestCase):
         spawning = claim(self.running, AVAILABLE)
         rebuilding = claim(self.running, ACTIVE)
         slowness.slow_saves(self.running)
-        outcome = spawning.spawn()
+        outcome = spawning.operate('active')
         self.assertEqual(GONE, outcome.conclusion)
         self.assertEqual(['available'], outcome.looks)
-        outcome = rebuilding.rebuild()
+        outcome = rebuilding.operate('rebuild')
         self.assertEqual(DONE, outcome.conclusion)
         self.assertEqual(['active'], outcome.looks)
         self.assertNotIn('active', outcome.states)
 
     def test_openstackclient_takes_the_old_state_for_the_end(self):
-        clean = [one for one in osc.COMMANDS if one.verb == 'clean']
-        ((command, node),) = osc.prepare(self.running, clean)
+        (command,) = [one for one in osc.COMMANDS if one.verb == 'clean']
+        node = osc.prepare(self.running, command)
         slowness.slow_saves(self.running)
         ran = osc.run(self.running, command, node)
         self.assertEqual(0, ran.returncode, ran.output)

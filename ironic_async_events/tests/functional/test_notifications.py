@@ -9,7 +9,7 @@ import sys
 
 from ironic_async_events.tests.functional import base
 from laboratory import lifecycle
-from laboratory import recording
+from laboratory import recorder
 from laboratory import run
 
 INSTALLED = 'ironic-async-events: TaskManager is now '
@@ -28,7 +28,7 @@ class RecordedTestCase(base.MeasuredTestCase):
         """
         return {
             (one['process'], not one['thread'].startswith('CP Server'))
-            for one in recording.read(self.running.recording)
+            for one in recorder.read(self.running.recording)
             if one['message']['event_type'].endswith('provision_set.start')
         }
 

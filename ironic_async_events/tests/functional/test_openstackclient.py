@@ -49,8 +49,8 @@ class WaitForEnd(OpenStackClientTest):
 
     def test_the_work_is_done_when_the_command_returns(self):
         running = self.start(run.Run(plugin=True, options=DELAYS))
-        prepared = osc.prepare(running, (*osc.COMMANDS, osc.FAILING))
-        *ran, failed = map(self.note, osc.run_all(running, prepared))
+        commands = (*osc.COMMANDS, osc.FAILING)
+        *ran, failed = map(self.note, osc.run_all(running, commands))
         self.assertEqual(
             dict.fromkeys((one.verb for one in osc.COMMANDS), 0),
             {one.command.verb: one.returncode for one in ran},

@@ -9,9 +9,7 @@ from testtools import content
 
 from ironic_async_events.tests.functional import base
 from laboratory import clients
-from laboratory import lifecycle
 from laboratory import overload
-from laboratory import pressure
 from laboratory import run
 
 SECONDS = float(os.environ.get('OVERLOAD_SECONDS', '60'))
@@ -49,11 +47,9 @@ class OnStock(base.FunctionalTestCase):
         )
         ironic = running.ironic
         client = clients.Client(ironic.endpoint)
-        node = client.create()
-        for name in ('manage', 'adopt', 'rescue'):
-            client.operate(node, lifecycle.operation(name))
+        node = client.lead('manage', 'adopt', 'rescue')
         (ironic.directory / 'full').touch()
-        one = pressure.Presser(ironic.endpoint, ironic.database, [node.id], 0)
+        one = overload.Presser(ironic.endpoint, running.eye, [node.id], 0)
         # From there it is rescued again, sooner or later, and stranded.
         one.press(time.monotonic() + 10)
         self.assertNotEqual([], one.record.altered)

@@ -11,7 +11,6 @@ from oslo_db.sqlalchemy import enginefacade
 import sqlalchemy as sa
 
 from ironic_async_events.tests.unit.spawn_failures import base
-from laboratory.faults import connection
 from laboratory.faults import database
 from laboratory.faults import edges
 from laboratory.faults import kinds
@@ -31,9 +30,7 @@ class FaultTestCase(db_base.DbTestCase):
         self.server = database.Server(self.plan)
         self.node = obj_utils.create_test_node(self.context)
         self.useFixture(
-            connection.Connections(
-                self.server, enginefacade.writer.get_engine()
-            )
+            database.Connections(self.server, enginefacade.writer.get_engine())
         )
         self.useFixture(edges.Edges(self.plan))
         self.server.begin(None)

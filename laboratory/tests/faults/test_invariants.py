@@ -9,8 +9,8 @@ from oslotest import base
 
 from laboratory.faults import invariants
 from laboratory.faults import journal
+from laboratory.faults import kinds
 from laboratory.faults import observed
-from laboratory.faults import parts
 from laboratory.faults import schedule
 
 ROW = {
@@ -159,7 +159,7 @@ class LocksTestCase(base.BaseTestCase):
         super().setUp()
         self.observer = mock.create_autospec(observed.Observer, instance=True)
         self.locks = observed.Locks(
-            self.observer, parts.Part(), schedule.Schedule()
+            self.observer, kinds.Part(), schedule.Schedule()
         )
 
     def commit(self, before: str | None, after: str | None) -> None:

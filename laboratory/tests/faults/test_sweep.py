@@ -12,14 +12,13 @@ from oslotest import base
 
 from laboratory.faults import bench
 from laboratory.faults import sweep
-from laboratory.faults import world
 
 SEED = int(os.environ.get('FAULTS_SEED', '8'))
 _OPERATIONS = 4
 _CASES = 50
 
 
-def _part(installed: world.World, seed: int, cases: int) -> list[str]:
+def _part(installed: bench.World, seed: int, cases: int) -> list[str]:
     """Run some cases of some operations.
 
     :param installed: what is installed
@@ -47,13 +46,13 @@ class SweepTestCase(base.BaseTestCase):
     """Whatever fails, what must always hold does."""
 
     def test_without_the_outbox(self) -> None:
-        self.assertEqual([], _part(world.World.PLUGIN, SEED, _CASES))
+        self.assertEqual([], _part(bench.World.PLUGIN, SEED, _CASES))
 
     def test_with_the_outbox(self) -> None:
-        self.assertEqual([], _part(world.World.OUTBOX, SEED, _CASES))
+        self.assertEqual([], _part(bench.World.OUTBOX, SEED, _CASES))
 
     def test_the_sweep_finds_what_stock_ironic_breaks(self) -> None:
-        self.assertNotEqual([], _part(world.World.STOCK, SEED, 10))
+        self.assertNotEqual([], _part(bench.World.STOCK, SEED, 10))
 
     def test_a_case_is_what_its_id_says(self) -> None:
         point = sweep.Point('with', 'a task', 3, 'lost', '4@once+patient')

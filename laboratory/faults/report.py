@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of a sweep: what was tried, and what was broken how often."""
+"""The table of a sweep, and all about one case."""
 
 import collections
 from collections.abc import Callable
@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from laboratory.faults import invariants
+from laboratory.faults import journal
+from laboratory.faults import rivals
 from laboratory.faults import sweep
 
 _COLUMNS = ('statements', 'cases', *invariants.CLAIMS, 'broken')
@@ -62,3 +64,42 @@ def _counts(results: list[sweep.Result]) -> tuple[int, ...]:
 
 def _line(name: str, values: Iterable[object], width: int) -> str:
     return f'{name:{width}}' + ''.join(f'{v!s:>{_WIDTH}}' for v in values)
+
+
+def show(point: sweep.Point, seen: journal.Journal) -> bool:
+    """Print what happened in a case.
+
+    :param point: the case
+    :param seen: what happened
+    :returns: whether nothing is broken
+    """
+    at, names = rivals.parsed(point.company)
+    for number, made in enumerate(seen.made):
+        mark = ''
+        if point.kind and number == point.at:
+            mark += f'  <-- {point.kind}'
+        if number == at:
+            mark += f'  <-- {" and ".join(names)}'
+        print(
+            f'{number:4} {made.seconds:7.1f} s  {made.actor:12} '
+            f'{made.part:8} {made.does.value:7} {made.text}{mark}'
+        )
+    answer = seen.answer
+    if answer is not None:
+        print(
+            f'answer after {answer.seconds:.1f} s, {answer.changes} changes '
+            f'of the state, {answer.asked} workers: {answer.error!r}'
+        )
+    _list('locks', seen.locks)
+    _list('committed', [f'{old} -> {new}' for old, new in seen.states])
+    _list('told', [f'{event}: {a} -> {b}' for a, event, b in seen.told])
+    _list('said', [f'{where}: {text}' for where, text in seen.said])
+    violations = invariants.check(seen)
+    _list('broken', [f'{name}: {text}' for name, text in violations])
+    return not violations
+
+
+def _list(title: str, lines: list[str]) -> None:
+    print(f'{title}:')
+    for line in lines or ['nothing']:
+        print(f'    {line}')
