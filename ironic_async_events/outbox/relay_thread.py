@@ -31,6 +31,10 @@ LOG = logging.getLogger(__name__)
 # A deletion costs as much as the search for messages. On SQLite it also blocks
 # other writers. So confirmed messages are deleted together.
 _LINGER = 0.5
+# Most of a turn is the search for messages. Turns are so many seconds apart, so
+# that under load a turn finds several messages. After a pause a message is
+# published at once.
+_APART = 0.05
 
 
 def start(transport: Any) -> 'RelayThread':
@@ -136,7 +140,11 @@ class RelayThread:
                 if self._ending.is_set():
                     break
                 pause = built.turn()
-                event = self._news if pause.for_messages else self._ending
+                event = self._ending
+                if pause.for_messages and not event.wait(
+                    min(_APART, pause.seconds)
+                ):
+                    event = self._news
                 event.wait(pause.seconds)
             while time.monotonic() < self._drain_until and built.drain():
                 pass
