@@ -54,9 +54,11 @@ class Publisher:
             raise
 
     def _publish(self, body: str) -> None:
-        # Decoded for each topic: the driver changes its arguments.
-        for place in range(len(Message.decode(body).topics)):
-            message = Message.decode(body)
+        message = Message.decode(body)
+        for place in range(len(message.topics)):
+            if place:
+                # Decoded for each topic: the driver changes its arguments.
+                message = Message.decode(body)
             self._transport._send_notification(
                 oslo_messaging.Target(
                     topic=f'{message.topics[place]}.{message.priority.lower()}'
