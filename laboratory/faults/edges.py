@@ -16,6 +16,7 @@ from oslo_db import api as db_api
 import tenacity
 from tenacity import nap
 
+from ironic_async_events.task import database
 from laboratory.faults import kinds
 from laboratory.faults import primitives
 from laboratory.faults import schedule
@@ -88,6 +89,8 @@ class Edges(fixtures.Fixture):
                     continue
                 if getattr(module, name, None) is real:
                     self._put(module, name, stand_in)
+        # Made before there was a stand-in.
+        self._put(database, '_TURN', database.threading.RLock())
         self._put(
             lockutils,
             'internal_fair_lock',
@@ -102,6 +105,7 @@ class Edges(fixtures.Fixture):
 
 def forget_locks() -> None:
     """Let the process know of no task and no orphan, as after its start."""
+    database._TURN = database.threading.RLock()
     reservation: Any = sys.modules.get('ironic_async_events.repairs.locks')
     if reservation is not None:
         reservation.RESERVATIONS = type(reservation.RESERVATIONS)()
