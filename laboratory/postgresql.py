@@ -4,7 +4,6 @@
 import getpass
 import pathlib
 import shutil
-from typing import Self
 
 import sqlalchemy
 from sqlalchemy import exc
@@ -64,15 +63,15 @@ class Witness(witness.Witness):
                 connection.exec_driver_sql(statement)
 
 
-class PostgreSQL:
+class PostgreSQL(processes.Server):
     """A database server with one empty database; a context manager.
 
     :param directory: an existing directory with a short path.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__()
         self.directory = directory
-        self._process: processes.Process | None = None
 
     @property
     def url(self) -> str:
@@ -91,11 +90,8 @@ class PostgreSQL:
         self._execute(f'CREATE DATABASE {name}')
         return self._url(name)
 
-    def __enter__(self) -> Self:
-        """Initialise a cluster, start the server, create the database.
-
-        :raises LaboratoryError: when it is not installed or does not start.
-        """
+    def serve(self) -> None:
+        """Start the server; the first time, create the database as well."""
         become = []
         if getpass.getuser() == 'root':
             become = ['setpriv', f'--reuid={_USER}', f'--regid={_USER}']
@@ -105,22 +101,24 @@ class PostgreSQL:
             parent = self.directory.parent
             parent.chmod(parent.stat().st_mode | 0o011)
         data = self.directory / 'data'
-        processes.run_once(
-            processes.Process(
-                'initdb',
-                [
-                    *become,
-                    _find('initdb'),
-                    f'--pgdata={data}',
-                    '--username=ironic',
-                    '--auth=trust',
-                    '--encoding=UTF8',
-                    '--no-sync',
-                ],
-                self.directory / 'initdb.log',
-            ),
-            _SECONDS,
-        )
+        is_new = not data.exists()
+        if is_new:
+            processes.run_once(
+                processes.Process(
+                    'initdb',
+                    [
+                        *become,
+                        _find('initdb'),
+                        f'--pgdata={data}',
+                        '--username=ironic',
+                        '--auth=trust',
+                        '--encoding=UTF8',
+                        '--no-sync',
+                    ],
+                    self.directory / 'initdb.log',
+                ),
+                _SECONDS,
+            )
         settings = {
             'listen_addresses': '',
             'unix_socket_directories': self.directory,
@@ -129,7 +127,7 @@ class PostgreSQL:
             'fsync': 'off',
             'synchronous_commit': 'off',
         }
-        self._process = processes.Process(
+        process = processes.Process(
             'postgres',
             [
                 *become,
@@ -139,18 +137,11 @@ class PostgreSQL:
                 *(f'--{name}={value}' for name, value in settings.items()),
             ],
             self.directory / 'postgres.log',
-        )
-        try:
-            self._process.start().require(self._answers, _SECONDS, 'answer')
+        ).start()
+        self.running.append(process)
+        process.require(self._answers, _SECONDS, 'answer')
+        if is_new:
             self.another('ironic')
-        except BaseException:
-            self._process.stop()
-            raise
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        assert self._process is not None
-        self._process.stop()
 
     def _execute(self, statement: str) -> None:
         engine = sqlalchemy.create_engine(
