@@ -238,7 +238,12 @@ def kayobe(place: Place) -> Rendered:
     _play(
         place,
         [task],
-        {'kolla_extra_ironic': ''},
+        {
+            'kolla_extra_ironic': '',
+            # Kayobe's playbook passes these to the role.
+            'kolla_inspector_discovery_enroll_node_driver': 'redfish',
+            'kolla_inspector_enable_discovery': False,
+        },
         [role / 'defaults' / 'main.yml'],
         {
             'ANSIBLE_ACTION_PLUGINS': str(
