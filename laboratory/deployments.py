@@ -299,16 +299,7 @@ def _template(
 ) -> str:
     """Render a template of Go."""
     source = _HERE / 'template.go'
-    return _run(
-        [_required('go'), 'run', source, name, *files], text=json.dumps(values)
-    )
-
-
-def _required(name: str) -> str:
-    found = program(name)
-    if found is None:
-        raise errors.LaboratoryError(f'{name} is missing: install it')
-    return found
+    return _run(['go', 'run', source, name, *files], text=json.dumps(values))
 
 
 def _laid_over(values: Any, more: Any) -> Any:
@@ -489,23 +480,22 @@ class IronicImage(service.Ironic):
     Its own scripts run, with all paths below one directory.
 
     :param place: the copies, and what is to be configured.
-    :param environment: more variables for the container.
     """
 
-    def __init__(
-        self, place: Place, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, place: Place) -> None:
         self.root = place.scratch / 'root'
         super().__init__(place.scratch, plugin=True)
         self.database = f'sqlite:///{self.root}/data/db/ironic.sqlite'
-        self.environment = {
+        beside_python = pathlib.Path(service.script('ironic')).parent
+        path = f'{self.root}/bin:{beside_python}:{os.environ["PATH"]}'
+        self._environment = {
             'CUSTOM_CONFIG_DIR': str(self.root / 'conf'),
             'CUSTOM_DATA_DIR': str(self.root / 'data'),
             'IRONIC_IP': '127.0.0.1',
             'IRONIC_LISTEN_PORT': str(self.port),
             'NUMWORKERS': '1',
-            'PATH': f'{self.root}/bin:{_beside_python()}:{os.environ["PATH"]}',
-        } | dict(environment or {})
+            'PATH': path,
+        }
         self._place = place
 
     def _moved(self, text: str) -> str:
@@ -515,9 +505,14 @@ class IronicImage(service.Ironic):
         """Lay out the image, and do with it what our Dockerfile says."""
         image = self._place.copy('ironic-image')
         for name in (
-            'auth', 'bin', 'conf/ironic', 'etc/ironic', 'templates', 'tmp',
-            'usr/bin', 'var/lib/ironic',
-        ):  # fmt: skip
+            'bin',
+            'conf/ironic',
+            'etc/ironic',
+            'templates',
+            'tmp',
+            'usr/bin',
+            'var/lib/ironic',
+        ):
             (self.root / name).mkdir(parents=True)
         for script in (image / 'scripts').iterdir():
             written = self.root / 'bin' / script.name
@@ -535,13 +530,16 @@ class IronicImage(service.Ironic):
             'root/tmp/async-events.conf',
             self._place.lines('standalone-{}.conf'),
         )
+        left_out = [' pip ']
+        if self._place.kind == 'plugin':
+            left_out.append('dbsync')
         for line in (
             (FILES / 'ironic-image.Dockerfile').read_text().split('\n')
         ):
-            if line.startswith('RUN ') and ' pip ' not in line:
-                if 'dbsync' in line and self._place.kind == 'plugin':
-                    continue
-                _run(['bash', '-c', self._moved(line[4:])])
+            if line.startswith('RUN ') and not any(
+                x in line for x in left_out
+            ):
+                _run(['bash', '-c', self._moved(line.removeprefix('RUN '))])
         # Of the host: hardware of which there is none.
         options = configuration.merged(self.options, _OF_THE_HOST)
         for group in ('database', 'api', 'oslo_messaging_notifications'):
@@ -556,7 +554,7 @@ class IronicImage(service.Ironic):
                 'runironic',
                 ['bash', str(self.root / 'bin' / 'runironic')],
                 self.log('ironic'),
-                self.environment,
+                self._environment,
             ).start()
         )
         self.running[-1].require(
@@ -564,7 +562,3 @@ class IronicImage(service.Ironic):
             service.START_SECONDS,
             'register its conductor',
         )
-
-
-def _beside_python() -> str:
-    return str(pathlib.Path(service.script('ironic')).parent)

@@ -9,6 +9,7 @@ import pathlib
 from typing import ClassVar
 
 from oslo_config import cfg
+from testtools import content
 
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.functional import test_notifications
@@ -18,6 +19,7 @@ from laboratory import lifecycle
 from laboratory import prepared_bench as bench
 from laboratory import processes
 from laboratory import run
+from laboratory import service
 from laboratory import witness
 
 COPIES = pathlib.Path(os.environ.get(deployments.VARIABLE, ''))
@@ -49,6 +51,11 @@ def read_drivers(*arguments: str, home: str = '') -> list[str]:
     return list(conf.oslo_messaging_notifications.driver or [])
 
 
+def conductor(ironic: service.Ironic) -> str:
+    """Name the command that runs the conductor."""
+    return 'ironic-conductor' if ironic.split else 'ironic'
+
+
 class Deployed:
     """A whole life with the files that a tool has written."""
 
@@ -58,6 +65,14 @@ class Deployed:
         """Skip the test without a program."""
         if deployments.program(program) is None:
             self.skipTest(f'{program} is not installed')
+
+    def show(self, log: pathlib.Path) -> None:
+        """Show the end of a log when the test fails."""
+        self.addOnException(
+            lambda _exc_info: self.addDetail(
+                log.name, content.text_content(processes.tail(log, 60))
+            )
+        )
 
     def place(self, kind: str) -> deployments.Place:
         """Say where the tool is rendered."""
@@ -70,15 +85,14 @@ class Deployed:
             base.rabbitmq().url,
         )
 
-    def lead(self, running: bench.Bench, kind: str) -> None:
+    def lead(self, running: bench.Bench) -> None:
         """Lead nodes through a life; nothing is lost or out of order."""
         result = run.measure(running, WANTED)
         self.assertEqual(WANTED.total, result.operations)
         self.assertEqual([], list(result.account.rows))
         self.assertEqual([], result.malformed)
         self.assertEqual(result.account.expected, result.account.received)
-        name = 'ironic-conductor' if running.ironic.split else 'ironic'
-        log = running.ironic.log(name).read_text()
+        log = running.ironic.log(conductor(running.ironic)).read_text()
         self.assertEqual(1, len(test_notifications.installed_in(log)))
         self.assertNotIn('Could not load', log)
 
@@ -105,11 +119,7 @@ class Rendered(Deployed):
             transport=rabbit.url,
             split=not self.row.standalone,
         )
-        self.addOnException(
-            lambda _exc_info: print(
-                processes.tail(ironic.log('ironic-conductor'), 40)
-            )
-        )
+        self.show(ironic.log(conductor(ironic)))
         with bench.watched(
             ironic, rabbit.amqp_url, kind == 'outbox'
         ) as running:
@@ -121,7 +131,7 @@ class Rendered(Deployed):
             # It fails when one of the checks warns.
             ironic.run_once('ironic-async-events-status', 'upgrade', 'check')
             ironic.run_once('ironic-async-events-dbsync', 'current')
-            self.lead(running, kind)
+            self.lead(running)
 
     def test_the_plugin_is_switched_on(self):
         self.check('plugin')
@@ -155,15 +165,13 @@ class IronicImage(Deployed, base.FunctionalTestCase):
 
     tool = 'ironic-image'
 
-    def check(self, kind: str, **environment: str) -> None:
+    def check(self, kind: str) -> None:
         """Start the image and lead nodes through a life."""
         self.need('ipcalc')
         rabbit = base.rabbitmq()
-        ironic = deployments.IronicImage(self.place(kind), environment)
+        ironic = deployments.IronicImage(self.place(kind))
         ironic.build()
-        self.addOnException(
-            lambda _exc_info: print(processes.tail(ironic.log('ironic'), 60))
-        )
+        self.show(ironic.log('ironic'))
         recording = ironic.directory / 'notifications.jsonl'
         with bus.Collector(rabbit.amqp_url, recording) as collector, ironic:
             self.assertEqual(
@@ -174,7 +182,7 @@ class IronicImage(Deployed, base.FunctionalTestCase):
             )
             eye = witness.Witness(ironic.database)
             eye.install()
-            self.lead(bench.Bench(ironic, eye, collector), kind)
+            self.lead(bench.Bench(ironic, eye, collector))
 
     def test_the_plugin_is_switched_on(self):
         self.check('plugin')
