@@ -20,8 +20,10 @@ if is_service_enabled ironic-async-events && is_service_enabled ir-api ir-cond; 
             configure_ironic_async_events
             ;;
         stack/extra)
+            complete_ironic_async_events
             # local.conf was merged into ironic.conf since.
             check_ironic_async_events
+            restart_ironic_async_events
             ;;
     esac
 fi

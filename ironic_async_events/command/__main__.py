@@ -17,7 +17,8 @@ def main() -> int:
     except ModuleNotFoundError as e:
         print(
             f'ironic-async-events: {e.name} is missing; install what the '
-            "commands need: pip install 'ironic-async-events[audit]'",
+            'commands need (the extra "audit"): pip install cliff matplotlib '
+            'rich',
             file=sys.stderr,
         )
         return 2

@@ -2,6 +2,7 @@
 """What the functional tests share."""
 
 import atexit
+from collections.abc import Callable
 import contextlib
 import functools
 import itertools
@@ -38,7 +39,9 @@ class Directory(fixtures.Fixture):
         self.addCleanup(shutil.rmtree, self.path, ignore_errors=True)
 
 
-Server = TypeVar('Server', database.MariaDB, broker.RabbitMQ)
+Server = TypeVar(
+    'Server', database.MariaDB, database.PostgreSQL, broker.RabbitMQ
+)
 
 
 def _started(kind: type[Server]) -> Server:
@@ -57,43 +60,61 @@ def mariadb() -> database.MariaDB:
 
 
 @functools.cache
+def postgresql() -> database.PostgreSQL:
+    """Return the PostgreSQL of this process, as :func:`mariadb`."""
+    return _started(database.PostgreSQL)
+
+
+@functools.cache
 def rabbitmq() -> broker.RabbitMQ:
     """Return the RabbitMQ of this process; one service at a time uses it."""
     return _started(broker.RabbitMQ)
 
 
-def new_database() -> str:
+def new_database(
+    server: Callable[[], database.Database] = mariadb,
+) -> str:
     """Create an empty database.
 
+    :param server: :func:`mariadb` or :func:`postgresql`.
     :returns: its URL.
     """
-    return mariadb().another(f'test_{next(_NUMBERS)}')
+    return server().another(f'test_{next(_NUMBERS)}')
 
 
 class Service(fixtures.Fixture):
     """A running Ironic with everything that watches it.
 
     :param wanted: what to start.
+    :param database: the URL of an empty database; by default, what ``wanted``
+        says.
+    :param outbox: create the tables of the outbox.
     """
 
-    def __init__(self, wanted: run.Run) -> None:
+    def __init__(
+        self, wanted: run.Run, database: str = '', outbox: bool = False
+    ) -> None:
         super().__init__()
         self.wanted = wanted
+        self.database = database
+        self.outbox = outbox
         self.bench: deployment.Bench
 
     def _setUp(self) -> None:
         wanted = self.wanted
         rabbit = rabbitmq() if wanted.rabbitmq else None
+        url = self.database
+        if wanted.mariadb and not url:
+            url = new_database()
         ironic = deployment.configured(
-            self.useFixture(Directory()).path,
-            wanted,
-            new_database() if wanted.mariadb else '',
-            rabbit,
+            self.useFixture(Directory()).path, wanted, url, rabbit
         )
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)
         self.bench = stack.enter_context(
-            deployment.watched(ironic, rabbit.amqp_url if rabbit else '')
+            deployment.watched(
+                ironic, rabbit.amqp_url if rabbit else '', self.outbox
+            )
         )
 
     @property
@@ -140,9 +161,14 @@ class SharedTestCase(FunctionalTestCase):
     running: ClassVar[deployment.Bench]
 
     @classmethod
+    def new_service(cls) -> Service:
+        """Prepare the service."""
+        return Service(cls.wanted)
+
+    @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.service = Service(cls.wanted)
+        cls.service = cls.new_service()
         cls.service.setUp()
         cls.addClassCleanup(cls.service.cleanUp)
         cls.running = cls.service.bench

@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 from ironic_async_events.tests.functional import base
-from laboratory import postgresql
 
 
 class SavingTestCase(base.FunctionalTestCase):
@@ -26,6 +25,4 @@ class SavingTestCase(base.FunctionalTestCase):
         self.assert_equal(base.new_database())
 
     def test_postgresql(self) -> None:
-        path = self.useFixture(base.Directory()).path
-        with postgresql.PostgreSQL(path) as server:
-            self.assert_equal(server.url)
+        self.assert_equal(base.new_database(base.postgresql))

@@ -55,6 +55,10 @@ rpc_transport = json-rpc
 [database]
 connection = mysql+pymysql://ironic:secret@127.0.0.1/ironic
 """
+_OUTBOX = """enable_service rabbit
+IRONIC_ASYNC_EVENTS_DRIVER=async_events_outbox
+IRONIC_ASYNC_EVENTS_TASK_MANAGER=native
+"""
 
 
 @unittest.skipUnless(_PLUGIN.is_dir(), 'not in a source tree')
@@ -124,8 +128,8 @@ class TestPhases(base.BaseTestCase):
         conf = self._conf()
         self.assertEqual('json-rpc', conf.rpc_transport)
         self.assertIsNone(conf.notification_level)
-        # DevStack does not set up the outbox.
         for option in plugin_conf.OPTS:
+            # The options of the outbox keep their defaults.
             if option.dest.startswith('outbox_'):
                 continue
             self.assertIn(f'\n{option.dest} = ', self._text())
@@ -226,14 +230,109 @@ class TestPhases(base.BaseTestCase):
         self.assertEqual('info', conf.notification_level)
         self.assertEqual(_CONF, self._text())
 
-    def test_the_outbox_is_refused_before_anything_is_installed(self):
+    def test_an_unknown_driver_is_refused_before_anything_is_installed(self):
         done = self._execute(
             *_STACK,
-            localrc='IRONIC_ASYNC_EVENTS_DRIVER=async_events_outbox\n',
+            localrc='IRONIC_ASYNC_EVENTS_DRIVER=async_event\n',
         )
         self.assertEqual(1, done.returncode)
-        self.assertIn('only async_events can be set up', done.stderr)
+        self.assertIn('use async_events or async_events_outbox', done.stderr)
         self.assertNotIn('setup_develop', self._text('calls'))
+
+    def test_the_outbox_comes_when_ironics_tables_are_there(self):
+        self._run(
+            'stack:install',
+            'stack:post-config',
+            'keep:configured',
+            'stack:extra',
+            localrc=_OUTBOX,
+        )
+        # Until then Ironic's services start without it.
+        self.assertIsNone(self._drivers('configured'))
+        self.assertEqual(['async_events_outbox'], self._drivers())
+        self.assertEqual(
+            'native', self._conf('configured').async_events['task_manager']
+        )
+
+    def test_tables_are_created_before_services_are_restarted(self):
+        self.written.write_text(
+            f'{_CONF}\n[oslo_messaging_notifications]\ndriver = log\n'
+        )
+        self._run('stack:post-config', 'stack:extra', localrc=_OUTBOX)
+        self.assertEqual(
+            [
+                'stack:extra',
+                f'dbsync --config-file {self.scratch}/etc/ironic.conf upgrade,'
+                ' drivers: log',
+                'stop_process ir-api',
+                'start_ironic_api',
+                'stop_process ir-cond',
+                'start_ironic_conductor',
+            ],
+            self._calls()[-6:],
+        )
+        self.assertEqual(['log', 'async_events_outbox'], self._drivers())
+
+    def test_only_services_of_this_host_are_restarted(self):
+        self._run(
+            'stack:post-config',
+            'stack:extra',
+            localrc=f'{_OUTBOX}ENABLED_SERVICES=ir-cond,rabbit\n',
+        )
+        self.assertEqual(
+            ['stop_process ir-cond', 'start_ironic_conductor'],
+            self._calls()[-2:],
+        )
+        self.assertNotIn('start_ironic_api', self._text('calls'))
+
+    def test_without_tables_no_service_is_restarted(self):
+        done = self._execute(
+            *_STACK, localrc=f'{_OUTBOX}export DBSYNC_EXIT=1\n'
+        )
+        self.assertEqual(1, done.returncode)
+        self.assertIsNone(self._drivers())
+        self.assertNotIn('stop_process', self._text('calls'))
+
+    def test_the_outbox_publishes_on_devstacks_bus(self):
+        self._run('stack:post-config', localrc=_OUTBOX)
+        self.assertEqual(
+            'rabbit://stackrabbit:secret@192.0.2.1:5672/',
+            self._conf().oslo_messaging_notifications.transport_url,
+        )
+
+    def test_the_outbox_without_a_bus_is_refused_with_the_remedy(self):
+        done = self._execute(
+            *_STACK,
+            localrc='RABBIT_HOST=\n'
+            'IRONIC_ASYNC_EVENTS_DRIVER=async_events_outbox\n',
+        )
+        self.assertEqual(1, done.returncode)
+        self.assertIn('enable_service rabbit', done.stderr)
+
+    def test_a_driver_that_publishes_beside_the_outbox_is_refused(self):
+        done = self._execute(
+            *_STACK,
+            localrc=f'{_OUTBOX}IRONIC_ASYNC_EVENTS_PUBLISH=messagingv2\n',
+        )
+        self.assertEqual(1, done.returncode)
+        self.assertIn('would be sent twice', done.stderr)
+        self.assertNotIn('stop_process', self._text('calls'))
+
+    def test_the_outbox_before_ironics_plugin_is_found(self):
+        done = self._execute(
+            *_STACK, order=('-async-events', ''), localrc=_OUTBOX
+        )
+        self.assertEqual(1, done.returncode)
+        self.assertIn("enable this plugin after Ironic's", done.stderr)
+        self.assertNotIn('dbsync', self._text('calls'))
+
+    def test_unstack_takes_the_outbox_out(self):
+        self._run(*_STACK, 'unstack:', localrc=_OUTBOX)
+        self.assertEqual(_CONF, self._text())
+
+    def test_stacking_twice_leaves_one_line_of_the_outbox(self):
+        self._run(*_STACK, *_STACK, localrc=_OUTBOX)
+        self.assertEqual(['async_events_outbox'], self._drivers())
 
     def test_publishing_without_a_bus_is_refused_with_the_remedy(self):
         # DevStack knows a remote one by host and password.

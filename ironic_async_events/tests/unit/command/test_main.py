@@ -25,6 +25,6 @@ class StartTest(base.BaseTestCase):
         self.assertEqual(2, done.returncode)
         self.assertEqual(
             'ironic-async-events: cliff is missing; install what the commands '
-            "need: pip install 'ironic-async-events[audit]'\n",
+            'need (the extra "audit"): pip install cliff matplotlib rich\n',
             done.stderr,
         )

@@ -20,7 +20,8 @@ RABBIT_PASSWORD=secret
 RABBIT_HOST=192.0.2.1
 GLOBAL_VENV=True
 DEVSTACK_VENV=$SCRATCH/venv
-mkdir -p "$DEVSTACK_VENV" "$IRONIC_CONF_DIR"
+IRONIC_BIN_DIR=$DEVSTACK_VENV/bin
+mkdir -p "$IRONIC_BIN_DIR" "$IRONIC_CONF_DIR"
 
 if [[ -n "$DEVSTACK_DIR" ]]; then
     declare -A GITREPO GITBRANCH GITDIR
@@ -36,6 +37,28 @@ fi
 # The edges of the machine are only noted down.
 function note {
     echo "$*" >> "$SCRATCH/calls"
+}
+
+# The program of the tables notes down which drivers it would have found.
+cat > "$IRONIC_BIN_DIR/ironic-async-events-dbsync" <<EOF
+#!/usr/bin/env bash
+echo "dbsync \$*, drivers: \$(sed -n 's/^driver = //p' "\$2" | xargs)" \\
+    >> "$SCRATCH/calls"
+exit \${DBSYNC_EXIT:-0}
+EOF
+chmod +x "$IRONIC_BIN_DIR/ironic-async-events-dbsync"
+
+function stop_process {
+    note "stop_process $*"
+}
+
+# Functions of Ironic's plugin.
+function start_ironic_api {
+    note start_ironic_api
+}
+
+function start_ironic_conductor {
+    note start_ironic_conductor
 }
 
 function setup_develop {

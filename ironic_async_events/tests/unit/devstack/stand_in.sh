@@ -29,13 +29,17 @@ function ensure_section {
     fi
 }
 
-function iniget_multiline {
-    local -a values
-    mapfile -t values < <(awk -v section="$2" -v option="$3" '
+function iniget {
+    awk -v section="$2" -v option="$3" '
         /^\[/ { here = ($0 == "[" section "]") }
         here && $0 ~ "^" option "[ \t]*=" {
             sub(/^[^=]*=[ \t]*/, ""); print
-        }' "$1")
+        }' "$1"
+}
+
+function iniget_multiline {
+    local -a values
+    mapfile -t values < <(iniget "$@")
     echo "${values[*]}"
 }
 
