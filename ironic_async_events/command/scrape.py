@@ -5,11 +5,11 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
+import math
 
 import prometheus_client
 from prometheus_client import core
 from prometheus_client import registry
-from prometheus_client import utils
 
 from ironic_async_events.audit import metrics
 from ironic_async_events.audit import operations
@@ -43,7 +43,10 @@ def _metric(family: metrics.Family, values: metrics.Values) -> core.Metric:
                 durations.add_metric(
                     labels,
                     [
-                        (utils.floatToGoString(bound), count)
+                        (
+                            '+Inf' if math.isinf(bound) else str(float(bound)),
+                            count,
+                        )
                         for bound, count in value.buckets()
                     ],
                     value.sum,
