@@ -225,7 +225,7 @@ class Metrics:
                     if since is not None
                 },
             )
-        yield DURATION, {**self._operations.durations}
+        yield DURATION, dict(self._operations.durations)
         yield NOTIFICATIONS, dict(self._counts)
         yield (
             VIOLATIONS,

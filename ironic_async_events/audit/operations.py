@@ -64,7 +64,7 @@ class Operations:
         #: Node -> event and time of the start.
         self._running: dict[str, tuple[str, float]] = {}
         #: Event of the start and outcome -> durations.
-        self.durations: dict[tuple[str, str], Histogram] = {}
+        self.durations: dict[tuple[str, ...], Histogram] = {}
 
     def take(self, seen: obs.Observation, now: float) -> None:
         """Add a notification of a provision state.
