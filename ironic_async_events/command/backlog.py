@@ -8,11 +8,14 @@ import threading
 import time
 
 from oslo_config import cfg
+from oslo_log import log as logging
 
 from ironic_async_events.audit import metrics
 from ironic_async_events.command import ironic_conf
 from ironic_async_events.command import sources
 from ironic_async_events.outbox import stored
+
+LOG = logging.getLogger(__name__)
 
 _GROUP = 'oslo_messaging_notifications'
 _EVERY = 15.0
@@ -65,7 +68,10 @@ class Backlog:
         """Read the backlog. Without an answer there is no backlog to show."""
         try:
             self._last = (self._read(), self._clock())
-        except Exception:
+        except Exception as exc:
+            LOG.warning(
+                'The outbox cannot be read: %s', ironic_conf.brief(exc)
+            )
             self._last = (None, self._last[1])
 
     def start(self) -> None:
@@ -113,7 +119,7 @@ def connect(files: Sequence[str]) -> Backlog:
 
     :param files: Ironic's configuration files.
     """
-    ironic_conf.prepare()
+    ironic_conf.prepare(native=True)
     ironic_conf.read((), files)
     with ironic_conf.database():
         from ironic_async_events.outbox import connection

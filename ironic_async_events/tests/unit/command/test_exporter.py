@@ -237,3 +237,48 @@ class NodesTest(base.BaseTestCase):
                 sources.SourceError, list, nodes.read('cloud', None)
             )
         self.assertIn('extra "exporter"', str(error))
+
+
+class ConnectTest(base.BaseTestCase):
+    def test_without_ironic_it_says_where_to_run(self):
+        done = subprocess.run(
+            [
+                *(sys.executable, '-W', 'ignore', '-c'),
+                'import sys\n'
+                'from ironic_async_events.command import backlog\n'
+                "sys.modules['ironic'] = None\n"
+                "backlog.connect(['x.conf'])\n",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(1, done.returncode)
+        self.assertEqual(
+            'Ironic is not installed in this Python environment. Run this '
+            'command in the Python environment of Ironic.\n',
+            done.stderr,
+        )
+
+    def test_green_threads_are_never_chosen(self):
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'x.conf')
+        with open(path, 'w') as stream:
+            stream.write('[database]\nconnection = sqlite://\n')
+        done = subprocess.run(
+            [
+                *(sys.executable, '-W', 'ignore', '-c'),
+                'import sys, threading\n'
+                'before = threading.Thread.start, threading.Lock\n'
+                'from ironic_async_events.command import backlog\n'
+                f'try: backlog.connect([{path!r}])\n'
+                'except SystemExit as e: print(e)\n'
+                'assert before == (threading.Thread.start, threading.Lock)\n'
+                "eventlet = sys.modules.get('eventlet.patcher')\n"
+                'assert not (eventlet and eventlet.already_patched)\n',
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn('ironic-async-events-dbsync upgrade', done.stdout)
