@@ -8,6 +8,8 @@ from ironic_async_events.audit import envelope
 from ironic_async_events.command import sources
 
 _FIELDS = ('uuid', 'provision_state', 'provision_updated_at')
+# Has all provision states and pages of chosen fields.
+_MICROVERSION = '1.49'
 
 
 def read(
@@ -37,15 +39,32 @@ def read(
             if url
             else openstack.connect(cloud=cloud)
         )
-        for node in connection.baremetal.nodes(fields=_FIELDS):
-            yield (
-                node.id,
-                node.provision_state,
-                envelope.seconds(node.provision_updated_at),
-            )
+        for node in _pages(connection.baremetal):
+            uuid, state, since = (node[name] for name in _FIELDS)
+            yield uuid, state, envelope.seconds(since)
     except Exception as exc:
         # The SDK passes on the errors of the libraries that it uses.
         raise sources.SourceError(
             f'cannot read the nodes from {url or f"the cloud {cloud}"}: '
             f'{type(exc).__name__}: {exc}'.partition('\n')[0]
         ) from exc
+
+
+def _pages(baremetal: Any) -> Iterator[dict[str, Any]]:
+    """Read page after page.
+
+    Not as the SDK's nodes, which do not know when the state was updated.
+    """
+    from openstack import exceptions
+
+    parameters = {'fields': ','.join(_FIELDS)}
+    while True:
+        answer = baremetal.get(
+            '/nodes', params=parameters, microversion=_MICROVERSION
+        )
+        exceptions.raise_from_response(answer)
+        page = answer.json()
+        yield from page['nodes']
+        if 'next' not in page:
+            return
+        parameters['marker'] = page['nodes'][-1]['uuid']

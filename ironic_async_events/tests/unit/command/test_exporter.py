@@ -2,6 +2,7 @@
 """The exporter as Prometheus and its operator meet it."""
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import urllib.request
 
 import fixtures
 from oslotest import base
+import requests
 import testtools
 
 from ironic_async_events.audit import metrics
@@ -230,7 +232,30 @@ class BacklogTest(base.BaseTestCase):
             self.assertIs(expected, backlog.uses_outbox([path]))
 
 
+class Pages:
+    """Answers as the API does, two nodes at a time."""
+
+    def __init__(self, nodes):
+        self.nodes = nodes
+
+    def get(self, path, params, microversion):
+        names = [node['uuid'] for node in self.nodes]
+        first = names.index(params['marker']) + 1 if 'marker' in params else 0
+        body = {'nodes': self.nodes[first : first + 2]}
+        if first + 2 < len(names):
+            body['next'] = 'somewhere'
+        answer = requests.Response()
+        answer.status_code = 200
+        answer._content = json.dumps(body).encode()
+        return answer
+
+
 class NodesTest(base.BaseTestCase):
+    def test_all_pages_are_read(self):
+        for count in range(6):
+            found = [{'uuid': f'node-{number}'} for number in range(count)]
+            self.assertEqual(found, list(nodes._pages(Pages(found))))
+
     def test_a_missing_sdk_is_named_with_its_extra(self):
         with mock.patch.dict(sys.modules, openstack=None):
             error = self.assertRaises(
