@@ -56,7 +56,9 @@ class BesideIronic(Scraped):
         """
         bench = self.start(wanted)
         url = bench.ironic.endpoint
-        at_rest = clients.Client(url).create()
+        client = clients.Client(url)
+        at_rest = client.create()
+        client.operate(at_rest, lifecycle.operation('manage'))
         skipped = len(bench.observations())
         exporter = self.export(
             *('--transport-url', base.rabbitmq().url, '--ironic-url', url)
@@ -64,8 +66,12 @@ class BesideIronic(Scraped):
         server = prometheus.Prometheus(self.directory, [exporter.port])
         self.addCleanup(server.stop)
         server.start()
-        self.assertEqual({('enroll',): 1}, server.query(metrics.NODES.name))
-        self.assertEqual([(at_rest.id, 'enroll')], list(server.query(_SINCE)))
+        self.assertEqual(
+            {('manageable',): 1}, server.query(metrics.NODES.name)
+        )
+        self.assertEqual(
+            [(at_rest.id, 'manageable')], list(server.query(_SINCE))
+        )
         clients.drive(url, CLIENTS, 1, operations)
         audit = summary.Audit()
         for seen in bench.observations()[skipped:]:
@@ -112,7 +118,9 @@ class BesideIronic(Scraped):
         self.assertTrue(audit.clean)
         self.assert_equal(audit, server)
         # The nodes that lived are deleted again.
-        self.assertEqual({('enroll',): 1}, server.query(metrics.NODES.name))
+        self.assertEqual(
+            {('manageable',): 1}, server.query(metrics.NODES.name)
+        )
         counts = server.query(_COUNT)
         asked = collections.Counter(one.verb for one in operations)
         for event in ('inspect', 'rebuild', 'unrescue', 'provide'):
