@@ -45,22 +45,7 @@ class Audit(lister.Lister):
         """Return the parser of the command line."""
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         options.add_sources(parser)
-        rules = parser.add_argument_group('rules')
-        rules.add_argument(
-            '--unfinished-after',
-            metavar='SECONDS',
-            type=float,
-            help='report an operation as unfinished when neither end nor '
-            'error came within this time (default: never)',
-        )
-        rules.add_argument(
-            '--hold',
-            metavar='SECONDS',
-            type=float,
-            default=10.0,
-            help='hold a notification that does not fit for this time before '
-            'its predecessor counts as lost (default: %(default)g)',
-        )
+        rules = options.add_rules(parser)
         rules.add_argument(
             '--complete',
             action='store_true',

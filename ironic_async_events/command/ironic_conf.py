@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
 import importlib
+import importlib.util
 import re
 import sys
 
@@ -18,17 +19,26 @@ from ironic_async_events.command import threads
 CONF = cfg.CONF
 
 
-def prepare() -> None:
+def prepare(native: bool = False) -> None:
     """Register the options of Ironic and of the plugin.
 
     Ends the program with one line when Ironic is not installed.
+
+    :param native: use native threads also where Ironic uses green ones; for a
+        program that listens and serves.
     """
-    if not threads.as_ironic():
+    if native:
+        threads.choose_native()
+    if importlib.util.find_spec('ironic') is None or not (
+        native or threads.as_ironic()
+    ):
         sys.exit(
             'Ironic is not installed in this Python environment. Run this '
             'command in the Python environment of Ironic.'
         )
     importlib.import_module('ironic.conf')
+    # As in Ironic: the modules of its database need these defaults.
+    importlib.import_module('osprofiler.opts').set_defaults(CONF)
     logging.register_options(CONF)
     async_conf.register(CONF)
 

@@ -91,6 +91,31 @@ def add_sources(
     )
 
 
+def add_rules(parser: argparse.ArgumentParser) -> Any:
+    """Add the options of the rules that the audit applies.
+
+    :param parser: the parser of a command.
+    :returns: the group of these options.
+    """
+    rules = parser.add_argument_group('rules')
+    rules.add_argument(
+        '--unfinished-after',
+        metavar='SECONDS',
+        type=float,
+        help='report an operation as unfinished when neither end nor '
+        'error came within this time (default: never)',
+    )
+    rules.add_argument(
+        '--hold',
+        metavar='SECONDS',
+        type=float,
+        default=10.0,
+        help='hold a notification that does not fit for this time before '
+        'its predecessor counts as lost (default: %(default)g)',
+    )
+    return rules
+
+
 def source(args: argparse.Namespace, path: str | None) -> sources.Source:
     """Return the source that the options choose.
 

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ironic-async-events-status upgrade check``: does the plugin fit?"""
+"""``ironic-async-events-status upgrade check``: does the plugin fit?
+
+And ``consumers``, which is a module of its own.
+"""
 
 from collections.abc import Sequence
+import functools
 import importlib
 import importlib.metadata
 import logging
@@ -14,6 +18,7 @@ from oslo_upgradecheck import upgradecheck
 
 from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
+from ironic_async_events.command import consumers
 from ironic_async_events.command import ironic_conf
 from ironic_async_events.command import rows
 from ironic_async_events.command import threads
@@ -30,6 +35,10 @@ _NOTIFICATIONS = 'oslo_messaging_notifications'
 TESTED = ('24.1', '26.1', '29.0', '32.1', '35.1', '39.0')
 # The exit code of oslo.upgradecheck when the command itself failed.
 _FAILED = 255
+
+_success = functools.partial(upgradecheck.Result, upgradecheck.Code.SUCCESS)
+_warning = functools.partial(upgradecheck.Result, upgradecheck.Code.WARNING)
+_failure = functools.partial(upgradecheck.Result, upgradecheck.Code.FAILURE)
 
 
 def _ironic() -> dict[str, types.ModuleType]:
@@ -210,18 +219,6 @@ def _judged(concern: Any) -> upgradecheck.Result:
     return (_failure if grave else _warning)(f'{concern.text}.')
 
 
-def _success(details: str) -> upgradecheck.Result:
-    return upgradecheck.Result(upgradecheck.Code.SUCCESS, details)
-
-
-def _warning(details: str) -> upgradecheck.Result:
-    return upgradecheck.Result(upgradecheck.Code.WARNING, details)
-
-
-def _failure(details: str) -> upgradecheck.Result:
-    return upgradecheck.Result(upgradecheck.Code.FAILURE, details)
-
-
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the options that the checks read.
 
@@ -250,13 +247,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     :param argv: the arguments; by default the arguments of the process
     :returns: the exit code of oslo.upgradecheck: 0, 1, 2 or 255
     """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ['consumers']:
+        # This check looks at RabbitMQ, and at no configuration.
+        return consumers.main(arguments[1:])
     register(CONF)
     try:
         code: int = upgradecheck.main(
             CONF,
             project='ironic',
             upgrade_command=Checks(),
-            argv=list(sys.argv[1:] if argv is None else argv),
+            argv=arguments,
         )
     except cfg.Error as e:
         print(f'The configuration cannot be read: {e}', file=sys.stderr)

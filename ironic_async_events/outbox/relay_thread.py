@@ -31,8 +31,8 @@ LOG = logging.getLogger(__name__)
 # A deletion costs as much as the search for messages. On SQLite it also blocks
 # other writers. So confirmed messages are deleted together.
 _LINGER = 0.5
-# Most of a turn is the search for messages. Turns are so many seconds apart, so
-# that under load a turn finds several messages. After a pause a message is
+# Most of a turn is the search for messages. Turns are so many seconds apart,
+# so that under load a turn finds several messages. After a pause a message is
 # published at once.
 _APART = 0.05
 

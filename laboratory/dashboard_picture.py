@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draw the dashboard's main panels from a real run, for the documentation.
+
+Run it with ``python -m laboratory.dashboard_picture OUTPUT.svg``. An Ironic
+whose operations take some seconds each, RabbitMQ, the exporter and a real
+Prometheus; the queries are those of the dashboard.
+"""
+
+import argparse
+from collections.abc import Mapping
+from collections.abc import Sequence
+import io
+import json
+import logging
+import pathlib
+import re
+import sys
+import tempfile
+import time
+from typing import Any
+
+from laboratory import clients
+from laboratory import errors
+from laboratory import prepared_bench
+from laboratory import processes
+from laboratory import prometheus
+from laboratory import run
+
+_PANELS = (
+    'Nodes by provision state',
+    'Operations that ended',
+    'Duration of operations that succeeded',
+    'Notifications',
+)
+_WINDOW = '20s'
+_STEP = 5
+_DELAYS = {
+    f'{name}_delay': '1,8'
+    for name in ('bios', 'deploy', 'inspect', 'rescue', 'vendor')
+}
+_UNITS = {'s': 'seconds', 'ops': 'per second', 'short': 'number'}
+#: Of a line: its name, and when it had which value.
+Line = tuple[str, Mapping[int, float]]
+
+
+def record(workers: int, cycles: int) -> dict[str, list[Line]]:
+    """Run everything, and ask Prometheus.
+
+    :param workers: how many clients at once.
+    :param cycles: how many lives each leads.
+    :returns: the lines of each panel.
+    :raises LaboratoryError: when something does not start or end.
+    """
+    wanted = run.Run(plugin=True, rabbitmq=True, options={'fake': _DELAYS})
+    with (
+        tempfile.TemporaryDirectory(prefix='lab-') as home,
+        prepared_bench.started(wanted) as bench,
+    ):
+        directory = pathlib.Path(home)
+        url = bench.ironic.endpoint
+        transport = str(bench.ironic.options['DEFAULT']['transport_url'])
+        exporter = prometheus.Exporter(
+            directory, ['--transport-url', transport, '--ironic-url', url]
+        )
+        with (
+            exporter,
+            prometheus.Prometheus(directory, [exporter.port]) as server,
+        ):
+            began = int(time.time())
+            clients.drive(url, workers, cycles, wanted.operations)
+            time.sleep(2 * _STEP)
+            return {
+                panel['title']: [
+                    line
+                    # The last one of two: p95, not p50.
+                    for target in panel['targets'][-1:]
+                    for line in _lines(server, target, began)
+                ]
+                for panel in _panels()
+            }
+
+
+def _panels() -> list[dict[str, Any]]:
+    path = prometheus.CONTRIB / 'dashboard.json'
+    dashboard = json.loads(path.read_text())
+    panels = {one['title']: one for one in dashboard['panels']}
+    return [panels[title] for title in _PANELS]
+
+
+def _lines(
+    server: prometheus.Prometheus, target: Mapping[str, str], began: int
+) -> list[Line]:
+    """Evaluate a query of the dashboard for the whole run."""
+    found = server.ask(
+        'query_range',
+        query=target['expr'].replace('$__rate_interval', _WINDOW),
+        start=str(began),
+        end=str(int(time.time())),
+        step=str(_STEP),
+    )
+    lines = []
+    for one in found['result']:
+        name = target['legendFormat']
+        for label, value in one['metric'].items():
+            name = name.replace('{{' + label + '}}', value)
+        values = {
+            int(when) - began: float(value) for when, value in one['values']
+        }
+        # A line has a gap where there is no number.
+        if any(value > 0 for value in values.values()):
+            lines.append((name, values))
+    return lines
+
+
+def draw(found: Mapping[str, Sequence[Line]], path: pathlib.Path) -> None:
+    """Draw the panels.
+
+    :param found: the lines of each panel.
+    :param path: the picture.
+    """
+    # It tells of its fonts when it is imported, and nobody asked.
+    logging.getLogger('matplotlib').setLevel(logging.WARNING)
+    import matplotlib
+    from matplotlib import figure
+
+    settings = {
+        'svg.fonttype': 'none',
+        'svg.hashsalt': 'ironic-async-events',
+        'font.size': 7,
+        'axes.spines.top': False,
+        'axes.spines.right': False,
+    }
+    with matplotlib.rc_context(settings):
+        picture = figure.Figure(figsize=(11, 7), layout='constrained')
+        places = picture.subplots(2, 2).flatten()
+        for axes, panel in zip(places, _panels(), strict=True):
+            _draw(axes, panel, found[panel['title']])
+        text = io.StringIO()
+        picture.savefig(text, format='svg', metadata={'Date': None})
+    # A point is enough, and half of the size. Labels keep their numbers.
+    path.write_text(
+        re.sub(
+            r'\bd="[^"]*"',
+            lambda found: re.sub(
+                r'\d+\.\d+',
+                lambda number: f'{float(number[0]):.0f}',
+                ' '.join(found[0].split()),
+            ),
+            text.getvalue(),
+        )
+    )
+
+
+def _draw(axes: Any, panel: Mapping[str, Any], lines: Sequence[Line]) -> None:
+    import matplotlib
+
+    defaults = panel['fieldConfig']['defaults']
+    # Twenty colours: there are more states than a palette of ten has.
+    axes.set_prop_cycle(color=matplotlib.colormaps['tab20'].colors)
+    times = sorted({when for _name, values in lines for when in values})
+    if 'stacking' in defaults['custom']:
+        axes.stackplot(
+            times,
+            [[values.get(when, 0) for when in times] for _, values in lines],
+            labels=[name for name, _values in lines],
+            linewidth=0,
+        )
+    else:
+        for name, values in lines:
+            axes.plot(
+                list(values), list(values.values()), label=name, linewidth=1
+            )
+    axes.set_title(panel['title'], loc='left')
+    axes.set_ylabel(_UNITS[defaults['unit']])
+    axes.set_xlabel('seconds')
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0)
+    axes.legend(
+        frameon=False,
+        fontsize=5.5,
+        loc='upper left',
+        bbox_to_anchor=(1, 1),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, and draw.
+
+    :param arguments: of the command line.
+    :returns: 0, or 2 when a run could not be done.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('output', type=pathlib.Path)
+    parser.add_argument('--clients', type=int, default=8)
+    parser.add_argument('--cycles', type=int, default=2)
+    parsed = parser.parse_args(arguments)
+    processes.end_on_sigterm()
+    try:
+        draw(record(parsed.clients, parsed.cycles), parsed.output)
+    except errors.LaboratoryError as error:
+        print(f'dashboard_picture: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
