@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole functions, methods and classes: put, replaced, removed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+from libcst import metadata
+
+from patchset import errors
+from patchset.edit import fold
+
+_code = cst.Module([]).code_for_node
+
+_Definition = cst.ClassDef | cst.FunctionDef
+
+
+def _methods(text: str) -> list[cst.FunctionDef]:
+    """Return methods; their text is that of a class, or of its inside."""
+    text = text.lstrip('\n')
+    if not text.startswith('class '):
+        # Indented as they will be: the inside of a string is never moved.
+        text = 'class Methods:\n' + text
+    (statement,) = cst.parse_module(text).body
+    assert isinstance(statement, cst.ClassDef)
+    return [m for m in statement.body.body if isinstance(m, cst.FunctionDef)]
+
+
+def put_methods(path: str, source: str, class_name: str, text: str) -> str:
+    """Put methods into a class; those of the same name are replaced.
+
+    :param text: the methods, or a class that has nothing else
+    """
+    methods = _methods(text)
+    replacer = _Replacer(class_name, {m.name.value: m for m in methods})
+    module = cst.parse_module(source).visit(replacer)
+    if not replacer.found:
+        raise errors.Unexpected(path, 1, f'class {class_name}')
+    rest = [m for m in methods if m.name.value not in replacer.replaced]
+    if not rest:
+        return module.code
+    return fold.fold(path, module.code, class_name, rest, typed=True)
+
+
+def replace_method(
+    path: str, source: str, class_name: str, name: str, text: str
+) -> str:
+    """Replace a method that must be there."""
+    methods = {m.name.value: m for m in _methods(text)}
+    replacer = _Replacer(class_name, methods)
+    module = cst.parse_module(source).visit(replacer)
+    if name not in replacer.replaced:
+        raise errors.Unexpected(path, 1, f'a method {class_name}.{name}')
+    return module.code
+
+
+class _Replacer(cst.CSTTransformer):
+    def __init__(
+        self, class_name: str, methods: dict[str, cst.FunctionDef]
+    ) -> None:
+        super().__init__()
+        self._class_name = class_name
+        self._methods = methods
+        self._scope: list[str] = []
+        self.found = False
+        self.replaced: set[str] = set()
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        self._scope.append(node.name.value)
+        self.found = self.found or node.name.value == self._class_name
+
+    def leave_ClassDef(
+        self, original_node: cst.ClassDef, updated_node: cst.ClassDef
+    ) -> cst.ClassDef:
+        self._scope.pop()
+        return updated_node
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self._scope.append(node.name.value)
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        self._scope.pop()
+        name = original_node.name.value
+        if self._scope == [self._class_name] and name in self._methods:
+            self.replaced.add(name)
+            return self._methods[name].with_changes(
+                leading_lines=updated_node.leading_lines
+            )
+        return updated_node
+
+
+def remove(path: str, source: str, *names: str) -> str:
+    """Remove functions, methods (``Class.method``) and classes."""
+    remover = _Remover(set(names))
+    module = cst.parse_module(source).visit(remover)
+    for name in names:
+        if name not in remover.removed:
+            raise errors.Unexpected(path, 1, name)
+    return module.code
+
+
+def remove_class(path: str, source: str, name: str) -> str:
+    """Remove a class."""
+    return remove(path, source, name)
+
+
+class _Remover(cst.CSTTransformer):
+    def __init__(self, names: set[str]) -> None:
+        super().__init__()
+        self._names = names
+        self._scope: list[str] = []
+        self.removed: set[str] = set()
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        self._scope.append(node.name.value)
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self._scope.append(node.name.value)
+
+    def _leave(self, updated_node: _Definition) -> Any:
+        name = '.'.join(self._scope)
+        self._scope.pop()
+        if name in self._names:
+            self.removed.add(name)
+            return cst.RemoveFromParent()
+        return updated_node
+
+    def leave_ClassDef(
+        self, original_node: cst.ClassDef, updated_node: cst.ClassDef
+    ) -> cst.ClassDef | cst.RemovalSentinel:
+        return self._leave(updated_node)  # type: ignore[no-any-return]
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef | cst.RemovalSentinel:
+        return self._leave(updated_node)  # type: ignore[no-any-return]
+
+
+def replace_expression(
+    path: str, source: str, function: str, old: str, new: str
+) -> str:
+    """Replace an expression everywhere in a function."""
+    wrapper = metadata.MetadataWrapper(cst.parse_module(source))
+    expression = cst.parse_expression(new)
+    changer = _Changer(function, lambda node: _code(node) == old, expression)
+    module = wrapper.visit(changer)
+    if not changer.matched:
+        raise errors.Unexpected(
+            path, changer.line or 1, f'{old} in {function}'
+        )
+    return module.code
+
+
+class _Changer(cst.CSTTransformer):
+    METADATA_DEPENDENCIES = (metadata.PositionProvider,)
+
+    def __init__(
+        self,
+        function: str,
+        predicate: Callable[[cst.CSTNode], bool],
+        expression: cst.BaseExpression,
+    ) -> None:
+        super().__init__()
+        self._function = function
+        self._predicate = predicate
+        self._expression = expression
+        self._scope: list[str] = []
+        self.line = 0
+        self.matched = 0
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.ClassDef | cst.FunctionDef):
+            self._scope.append(node.name.value)
+            if '.'.join(self._scope) == self._function:
+                position = self.get_metadata(metadata.PositionProvider, node)
+                self.line = position.start.line
+        return True
+
+    def on_leave(  # type: ignore[override]
+        self, original_node: cst.CSTNode, updated_node: cst.CSTNode
+    ) -> cst.CSTNode:
+        inside = '.'.join(self._scope).startswith(self._function)
+        if isinstance(original_node, cst.ClassDef | cst.FunctionDef):
+            self._scope.pop()
+        elif (
+            inside
+            and isinstance(original_node, cst.BaseExpression)
+            and self._predicate(original_node)
+        ):
+            self.matched += 1
+            return self._expression.deep_clone()
+        return updated_node
