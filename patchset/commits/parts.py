@@ -77,6 +77,20 @@ MODULES_OF_SPAWN = (
     _source('step'),
 )
 
+MODULES_OF_TAKING_BACK = (
+    _source('database'),
+    _source('refusal'),
+    _source('snapshot'),
+)
+
+METHODS_OF_TAKING_BACK = (
+    '_lock',
+    'post_process_event',
+    '_refused',
+    '_take_back',
+    '_refusal_event_type',
+)
+
 METHODS_OF_SPAWN = (
     '__init__',
     'stage',
@@ -147,7 +161,10 @@ _TESTS_OF_TAKING_BACK = frozenset(
     )
 )
 _TESTS_OF_NO_CALLBACKS = frozenset(
-    ('test_a_failed_save_leaves_the_task_usable',)
+    (
+        'test_a_failed_save_leaves_the_task_usable',
+        'test_what_was_announced_is_not_taken_back',
+    )
 )
 
 
@@ -172,4 +189,8 @@ TESTS_OF_SPAWN = (
     tests_of_spawn(take_back=False, no_callbacks=False),
 )
 
-BASE_OF_TAKING_BACK = _base()
+TESTS_OF_TAKING_BACK = (
+    _base(),
+    plugin.Test('test_snapshot'),
+    tests_of_spawn(take_back=True, no_callbacks=False),
+)

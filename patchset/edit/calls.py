@@ -84,26 +84,32 @@ def _flat(expression: cst.BaseExpression) -> str:
     return ' '.join(_code(expression).split())
 
 
-def call(callee: str, words: list[str], column: int) -> cst.Call:
+def call(
+    callee: str, words: list[str], column: int, start: int | None = None
+) -> cst.Call:
     """Write a call with a hanging indent that does not exceed the line.
 
     :param callee: what is called
     :param words: the arguments
     :param column: where the statement begins
+    :param start: where the call begins, if not with the statement
     """
     indent = ' ' * (column + 4)
-    lines: list[str] = []
-    for number, word in enumerate(words):
-        text = word + (')' if number == len(words) - 1 else ',')
-        joined = f'{lines[-1]} {text}' if lines else ''
-        # Where the event begins, begins what is not the worker's.
-        if lines and len(joined) <= _WIDTH and not word.startswith('event='):
-            lines[-1] = joined
-        else:
-            lines.append(indent + text)
-    written = f'{callee}(\n' + '\n'.join(lines)
+    text = callee + '(' + ', '.join(words) + ')'
+    if '\n' in callee or (start or column) + len(text) > _WIDTH:
+        lines: list[str] = []
+        for number, word in enumerate(words):
+            piece = word + (')' if number == len(words) - 1 else ',')
+            joined = f'{lines[-1]} {piece}' if lines else ''
+            # Where the event begins, begins what is not the worker's.
+            own = word.startswith('event=')
+            if lines and len(joined) <= _WIDTH and not own:
+                lines[-1] = joined
+            else:
+                lines.append(indent + piece)
+        text = f'{callee}(\n' + '\n'.join(lines)
     # The tree of a call knows relative indentation only.
-    relative = written.replace('\n' + ' ' * column, '\n')
+    relative = text.replace('\n' + ' ' * column, '\n')
     parsed = cst.parse_statement(relative + '\n')
     assert isinstance(parsed, cst.SimpleStatementLine)
     expression = parsed.body[0]
