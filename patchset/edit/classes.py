@@ -2,6 +2,7 @@
 """Whole functions, methods and classes: put, replaced, removed."""
 
 from collections.abc import Callable
+import re
 from typing import Any
 
 import libcst as cst
@@ -192,3 +193,185 @@ class _Changer(cst.CSTTransformer):
             self.matched += 1
             return self._expression.deep_clone()
         return updated_node
+
+
+def extract_loop_body(
+    path: str, source: str, function: str, iterated: str, method: str
+) -> str:
+    """Make the body of a loop a method; the loop is replaced by its caller.
+
+    :param function: ``Class.method`` that has the loop
+    :param iterated: what the loop goes through
+    :param method: the first lines of the new method, without its body
+    """
+    wrapper = metadata.MetadataWrapper(cst.parse_module(source))
+    extractor = _Extractor(function, iterated)
+    module = wrapper.visit(extractor)
+    if extractor.body is None:
+        raise errors.Unexpected(
+            path, extractor.line or 1, f'a loop over {iterated} in {function}'
+        )
+    (new,) = _methods(method)
+    documented = new.with_changes(
+        body=new.body.with_changes(
+            body=[new.body.body[0], *extractor.body.body]
+        )
+    )
+    class_name, _, after = function.partition('.')
+    return fold.fold(
+        path, module.code, class_name, [documented], after=after, typed=True
+    )
+
+
+class _Extractor(cst.CSTTransformer):
+    METADATA_DEPENDENCIES = (metadata.PositionProvider,)
+
+    def __init__(self, function: str, iterated: str) -> None:
+        super().__init__()
+        self._function = function
+        self._iterated = iterated
+        self._scope: list[str] = []
+        self.line = 0
+        self.body: cst.BaseSuite | None = None
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        self._scope.append(node.name.value)
+
+    def leave_ClassDef(
+        self, original_node: cst.ClassDef, updated_node: cst.ClassDef
+    ) -> cst.ClassDef:
+        self._scope.pop()
+        return updated_node
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self._scope.append(node.name.value)
+        if '.'.join(self._scope) == self._function:
+            position = self.get_metadata(metadata.PositionProvider, node)
+            self.line = position.start.line
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        self._scope.pop()
+        return updated_node
+
+    def leave_For(
+        self, original_node: cst.For, updated_node: cst.For
+    ) -> cst.For:
+        if (
+            '.'.join(self._scope) != self._function
+            or _code(updated_node.iter) != self._iterated
+        ):
+            return updated_node
+        self.body = updated_node.body
+        passed = cst.IndentedBlock([cst.parse_statement('pass\n')])
+        return updated_node.with_changes(body=passed)
+
+
+def remove_argument(
+    path: str, source: str, function: str, keyword: str
+) -> str:
+    """Remove a keyword argument from the calls in a function."""
+    wrapper = metadata.MetadataWrapper(cst.parse_module(source))
+    remover = _ArgumentRemover(function, keyword)
+    module = wrapper.visit(remover)
+    if not remover.matched:
+        raise errors.Unexpected(
+            path, remover.line or 1, f'an argument {keyword} in {function}'
+        )
+    return module.code
+
+
+class _ArgumentRemover(_Changer):
+    def __init__(self, function: str, keyword: str) -> None:
+        super().__init__(function, lambda node: False, cst.Name('unused'))
+        self._keyword = keyword
+
+    def on_leave(  # type: ignore[override]
+        self, original_node: cst.CSTNode, updated_node: cst.CSTNode
+    ) -> cst.CSTNode:
+        inside = '.'.join(self._scope).startswith(self._function)
+        result = super().on_leave(original_node, updated_node)
+        if not inside or not isinstance(updated_node, cst.Call):
+            return result
+        args = [a for a in updated_node.args if not self._is_it(a)]
+        if len(args) == len(updated_node.args):
+            return result
+        self.matched += 1
+        if self._is_it(updated_node.args[-1]):
+            args[-1] = args[-1].with_changes(
+                comma=cst.MaybeSentinel.DEFAULT,
+                whitespace_after_arg=updated_node.args[
+                    -1
+                ].whitespace_after_arg,
+            )
+        return updated_node.with_changes(args=args)
+
+    def _is_it(self, arg: cst.Arg) -> bool:
+        if arg.keyword is not None:
+            return arg.keyword.value == self._keyword
+        return _code(arg.value) == self._keyword
+
+
+def remove_parameter(
+    path: str, source: str, function: str, name: str
+) -> str:
+    """Remove a parameter of a method, and what its docstring says of it."""
+    remover = _ParameterRemover(function, name)
+    module = cst.parse_module(source).visit(remover)
+    if not remover.matched:
+        raise errors.Unexpected(path, 1, f'a parameter {name} of {function}')
+    return module.code
+
+
+class _ParameterRemover(cst.CSTTransformer):
+    def __init__(self, function: str, name: str) -> None:
+        super().__init__()
+        self._function = function
+        self._name = name
+        self._scope: list[str] = []
+        self.matched = 0
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        self._scope.append(node.name.value)
+
+    def leave_ClassDef(
+        self, original_node: cst.ClassDef, updated_node: cst.ClassDef
+    ) -> cst.ClassDef:
+        self._scope.pop()
+        return updated_node
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self._scope.append(node.name.value)
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        inside = '.'.join(self._scope) == self._function
+        self._scope.pop()
+        if not inside:
+            return updated_node
+        params = [
+            p
+            for p in updated_node.params.params
+            if p.name.value != self._name
+        ]
+        self.matched = len(updated_node.params.params) - len(params)
+        changed = updated_node.with_changes(
+            params=updated_node.params.with_changes(params=params)
+        )
+        docstring = changed.body.body[0]
+        code = _code(docstring)
+        # A field goes on until the next one, or the end.
+        pattern = (
+            rf'^( *):param {self._name}:.*\n(?:\1 +.*\n)*'
+        )
+        shorter = re.sub(pattern, '', code, count=1, flags=re.MULTILINE)
+        if shorter != code:
+            statement = cst.parse_statement(shorter.lstrip())
+            changed = changed.with_changes(
+                body=changed.body.with_changes(
+                    body=[statement, *changed.body.body[1:]]
+                )
+            )
+        return changed

@@ -76,6 +76,15 @@ def branches(test: str) -> Predicate:
     return predicate
 
 
+def loops(iterated: str) -> Predicate:
+    """Match a ``for`` by what it goes through."""
+
+    def predicate(node: cst.CSTNode) -> bool:
+        return isinstance(node, cst.For) and _code(node.iter) == iterated
+
+    return predicate
+
+
 def edit(
     path: str,
     source: str,

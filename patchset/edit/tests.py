@@ -147,26 +147,34 @@ class _Spawners(cst.CSTTransformer):
         super().__init__()
         self.changed = 0
 
-    def leave_Call(
-        self, original_node: cst.Call, updated_node: cst.Call
-    ) -> cst.Call:
-        function = _code(updated_node.func)
+    def leave_Decorator(
+        self, original_node: cst.Decorator, updated_node: cst.Decorator
+    ) -> cst.Decorator:
+        # What a test mocks for a block, it gives an effect itself.
+        call = original_node.decorator
+        if not isinstance(call, cst.Call):
+            return updated_node
+        return updated_node.with_changes(decorator=self._with_effect(call))
+
+    def _with_effect(self, node: cst.Call) -> cst.Call:
+        function = _code(node.func)
         names = [
             _code(arg.value).rstrip("'")
-            for arg in updated_node.args
+            for arg in node.args
             if arg.keyword is None
         ]
-        keywords = [a.keyword.value for a in updated_node.args if a.keyword]
+        keywords = [a.keyword.value for a in node.args if a.keyword]
         if (
             function not in ('mock.patch', 'mock.patch.object')
+            or not names
             or not names[-1].endswith('_spawn_worker')
             or keywords != ['autospec']
         ):
-            return updated_node
+            return node
         self.changed += 1
-        last = updated_node.args[-1]
+        last = node.args[-1]
         column = self.get_metadata(
-            metadata.PositionProvider, original_node.args[0]
+            metadata.PositionProvider, node.args[0]
         ).start.column
         comma = cst.Comma(
             whitespace_after=cst.ParenthesizedWhitespace(
@@ -180,9 +188,9 @@ class _Spawners(cst.CSTTransformer):
             value=cst.parse_expression('mgr_utils.post_process'),
             equal=last.equal,
         )
-        return updated_node.with_changes(
+        return node.with_changes(
             args=[
-                *updated_node.args[:-1],
+                *node.args[:-1],
                 last.with_changes(
                     comma=comma,
                     whitespace_after_arg=cst.SimpleWhitespace(''),
