@@ -106,8 +106,8 @@ class Tree:
             raise errors.Unexpected(path, 1, 'a file of that name')
         return text
 
-    def write(self, path: str, text: str) -> None:
-        """Change a file, or make one."""
+    def write(self, path: str, text: str | None) -> None:
+        """Change a file, make one, or remove it with None."""
         self._changed[path] = text
 
     def change(self, path: str, function: Callable[[str], str]) -> None:

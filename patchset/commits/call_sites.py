@@ -7,6 +7,7 @@ from patchset import tree as trees
 from patchset.edit import calls
 from patchset.edit import imports
 from patchset.edit import plugin
+from patchset.edit import statements
 from patchset.edit import tests
 
 SUBJECT = 'Spawn with an event instead of a callback'
@@ -66,6 +67,21 @@ def _change_tests(tree: trees.Tree, release: trees.Release) -> None:
                     ['from ironic.tests.unit.conductor import mgr_utils'],
                 )
         tree.write(path, text)
+    tree.change(tests.MANAGER, _pool_full)
+
+
+def _pool_full(text: str) -> str:
+    """What a refused deployment had saved is taken back, too."""
+    return statements.edit(
+        tests.MANAGER,
+        text,
+        'ServiceDoNodeDeployTestCase.test_do_node_deploy_worker_pool_full',
+        statements.calls('self.assertFalse', 'is_whole_disk_image'),
+        'the assertion of what was saved',
+        by="""
+            self.assertNotIn('is_whole_disk_image', node.driver_internal_info)
+        """,
+    )
 
 
 def _manager_utils(text: str) -> str:

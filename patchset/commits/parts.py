@@ -91,6 +91,8 @@ METHODS_OF_TAKING_BACK = (
     '_refusal_event_type',
 )
 
+METHODS_WITHOUT_CALLBACKS = ('process_event', '__exit__')
+
 METHODS_OF_SPAWN = (
     '__init__',
     'stage',
@@ -193,4 +195,8 @@ TESTS_OF_TAKING_BACK = (
     _base(),
     plugin.Test('test_snapshot'),
     tests_of_spawn(take_back=True, no_callbacks=False),
+)
+
+TESTS_WITHOUT_CALLBACKS = (
+    tests_of_spawn(take_back=True, no_callbacks=True),
 )

@@ -93,7 +93,7 @@ class _Replacer(cst.CSTTransformer):
 
 
 def remove(path: str, source: str, *names: str) -> str:
-    """Remove functions, methods (``Class.method``) and classes."""
+    """Remove functions, classes, and methods of whatever class."""
     remover = _Remover(set(names))
     module = cst.parse_module(source).visit(remover)
     for name in names:
@@ -121,8 +121,7 @@ class _Remover(cst.CSTTransformer):
         self._scope.append(node.name.value)
 
     def _leave(self, updated_node: _Definition) -> Any:
-        name = '.'.join(self._scope)
-        self._scope.pop()
+        name = self._scope.pop()
         if name in self._names:
             self.removed.add(name)
             return cst.RemoveFromParent()

@@ -85,6 +85,15 @@ class _Omit(_OmitDefinitions):
             return cst.RemoveFromParent()
         return updated_node
 
+    def leave_Decorator(
+        self, original_node: cst.Decorator, updated_node: cst.Decorator
+    ) -> cst.Decorator | cst.RemovalSentinel:
+        # What a decorator replaces, it names in a string.
+        code = cst.Module([]).code_for_node(original_node)
+        if any(f"'{name}'" in code for name in self._names):
+            return cst.RemoveFromParent()
+        return updated_node
+
     def leave_If(
         self, original_node: cst.If, updated_node: cst.If
     ) -> _Removable:
