@@ -72,15 +72,22 @@ def _change_tests(tree: trees.Tree, release: trees.Release) -> None:
 
 def _pool_full(text: str) -> str:
     """What a refused deployment had saved is taken back, too."""
-    return statements.edit(
-        tests.MANAGER,
-        text,
-        'ServiceDoNodeDeployTestCase.test_do_node_deploy_worker_pool_full',
+    function = (
+        'ServiceDoNodeDeployTestCase.test_do_node_deploy_worker_pool_full'
+    )
+    text = statements.edit(
+        tests.MANAGER, text, function,
         statements.calls('self.assertFalse', 'is_whole_disk_image'),
         'the assertion of what was saved',
         by="""
             self.assertNotIn('is_whole_disk_image', node.driver_internal_info)
         """,
+    )
+    return statements.edit(
+        tests.MANAGER, text, function,
+        statements.calls('mock_iwdi.assert_called_once_with'),
+        'the assertion of what was read',
+        by='mock_iwdi.assert_called_once_with(self.context, mock.ANY)',
     )
 
 

@@ -29,6 +29,9 @@ no handler, because it begins with no event.
 PATH = 'ironic/conductor/manager.py'
 BASE = 'ironic/conductor/base_manager.py'
 
+# Older releases cannot.
+_ABORTS_SERVICING = 32
+
 _CLEAN_UP = '''
     def _clean_up_orphan(self, context, node_uuid):
         """Abort what a conductor that is dead did to a node."""
@@ -55,7 +58,9 @@ _PASS_OVER = """
 def make(tree: trees.Tree, release: trees.Release) -> None:
     """Change the tree."""
     tree.change(PATH, _continue)
-    tree.change(PATH, _abort)
+    if release.major >= _ABORTS_SERVICING:
+        tree.change(PATH, _abort)
+        files.note(tree, 'abort-servicing-with-its-worker')
     tree.change(PATH, _time_outs)
     tree.change(BASE, _fail_if_in_state)
     tree.change(PATH, _orphans)
@@ -72,6 +77,14 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
             lambda text, class_name=class_name: classes.put_methods(
                 tests.MANAGER, text, class_name,
                 files.text(f'6/{class_name}.py'),
+            ),
+        )
+    if release.major >= _ABORTS_SERVICING:
+        tree.change(
+            tests.MANAGER,
+            lambda text: classes.put_methods(
+                tests.MANAGER, text, 'DoNodeServiceTestCase',
+                files.text('6/abort_service.py'),
             ),
         )
     files.note(tree, 'move-no-node-before-its-worker-runs')

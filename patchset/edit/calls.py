@@ -5,6 +5,7 @@ import libcst as cst
 from libcst import metadata
 
 from patchset import errors
+from patchset.edit import source as sources
 
 _WIDTH = 79
 _code = cst.Module([]).code_for_node
@@ -19,8 +20,8 @@ def convert(path: str, source: str) -> tuple[str, int]:
     :raises Unexpected: when a call has another form
     """
     converter = _Converter(path)
-    module = metadata.MetadataWrapper(cst.parse_module(source)).visit(converter)
-    return module.code, converter.converted
+    module = sources.positioned(source).visit(converter)
+    return sources.code(module), converter.converted
 
 
 class _Converter(cst.CSTTransformer):

@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 import libcst as cst
-from libcst import metadata
 
 from patchset import errors
 from patchset.edit import fold
+from patchset.edit import source as sources
 
 _code = cst.Module([]).code_for_node
 
@@ -34,13 +34,13 @@ def put_methods(path: str, source: str, class_name: str, text: str) -> str:
     """
     methods = _methods(text)
     replacer = _Replacer(class_name, {m.name.value: m for m in methods})
-    module = cst.parse_module(source).visit(replacer)
+    module = sources.parse(source).visit(replacer)
     if not replacer.found:
         raise errors.Unexpected(path, 1, f'class {class_name}')
     rest = [m for m in methods if m.name.value not in replacer.replaced]
     if not rest:
-        return module.code
-    return fold.fold(path, module.code, class_name, rest, typed=True)
+        return sources.code(module)
+    return fold.fold(path, sources.code(module), class_name, rest, typed=True)
 
 
 def replace_method(
@@ -49,10 +49,10 @@ def replace_method(
     """Replace a method that must be there."""
     methods = {m.name.value: m for m in _methods(text)}
     replacer = _Replacer(class_name, methods)
-    module = cst.parse_module(source).visit(replacer)
+    module = sources.parse(source).visit(replacer)
     if name not in replacer.replaced:
         raise errors.Unexpected(path, 1, f'a method {class_name}.{name}')
-    return module.code
+    return sources.code(module)
 
 
 class _Replacer(cst.CSTTransformer):
@@ -95,11 +95,11 @@ class _Replacer(cst.CSTTransformer):
 def remove(path: str, source: str, *names: str) -> str:
     """Remove functions, classes, and methods of whatever class."""
     remover = _Remover(set(names))
-    module = cst.parse_module(source).visit(remover)
+    module = sources.parse(source).visit(remover)
     for name in names:
         if name not in remover.removed:
             raise errors.Unexpected(path, 1, name)
-    return module.code
+    return sources.code(module)
 
 
 def remove_class(path: str, source: str, name: str) -> str:
@@ -142,20 +142,17 @@ def replace_expression(
     path: str, source: str, function: str, old: str, new: str
 ) -> str:
     """Replace an expression everywhere in a function."""
-    wrapper = metadata.MetadataWrapper(cst.parse_module(source))
     expression = cst.parse_expression(new)
     changer = _Changer(function, lambda node: _code(node) == old, expression)
-    module = wrapper.visit(changer)
+    module = sources.parse(source).visit(changer)
     if not changer.matched:
         raise errors.Unexpected(
-            path, changer.line or 1, f'{old} in {function}'
+            path, sources.line_of(source, function), f'{old} in {function}'
         )
-    return module.code
+    return sources.code(module)
 
 
 class _Changer(cst.CSTTransformer):
-    METADATA_DEPENDENCIES = (metadata.PositionProvider,)
-
     def __init__(
         self,
         function: str,
@@ -167,15 +164,11 @@ class _Changer(cst.CSTTransformer):
         self._predicate = predicate
         self._expression = expression
         self._scope: list[str] = []
-        self.line = 0
         self.matched = 0
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.ClassDef | cst.FunctionDef):
             self._scope.append(node.name.value)
-            if '.'.join(self._scope) == self._function:
-                position = self.get_metadata(metadata.PositionProvider, node)
-                self.line = position.start.line
         return True
 
     def on_leave(  # type: ignore[override]
@@ -203,12 +196,11 @@ def extract_loop_body(
     :param iterated: what the loop goes through
     :param method: the first lines of the new method, without its body
     """
-    wrapper = metadata.MetadataWrapper(cst.parse_module(source))
     extractor = _Extractor(function, iterated)
-    module = wrapper.visit(extractor)
+    module = sources.parse(source).visit(extractor)
     if extractor.body is None:
         raise errors.Unexpected(
-            path, extractor.line or 1, f'a loop over {iterated} in {function}'
+            path, sources.line_of(source, function), f'a loop over {iterated} in {function}'
         )
     (new,) = _methods(method)
     documented = new.with_changes(
@@ -218,19 +210,16 @@ def extract_loop_body(
     )
     class_name, _, after = function.partition('.')
     return fold.fold(
-        path, module.code, class_name, [documented], after=after, typed=True
+        path, sources.code(module), class_name, [documented], after=after, typed=True
     )
 
 
 class _Extractor(cst.CSTTransformer):
-    METADATA_DEPENDENCIES = (metadata.PositionProvider,)
-
     def __init__(self, function: str, iterated: str) -> None:
         super().__init__()
         self._function = function
         self._iterated = iterated
         self._scope: list[str] = []
-        self.line = 0
         self.body: cst.BaseSuite | None = None
 
     def visit_ClassDef(self, node: cst.ClassDef) -> None:
@@ -244,9 +233,6 @@ class _Extractor(cst.CSTTransformer):
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         self._scope.append(node.name.value)
-        if '.'.join(self._scope) == self._function:
-            position = self.get_metadata(metadata.PositionProvider, node)
-            self.line = position.start.line
 
     def leave_FunctionDef(
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
@@ -271,14 +257,13 @@ def remove_argument(
     path: str, source: str, function: str, keyword: str
 ) -> str:
     """Remove a keyword argument from the calls in a function."""
-    wrapper = metadata.MetadataWrapper(cst.parse_module(source))
     remover = _ArgumentRemover(function, keyword)
-    module = wrapper.visit(remover)
+    module = sources.parse(source).visit(remover)
     if not remover.matched:
         raise errors.Unexpected(
-            path, remover.line or 1, f'an argument {keyword} in {function}'
+            path, sources.line_of(source, function), f'an argument {keyword} in {function}'
         )
-    return module.code
+    return sources.code(module)
 
 
 class _ArgumentRemover(_Changer):
@@ -317,10 +302,10 @@ def remove_parameter(
 ) -> str:
     """Remove a parameter of a method, and what its docstring says of it."""
     remover = _ParameterRemover(function, name)
-    module = cst.parse_module(source).visit(remover)
+    module = sources.parse(source).visit(remover)
     if not remover.matched:
         raise errors.Unexpected(path, 1, f'a parameter {name} of {function}')
-    return module.code
+    return sources.code(module)
 
 
 class _ParameterRemover(cst.CSTTransformer):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 from patchset import errors
+from patchset.edit import source as sources
 
 _QUOTES_THE_PARENT = 'see ``'
 _WIDTH = 79
@@ -37,12 +38,12 @@ def fold(
     :returns: the new text
     :raises Unexpected: when there is no such class, or no parent's method
     """
-    module = cst.parse_module(source)
+    module = sources.parse(source)
     folder = _Folder(path, class_name, methods, after, typed)
     module = module.visit(folder)
     if not folder.found:
         raise errors.Unexpected(path, 1, f'class {class_name}')
-    return module.code
+    return sources.code(module)
 
 
 def methods_of(module: cst.Module, class_name: str) -> list[cst.FunctionDef]:

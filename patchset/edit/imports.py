@@ -11,6 +11,8 @@ import sys
 
 import libcst as cst
 
+from patchset.edit import source as sources
+
 
 def organise(source: str, add: Iterable[str] = ()) -> str:
     """Add imports, remove the unused, sort the rest.
@@ -19,7 +21,7 @@ def organise(source: str, add: Iterable[str] = ()) -> str:
     :param add: import statements
     :returns: the module
     """
-    module = cst.parse_module(source)
+    module = sources.parse(source)
     body = list(module.body)
     first = next((i for i, s in enumerate(body) if _is_import(s)), None)
     if first is None:
@@ -54,9 +56,9 @@ def organise(source: str, add: Iterable[str] = ()) -> str:
             grouped.append(
                 statement.with_changes(leading_lines=[*blank, *comments])
             )
-    return module.with_changes(
-        body=[*body[:first], *grouped, *body[last:]]
-    ).code
+    return sources.code(
+        module.with_changes(body=[*body[:first], *grouped, *body[last:]])
+    )
 
 
 def _is_import(statement: cst.CSTNode) -> bool:

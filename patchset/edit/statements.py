@@ -5,9 +5,9 @@ from collections.abc import Callable
 import textwrap
 
 import libcst as cst
-from libcst import metadata
 
 from patchset import errors
+from patchset.edit import source as sources
 
 Predicate = Callable[[cst.CSTNode], bool]
 
@@ -111,22 +111,19 @@ def edit(
     :returns: the new text
     :raises Unexpected: when there is another number of them
     """
-    wrapper = metadata.MetadataWrapper(cst.parse_module(source))
     editor = _Editor(function, predicate, by, before, after)
-    module = wrapper.visit(editor)
-    if not editor.line:
-        raise errors.Unexpected(path, 1, f'a function {function}')
+    module = sources.parse(source).visit(editor)
     if editor.matched == 0 or count not in (None, editor.matched):
         number = '' if count in (1, None) else f'{count} times '
         raise errors.Unexpected(
-            path, editor.line, f'{number}{what} in {function}'
+            path,
+            sources.line_of(source, function),
+            f'{number}{what} in {function}',
         )
-    return module.code
+    return sources.code(module)
 
 
 class _Editor(cst.CSTTransformer):
-    METADATA_DEPENDENCIES = (metadata.PositionProvider,)
-
     def __init__(
         self,
         function: str,
@@ -143,15 +140,12 @@ class _Editor(cst.CSTTransformer):
         self._after = after
         self._scope: list[str] = []
         self._inside = 0
-        self.line = 0
         self.matched = 0
 
     def _enter(self, node: cst.ClassDef | cst.FunctionDef) -> None:
         self._scope.append(node.name.value)
         if '.'.join(self._scope) == self._wanted:
             self._inside += 1
-            position = self.get_metadata(metadata.PositionProvider, node)
-            self.line = position.start.line
 
     def _exit(self) -> None:
         if '.'.join(self._scope) == self._wanted:

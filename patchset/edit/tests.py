@@ -5,6 +5,7 @@ import libcst as cst
 from libcst import metadata
 
 from patchset.edit import calls
+from patchset.edit import source as sources
 
 UNIT = 'ironic/tests/unit/conductor'
 TASK_MANAGER = f'{UNIT}/test_task_manager.py'
@@ -29,9 +30,9 @@ def expect_spawns(source: str) -> tuple[str, int]:
     :param source: a module of tests
     :returns: the new text, and the number of expectations that changed
     """
-    wrapper = metadata.MetadataWrapper(cst.parse_module(source))
+    wrapper = sources.positioned(source)
     expectations = _Expectations()
-    return wrapper.visit(expectations).code, expectations.changed
+    return sources.code(wrapper.visit(expectations)), expectations.changed
 
 
 class _Expectations(cst.CSTTransformer):
@@ -136,8 +137,8 @@ def let_workers_begin(source: str) -> tuple[str, int]:
     :returns: the new text, and the number of mocks
     """
     spawners = _Spawners()
-    wrapper = metadata.MetadataWrapper(cst.parse_module(source))
-    return wrapper.visit(spawners).code, spawners.changed
+    wrapper = sources.positioned(source)
+    return sources.code(wrapper.visit(spawners)), spawners.changed
 
 
 class _Spawners(cst.CSTTransformer):
@@ -155,6 +156,32 @@ class _Spawners(cst.CSTTransformer):
         if not isinstance(call, cst.Call):
             return updated_node
         return updated_node.with_changes(decorator=self._with_effect(call))
+
+    def leave_With(
+        self, original_node: cst.With, updated_node: cst.With
+    ) -> cst.With:
+        # A block that mocks what is returned: the future of another worker.
+        name = next(
+            (
+                _code(item.asname.name)
+                for item in updated_node.items
+                if item.asname and "'_spawn_worker'" in _code(item.item)
+            ),
+            None,
+        )
+        body = updated_node.body
+        if name is None or not isinstance(body, cst.IndentedBlock):
+            return updated_node
+        first = body.body[0]
+        if not _code(first).strip().startswith(f'{name}.return_value = '):
+            return updated_node
+        effect = cst.parse_statement(
+            f'{name}.side_effect = mgr_utils.post_process\n'
+        )
+        self.changed += 1
+        return updated_node.with_changes(
+            body=body.with_changes(body=[first, effect, *body.body[1:]])
+        )
 
     def _with_effect(self, node: cst.Call) -> cst.Call:
         function = _code(node.func)
