@@ -24,6 +24,9 @@ NAMES: tuple[str, ...] = (
     'documentation',
 )
 
+_FOOTER = re.compile(r'[A-Z][\w-]+: \S+$', re.MULTILINE)
+_WIDTH = 72
+
 _CHANGE_ID = re.compile(r'^Change-Id: (I[0-9a-f]{40})$', re.MULTILINE)
 
 
@@ -56,9 +59,16 @@ class Commit:
     @property
     def message(self) -> str:
         """The whole message."""
-        body = textwrap.dedent(self._module.BODY).strip()  # type: ignore[attr-defined]
-        between = '\n' if re.search(r'\n\n[A-Z][\w-]+: \S+$', body) else '\n\n'
-        return f'{self.subject}\n\n{body}{between}Change-Id: {self.change_id}\n'
+        body = self._module.BODY.strip()  # type: ignore[attr-defined]
+        paragraphs = [
+            part if _FOOTER.match(part) else textwrap.fill(part, _WIDTH)
+            for part in body.split('\n\n')
+        ]
+        between = '\n' if _FOOTER.match(paragraphs[-1]) else '\n\n'
+        body = '\n\n'.join(paragraphs)
+        return (
+            f'{self.subject}\n\n{body}{between}Change-Id: {self.change_id}\n'
+        )
 
     def make(self, tree: trees.Tree, release: trees.Release) -> None:
         """Change the files of a tree, in memory.
@@ -131,12 +141,13 @@ def write(tree: trees.Tree, made: Made) -> str:
     # What an unpacked distribution ignores is part of it all the same.
     repository.run('add', '--all', '--force', '--', *made.files)
     repository.run(
-        'commit', '--quiet', '--file=-', '--no-gpg-sign',
+        'commit',
+        '--quiet',
+        '--file=-',
+        '--no-gpg-sign',
         text=made.commit.message,
     )
-    return repository.run(
-        'show', '--shortstat', '--format=', 'HEAD'
-    ).strip()
+    return repository.run('show', '--shortstat', '--format=', 'HEAD').strip()
 
 
 def export(tree: trees.Tree, directory: pathlib.Path) -> list[str]:
@@ -160,8 +171,12 @@ def export(tree: trees.Tree, directory: pathlib.Path) -> list[str]:
             'one another; rebase it, or apply it anew'
         )
     output = tree.repository.run(
-        'format-patch', '--quiet', '--zero-commit', '--no-signature',
-        '--output-directory', str(directory.resolve()),
+        'format-patch',
+        '--quiet',
+        '--zero-commit',
+        '--no-signature',
+        '--output-directory',
+        str(directory.resolve()),
         f'{wanted[0]}^..{wanted[-1]}',
     )
     del output

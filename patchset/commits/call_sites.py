@@ -76,7 +76,9 @@ def _pool_full(text: str) -> str:
         'ServiceDoNodeDeployTestCase.test_do_node_deploy_worker_pool_full'
     )
     text = statements.edit(
-        tests.MANAGER, text, function,
+        tests.MANAGER,
+        text,
+        function,
         statements.calls('self.assertFalse', 'is_whole_disk_image'),
         'the assertion of what was saved',
         by="""
@@ -84,7 +86,9 @@ def _pool_full(text: str) -> str:
         """,
     )
     return statements.edit(
-        tests.MANAGER, text, function,
+        tests.MANAGER,
+        text,
+        function,
         statements.calls('mock_iwdi.assert_called_once_with'),
         'the assertion of what was read',
         by='mock_iwdi.assert_called_once_with(self.context, mock.ANY)',
@@ -93,8 +97,4 @@ def _pool_full(text: str) -> str:
 
 def _manager_utils(text: str) -> str:
     text = text.rstrip('\n') + '\n\n\n' + files.text('5/post_process.py')
-    return imports.organise(
-        text, [f'from {plugin.PACKAGE} import callbacks']
-    )
-
-
+    return imports.organise(text, [f'from {plugin.PACKAGE} import callbacks'])

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """6. What moved the node first and spawned second."""
 
+import functools
+
 from patchset import files
 from patchset import tree as trees
 from patchset.edit import classes
@@ -32,12 +34,14 @@ BASE = 'ironic/conductor/base_manager.py'
 # Older releases cannot.
 _ABORTS_SERVICING = 32
 
+_edit = statements.Class(PATH, 'ConductorManager').edit
+
 _CLEAN_UP = '''
     def _clean_up_orphan(self, context, node_uuid):
         """Abort what a conductor that is dead did to a node."""
 '''
 
-_PASS_OVER = """
+_LOOP = """
     # A node that could not be cleaned up is tried again by the next pass.
     for node_uuid in sorted(self._orphans):
         try:
@@ -74,17 +78,13 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
     ):
         tree.change(
             tests.MANAGER,
-            lambda text, class_name=class_name: classes.put_methods(
-                tests.MANAGER, text, class_name,
-                files.text(f'6/{class_name}.py'),
-            ),
+            functools.partial(_put_tests, class_name, class_name),
         )
     if release.major >= _ABORTS_SERVICING:
         tree.change(
             tests.MANAGER,
-            lambda text: classes.put_methods(
-                tests.MANAGER, text, 'DoNodeServiceTestCase',
-                files.text('6/abort_service.py'),
+            functools.partial(
+                _put_tests, 'DoNodeServiceTestCase', 'abort_service'
             ),
         )
     files.note(tree, 'move-no-node-before-its-worker-runs')
@@ -96,10 +96,10 @@ def _expectations(text: str) -> str:
     )
 
 
-def _edit(text: str, function: str, *args: object, **kwargs: object) -> str:
-    return statements.edit(
-        PATH, text, f'ConductorManager.{function}', *args, **kwargs
-    )  # type: ignore[arg-type]
+def _put_tests(class_name: str, name: str, text: str) -> str:
+    return classes.put_methods(
+        tests.MANAGER, text, class_name, files.text(f'6/{name}.py')
+    )
 
 
 def _continue(text: str) -> str:
@@ -114,8 +114,10 @@ def _continue(text: str) -> str:
         text = _edit(text, function, hook, 'the hook', by='')
 
     text = _edit(
-        text, 'continue_node_clean',
-        statements.calls('task.resume_cleaning'), 'task.resume_cleaning()',
+        text,
+        'continue_node_clean',
+        statements.calls('task.resume_cleaning'),
+        'task.resume_cleaning()',
         by="""
             # The state machine has a target for automated cleaning.
             target_state = None
@@ -124,7 +126,10 @@ def _continue(text: str) -> str:
         """,
     )
     text = _edit(
-        text, 'continue_node_clean', spawn, 'task.spawn_after()',
+        text,
+        'continue_node_clean',
+        spawn,
+        'task.spawn_after()',
         by="""
             task.spawn_after(
                 self._spawn_worker, cleaning.continue_node_clean, task,
@@ -133,16 +138,24 @@ def _continue(text: str) -> str:
     )
 
     text = _edit(
-        text, 'continue_node_deploy',
+        text,
+        'continue_node_deploy',
         statements.branches('node.provision_state == states.DEPLOYING'),
-        'the deprecated state', before='event = None',
+        'the deprecated state',
+        before='event = None',
     )
     text = _edit(
-        text, 'continue_node_deploy', resume, "task.process_event('resume')",
+        text,
+        'continue_node_deploy',
+        resume,
+        "task.process_event('resume')",
         by="event = 'resume'",
     )
     text = _edit(
-        text, 'continue_node_deploy', spawn, 'task.spawn_after()',
+        text,
+        'continue_node_deploy',
+        spawn,
+        'task.spawn_after()',
         by="""
             task.spawn_after(
                 self._spawn_worker, deployments.continue_node_deploy, task,
@@ -152,7 +165,10 @@ def _continue(text: str) -> str:
 
     text = _edit(text, 'continue_node_service', spawn, 'the spawn', by='')
     return _edit(
-        text, 'continue_node_service', resume, "task.process_event('resume')",
+        text,
+        'continue_node_service',
+        resume,
+        "task.process_event('resume')",
         by="""
             task.spawn_after(
                 self._spawn_worker, servicing.continue_node_service, task,
@@ -163,7 +179,9 @@ def _continue(text: str) -> str:
 
 def _abort(text: str) -> str:
     return _edit(
-        text, '_do_abort', statements.reads("task.process_event('fail')"),
+        text,
+        '_do_abort',
+        statements.reads("task.process_event('fail')"),
         "task.process_event('fail')",
         by="""
             # The worker moves it to SERVICEFAIL first
@@ -174,8 +192,11 @@ def _abort(text: str) -> str:
 
 def _time_outs(text: str) -> str:
     text = _edit(
-        text, '_check_deploy_timeouts', statements.assigns('err_handler'),
-        'err_handler', by='',
+        text,
+        '_check_deploy_timeouts',
+        statements.assigns('err_handler'),
+        'err_handler',
+        by='',
     )
     for function in (
         '_check_deploy_timeouts',
@@ -197,23 +218,37 @@ def _fail_if_in_state(text: str) -> str:
 def _orphans(text: str) -> str:
     function = '_check_orphan_nodes'
     text = classes.extract_loop_body(
-        PATH, text, f'ConductorManager.{function}', 'state_cleanup_required',
+        PATH,
+        text,
+        f'ConductorManager.{function}',
+        'state_cleanup_required',
         _CLEAN_UP,
     )
     text = _edit(
-        text, function, statements.loops('state_cleanup_required'),
-        'the loop', by=_PASS_OVER,
+        text,
+        function,
+        statements.loops('state_cleanup_required'),
+        'the loop',
+        by=_LOOP,
     )
     text = _edit(
-        text, function, statements.assigns('state_cleanup_required'),
-        'state_cleanup_required = []', by='',
+        text,
+        function,
+        statements.assigns('state_cleanup_required'),
+        'state_cleanup_required = []',
+        by='',
     )
     text = _edit(
-        text, function, statements.calls('state_cleanup_required.append'),
-        'state_cleanup_required.append()', by='self._orphans.add(node_uuid)',
+        text,
+        function,
+        statements.calls('state_cleanup_required.append'),
+        'state_cleanup_required.append()',
+        by='self._orphans.add(node_uuid)',
     )
     text = _edit(
-        text, function, statements.branches('not offline_conductors'),
+        text,
+        function,
+        statements.branches('not offline_conductors'),
         'if not offline_conductors:',
         by="""
             if not offline_conductors and not self._orphans:
@@ -221,7 +256,9 @@ def _orphans(text: str) -> str:
         """,
     )
     return _edit(
-        text, '__init__', statements.assigns('self.power_state_sync_count'),
+        text,
+        '__init__',
+        statements.assigns('self.power_state_sync_count'),
         'self.power_state_sync_count',
         after="""
             # Nodes of dead conductors that have to be cleaned up still
@@ -232,6 +269,9 @@ def _orphans(text: str) -> str:
 
 def _inspection(text: str) -> str:
     return _edit(
-        text, 'continue_inspection',
-        statements.calls('task.set_spawn_error_hook'), 'the hook', by='',
+        text,
+        'continue_inspection',
+        statements.calls('task.set_spawn_error_hook'),
+        'the hook',
+        by='',
     )

@@ -59,13 +59,9 @@ _STATE_MODEL_TESTS = (
 
 def make(tree: trees.Tree, release: trees.Release) -> None:
     """Change the tree."""
-    task_manager.put(
-        tree, parts.METHODS_WITHOUT_CALLBACKS, say=parts.SAY
-    )
+    task_manager.put(tree, parts.METHODS_WITHOUT_CALLBACKS, say=parts.SAY)
     tree.change(task_manager.PATH, _task_manager)
-    tree.change(
-        UTILS, lambda text: classes.remove(UTILS, text, *_HANDLERS)
-    )
+    tree.change(UTILS, lambda text: classes.remove(UTILS, text, *_HANDLERS))
     tree.change(
         tests.UTILS,
         lambda text: classes.remove(tests.UTILS, text, *_HANDLER_TESTS),
@@ -84,8 +80,12 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
 def _task_manager(text: str) -> str:
     path = task_manager.PATH
     text = statements.edit(
-        path, text, 'TaskManager.__init__',
-        statements.assigns('self._announcement'), 'self._announcement', by='',
+        path,
+        text,
+        'TaskManager.__init__',
+        statements.assigns('self._announcement'),
+        'self._announcement',
+        by='',
     )
     text = classes.remove(path, text, '_notify_provision_state_change')
     return imports.organise(text)

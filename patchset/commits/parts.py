@@ -47,7 +47,7 @@ _SAY: Mapping[str, Mapping[str, str]] = {
         "# Ironic's word for an SQLite": '# The word for an SQLite',
     },
     'refusal': {
-        "Return the type that Ironic gives to the record of a refused "
+        'Return the type that Ironic gives to the record of a refused '
         'request.': 'Return the type of the history record of a request.',
         '; Ironic shortens a long one': '; a long one is shortened there',
     },
@@ -197,6 +197,4 @@ TESTS_OF_TAKING_BACK = (
     tests_of_spawn(take_back=True, no_callbacks=False),
 )
 
-TESTS_WITHOUT_CALLBACKS = (
-    tests_of_spawn(take_back=True, no_callbacks=True),
-)
+TESTS_WITHOUT_CALLBACKS = (tests_of_spawn(take_back=True, no_callbacks=True),)

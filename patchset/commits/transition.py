@@ -49,7 +49,9 @@ _NOTIFY = '''
 def make(tree: trees.Tree, release: trees.Release) -> None:
     """Change the tree."""
     files.package(
-        tree, plugin.PATH, 'How a node gets from one provision state to the next.'
+        tree,
+        plugin.PATH,
+        'How a node gets from one provision state to the next.',
     )
     source = plugin.Source('transition')
     tree.write(source.path, source.render(release.python))
@@ -65,11 +67,7 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
 def _task_manager(text: str) -> str:
     path = task_manager.PATH
 
-    def edit(text: str, function: str, *args: object, **kwargs: object) -> str:
-        return statements.edit(
-            path, text, f'TaskManager.{function}', *args, **kwargs
-        )  # type: ignore[arg-type]
-
+    edit = statements.Class(path, 'TaskManager').edit
     assigns = statements.assigns
     attributes = {
         'self._prev_provision_state': """
@@ -100,16 +98,25 @@ def _task_manager(text: str) -> str:
         )
         comment = '# the transition is announced with what was before it\n'
         text = edit(
-            text, process, assigns(name), name,
+            text,
+            process,
+            assigns(name),
+            name,
             by=(comment if attribute == 'state' else '')
             + f'{local} = self.node.{field}',
         )
     text = classes.replace_expression(
-        path, text, 'TaskManager.process_event',
-        'self._prev_provision_state', 'previous_state',
+        path,
+        text,
+        'TaskManager.process_event',
+        'self._prev_provision_state',
+        'previous_state',
     )
     text = edit(
-        text, process, statements.calls('self.node.save'), 'self.node.save()',
+        text,
+        process,
+        statements.calls('self.node.save'),
+        'self.node.save()',
         after="""
             change = tr.Transition(
                 event=event,
@@ -122,7 +129,9 @@ def _task_manager(text: str) -> str:
         """,
     )
     text = edit(
-        text, process, statements.branches('callback is None'),
+        text,
+        process,
+        statements.branches('callback is None'),
         'if callback is None:',
         by="""
             if callback is None:
@@ -135,7 +144,10 @@ def _task_manager(text: str) -> str:
     )
 
     text = edit(
-        text, '__exit__', statements.reads('fut = None'), 'fut = None',
+        text,
+        '__exit__',
+        statements.reads('fut = None'),
+        'fut = None',
         before="""
             # From the spawn on, the task is the worker's.
             announcement = self._announcement
@@ -143,7 +155,8 @@ def _task_manager(text: str) -> str:
         """,
     )
     text = edit(
-        text, '__exit__',
+        text,
+        '__exit__',
         statements.calls('self._notify_provision_state_change'),
         'the notification',
         by="""
@@ -162,15 +175,17 @@ def _tests(text: str) -> str:
     path = tests.TASK_MANAGER
     text = classes.remove_class(path, text, 'ProvisionNotifyTestCase')
     text = classes.put_methods(
-        path, text, 'TaskManagerStateModelTestCases',
+        path,
+        text,
+        'TaskManagerStateModelTestCases',
         files.text('1/state_model.py'),
     )
     text = statements.edit(
-        path, text, 'TaskManagerTestCase.test_spawn_after',
+        path,
+        text,
+        'TaskManagerTestCase.test_spawn_after',
         statements.calls('notify_mock.assert_called_once_with'),
         'the assertion of the notification',
         by='self.assertFalse(notify_mock.called)',
     )
     return imports.organise(text)
-
-

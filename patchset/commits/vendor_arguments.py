@@ -31,14 +31,18 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
     tree.change(
         tests.MANAGER,
         lambda text: classes.put_methods(
-            tests.MANAGER, text, 'VendorPassthruTestCase',
+            tests.MANAGER,
+            text,
+            'VendorPassthruTestCase',
             files.text('2/vendor_passthru.py'),
         ),
     )
     tree.change(
         tests.MANAGER,
         lambda text: classes.put_methods(
-            tests.MANAGER, text, 'DoNodeServiceTestCase',
+            tests.MANAGER,
+            text,
+            'DoNodeServiceTestCase',
             files.text('2/unhold.py'),
         ),
     )
@@ -47,8 +51,11 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
 
 def _manager(text: str) -> str:
     text = statements.edit(
-        PATH, text, 'ConductorManager.vendor_passthru',
-        statements.calls('task.spawn_after'), 'task.spawn_after(...)',
+        PATH,
+        text,
+        'ConductorManager.vendor_passthru',
+        statements.calls('task.spawn_after'),
+        'task.spawn_after(...)',
         by="""
             # The keys of a request's body are nobody's parameters but the
             # vendor method's.
@@ -58,7 +65,10 @@ def _manager(text: str) -> str:
         """,
     )
     text = classes.replace_expression(
-        PATH, text, 'ConductorManager.do_provisioning_action',
-        'utils.servicing_error_handler', 'utils.provisioning_error_handler',
+        PATH,
+        text,
+        'ConductorManager.do_provisioning_action',
+        'utils.servicing_error_handler',
+        'utils.provisioning_error_handler',
     )
     return imports.organise(text, ['import functools'])

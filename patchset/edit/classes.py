@@ -200,7 +200,9 @@ def extract_loop_body(
     module = sources.parse(source).visit(extractor)
     if extractor.body is None:
         raise errors.Unexpected(
-            path, sources.line_of(source, function), f'a loop over {iterated} in {function}'
+            path,
+            sources.line_of(source, function),
+            f'a loop over {iterated} in {function}',
         )
     (new,) = _methods(method)
     documented = new.with_changes(
@@ -210,7 +212,12 @@ def extract_loop_body(
     )
     class_name, _, after = function.partition('.')
     return fold.fold(
-        path, sources.code(module), class_name, [documented], after=after, typed=True
+        path,
+        sources.code(module),
+        class_name,
+        [documented],
+        after=after,
+        typed=True,
     )
 
 
@@ -261,7 +268,9 @@ def remove_argument(
     module = sources.parse(source).visit(remover)
     if not remover.matched:
         raise errors.Unexpected(
-            path, sources.line_of(source, function), f'an argument {keyword} in {function}'
+            path,
+            sources.line_of(source, function),
+            f'an argument {keyword} in {function}',
         )
     return sources.code(module)
 
@@ -297,9 +306,7 @@ class _ArgumentRemover(_Changer):
         return _code(arg.value) == self._keyword
 
 
-def remove_parameter(
-    path: str, source: str, function: str, name: str
-) -> str:
+def remove_parameter(path: str, source: str, function: str, name: str) -> str:
     """Remove a parameter of a method, and what its docstring says of it."""
     remover = _ParameterRemover(function, name)
     module = sources.parse(source).visit(remover)
@@ -336,9 +343,7 @@ class _ParameterRemover(cst.CSTTransformer):
         if not inside:
             return updated_node
         params = [
-            p
-            for p in updated_node.params.params
-            if p.name.value != self._name
+            p for p in updated_node.params.params if p.name.value != self._name
         ]
         self.matched = len(updated_node.params.params) - len(params)
         changed = updated_node.with_changes(
@@ -347,9 +352,7 @@ class _ParameterRemover(cst.CSTTransformer):
         docstring = changed.body.body[0]
         code = _code(docstring)
         # A field goes on until the next one, or the end.
-        pattern = (
-            rf'^( *):param {self._name}:.*\n(?:\1 +.*\n)*'
-        )
+        pattern = rf'^( *):param {self._name}:.*\n(?:\1 +.*\n)*'
         shorter = re.sub(pattern, '', code, count=1, flags=re.MULTILINE)
         if shorter != code:
             statement = cst.parse_statement(shorter.lstrip())

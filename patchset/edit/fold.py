@@ -58,7 +58,9 @@ def methods_of(module: cst.Module, class_name: str) -> list[cst.FunctionDef]:
             and statement.name.value == class_name
         ):
             return [
-                m for m in statement.body.body if isinstance(m, cst.FunctionDef)
+                m
+                for m in statement.body.body
+                if isinstance(m, cst.FunctionDef)
             ]
     raise errors.Refusal(f'the plugin has no class {class_name}')
 
@@ -179,6 +181,10 @@ def _calls_parent(method: cst.FunctionDef) -> bool:
     return bool(found)
 
 
+def _statements(method: cst.FunctionDef) -> list[cst.BaseStatement]:
+    return [s for s in method.body.body if isinstance(s, cst.BaseStatement)]
+
+
 def _docstring(method: cst.FunctionDef) -> cst.BaseStatement | None:
     if method.get_docstring() is None:
         return None
@@ -196,7 +202,7 @@ def _merge(
         return method.with_changes(
             leading_lines=kept, decorators=parent.decorators
         )
-    inherited = list(parent.body.body)
+    inherited = _statements(parent)
     theirs = _docstring(parent)
     if theirs is not None:
         inherited = inherited[1:]
@@ -222,7 +228,7 @@ def _merge(
             return cst.FlattenSentinel([*lines, *inherited])
 
     ours = _docstring(method)
-    body = list(method.body.body)
+    body = _statements(method)
     if ours is not None:
         body = body[1:]
     # An own docstring that only points at the parent's says nothing here.

@@ -37,8 +37,7 @@ def organise(source: str, add: Iterable[str] = ()) -> str:
     kept = [
         statement
         for text, statement in lines.items()
-        if '# noqa' in module.code_for_node(statement)
-        or _bound(text) in used
+        if '# noqa' in module.code_for_node(statement) or _bound(text) in used
     ]
     kept.sort(key=lambda statement: _order(_code(statement)))
     grouped: list[cst.BaseStatement] = []

@@ -40,9 +40,7 @@ def omit(module: cst.Module, names: Collection[str]) -> cst.Module:
     return module.visit(_Omit(names)) if names else module
 
 
-def omit_definitions(
-    module: cst.Module, names: Collection[str]
-) -> cst.Module:
+def omit_definitions(module: cst.Module, names: Collection[str]) -> cst.Module:
     """Remove functions and classes by their names, but nothing else.
 
     :param module: the source

@@ -48,12 +48,13 @@ WORDS: Mapping[str, str] = {
     ),
 }
 
-_TESTS = 'ironic_async_events.tests.unit'
+#: The package of the plugin's unit tests.
+TESTS = 'ironic_async_events.tests.unit'
 
 TEST_PACKAGE = 'ironic.tests.unit.conductor.transitions'
 
 TEST_WORDS: Mapping[str, str] = {
-    f'from {_TESTS} import base\n': f'from {TEST_PACKAGE} import base\n',
+    f'from {TESTS} import base\n': f'from {TEST_PACKAGE} import base\n',
     'from oslotest import base\n': 'from ironic.tests import base\n',
     'base.BaseTestCase': 'base.TestCase',
     PLUGIN: PACKAGE,
@@ -96,7 +97,7 @@ class Source:
 
     def module(self) -> cst.Module:
         """Return the source, without what is omitted, in Ironic's words."""
-        text = _read(self._package, self.name)
+        text = read(self._package, self.name)
         for old, new in self.say.items():
             if old not in text:
                 raise errors.Unexpected(
@@ -145,14 +146,15 @@ class Test(Source):
 
     @property
     def _package(self) -> str:
-        return _TESTS
+        return TESTS
 
     def _adapt(self, text: str) -> str:
         # They call it as today's Ironic does.
         return calls.convert(self.path, text)[0]
 
 
-def _read(package: str, name: str) -> str:
+def read(package: str, name: str) -> str:
+    """Return the text of a module of the plugin."""
     # Found, not imported: that would need an Ironic.
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

@@ -2,6 +2,7 @@
 """Find statements in a function by what they do, and put others there."""
 
 from collections.abc import Callable
+import dataclasses
 import textwrap
 
 import libcst as cst
@@ -17,7 +18,7 @@ _code = cst.Module([]).code_for_node
 def parse(text: str) -> list[cst.BaseStatement]:
     """Return statements with the comments before them."""
     module = cst.parse_module('pass\n' + textwrap.dedent(text).lstrip('\n'))
-    return list(module.body[1:])  # type: ignore[arg-type]
+    return list(module.body[1:])
 
 
 def _small(node: cst.CSTNode) -> cst.CSTNode | None:
@@ -121,6 +122,41 @@ def edit(
             f'{number}{what} in {function}',
         )
     return sources.code(module)
+
+
+@dataclasses.dataclass(frozen=True)
+class Class:
+    """A class whose methods are edited.
+
+    :param path: the file
+    :param name: the class
+    """
+
+    path: str
+    name: str
+
+    def edit(
+        self,
+        text: str,
+        method: str,
+        predicate: Predicate,
+        what: str,
+        *,
+        by: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
+    ) -> str:
+        """Edit one statement of a method; see :func:`edit`."""
+        return edit(
+            self.path,
+            text,
+            f'{self.name}.{method}',
+            predicate,
+            what,
+            by=by,
+            before=before,
+            after=after,
+        )
 
 
 class _Editor(cst.CSTTransformer):

@@ -61,5 +61,3 @@ def say(text: str, old: str, new: str) -> str:
     if text.count(old) != 1:
         raise errors.Unexpected(PATH, 1, f'"{old.strip().splitlines()[0]}"')
     return text.replace(old, new)
-
-
