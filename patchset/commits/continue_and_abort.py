@@ -31,8 +31,10 @@ no handler, because it begins with no event.
 PATH = 'ironic/conductor/manager.py'
 BASE = 'ironic/conductor/base_manager.py'
 
-# Older releases cannot.
+# Since when Ironic can abort a servicing, and has a handler for inspections
+# that time out.
 _ABORTS_SERVICING = 32
+_HANDLES_INSPECTION = 32
 
 _edit = statements.Class(PATH, 'ConductorManager').edit
 
@@ -65,7 +67,7 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
     if release.major >= _ABORTS_SERVICING:
         tree.change(PATH, _abort)
         files.note(tree, 'abort-servicing-with-its-worker')
-    tree.change(PATH, _time_outs)
+    tree.change(PATH, functools.partial(_time_outs, release.major))
     tree.change(BASE, _fail_if_in_state)
     tree.change(PATH, _orphans)
     tree.change(PATH, _inspection)
@@ -190,7 +192,7 @@ def _abort(text: str) -> str:
     )
 
 
-def _time_outs(text: str) -> str:
+def _time_outs(major: int, text: str) -> str:
     text = _edit(
         text,
         '_check_deploy_timeouts',
@@ -198,11 +200,10 @@ def _time_outs(text: str) -> str:
         'err_handler',
         by='',
     )
-    for function in (
-        '_check_deploy_timeouts',
-        '_check_orphan_nodes',
-        '_check_inspect_wait_timeouts',
-    ):
+    functions = ['_check_deploy_timeouts', '_check_orphan_nodes']
+    if major >= _HANDLES_INSPECTION:
+        functions.append('_check_inspect_wait_timeouts')
+    for function in functions:
         text = classes.remove_argument(
             PATH, text, f'ConductorManager.{function}', 'err_handler'
         )
