@@ -3,6 +3,13 @@
 
 import libcst as cst
 
+_LONG = 40
+_BREAK = cst.Comma(
+    whitespace_after=cst.ParenthesizedWhitespace(
+        indent=True, last_line=cst.SimpleWhitespace(' ' * 14)
+    )
+)
+
 
 def rewrite(text: str, python: tuple[int, int]) -> str:
     """Write a module so that an older Python can run it.
@@ -30,11 +37,11 @@ class _Older(cst.CSTTransformer):
         if code == 'isinstance':
             kinds = updated_node.args[1].value
             if isinstance(kinds, cst.BinaryOperation):
-                args = [
-                    updated_node.args[0],
-                    updated_node.args[1].with_changes(value=_tuple(kinds)),
-                ]
-                return updated_node.with_changes(args=args)
+                first, second = updated_node.args
+                second = second.with_changes(value=_tuple(kinds))
+                if len(cst.Module([]).code_for_node(kinds)) > _LONG:
+                    first = first.with_changes(comma=_BREAK)
+                return updated_node.with_changes(args=[first, second])
         unknown = {'zip': 'strict', 'dataclasses.dataclass': 'slots'}.get(code)
         args = [
             arg
