@@ -71,13 +71,13 @@ class ProcessEventTestCase(base.TaskTestCase):
         self.assertEqual((states.DEPLOYING, states.ACTIVE), self._node())
 
     def test_two_events_of_one_spawn(self):
-        self._set(states.SERVICEWAIT, states.ACTIVE)
+        self._set(states.CLEANWAIT, states.AVAILABLE)
         with self.task() as task:
             task.stage('fail')
             task.spawn_after(self.executor.submit, lambda task: None, task,
-                             event='abort')
+                             event='manage')
             self.assertEqual([], self.lines)
         self.executor.shutdown()
-        self.assertEqual(['error fail: service wait -> service failed'],
+        self.assertEqual(['error fail: clean wait -> clean failed'],
                          self.lines[:1])
         self.assertEqual(2, len(self.lines))
