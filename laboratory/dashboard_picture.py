@@ -20,8 +20,8 @@ import time
 from typing import Any
 
 from laboratory import clients
+from laboratory import deployment
 from laboratory import errors
-from laboratory import prepared_bench
 from laboratory import processes
 from laboratory import prometheus
 from laboratory import run
@@ -54,7 +54,7 @@ def record(workers: int, cycles: int) -> dict[str, list[Line]]:
     wanted = run.Run(plugin=True, rabbitmq=True, options={'fake': _DELAYS})
     with (
         tempfile.TemporaryDirectory(prefix='lab-') as home,
-        prepared_bench.started(wanted) as bench,
+        deployment.started(wanted) as bench,
     ):
         directory = pathlib.Path(home)
         url = bench.ironic.endpoint

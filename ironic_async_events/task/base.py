@@ -59,13 +59,24 @@ class BaseTaskManager(staging.StagingTaskManager):
             nothing has changed then
         :raises TypeError: when the arguments do not have this task
         """
+        self._stage_start(args, kwargs, event, target_state, last_error)
+        self._spawn_with(method, args, kwargs)
+
+    def _stage_start(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        event: str,
+        target_state: str | None,
+        last_error: str | None,
+    ) -> None:
+        """Stage the event with which a worker starts."""
         if callbacks.find_task(*args[1:], **kwargs) is not self:
             raise TypeError(
                 'what an event starts must be a callback and its arguments, '
                 'this task among them'
             )
         self.stage(event, target_state, last_error, starts_work=True)
-        self._spawn_with(method, args, kwargs)
 
     def _spawn_with(
         self,

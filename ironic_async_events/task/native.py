@@ -61,14 +61,6 @@ class AsyncEventTaskManager(base.BaseTaskManager):
             nothing has changed then
         :raises TypeError: when an event is given, but not this task
         """
-        if event is None:
-            self._spawn_with(method, args, kwargs)
-        else:
-            self.start(
-                method,
-                *args,
-                event=event,
-                target_state=target_state,
-                last_error=last_error,
-                **kwargs,
-            )
+        if event is not None:
+            self._stage_start(args, kwargs, event, target_state, last_error)
+        self._spawn_with(method, args, kwargs)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""4. A request that could not start is taken back."""
+
+from patchset import files
+from patchset import tree as trees
+from patchset.commits import parts
+from patchset.edit import plugin
+from patchset.edit import task_manager
+
+SUBJECT = 'Take a request back that could not start'
+
+BODY = """
+Before the worker is asked for, a request may have saved more than its
+state: a lessee, a rescue password, the removal of the URL and the token
+of the agent. When there is no worker, the hooks put back the state at
+best, so the next tenant deploys on a node that is leased to the last
+one, and a node whose rescue was refused has lost its agent's token.
+
+The task remembers the fields of the node from the time of locking. If
+the worker of an event cannot be had or cannot save the state, what
+differs is restored, in one commit with last_error and a record in the
+history of the node that say why. What the database says decides, not
+what the object remembers: a statement that raised may have been carried
+out.
+"""
+
+_OTHERS = frozenset(('_staged', '_hand_over'))
+
+
+def make(tree: trees.Tree, release: trees.Release) -> None:
+    """Change the tree."""
+    for source in parts.MODULES_OF_TAKING_BACK:
+        tree.write(source.path, source.render(release.python))
+    task_manager.put(tree, ('__init__',), omit=_OTHERS)
+    task_manager.put(
+        tree,
+        parts.METHODS_OF_TAKING_BACK,
+        add_imports=[f'from {plugin.PACKAGE} import snapshot'],
+    )
+    for test in parts.TESTS_OF_TAKING_BACK:
+        tree.write(test.path, test.render(release.python))
+    files.note(tree, 'take-requests-back')

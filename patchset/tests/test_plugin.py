@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+
+from oslotest import base
+
+from patchset import tree
+from patchset.commits import parts
+from patchset.edit import plugin
+
+
+class PluginTestCase(base.BaseTestCase):
+    """What Ironic gets of the plugin's modules."""
+
+    sources = (
+        plugin.Source('transition'),
+        *parts.MODULES_OF_SPAWN,
+        *parts.MODULES_OF_TAKING_BACK,
+        *parts.TESTS_OF_SPAWN,
+        *parts.TESTS_OF_TAKING_BACK,
+        *parts.TESTS_WITHOUT_CALLBACKS,
+    )
+
+    def test_every_module_is_python_for_every_release(self):
+        for source in self.sources:
+            for release in tree.KNOWN:
+                text = source.render(release.python)
+                compile(text, source.path, 'exec')
+                self.assertTrue(text.startswith(plugin.LICENSE))
+
+    def test_no_module_knows_the_plugin(self):
+        for source in self.sources:
+            text = source.render()
+            for word in ('ironic_async_events', 'async_events', 'drop_in'):
+                self.assertNotIn(word, text, source.name)
+
+    def test_every_word_is_needed(self):
+        package = [s for s in self.sources if type(s) is plugin.Source]
+        package += [plugin.Source(name) for name in ('staging', 'base')]
+        for words, package_name, sources in (
+            (plugin.WORDS, plugin.PLUGIN, package),
+            (
+                plugin.TEST_WORDS,
+                plugin.TESTS,
+                [s for s in self.sources if type(s) is plugin.Test],
+            ),
+        ):
+            read = [plugin.read(package_name, s.name) for s in sources]
+            for word in words:
+                self.assertTrue(any(word in text for text in read), word)
