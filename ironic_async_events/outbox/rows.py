@@ -24,8 +24,8 @@ ROWS: tuple[Row, ...] = (
     ),
     Need(
         'ironic.db.sqlalchemy.api',
-        ('_session_for_read', '_session_for_write'),
-        'a message is stored in the transaction of the state',
+        ('_session_for_read',),
+        'stored messages are read over the sessions of Ironic',
     ),
     Need(
         'oslo_db.sqlalchemy.enginefacade',
@@ -36,11 +36,6 @@ ROWS: tuple[Row, ...] = (
         'oslo_db.exception',
         ('DBDeadlock', 'DBError'),
         'they say which transaction can be retried',
-    ),
-    Need(
-        'ironic.common.utils',
-        ('is_ironic_using_sqlite',),
-        'the relay spares a database that has one writer',
     ),
     Need(
         'ironic.common.metrics_utils',

@@ -89,7 +89,8 @@ def reserving(method: Any) -> Any:
     def reserve(cls: Any, context: Any, tag: str, node_id: int | str) -> Any:
         if not _are_known(cls):
             return original(cls, context, tag, node_id)
-        from ironic_async_events.task import statements  # configures it
+        # Configures the database.
+        from ironic_async_events.task import statements
 
         row = statements.reserve_node(tag, node_id)
         return cls._from_db_object(context, cls(), row)
@@ -114,7 +115,8 @@ def releasing(method: Any) -> Any:
         if not _are_known(cls):
             original(cls, context, tag, node_id)
             return
-        from ironic_async_events.task import statements  # configures it
+        # Configures the database.
+        from ironic_async_events.task import statements
 
         statements.release_node(tag, node_id)
 

@@ -115,7 +115,8 @@ def save_as_ironic_does(node: Any) -> None:
     :raises Exception: what ``Node.save()`` raises
     """
     if database.is_open():
-        from ironic_async_events.task import statements  # configures it
+        # Configures the database.
+        from ironic_async_events.task import statements
 
         statements.lock_for_writing()
     node.save()

@@ -104,13 +104,17 @@ def reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
 
 def _reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
     with database.transaction() as session:
-        it = _is(node_id)
+        identity = _identity(node_id)
         reserved = session.execute(
             sa.update(_NODES)
-            .where(it, _NODES.c.reservation.is_(None))
+            .where(identity, _NODES.c.reservation.is_(None))
             .values(reservation=host)
         )
-        found = session.execute(_NODE_AND_TRAITS.where(it)).mappings().first()
+        found = (
+            session.execute(_NODE_AND_TRAITS.where(identity))
+            .mappings()
+            .first()
+        )
         if found is None:
             raise exception.NodeNotFound(node=node_id)
         if not reserved.rowcount:
@@ -145,16 +149,16 @@ def release_node(host: str, node_id: int | str) -> None:
     :raises Exception: what the database raises
     """
     with database.transaction() as session:
-        it = _is(node_id)
+        identity = _identity(node_id)
         released = session.execute(
             sa.update(_NODES)
-            .where(it, _NODES.c.reservation == host)
+            .where(identity, _NODES.c.reservation == host)
             .values(reservation=None)
         )
         if released.rowcount:
             return
         row = session.execute(
-            sa.select(_NODES.c.uuid, _NODES.c.reservation).where(it)
+            sa.select(_NODES.c.uuid, _NODES.c.reservation).where(identity)
         ).first()
     if row is None:
         raise exception.NodeNotFound(node=node_id)
@@ -163,7 +167,7 @@ def release_node(host: str, node_id: int | str) -> None:
     raise exception.NodeLocked(node=row.uuid, host=row.reservation)
 
 
-def _is(node_id: int | str) -> Any:
+def _identity(node_id: int | str) -> Any:
     """Return the condition for one node.
 
     :param node_id: number or UUID of the node
