@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 import contextlib
 import importlib
+import importlib.util
 import warnings
 
 # Importing Ironic's commands chooses the service backend: native threads from
@@ -47,6 +48,9 @@ def as_ironic() -> bool:
 
 def choose_native() -> None:
     """Make oslo.service, which oslo.messaging imports, use native threads."""
+    if importlib.util.find_spec('cotyledon') is None:
+        # oslo.service needs it for native threads, and would log an error.
+        return
     with contextlib.suppress(Exception), native():
         # Older releases have no choice; an earlier choice stays.
         from oslo_service import backend

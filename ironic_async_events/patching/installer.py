@@ -52,6 +52,8 @@ class _Room:
 
 _state = State()
 _rooms: dict[str, _Room] = {}
+# Rooms, or parts of required rooms, whose modules are not imported yet.
+_late: list[_Room] = []
 # Names of the rooms that have been patched or left out.
 _done: set[str] = set()
 _arrived: dict[str, types.ModuleType] = {}
@@ -105,6 +107,7 @@ def uninstall() -> None:
     global _state
     _state = State()
     _rooms.clear()
+    _late.clear()
     _done.clear()
     _arrived.clear()
     _undo.close()
@@ -121,19 +124,17 @@ def refuse(reason: str) -> None:
 
 
 def confirm() -> None:
-    """Check the rows of modules that were not imported before.
+    """Check and patch what needs modules that were not imported before.
 
     Called by the thread that starts the conductor, after the configuration
     was parsed: from then on every module can be imported.
 
-    :raises RefusedToStart: when a row does not fit
+    :raises RefusedToStart: when a row of a required room does not fit
     """
+    late = list(_late)
+    _late.clear()
     try:
-        for room in _rooms.values():
-            if room.name not in _state.left_out:
-                for row in room.rows:
-                    if not rows.is_imported(row):
-                        row.check()
+        _replace(late)
     except exceptions.UnsupportedIronic as e:
         refuse(str(e))
         raise exceptions.RefusedToStart(f'ironic-async-events: {e}') from e
@@ -169,6 +170,23 @@ def _attempt() -> None:
 
 
 def _patch(rooms: Iterable[_Room]) -> None:
+    """Patch what needs only modules that are imported, or patch nothing."""
+    ready = []
+    for room in rooms:
+        late = tuple(row for row in room.rows if not rows.is_imported(row))
+        if late and room.required:
+            early = tuple(row for row in room.rows if row not in late)
+            ready.append(dataclasses.replace(room, rows=early))
+            _late.append(dataclasses.replace(room, rows=late))
+        elif late:
+            # A repair is made as a whole.
+            _late.append(room)
+        else:
+            ready.append(room)
+    _replace(ready)
+
+
+def _replace(rooms: Iterable[_Room]) -> None:
     """Replace all targets of the rooms, or raise and replace none."""
     global _state
     # All owners are looked up first: a replacement changes what a name means.
@@ -191,13 +209,13 @@ def _patch(rooms: Iterable[_Room]) -> None:
 
 
 def _fits(room: _Room) -> bool:
-    """Check the rows of a room whose modules are imported.
+    """Check the rows of a room; imports their modules.
 
     :raises UnsupportedIronic: when a required room does not fit
     """
     global _state
     try:
-        for row in filter(rows.is_imported, room.rows):
+        for row in room.rows:
             row.check()
     except exceptions.UnsupportedIronic as e:
         if room.required:

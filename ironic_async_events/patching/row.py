@@ -64,11 +64,11 @@ class Target:
         :returns: owner and attribute; None when an optional attribute is
             missing
         :raises UnsupportedIronic: when the attribute is missing or has other
-            parameters
+            parameters, or the module cannot be imported
         """
         (name,) = self.full_names
         owner: Any = None
-        attribute: Any = importlib.import_module(self.module)
+        attribute: Any = _module(self)
         for part in self.path.split('.'):
             owner = attribute
             attribute = inspect.getattr_static(owner, part, _ABSENT)
@@ -123,13 +123,7 @@ class Need:
         """
         if self.optional:
             return
-        try:
-            module = importlib.import_module(self.module)
-        except Exception as e:
-            raise exceptions.UnsupportedIronic(
-                f'{self.module} cannot be imported ({type(e).__name__}: {e}); '
-                f'it is needed because {self.why}'
-            ) from e
+        module = _module(self)
         for name in self.names:
             if not _has(module, name):
                 raise _missing(f'{self.module}.{name}', self.why)
@@ -144,6 +138,16 @@ def is_imported(row: Row) -> bool:
     :param row: the row
     """
     return row.module in sys.modules
+
+
+def _module(row: Row) -> types.ModuleType:
+    try:
+        return importlib.import_module(row.module)
+    except Exception as e:
+        raise exceptions.UnsupportedIronic(
+            f'{row.module} cannot be imported ({type(e).__name__}: {e}); '
+            f'it is needed because {row.why}'
+        ) from e
 
 
 def _missing(name: str, why: str) -> exceptions.UnsupportedIronic:

@@ -66,6 +66,27 @@ class ImportTestCase(base.BaseTestCase):
         )
         self.assertEqual([[], 'ironic.conductor.task_manager', False], got)
 
+    def test_the_database_is_patched_when_the_conductor_starts(self):
+        # In older releases its module needs the parsed configuration.
+        got = self.run_python(
+            'import sys, json\n'
+            f'import {FIRST}\n'
+            'from ironic.conductor import manager\n'
+            'from ironic_async_events import patching, plugin\n'
+            'plugin.install()\n'
+            'assert patching.state().active, patching.state()\n'
+            'from osprofiler import opts\n'
+            'from oslo_config import cfg\n'
+            'opts.set_defaults(cfg.CONF)\n'
+            'patching.confirm()\n'
+            'from ironic.db.sqlalchemy import api\n'
+            'function = api.Connection._do_update_node\n'
+            'name = "ironic.db.sqlalchemy.api.Connection._do_update_node"\n'
+            'print(json.dumps([name in patching.state().patched,\n'
+            '                  hasattr(function, "__wrapped__")]))\n'
+        )
+        self.assertEqual([True, True], got)
+
     def test_a_conductor_imports_only_what_ironic_has_brought(self):
         got = self.run_python(
             'import sys, json\n'

@@ -24,12 +24,13 @@ class OutboxImportTestCase(base.BaseTestCase):
         found = self.run_python(
             'import sys, json\n'
             f'import {test_imports.FIRST}\n'
+            'before = set(sys.modules)\n'
             'from ironic_async_events.outbox import driver\n'
             'from ironic_async_events.outbox import watch\n'
             'import ironic.conf\n'
             'watch._logger()\n'
             'print(json.dumps(sorted(set(m.partition(".")[0]\n'
-            '      for m in sys.modules))))\n'
+            '      for m in set(sys.modules) - before))))\n'
         )
         brought = set(test_imports.required_by('ironic')) | {'ironic'}
         foreign = {
