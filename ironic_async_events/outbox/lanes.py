@@ -30,10 +30,12 @@ class Outcome:
 
     :param row: the message
     :param error: the refusal; None when the message was confirmed
+    :param is_last: whether its train has ended with it
     """
 
     row: Row
     error: Exception | None
+    is_last: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,8 +70,9 @@ class Train:
                 and self.again()
             ):
                 error = _error(publish, row)
-            yield Outcome(row, error)
-            if error is not None:
+            is_last = error is not None or row is self.rows[-1]
+            yield Outcome(row, error, is_last)
+            if is_last:
                 return
 
 
@@ -95,7 +98,7 @@ class Lanes:
         # Threads that were needed so far; each has a connection to the bus.
         self._threads = 0
         self._trains: queue.Queue[Train | None] = queue.Queue()
-        # Outcomes, and the subject of a train that has ended.
+        # Outcomes, and the subject of a train that ended without a last one.
         self._outcomes: queue.Queue[Outcome | str] = queue.Queue()
         self._busy: set[str] = set()
 
@@ -149,10 +152,12 @@ class Lanes:
                         return
                     yield None
                     continue
-                if isinstance(outcome, Outcome):
-                    yield outcome
-                else:
+                if not isinstance(outcome, Outcome):
                     self._busy.discard(outcome)
+                    continue
+                if outcome.is_last:
+                    self._busy.discard(outcome.row.subject)
+                yield outcome
         finally:
             self._recall()
 
@@ -174,8 +179,11 @@ class Lanes:
 
     def _run(self) -> None:
         while (train := self._trains.get()) is not None:
+            has_ended = False
             try:
                 for outcome in train.go(self._publish):
+                    has_ended = outcome.is_last
                     self._outcomes.put(outcome)
             finally:
-                self._outcomes.put(train.subject)
+                if not has_ended:
+                    self._outcomes.put(train.subject)

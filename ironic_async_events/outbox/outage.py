@@ -71,7 +71,8 @@ class Outage:
                 {
                     'what': self._what,
                     'kind': type(error).__name__,
-                    'error': error,
+                    # The other lines are the statement.
+                    'error': str(error).partition('\n')[0],
                 },
             )
         return self._backoff.next()

@@ -34,7 +34,7 @@ _LINGER = 0.5
 # Most of a turn is the search for messages. Turns are so many seconds apart,
 # so that under load a turn finds several messages. After a pause a message is
 # published at once.
-_APART = 0.05
+_APART = 0.1
 
 
 def start(transport: Any) -> 'RelayThread':

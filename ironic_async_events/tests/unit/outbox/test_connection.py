@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the connection that the relay's thread keeps."""
 
+from unittest import mock
+
 import sqlalchemy as sa
 from sqlalchemy import event
 
@@ -22,6 +24,29 @@ class KeptTestCase(base.OutboxTestCase):
 
     def test_the_same_connection_serves_one_transaction_after_the_other(self):
         self.assertIs(self.used(), self.used())
+
+    def test_a_server_needs_no_commit_of_its_own(self):
+        engine = mock.create_autospec(sa.Engine, instance=True)
+        for name, options in (
+            ('mysql', [mock.call(isolation_level='AUTOCOMMIT')]),
+            ('postgresql', [mock.call(isolation_level='AUTOCOMMIT')]),
+            ('sqlite', []),
+        ):
+            engine.dialect = mock.Mock()
+            engine.dialect.name = name
+            opened = engine.connect.return_value = mock.MagicMock(
+                spec=sa.Connection
+            )
+            kept = connection.Kept(engine, 60.0, self.clock)
+            for _ in range(2):
+                with kept.statement():
+                    pass
+            self.assertEqual(
+                options, opened.execution_options.mock_calls, name
+            )
+            self.assertEqual(
+                2 * (name == 'sqlite'), opened.begin.call_count, name
+            )
 
     def test_each_transaction_is_committed(self):
         with self.kept.statement() as connection:

@@ -423,7 +423,7 @@ class RelayTestCase(base.BaseTestCase):
             self.clock.now += 5
             self.claims.take = away
             for row in rows:
-                yield lanes.Outcome(row, None)
+                yield lanes.Outcome(row, None, is_last=True)
             self.assertFalse(may())
 
         self.relay._lanes.go = go

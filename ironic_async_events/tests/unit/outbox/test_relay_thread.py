@@ -56,6 +56,29 @@ class ThreadTestCase(base.BaseTestCase):
         one.wake()
         self.turns(fake, 1)
 
+    def test_turns_are_apart_while_messages_come(self):
+        fake = Relay([relay.Pause(LONG), relay.Pause(LONG)])
+        one = relay_thread.RelayThread(lambda: contextlib.nullcontext(fake))
+        self.addCleanup(one.stop, 0)
+        apart = unit_base.Gate()
+        asked = []
+
+        def wait(seconds):
+            asked.append(seconds)
+            apart.pass_through()
+            return False
+
+        one._ending.wait = wait
+        one.start()
+        self.turns(fake, 1)
+        apart.wait_for_arrival()
+        # It comes right after the turn.
+        one.wake()
+        self.assertEqual(['turn'], fake.lines)
+        apart.open()
+        self.turns(fake, 1)
+        self.assertEqual(relay_thread._APART, asked[0])
+
     def test_a_message_during_the_turn_is_not_missed(self):
         inside = unit_base.Gate()
         fake = Relay([relay.Pause(LONG), relay.Pause(LONG)])
