@@ -35,7 +35,7 @@ def install(conf: cfg.ConfigOpts | None = None) -> None:
         patching.refuse(str(e))
         wanted = []
     task.use(conf)
-    patching.register('task', task.ROWS)
-    for name in wanted:
-        patching.register(name, repairs.ROWS[name], required=False)
+    patching.register('task', task.table(conf))
+    for name, table in repairs.tables(wanted).items():
+        patching.register(name, table, required=False)
     patching.install()

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 
 from ironic_async_events.audit import observation
+from ironic_async_events.task import patched
 from ironic_async_events.tests.tempest import bus
 from laboratory import broker
 from laboratory import configuration
@@ -64,7 +65,9 @@ class Run:
     @property
     def side(self) -> str:
         """What is compared with what."""
-        return 'with the plugin' if self.plugin else 'stock'
+        if self.plugin:
+            return 'with the plugin'
+        return 'patched' if patched.is_patched() else 'stock'
 
     @property
     def total(self) -> int:

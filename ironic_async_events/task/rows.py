@@ -16,6 +16,7 @@ from ironic_async_events.patching.row import Row
 from ironic_async_events.patching.row import Target
 from ironic_async_events.task import loader
 from ironic_async_events.task import needs
+from ironic_async_events.task import patched
 
 _conf: cfg.ConfigOpts = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -28,6 +29,14 @@ def use(conf: cfg.ConfigOpts) -> None:
     """
     global _conf
     _conf = conf
+
+
+def table(conf: cfg.ConfigOpts) -> tuple[Row, ...]:
+    """Return the table for the installed Ironic.
+
+    :param conf: the configuration of the service
+    """
+    return patched.rows(conf) if patched.is_patched() else ROWS
 
 
 def _replacement(stock: type[Any]) -> Any:
