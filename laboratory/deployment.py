@@ -2,6 +2,7 @@
 """What is to be started, and what runs then, with everything that watches."""
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
@@ -39,6 +40,7 @@ class Run:
     :param operations: the life.
     :param options: more options for ``ironic.conf``.
     :param command: what to run instead of the all-in-one command.
+    :param environment: more variables for the service.
     """
 
     plugin: bool
@@ -52,6 +54,7 @@ class Run:
     )
     options: configuration.Options = dataclasses.field(default_factory=dict)
     command: Sequence[str] = ()
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
         return ', '.join(
@@ -185,6 +188,7 @@ def configured(
         split=run.split,
         options=run.options,
         command=run.command,
+        environment=run.environment,
     )
 
 

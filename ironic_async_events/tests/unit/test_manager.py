@@ -27,7 +27,7 @@ class ManagerTestCase(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
 
     def setUp(self):
         super().setUp()
-        self.useFixture(async_fixtures.Plugin())
+        self.useFixture(async_fixtures.TaskManager())
         self._start_service()
         self.lines = []
         self.mock(
