@@ -16,6 +16,8 @@ import warnings
 from ironic.conductor import manager
 from ironic.conductor import task_manager
 
+from ironic_async_events.guarantees import I5
+from ironic_async_events.guarantees import I7
 from ironic_async_events.tests.unit.spawn_failures import cases
 from laboratory.faults import bench
 from laboratory.faults import database
@@ -54,6 +56,8 @@ OPERATIONS = {
 #: difference to a task that only has the lock.
 _CONTENDED = {
     'stock': (*(case.name for case in _TASKS), 'manage from enroll'),
+    # Of its locks a patched Ironic promises nothing: a repair does.
+    'patched': (),
     'without': (*(case.name for case in _TASKS), 'manage from enroll'),
     'with': ('manage from enroll',),
 }
@@ -230,7 +234,26 @@ def run(conductor: bench.FaultBench, point: Point) -> Result:
     :param conductor: runs it
     :param point: the case
     """
-    return Result(point, tuple(invariants.check(look(conductor, point))))
+    seen = look(conductor, point)
+    return Result(point, tuple(_claimed(point, seen)))
+
+
+def _claimed(
+    point: Point, seen: journal.Journal
+) -> Iterator[invariants.Violation]:
+    """Yield what a case has broken of what is promised there.
+
+    On a patched Ironic a statement that takes or releases a lock is Ironic's
+    own. When it fails, the lock can stay, as on stock.
+    """
+    excused: tuple[str, ...] = ()
+    if point.world == bench.World.PATCHED.value and (
+        seen.made[point.at].part in (kinds.LOCK, kinds.RELEASE)
+    ):
+        excused = (I5.id, I7.id)
+    for name, text in invariants.check(seen):
+        if name not in excused:
+            yield name, text
 
 
 def look(conductor: bench.FaultBench, point: Point) -> journal.Journal:
