@@ -36,6 +36,6 @@ def install(conf: cfg.ConfigOpts | None = None) -> None:
         wanted = []
     task.use(conf)
     patching.register('task', task.table(conf))
-    for name, table in repairs.tables(wanted).items():
-        patching.register(name, table, required=False)
+    for name in wanted:
+        patching.register(name, repairs.ROWS[name], required=False)
     patching.install()

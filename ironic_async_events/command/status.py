@@ -125,10 +125,9 @@ class Checks(upgradecheck.UpgradeCommands):
         return _success(f'Ironic {version}')
 
     def _check_repairs(self) -> upgradecheck.Result:
-        wanted = repairs.tables(CONF.async_events.repairs)
         tables = [
-            (f'The repair "{name}" will be left out', table)
-            for name, table in wanted.items()
+            (f'The repair "{name}" will be left out', repairs.ROWS[name])
+            for name in CONF.async_events.repairs
         ]
         tables.append(('A command will not work', rows.ROWS))
         concerns = []

@@ -5,7 +5,6 @@ Only repairs that are switched on import their modules.
 """
 
 from collections.abc import Callable
-from collections.abc import Iterable
 import importlib
 from typing import Any
 
@@ -14,10 +13,6 @@ from ironic_async_events.patching.row import TASK_MANAGER
 from ironic_async_events.patching.row import Need
 from ironic_async_events.patching.row import Row
 from ironic_async_events.patching.row import Target
-from ironic_async_events.task import patched
-
-# The repairs that the series of commits in patchset/ makes as well.
-_IN_THE_SERIES = frozenset(('orphans',))
 
 
 def _by(module: str, name: str) -> Callable[[Any], Any]:
@@ -195,12 +190,3 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ),
     ),
 }
-
-
-def tables(names: Iterable[str]) -> dict[str, tuple[Row, ...]]:
-    """Return the tables of repairs, without those that Ironic does itself.
-
-    :param names: the repairs that are switched on
-    """
-    done = _IN_THE_SERIES if patched.is_patched() else frozenset()
-    return {name: ROWS[name] for name in names if name not in done}

@@ -31,6 +31,7 @@ ANSWER = 'this Ironic does it by itself'
 """What the log and the upgrade check say of such an Ironic."""
 
 _DELIVERY = 'ironic.conductor.transitions.delivery'
+_SNAPSHOT = 'ironic.conductor.transitions.snapshot'
 _WHY = 'only the whole series of commits works without the plugin'
 
 
@@ -54,6 +55,14 @@ def delivery() -> Any:
     """
     name = f'{__package__}.delivery'
     return importlib.import_module(_DELIVERY if is_patched() else name)
+
+
+def snapshot() -> Any:
+    """Return the module with which such an Ironic remembers a locked node.
+
+    For whoever replaces the method that locks. None on any other Ironic.
+    """
+    return importlib.import_module(_SNAPSHOT) if is_patched() else None
 
 
 def ignored(conf: cfg.ConfigOpts) -> list[str]:
@@ -103,6 +112,17 @@ def rows(conf: cfg.ConfigOpts) -> tuple[Row, ...]:
             _DELIVERY,
             ('current', 'use'),
             'the outbox commits a state and its notification together',
+        ),
+        Target(
+            _SNAPSHOT,
+            'Snapshot',
+            ('node',),
+            'a task that is locked by the repair "locks" remembers its node',
+        ),
+        Need(
+            TASK_MANAGER,
+            ('TaskManager._snapshot',),
+            'a task that is locked by the repair "locks" remembers its node',
         ),
         Target(
             MANAGER,

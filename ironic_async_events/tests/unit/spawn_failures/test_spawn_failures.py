@@ -23,8 +23,12 @@ from ironic_async_events.tests.unit.spawn_failures import runner
 class PluginTestCase(test_base.BaseTestCase):
     """With the plugin, the node is as before in every case."""
 
+    mechanism: type[fixtures.Plugin | fixtures.TaskManager] = (
+        fixtures.TaskManager
+    )
+
     def _test(self, cause: causes.Cause) -> None:
-        self.useFixture(fixtures.TaskManager())
+        self.useFixture(self.mechanism())
         report = runner.run(cause)
         faults = report.faults()
         judged = len(report.outcomes) + len(report.broken)
@@ -53,6 +57,13 @@ class PluginTestCase(test_base.BaseTestCase):
 
     def test_database_fails_while_the_worker_saves_the_state(self) -> None:
         self._test(causes.DatabaseGone())
+
+
+@unittest.skipUnless(patched.is_patched(), 'this Ironic is not patched')
+class BesideTestCase(PluginTestCase):
+    """It is with the repairs of the plugin on a patched Ironic as well."""
+
+    mechanism = fixtures.Plugin
 
 
 @unittest.skipIf(patched.is_patched(), 'this Ironic is not stock')
