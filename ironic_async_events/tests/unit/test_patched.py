@@ -23,6 +23,7 @@ from ironic_async_events.repairs import rows as repairs
 from ironic_async_events.task import delivery
 from ironic_async_events.task import patched
 from ironic_async_events.task import rows
+from ironic_async_events.task import snapshot
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit import test_imports
 
@@ -33,7 +34,7 @@ class TaskManager(TaskManager):
         self.post_process_event()
 
     def post_process_event(self):
-        pass
+        self._snapshot = None
 """
 GOOD = """
 [DEFAULT]
@@ -88,8 +89,9 @@ class StandIn(fixtures.Fixture):
         transitions = conductor / 'transitions'
         transitions.mkdir(exist_ok=True)
         (transitions / '__init__.py').touch()
-        text = pathlib.Path(delivery.__file__).read_text()
-        (transitions / 'delivery.py').write_text(text)
+        for module in (delivery, snapshot):
+            source = pathlib.Path(module.__file__)
+            (transitions / source.name).write_text(source.read_text())
         if self._whole:
             source = conductor / 'task_manager.py'
             text = source.read_text()
