@@ -25,7 +25,8 @@ OPTS = [
         '"ironic_async_events.task_manager". "drop_in" understands the '
         'calls of today\'s Ironic. "native" is for an Ironic that passes no '
         'callbacks with its events; any other conductor refuses to start '
-        'with "native". A site can register its own class.',
+        'with "native". A site can register its own class. Ignored by an '
+        'Ironic to which the patch set of the plugin was applied.',
     ),
     cfg.ListOpt(
         'repairs',

@@ -35,7 +35,7 @@ def install(conf: cfg.ConfigOpts | None = None) -> None:
         patching.refuse(str(e))
         wanted = []
     task.use(conf)
-    patching.register('task', task.ROWS)
+    patching.register('task', task.table(conf))
     for name in wanted:
         patching.register(name, repairs.ROWS[name], required=False)
     patching.install()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same life cycles on stock Ironic and with the plugin, in one table.
 
+A patched Ironic runs them without the plugin, and alone.
+
 Run it with ``python -m laboratory.demonstration``, by a Python
 that has Ironic beside it. SQLite, no broker, everything on loopback and in a
 directory that is removed at the end.
@@ -15,6 +17,7 @@ import rich.console
 import rich.progress
 import rich.table
 
+from ironic_async_events.task import patched
 from laboratory import errors
 from laboratory import processes
 from laboratory import run
@@ -24,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run both sides and print the table.
 
     :param arguments: of the command line.
-    :returns: 0 when the plugin's side shows no anomaly, 1 when it shows one,
+    :returns: 0 when the last side shows no anomaly, 1 when it shows one,
         2 when a run could not be done.
     """
     parsed = _parse(arguments)
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
     results = []
     try:
-        for plugin in (False, True):
+        for plugin in (False,) if patched.is_patched() else (False, True):
             one = run.Run(
                 plugin=plugin, clients=parsed.clients, cycles=parsed.cycles
             )
@@ -109,7 +112,7 @@ def _measure(
     one: run.Run,
     keep: pathlib.Path | None,
 ) -> run.Result:
-    name = 'plugin' if one.plugin else 'stock'
+    name = 'plugin' if one.plugin else one.side
     with rich.progress.Progress(
         rich.progress.TextColumn('{task.description:>15}'),
         rich.progress.BarColumn(),
@@ -129,8 +132,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='python -m laboratory.demonstration',
         description='Run the same life cycles of nodes on stock Ironic and '
-        'with ironic-async-events, and count what became of the '
-        'notifications.',
+        'with ironic-async-events, or on a patched Ironic alone, and count '
+        'what became of the notifications.',
     )
     parser.add_argument(
         '--clients',

@@ -2,6 +2,7 @@
 """What is to be started, and what runs then, with everything that watches."""
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
@@ -11,6 +12,7 @@ import shutil
 import tempfile
 
 from ironic_async_events.audit import observation
+from ironic_async_events.task import patched
 from ironic_async_events.tests.tempest import bus
 from laboratory import broker
 from laboratory import configuration
@@ -38,6 +40,7 @@ class Run:
     :param operations: the life.
     :param options: more options for ``ironic.conf``.
     :param command: what to run instead of the all-in-one command.
+    :param environment: more variables for the service.
     """
 
     plugin: bool
@@ -51,6 +54,7 @@ class Run:
     )
     options: configuration.Options = dataclasses.field(default_factory=dict)
     command: Sequence[str] = ()
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
         return ', '.join(
@@ -64,7 +68,9 @@ class Run:
     @property
     def side(self) -> str:
         """What is compared with what."""
-        return 'with the plugin' if self.plugin else 'stock'
+        if self.plugin:
+            return 'with the plugin'
+        return 'patched' if patched.is_patched() else 'stock'
 
     @property
     def total(self) -> int:
@@ -182,6 +188,7 @@ def configured(
         split=run.split,
         options=run.options,
         command=run.command,
+        environment=run.environment,
     )
 
 

@@ -45,6 +45,7 @@ class Ironic(processes.Server):
     :param options: more options, over those of the laboratory.
     :param command: what to run instead of the command of the conductor,
         which is the all-in-one one if there is no other.
+    :param environment: more variables for every command.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Ironic(processes.Server):
         split: bool = False,
         options: configuration.Options | None = None,
         command: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.directory = directory
@@ -66,6 +68,7 @@ class Ironic(processes.Server):
         self.port = processes.free_port()
         self.headers: dict[str, str] = {}
         """What goes with each request beside the version."""
+        self.environment = dict(environment or {})
         self._command = list(command)
         self._config = directory / 'ironic.conf'
         drivers = ['messagingv2' if transport else 'async_events_recorder']
@@ -166,7 +169,9 @@ class Ironic(processes.Server):
             name,
             [*argv, '--config-file', str(self._config), *arguments],
             self.log(name),
-            {recorder.VARIABLE: str(self.recording)} | dict(environment or {}),
+            {recorder.VARIABLE: str(self.recording)}
+            | self.environment
+            | dict(environment or {}),
         )
 
     def get(self, path: str) -> Mapping[str, Any] | None:

@@ -25,6 +25,7 @@ from ironic_async_events.command import threads
 from ironic_async_events.patching import row
 from ironic_async_events.repairs import rows as repairs
 from ironic_async_events.task import loader
+from ironic_async_events.task import patched
 from ironic_async_events.task import rows as task
 
 CONF = cfg.CONF
@@ -67,6 +68,8 @@ class Checks(upgradecheck.UpgradeCommands):
         drivers = CONF[_NOTIFICATIONS].driver
         if any(driver.startswith('async_events') for driver in drivers):
             return _success(f'driver = {", ".join(drivers)}')
+        if patched.is_patched():
+            return _success(f'The driver line is missing: {patched.ANSWER}')
         return _failure(
             'The plugin is not switched on. Add to the configuration: '
             f'[{_NOTIFICATIONS}] driver = async_events'
@@ -91,6 +94,9 @@ class Checks(upgradecheck.UpgradeCommands):
             async_conf.check(CONF)
         except exceptions.AsyncEventsError as e:
             return _failure(str(e))
+        ignored = patched.ignored(CONF) if patched.is_patched() else ()
+        if ignored:
+            return _warning(' '.join(f'{line}.' for line in ignored))
         return _success('')
 
     def _check_ironic(self) -> upgradecheck.Result:
@@ -114,6 +120,8 @@ class Checks(upgradecheck.UpgradeCommands):
                 f'The plugin fits Ironic {version}, but is only tested with '
                 f'{", ".join(TESTED)}.'
             )
+        if patched.is_patched():
+            return _success(f'Ironic {version}: {patched.ANSWER}')
         return _success(f'Ironic {version}')
 
     def _check_repairs(self) -> upgradecheck.Result:
@@ -138,6 +146,8 @@ class Checks(upgradecheck.UpgradeCommands):
     def _check_task_manager(self) -> upgradecheck.Result:
         try:
             stock: Any = _ironic()[row.TASK_MANAGER]
+            if patched.is_patched():
+                return _success(patched.ANSWER)
             loaded = loader.load(
                 CONF.async_events.task_manager, stock.TaskManager
             )
@@ -202,10 +212,10 @@ class Checks(upgradecheck.UpgradeCommands):
 def _required() -> tuple[row.Row, ...]:
     """Return the rows that have to fit, or the conductor refuses to start."""
     if not _has_outbox():
-        return task.ROWS
+        return task.table(CONF)
     from ironic_async_events.outbox import rows as outbox  # chooses a backend
 
-    return (*task.ROWS, *outbox.ROWS)
+    return (*task.table(CONF), *outbox.ROWS)
 
 
 def _has_outbox() -> bool:

@@ -15,6 +15,7 @@ from oslo_config import cfg
 import tenacity
 
 from ironic_async_events.repairs import locks
+from ironic_async_events.task import patched
 
 CONF = cfg.CONF
 # The lines that Ironic's own task manager writes stay where they were.
@@ -31,6 +32,7 @@ def locking(method: Callable[[Any], None]) -> Callable[[Any], None]:
         task
     :returns: the replacement
     """
+    snapshot = patched.snapshot()
 
     @functools.wraps(method)
     def lock(self: Any) -> None:
@@ -47,6 +49,9 @@ def locking(method: Callable[[Any], None]) -> Callable[[Any], None]:
             wait=tenacity.wait_fixed(conf.node_locked_retry_interval),
             reraise=True,
         )(_reserve, self)
+        if snapshot is not None:
+            # What a patched Ironic takes a refused request back to.
+            self._snapshot = snapshot.Snapshot(self.node)
 
     return lock
 

@@ -16,6 +16,7 @@ from ironic_async_events.patching.row import Row
 from ironic_async_events.patching.row import Target
 from ironic_async_events.task import loader
 from ironic_async_events.task import needs
+from ironic_async_events.task import patched
 
 _conf: cfg.ConfigOpts = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -28,6 +29,14 @@ def use(conf: cfg.ConfigOpts) -> None:
     """
     global _conf
     _conf = conf
+
+
+def table(conf: cfg.ConfigOpts) -> tuple[Row, ...]:
+    """Return the table for the installed Ironic.
+
+    :param conf: the configuration of the service
+    """
+    return (*patched.rows(conf), _HIDING) if patched.is_patched() else ROWS
 
 
 def _replacement(stock: type[Any]) -> Any:
@@ -79,6 +88,14 @@ def _hides_parameters(method: Callable[..., Any]) -> Callable[..., Any]:
 
     return wrapper
 
+
+_HIDING = Target(
+    MANAGER,
+    'ConductorManager.init_host',
+    ('self', 'admin_context', 'start_consoles', 'start_allocations'),
+    'errors of the database must not repeat the passwords of nodes',
+    wrap=_hides_parameters,
+)
 
 ROWS: tuple[Row, ...] = (
     Target(
@@ -182,13 +199,7 @@ ROWS: tuple[Row, ...] = (
         'the abort of a service fails the node before it asks for a worker',
         wrap=_staged('fail'),
     ),
-    Target(
-        MANAGER,
-        'ConductorManager.init_host',
-        ('self', 'admin_context', 'start_consoles', 'start_allocations'),
-        'errors of the database must not repeat the passwords of nodes',
-        wrap=_hides_parameters,
-    ),
+    _HIDING,
     Target(
         MANAGER,
         'ConductorManager.init_host',

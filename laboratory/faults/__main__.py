@@ -8,6 +8,7 @@ import sys
 # Ironic's test cases end themselves after a while; a sweep takes longer.
 os.environ['BASE_TEST_TIMEOUT'] = '0'
 
+from ironic_async_events.task import patched
 from laboratory.faults import bench
 from laboratory.faults import report
 from laboratory.faults import sweep
@@ -49,6 +50,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _worlds(arguments: argparse.Namespace) -> tuple[bench.World, ...]:
+    if patched.is_patched():
+        return (bench.World.PATCHED,)
     if arguments.stock:
         return (bench.World.STOCK,)
     both = (bench.World.PLUGIN, bench.World.OUTBOX)

@@ -45,6 +45,7 @@ class World(enum.Enum):
     """What is installed; the values are those of the command line."""
 
     STOCK = 'stock'
+    PATCHED = 'patched'
     PLUGIN = 'without'
     OUTBOX = 'with'
 
@@ -62,7 +63,7 @@ class FaultBench(base.Bench):
     def setUp(self) -> None:
         """Start the conductor; prepare the database."""
         super().setUp()
-        if self.world is not World.STOCK:
+        if self.world in (World.PLUGIN, World.OUTBOX):
             self.useFixture(async_fixtures.Plugin())
             # As a conductor does that starts with it.
             async_database.hide_parameters()
@@ -97,7 +98,7 @@ class FaultBench(base.Bench):
         self.log = journal.Log()
         self._listen()
         self.workers = edges.Workers(self.plan, self.server.part)
-        self.service._spawn_worker = self.workers.spawn
+        self.take_work_by(self.workers.spawn)
 
     def _listen(self) -> None:
         """Let the log be ours alone; DEBUG is not judged and costs time."""

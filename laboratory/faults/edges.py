@@ -21,7 +21,7 @@ from laboratory.faults import kinds
 from laboratory.faults import primitives
 from laboratory.faults import schedule
 
-_PRODUCT = 'ironic_async_events.'
+_PRODUCT = ('ironic_async_events.', 'ironic.conductor.transitions.')
 _TESTS = 'ironic_async_events.tests.'
 # What sleeps for Ironic and for the plugin.
 _SLEEPERS: tuple[Any, ...] = (db_api, nap, tenacity)
@@ -59,7 +59,7 @@ class Futures:
 
 
 def _product() -> list[types.ModuleType]:
-    """Return the modules of the plugin that are loaded."""
+    """Return the modules of the plugin, or of the patch set, in use."""
     return [
         module
         for name, module in sorted(sys.modules.items())
@@ -136,13 +136,9 @@ class Workers:
         self._eager = eager
 
     def spawn(
-        self,
-        func: Callable[..., Any],
-        *args: Any,
-        _allow_reserved_pool: bool = True,
-        **kwargs: Any,
+        self, func: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> futurist.Future:
-        """Take the place of ``ConductorManager._spawn_worker``."""
+        """Take the place of ``submit()`` of the pools."""
         self.asked += 1
         self._part.asked()
         future = futurist.Future()

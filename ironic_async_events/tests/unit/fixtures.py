@@ -7,6 +7,7 @@ from oslo_config import cfg
 from ironic_async_events import conf as async_conf
 from ironic_async_events import patching
 from ironic_async_events import plugin
+from ironic_async_events.task import patched
 
 
 class Options(fixtures.Fixture):
@@ -23,3 +24,11 @@ class Plugin(fixtures.Fixture):
         patching.uninstall()
         plugin.install(cfg.CONF)
         self.addCleanup(patching.uninstall)
+
+
+class TaskManager(fixtures.Fixture):
+    """The plugin; on a patched Ironic its own task manager, and no plugin."""
+
+    def _setUp(self) -> None:
+        if not patched.is_patched():
+            self.useFixture(Plugin())

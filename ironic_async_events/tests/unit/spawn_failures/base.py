@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One case and one cause, run against Ironic's own conductor and database.
 
-Nothing of the task manager is replaced: not ``process_event``, not
-``__exit__``, not the hooks. What is replaced are the edges: the spawn method
-(see ``causes``), and the notifier, which records.
+Nothing of the conductor is replaced: not ``process_event``, not ``__exit__``,
+not the hooks, not ``_spawn_worker``. What is replaced are the edges: how a
+pool takes work (see ``causes``), and the notifier, which records.
 """
 
 import contextlib
@@ -136,6 +136,15 @@ class Bench(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
             )
         )
 
+    def take_work_by(self, submit: causes.Spawn) -> None:
+        """Replace how the pools of the conductor take work.
+
+        :param submit: called with a function and its arguments.
+        """
+        for pool in (self.service._executor, self.service._reserved_executor):
+            if pool is not None:
+                pool.submit = submit
+
     def create_node(self, **fields: Any) -> Any:
         """Put a node into the database.
 
@@ -194,7 +203,7 @@ class Bench(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
                 asked.append(args)
                 return spawn(*args, **kwargs)
 
-            self.service._spawn_worker = count
+            self.take_work_by(count)
             error = case.error(self.service, self.context, uuid)
         return error, bool(asked)
 
@@ -282,7 +291,7 @@ class SpawnFailure(Bench):
 
     def _is_dealt_with(self, uuid: str) -> bool:
         worker = self.useFixture(causes.Worker())
-        self.service._spawn_worker = worker.spawn
+        self.take_work_by(worker.spawn)
         self._case.request(self.service, self.context, uuid)
         worker.drain()
         return bool(worker.ran) and self.read(uuid)['reservation'] is None

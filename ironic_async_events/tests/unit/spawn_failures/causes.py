@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What keeps a worker from starting.
 
-Each cause replaces ``ConductorManager._spawn_worker``, the edge of what is
-tested, and nothing behind it. Those with an executor use futurist's own,
+Each cause replaces ``submit()`` of the conductor's pools, the edge of what is
+tested, and nothing before it. Those with an executor use futurist's own,
 with one real thread.
 """
 
@@ -26,7 +26,7 @@ Spawn = Callable[..., futurist.Future]
 
 
 class Worker(fixtures.Fixture):
-    """A pool of one real thread, with a spawn method like the manager's."""
+    """A pool of one real thread, in the place of the conductor's."""
 
     def _setUp(self) -> None:
         self.executor = futurist.ThreadPoolExecutor(max_workers=1)
@@ -35,13 +35,9 @@ class Worker(fixtures.Fixture):
         self.ran = 0
 
     def spawn(
-        self,
-        func: Callable[..., Any],
-        *args: Any,
-        _allow_reserved_pool: bool = True,
-        **kwargs: Any,
+        self, func: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> futurist.Future:
-        """Do what ``_spawn_worker`` does when there is a free worker."""
+        """Do what a pool does that has a free worker."""
         self.ran += 1
         return self.executor.submit(func, *args, **kwargs)
 
@@ -73,7 +69,7 @@ class Cause:
 
         :param stack: where to leave what has to be cleaned up; closing it
             waits for threads of this cause that still do something.
-        :returns: the spawn method for the manager.
+        :returns: takes the place of ``submit()``.
         """
         raise NotImplementedError
 
@@ -84,7 +80,7 @@ class NoFreeWorker(Cause):
     name = 'NoFreeConductorWorker'
 
     def arm(self, stack: contextlib.ExitStack) -> Spawn:
-        """Return a spawn method that raises what the manager's does."""
+        """Return what raises as the manager does that rejects a request."""
 
         def spawn(*args: Any, **kwargs: Any) -> futurist.Future:
             raise exception.NoFreeConductorWorker()
@@ -108,7 +104,7 @@ class CannotStartThread(Cause):
 
 
 class Rejected(Cause):
-    """The executor rejected the work and nobody translated that."""
+    """The executor rejected the work."""
 
     name = 'RejectedSubmission'
     root = futurist.RejectedSubmission

@@ -63,10 +63,11 @@ class Report:
             return
         if type(each.error) is not self.cause.error:
             yield f'the caller got {each.error!r}'
-        elif self.cause.root is not None and not isinstance(
-            each.error.__cause__, self.cause.root
-        ):
-            yield f'the error is chained to {each.error.__cause__!r}'
+            return
+        # Ironic itself names no cause for a pool that rejects work.
+        chained = each.error.__cause__ or each.error.__context__
+        if self.cause.root and not isinstance(chained, self.cause.root):
+            yield f'the error is chained to {chained!r}'
 
 
 def run(

@@ -6,11 +6,13 @@ The whole table, for each cause.
 
 from importlib import metadata
 from typing import Any
+import unittest
 
 from ironic.common import states
 from oslotest import base as test_base
 
 from ironic_async_events import patching
+from ironic_async_events.task import patched
 from ironic_async_events.tests.unit import fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
@@ -21,8 +23,12 @@ from ironic_async_events.tests.unit.spawn_failures import runner
 class PluginTestCase(test_base.BaseTestCase):
     """With the plugin, the node is as before in every case."""
 
+    mechanism: type[fixtures.Plugin | fixtures.TaskManager] = (
+        fixtures.TaskManager
+    )
+
     def _test(self, cause: causes.Cause) -> None:
-        self.useFixture(fixtures.Plugin())
+        self.useFixture(self.mechanism())
         report = runner.run(cause)
         faults = report.faults()
         judged = len(report.outcomes) + len(report.broken)
@@ -53,6 +59,14 @@ class PluginTestCase(test_base.BaseTestCase):
         self._test(causes.DatabaseGone())
 
 
+@unittest.skipUnless(patched.is_patched(), 'this Ironic is not patched')
+class BesideTestCase(PluginTestCase):
+    """It is with the repairs of the plugin on a patched Ironic as well."""
+
+    mechanism = fixtures.Plugin
+
+
+@unittest.skipIf(patched.is_patched(), 'this Ironic is not stock')
 class StockTestCase(test_base.BaseTestCase):
     """Without the plugin the table finds what is wrong with stock Ironic."""
 
@@ -81,7 +95,7 @@ class PassTestCase(base.Bench):
     def setUp(self) -> None:
         """Install the plugin."""
         super().setUp()
-        self.useFixture(fixtures.Plugin())
+        self.useFixture(fixtures.TaskManager())
 
     def _time_out(self) -> None:
         self.service._check_deploy_timeouts(self.context)
@@ -102,11 +116,11 @@ class PassTestCase(base.Bench):
         def refuse(*args: Any, **kwargs: Any) -> None:
             raise RuntimeError("can't start new thread")
 
-        self.service._spawn_worker = refuse
+        self.take_work_by(refuse)
         self._time_out()
         self.assertEqual(before, [self._judged(node.uuid) for node in nodes])
         worker = self.useFixture(causes.Worker())
-        self.service._spawn_worker = worker.spawn
+        self.take_work_by(worker.spawn)
         self._time_out()
         worker.drain()
         self.assertEqual(
@@ -124,7 +138,7 @@ class HalfWayTestCase(test_base.BaseTestCase):
     """What has been announced is not taken back."""
 
     def test_second_of_two_saves_fails(self) -> None:
-        self.useFixture(fixtures.Plugin())
+        self.useFixture(fixtures.TaskManager())
         table = [
             case
             for case in cases.CASES
