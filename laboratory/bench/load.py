@@ -25,17 +25,20 @@ FAILED = 'failed'
 _SECONDS = 120.0
 
 
-def measure(form: forms.Form) -> Figures:
+def measure(
+    form: forms.Form, those: Sequence[sides.Side] = sides.SIDES
+) -> Figures:
     """Do all rounds on all backends.
 
     :param form: how much.
+    :param those: what is compared.
     :returns: backend -> clients -> rounds, each of them side -> figures;
         and what became of the notifications.
     :raises LaboratoryError: when something does not go as it should.
     """
     measured = {}
     for backend, how_many in form.clients.items():
-        with sides.started(backend) as running:
+        with sides.started(backend, sides=those) as running:
             for one in running:
                 # What is done for the first time takes its time.
                 play(one, max(how_many), 1)

@@ -30,15 +30,19 @@ class Side:
 
     :param name: for figures and pictures.
     :param drivers: the notification drivers of ``ironic.conf``.
+    :param plugin: whether the plugin is active.
+    :param tree: a source tree of Ironic, if not the installed one.
     """
 
     name: str
-    drivers: Sequence[str]
+    drivers: Sequence[str] = ('messagingv2',)
+    plugin: bool = False
+    tree: str = ''
 
 
-STOCK = Side('stock', ('messagingv2',))
-PLUGIN = Side('plugin', ('messagingv2', 'async_events'))
-OUTBOX = Side('outbox', ('async_events_outbox',))
+STOCK = Side('stock')
+PLUGIN = Side('plugin', ('messagingv2', 'async_events'), plugin=True)
+OUTBOX = Side('outbox', ('async_events_outbox',), plugin=True)
 SIDES = (STOCK, PLUGIN, OUTBOX)
 
 
@@ -92,7 +96,7 @@ def configured(
         chosen.insert(0, 'async_events_recorder')
     return service.Ironic(
         shared.room(side.name),
-        plugin=side is not STOCK,
+        plugin=side.plugin,
         database=shared.database.another(side.name) if shared.database else '',
         transport=transport,
         split=shared.database is not None if split is None else split,
@@ -104,19 +108,23 @@ def configured(
             options or {},
         ),
         command=command,
+        environment={'PYTHONPATH': side.tree} if side.tree else {},
     )
 
 
 @contextlib.contextmanager
-def servers(backend: forms.Backend) -> Iterator[Servers]:
+def servers(
+    backend: forms.Backend, sides: Sequence[Side] = SIDES
+) -> Iterator[Servers]:
     """Start the servers that the sides share.
 
     :param backend: what to start.
+    :param sides: all of them.
     :raises LaboratoryError: when something is missing or does not start.
     """
     with deployment.servers(backend.database, backend.rabbitmq) as shared:
         if shared.rabbitmq is not None:
-            shared.rabbitmq.add_hosts([side.name for side in SIDES])
+            shared.rabbitmq.add_hosts([side.name for side in sides])
         yield shared
 
 
@@ -124,12 +132,14 @@ def servers(backend: forms.Backend) -> Iterator[Servers]:
 def started(
     backend: forms.Backend,
     configure: Callable[[Servers, Side], service.Ironic] = configured,
+    sides: Sequence[Side] = SIDES,
 ) -> Iterator[list[Running]]:
     """Start all sides, and stop them whatever happens.
 
     :param backend: what they run on.
     :param configure: makes the service of a side.
-    :returns: what runs, in the order of :data:`SIDES`.
+    :param sides: all of them.
+    :returns: what runs, in the order of the sides.
     :raises LaboratoryError: when something is missing or does not start.
     """
 
@@ -143,10 +153,10 @@ def started(
             )
             return Running(side, own.enter_context(watched)), own.pop_all()
 
-    with servers(backend) as shared, contextlib.ExitStack() as stack:
+    with servers(backend, sides) as shared, contextlib.ExitStack() as stack:
         # Most of a start is waiting for a single thread of one process.
-        with concurrent.futures.ThreadPoolExecutor(len(SIDES)) as executor:
-            starting = [executor.submit(start, side) for side in SIDES]
+        with concurrent.futures.ThreadPoolExecutor(len(sides)) as executor:
+            starting = [executor.submit(start, side) for side in sides]
         for future in starting:
             if future.exception() is None:
                 stack.push(future.result()[1])
