@@ -266,4 +266,21 @@ TESTS_OF_TAKING_BACK = (
     tests_of_spawn(take_back=True, no_callbacks=False),
 )
 
+# A database that fails, fails where the state is saved.
+TEST_OF_SAVING = plugin.Test(
+    'test_task_manager',
+    _TESTS_OF_THE_PLUGIN,
+    {
+        'from ironic_async_events.task import handover\n': (
+            'from ironic_async_events.task import handover\n'
+            'from ironic_async_events.task import statements\n'
+        ),
+        'update = self.dbapi.update_node': 'update = statements.update_node',
+        "self.dbapi, 'update_node'": "statements, 'update_node'",
+        "self.dbapi,\n                'update_node'": (
+            "statements,\n                'update_node'"
+        ),
+    },
+)
+
 TESTS_WITHOUT_CALLBACKS = (tests_of_spawn(take_back=True, no_callbacks=True),)

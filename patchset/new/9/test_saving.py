@@ -9,6 +9,7 @@ from oslo_utils import uuidutils
 import sqlalchemy as sa
 
 from ironic.common import exception
+from ironic.common import state_machine
 from ironic.common import states
 from ironic.conductor.transitions import saving
 from ironic.db.sqlalchemy import api
@@ -33,12 +34,11 @@ CHANGES = (
 
 def transitions():
     """Return every pair of states that an event connects."""
-    machine = states.machine
-    pairs = set()
-    for state in machine.states:
-        for event, jump in machine._transitions[state].items():
-            pairs.add((state, jump.name))
-    return sorted(pairs)
+    machine = state_machine.machine
+    return sorted({
+        (state, jump.name)
+        for state in machine.states
+        for jump in machine._transitions[state].values()})
 
 
 class SavingTestCase(db_base.DbTestCase):
@@ -105,8 +105,8 @@ class SavingTestCase(db_base.DbTestCase):
 
     def test_a_pinned_release_is_saved_as_before(self):
         node = self._node(states.CLEANING, states.AVAILABLE, {})
-        with mock.patch.object(objects.Node, 'get_target_version',
-                               autospec=True, return_value='1.30'):
+        with mock.patch.object(node, 'get_target_version', autospec=True,
+                               return_value='1.30'):
             self.assertFalse(saving.is_plain(node))
 
     def test_traits_that_have_changed_are_saved_as_before(self):
