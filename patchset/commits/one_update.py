@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """9. A state is saved by one UPDATE."""
 
+import libcst as cst
+
+from patchset import errors
 from patchset import files
 from patchset import tree as trees
 from patchset.commits import parts
+from patchset.edit import source as sources
+from patchset.edit import statements
+from patchset.edit import tests
 
 SUBJECT = 'Save a provision state with one UPDATE'
 
@@ -39,3 +45,56 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
     changed = parts.TEST_OF_SAVING
     tree.write(changed.path, changed.render(release.python))
     files.note(tree, 'one-update-saves-a-state')
+    tree.change(tests.DEPLOYMENTS, _config_drive)
+
+
+def _config_drive(text: str) -> str:
+    """Expect no call of ``update_node()`` for the state of the node."""
+    module = sources.parse(text)
+    shorter = _Shorter('test__do_node_deploy_configdrive_db_error')
+    text = sources.code(module.visit(shorter))
+    if shorter.count != 1:
+        raise errors.Unexpected(
+            tests.DEPLOYMENTS, 1, f'one list of calls in {shorter.test}'
+        )
+    return statements.edit(
+        tests.DEPLOYMENTS,
+        text,
+        f'DoNodeDeployTestCase.{shorter.test}',
+        statements.calls('self.assertEqual', 'expected_calls'),
+        'the comparison of the calls',
+        after="""
+            self.assertEqual(
+                states.DEPLOYFAIL,
+                self.dbapi.get_node_by_uuid(node.uuid).provision_state)
+        """,
+    )
+
+
+class _Shorter(cst.CSTTransformer):
+    """Takes the last element of a list of calls in a test."""
+
+    def __init__(self, test: str) -> None:
+        super().__init__()
+        self.test = test
+        self.count = 0
+        self._here = False
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self._here = node.name.value == self.test
+
+    def leave_List(
+        self, original_node: cst.List, updated_node: cst.List
+    ) -> cst.List:
+        elements = updated_node.elements
+        first = elements[0].value if elements else None
+        if not (
+            self._here
+            and isinstance(first, cst.Call)
+            and cst.Module([]).code_for_node(first.func) == 'mock.call'
+        ):
+            return updated_node
+        self.count += 1
+        *kept, last = elements
+        kept[-1] = kept[-1].with_changes(comma=last.comma)
+        return updated_node.with_changes(elements=kept)
