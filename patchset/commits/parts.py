@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from patchset.edit import plugin
 
-#: What Ironic never gets: the numbers of the plugin's own notification, the
-#: repair of turns, and what the plugin does at the start of a conductor.
+#: What Ironic never gets: the numbers of the plugin's own notification, and
+#: the repair of turns.
 _PLUGINS_OWN = frozenset(
     (
         '_TURN',
@@ -15,7 +15,6 @@ _PLUGINS_OWN = frozenset(
         '_mark',
         '_number',
         '_opened',
-        'hide_parameters',
         'is_open',
         'objects',
         'sequence',
@@ -34,6 +33,7 @@ TAKING_BACK = frozenset(
         '_snapshot',
         '_take_back',
         'event_type',
+        'hide_parameters',
         'snapshot',
         'take_back',
         'transaction',
@@ -50,8 +50,9 @@ _SAY: Mapping[str, Mapping[str, str]] = {
     },
     'database': {
         '# Ironic raises it when SQLite': '# It is raised when SQLite',
-        '"""Retry on database errors, and hide the parameters of '
-        'statements.\n': '"""Retry on errors of the database.\n',
+        "Ironic itself writes these errors to the log and sends them to clients.": (
+            'These errors are written to the log and sent to clients.'
+        ),
         'with _opened(), turn(), api.': 'with api.',
         "Ironic's session": 'the session',
     },
@@ -98,7 +99,15 @@ def _source(
 
 MODULES_OF_SPAWN = (
     _source('callbacks'),
-    _source('database', *TAKING_BACK),
+    _source(
+        'database',
+        *TAKING_BACK,
+        say={
+            'database errors, and hide the parameters of statements': (
+                'errors of the database'
+            ),
+        },
+    ),
     _source('delivery'),
     _source('handover'),
     _source('refusal', *TAKING_BACK),
