@@ -22,6 +22,7 @@ NAMES: tuple[str, ...] = (
     'continue_and_abort',
     'no_callbacks',
     'documentation',
+    'one_update',
 )
 
 _FOOTER = re.compile(r'[A-Z][\w-]+: \S+$', re.MULTILINE)

@@ -144,11 +144,16 @@ def transaction() -> Iterator[Any]:
     """
     from ironic.db.sqlalchemy import api  # configures the database
 
+    with _opened(), turn(), api._session_for_write() as session:
+        yield session
+
+
+@contextlib.contextmanager
+def _opened() -> Iterator[None]:
     joins = is_open()
     _here.is_open = True
     try:
-        with turn(), api._session_for_write() as session:
-            yield session
+        yield
     finally:
         _here.is_open = joins
 

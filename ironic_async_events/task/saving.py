@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Save a state with one UPDATE.
 
-Ironic's ``Node.save()`` reads the node, its tags and its traits before the
-UPDATE, and reads them again after it, in another transaction. A worker holds
-the lock of its node and knows what it writes, so it needs no read.
+``Node.save()`` reads the node, its tags and its traits before the UPDATE, and
+reads them again after it, in another transaction. A worker holds the lock of
+its node and knows what it writes, so it needs no read.
 """
 
 import datetime
@@ -49,7 +49,7 @@ FUNCTIONS = known.Functions(
     },
 )
 
-# Ironic checks what these become, or sets them itself.
+# ``Node.save()`` checks what these become, or sets them itself.
 _NOT_PLAIN = frozenset(
     (
         'conductor_group',
@@ -93,12 +93,12 @@ def save(node: Any, previous_state: str | None) -> None:
     :raises NodeNotFound: when the node has been deleted
     :raises Exception: what the database raises
     """
-    if not is_plain(node):
+    if not (is_plain(node) and is_known(node)):
         save_as_ironic_does(node)
         return
     from ironic_async_events.task import statements  # configures the database
 
-    row = {name: getattr(node, name) for name in node._changed_fields}
+    row = {name: getattr(node, name) for name in changed_fields(node)}
     row.update(_times(node.provision_state, previous_state))
     stored = statements.update_node(node.id, {**row, 'version': node.VERSION})
     if stored is None:
@@ -129,17 +129,26 @@ def is_plain(node: Any) -> bool:
     """
     return (
         type(node) is node_object.Node
-        and FUNCTIONS.are_known()
-        # Not even for this object alone.
-        and 'update_node' not in vars(node.dbapi)
-        and node_object.Node.indirection_api is None
         and node.get_target_version() == node.VERSION
-        and _NOT_PLAIN.isdisjoint(node._changed_fields)
+        and _NOT_PLAIN.isdisjoint(changed_fields(node))
         and not (node.traits and node.traits.obj_what_changed())
         and not any(
             len(text or '') > CONF.log_in_db_max_size
             for text in (node.last_error, node.maintenance_reason)
         )
+    )
+
+
+def is_known(node: Any) -> bool:
+    """Tell whether ``Node.save()`` would do what was read in it.
+
+    :param node: the node, about to be saved
+    """
+    return (
+        FUNCTIONS.are_known()
+        # Not even for this object alone.
+        and 'update_node' not in vars(node.dbapi)
+        and node_object.Node.indirection_api is None
     )
 
 

@@ -35,8 +35,8 @@ _TRAITS_OF = sa.select(_TRAITS).where(
 def update_node(node_id: int, row: dict[str, Any]) -> dict[str, Any] | None:
     """Write columns of a node.
 
-    Has the name of Ironic's method: because of it, a locked SQLite is retried
-    without a limit. Called by the worker.
+    Has the name of the database API's method: because of it, a locked SQLite
+    is retried without a limit. Called by the worker.
 
     :param node_id: number of the node
     :param row: values by the names of their columns
@@ -68,8 +68,8 @@ def _kept(kind: Any, value: Any, dialect: Any) -> Any:
         text = kind.process_bind_param(value, dialect)
         return kind.process_result_value(text, dialect)
     if isinstance(value, datetime.datetime) and dialect.name == 'mysql':
-        # Ironic's columns have seconds: MariaDB cuts the rest off, MySQL
-        # rounds it.
+        # The columns have seconds: MariaDB cuts the rest off, MySQL rounds
+        # it.
         if not dialect.is_mariadb:
             value += datetime.timedelta(microseconds=500_000)
         return value.replace(microsecond=0)

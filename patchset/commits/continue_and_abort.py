@@ -5,6 +5,7 @@ import functools
 
 from patchset import files
 from patchset import tree as trees
+from patchset.commits import orphans
 from patchset.edit import classes
 from patchset.edit import statements
 from patchset.edit import tests
@@ -22,10 +23,10 @@ the next heartbeat of the agent tries again. An aborted servicing goes
 through both of its events in the worker.
 
 Time-outs need no handler any more: when there is no worker, the next
-pass finds the node as it was. A pass over the nodes of a dead conductor
-remembers those that it could not clean up: their reservation is gone, by
-which it had found them. An inspection that continues from enroll needs
-no handler, because it begins with no event.
+pass finds the node as it was. A check of the nodes of a dead conductor
+removed their reservation, by which it had found them, before it cleaned
+up; now those that it could not clean up get it back. An inspection that
+continues from enroll needs no handler, because it begins with no event.
 """
 
 PATH = 'ironic/conductor/manager.py'
@@ -38,28 +39,6 @@ _HANDLES_INSPECTION = 32
 
 _edit = statements.Class(PATH, 'ConductorManager').edit
 
-_CLEAN_UP = '''
-    def _clean_up_orphan(self, context, node_uuid):
-        """Abort what a conductor that is dead did to a node."""
-'''
-
-_LOOP = """
-    # A node that could not be cleaned up is tried again by the next pass.
-    for node_uuid in sorted(self._orphans):
-        try:
-            self._clean_up_orphan(context, node_uuid)
-            node = objects.Node.get_by_uuid(context, node_uuid)
-        except exception.NodeNotFound:
-            self._orphans.discard(node_uuid)
-        except exception.NodeLocked:
-            LOG.info('Node %s is locked, it is cleaned up after its '
-                     'conductor by the next pass', node_uuid)
-        else:
-            if node.provision_state not in (states.DEPLOYING,
-                                            states.CLEANING):
-                self._orphans.discard(node_uuid)
-"""
-
 
 def make(tree: trees.Tree, release: trees.Release) -> None:
     """Change the tree."""
@@ -69,14 +48,13 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
         files.note(tree, 'abort-servicing-with-its-worker')
     tree.change(PATH, functools.partial(_time_outs, release.major))
     tree.change(BASE, _fail_if_in_state)
-    tree.change(PATH, _orphans)
+    orphans.make(tree)
     tree.change(PATH, _inspection)
     tree.change(tests.MANAGER, _expectations)
     for class_name in (
         'DoNodeCleanTestCase',
         'ContinueNodeDeployTestCase',
         'DoNodeServiceTestCase',
-        'ManagerCheckOrphanNodesTestCase',
     ):
         tree.change(
             tests.MANAGER,
@@ -213,58 +191,6 @@ def _time_outs(major: int, text: str) -> str:
 def _fail_if_in_state(text: str) -> str:
     return classes.remove_parameter(
         BASE, text, 'BaseConductorManager._fail_if_in_state', 'err_handler'
-    )
-
-
-def _orphans(text: str) -> str:
-    function = '_check_orphan_nodes'
-    text = classes.extract_loop_body(
-        PATH,
-        text,
-        f'ConductorManager.{function}',
-        'state_cleanup_required',
-        _CLEAN_UP,
-    )
-    text = _edit(
-        text,
-        function,
-        statements.loops('state_cleanup_required'),
-        'the loop',
-        by=_LOOP,
-    )
-    text = _edit(
-        text,
-        function,
-        statements.assigns('state_cleanup_required'),
-        'state_cleanup_required = []',
-        by='',
-    )
-    text = _edit(
-        text,
-        function,
-        statements.calls('state_cleanup_required.append'),
-        'state_cleanup_required.append()',
-        by='self._orphans.add(node_uuid)',
-    )
-    text = _edit(
-        text,
-        function,
-        statements.branches('not offline_conductors'),
-        'if not offline_conductors:',
-        by="""
-            if not offline_conductors and not self._orphans:
-                return
-        """,
-    )
-    return _edit(
-        text,
-        '__init__',
-        statements.assigns('self.power_state_sync_count'),
-        'self.power_state_sync_count',
-        after="""
-            # Nodes of dead conductors that have to be cleaned up still
-            self._orphans = set()
-        """,
     )
 
 

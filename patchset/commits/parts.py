@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from patchset.edit import plugin
 
 #: What Ironic never gets: the numbers of the plugin's own notification, and
-#: what it does at the start of a conductor.
+#: the repair of turns.
 _PLUGINS_OWN = frozenset(
     (
+        '_TURN',
         '_WORKING',
+        '_here',
         '_mark',
         '_number',
-        'hide_parameters',
+        '_opened',
+        'is_open',
         'objects',
         'sequence',
         'sequence_notifications',
+        'turn',
     )
 )
 
@@ -29,6 +33,7 @@ TAKING_BACK = frozenset(
         '_snapshot',
         '_take_back',
         'event_type',
+        'hide_parameters',
         'snapshot',
         'take_back',
         'transaction',
@@ -37,14 +42,19 @@ TAKING_BACK = frozenset(
 
 _SAY: Mapping[str, Mapping[str, str]] = {
     'step': {
-        "Send Ironic's notification, and the numbered one if it is on.": (
+        "Send Ironic's notification, and the numbered one if configured.": (
             'Send the notification.'
         ),
         "Write Ironic's log line and wake": 'Write the log line and wake',
         '\nCONF = cfg.CONF\n': '',
     },
     'database': {
-        "# Ironic's word for an SQLite": '# The word for an SQLite',
+        '# Ironic raises it when SQLite': '# It is raised when SQLite',
+        "Ironic itself writes these errors to the log and sends them to clients.": (
+            'These errors are written to the log and sent to clients.'
+        ),
+        'with _opened(), turn(), api.': 'with api.',
+        "Ironic's session": 'the session',
     },
     'refusal': {
         'Return the type that Ironic gives to the record of a refused '
@@ -52,35 +62,103 @@ _SAY: Mapping[str, Mapping[str, str]] = {
         '; Ironic shortens a long one': '; a long one is shortened there',
     },
     'callbacks': {
-        'A transparent proxy, because Ironic logs the name': (
-            'A transparent proxy, because the log has the name'
+        'because Ironic logs the name of the callback. The\n    callback': (
+            'because the log names the callback, which\n   '
         ),
-        'Partials and callable objects are nameless, but Ironic logs the '
-        'name\n        of what it could not run.': (
-            'Partials and callable objects are nameless, but the log has '
-            'the name\n        of what could not run.'
+        'but Ironic logs the name\n        of a callback that it could': (
+            'but the log names a\n        callback that could'
         ),
     },
 }
 
 
-def _source(name: str, *omit: str) -> plugin.Source:
-    return plugin.Source(name, {*_PLUGINS_OWN, *omit}, _SAY.get(name, {}))
+# Until a state is saved by one UPDATE.
+_SAVES_THE_NODE: Mapping[str, str] = {
+    'from ironic_async_events.task import saving\n': '',
+    'saving.changed_fields(self._node)': 'self._node.obj_what_changed()',
+    """\
+        if 'provision_state' in self._clean:
+            saving.save(self._node, self._before['provision_state'])
+        else:
+            saving.save_as_ironic_does(self._node)
+""": """\
+        self._node.save()
+""",
+}
+
+
+def _source(
+    name: str, *omit: str, say: Mapping[str, str] | None = None
+) -> plugin.Source:
+    return plugin.Source(
+        name,
+        {*_PLUGINS_OWN, *omit},
+        {**_SAY.get(name, {}), **(say or {})},
+    )
 
 
 MODULES_OF_SPAWN = (
     _source('callbacks'),
-    _source('database', *TAKING_BACK),
+    _source(
+        'database',
+        *TAKING_BACK,
+        say={
+            'database errors, and hide the parameters of statements': (
+                'errors of the database'
+            ),
+        },
+    ),
     _source('delivery'),
     _source('handover'),
     _source('refusal', *TAKING_BACK),
-    _source('step'),
+    _source('step', say=_SAVES_THE_NODE),
 )
 
 MODULES_OF_TAKING_BACK = (
     _source('database'),
     _source('refusal'),
     _source('snapshot'),
+)
+
+MODULES_OF_SAVING = (
+    # Not _source(): it mentions ironic.objects.
+    plugin.Source(
+        'saving',
+        {'FUNCTIONS', 'is_known', 'known', 'save_as_ironic_does'},
+        {
+            ' statements  # configures the database': ' statements',
+            """\
+    if not (is_plain(node) and is_known(node)):
+        save_as_ironic_does(node)
+""": """\
+    if not is_plain(node):
+        node.save()
+""",
+        },
+    ),
+    _source(
+        'statements',
+        '_NODE_AND_TRAITS',
+        '_TRAITS',
+        '_TRAITS_OF',
+        '_identity',
+        '_reserve_node',
+        'lock_for_writing',
+        'release_node',
+        'reserve_node',
+        say={
+            "statements on Ironic's tables that the plugin writes itself": (
+                'statement that saves a state'
+            ),
+            "Ironic's database": 'the database',
+        },
+    ),
+    _source(
+        'step',
+        say={
+            'saving.save_as_ironic_does(self._node)': 'self._node.save()',
+        },
+    ),
 )
 
 METHODS_OF_TAKING_BACK = (
@@ -195,6 +273,23 @@ TESTS_OF_TAKING_BACK = (
     _base(),
     plugin.Test('test_snapshot'),
     tests_of_spawn(take_back=True, no_callbacks=False),
+)
+
+# A database that fails, fails where the state is saved.
+TEST_OF_SAVING = plugin.Test(
+    'test_task_manager',
+    _TESTS_OF_THE_PLUGIN,
+    {
+        'from ironic_async_events.task import handover\n': (
+            'from ironic_async_events.task import handover\n'
+            'from ironic_async_events.task import statements\n'
+        ),
+        'update = self.dbapi.update_node': 'update = statements.update_node',
+        "self.dbapi, 'update_node'": "statements, 'update_node'",
+        "self.dbapi,\n                'update_node'": (
+            "statements,\n                'update_node'"
+        ),
+    },
 )
 
 TESTS_WITHOUT_CALLBACKS = (tests_of_spawn(take_back=True, no_callbacks=True),)

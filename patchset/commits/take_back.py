@@ -4,8 +4,12 @@
 from patchset import files
 from patchset import tree as trees
 from patchset.commits import parts
+from patchset.edit import classes
+from patchset.edit import imports
 from patchset.edit import plugin
+from patchset.edit import statements
 from patchset.edit import task_manager
+from patchset.edit import tests
 
 SUBJECT = 'Take a request back that could not start'
 
@@ -22,7 +26,13 @@ differs is restored, in one commit with last_error and a record in the
 history of the node that say why. What the database says decides, not
 what the object remembers: a statement that raised may have been carried
 out.
+
+The text of such an error would repeat the parameters of the statement:
+passwords, tokens, configuration drives. The conductor has SQLAlchemy
+leave them out.
 """
+
+BASE = 'ironic/conductor/base_manager.py'
 
 _OTHERS = frozenset(('_staged', '_hand_over'))
 
@@ -37,6 +47,32 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
         parts.METHODS_OF_TAKING_BACK,
         add_imports=[f'from {plugin.PACKAGE} import snapshot'],
     )
+    tree.change(BASE, _hide_parameters)
+    tree.change(tests.BASE_MANAGER, _test_that_hides)
     for test in parts.TESTS_OF_TAKING_BACK:
         tree.write(test.path, test.render(release.python))
     files.note(tree, 'take-requests-back')
+
+
+def _hide_parameters(text: str) -> str:
+    text = statements.edit(
+        BASE,
+        text,
+        'BaseConductorManager.init_host',
+        statements.branches('not self.dbapi'),
+        'if not self.dbapi:',
+        after='database.hide_parameters()',
+    )
+    return imports.organise(text, [f'from {plugin.PACKAGE} import database'])
+
+
+def _test_that_hides(text: str) -> str:
+    text = classes.put_methods(
+        tests.BASE_MANAGER,
+        text,
+        'StartStopTestCase',
+        files.text('4/hide_parameters.py'),
+    )
+    return imports.organise(
+        text, ['from oslo_db.sqlalchemy import enginefacade']
+    )
