@@ -46,7 +46,7 @@ def put(
     path: str,
     source: str,
     class_name: str,
-    put_in: Iterable[cst.FunctionDef],
+    given: Iterable[cst.FunctionDef],
     merge: Merge,
     after: str | None = None,
 ) -> str:
@@ -57,7 +57,7 @@ def put(
     :param path: the file, for the error
     :param source: its text
     :param class_name: the class
-    :param put_in: the methods that it gets, in this order
+    :param given: the methods that it gets, in this order
     :param merge: returns what takes the place of a method, or is added
     :param after: the method behind which new ones go; else the last
     :returns: the new text
@@ -69,7 +69,7 @@ def put(
         raise errors.Unexpected(path, 1, f'class {class_name}')
     body = list(class_.body.body)
     added: list[cst.FunctionDef] = []
-    for method in put_in:
+    for method in given:
         place = _place(body, method.name.value)
         if place is None:
             lines = [cst.EmptyLine(indent=False), *_own_comments(method)]
