@@ -47,33 +47,41 @@ def omit_definitions(module: cst.Module, names: Collection[str]) -> cst.Module:
     :param names: what is left out
     :returns: the source without
     """
-    return module.visit(_OmitDefinitions(names)) if names else module
+    return module.visit(OmitDefinitions(names)) if names else module
 
 
 _Removable = cst.BaseStatement | cst.RemovalSentinel
 
 
-class _OmitDefinitions(cst.CSTTransformer):
+class OmitDefinitions(cst.CSTTransformer):
+    """Removes functions and classes, and keeps the names of these.
+
+    :param names: what is left out
+    """
+
     def __init__(self, names: Collection[str]) -> None:
         super().__init__()
         self._names = names
+        self.omitted: set[str] = set()
 
     def leave_FunctionDef(
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
     ) -> _Removable:
-        if original_node.name.value in self._names:
-            return cst.RemoveFromParent()
-        return updated_node
+        return self._leave(updated_node)
 
     def leave_ClassDef(
         self, original_node: cst.ClassDef, updated_node: cst.ClassDef
     ) -> _Removable:
-        if original_node.name.value in self._names:
-            return cst.RemoveFromParent()
-        return updated_node
+        return self._leave(updated_node)
+
+    def _leave(self, node: cst.FunctionDef | cst.ClassDef) -> _Removable:
+        if node.name.value not in self._names:
+            return node
+        self.omitted.add(node.name.value)
+        return cst.RemoveFromParent()
 
 
-class _Omit(_OmitDefinitions):
+class _Omit(OmitDefinitions):
     def leave_SimpleStatementLine(
         self,
         original_node: cst.SimpleStatementLine,

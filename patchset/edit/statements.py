@@ -7,8 +7,7 @@ import textwrap
 
 import libcst as cst
 
-from patchset import errors
-from patchset.edit import source as sources
+from patchset.edit import inside
 
 Predicate = Callable[[cst.CSTNode], bool]
 
@@ -112,16 +111,19 @@ def edit(
     :returns: the new text
     :raises Unexpected: when there is another number of them
     """
-    editor = _Editor(function, predicate, by, before, after)
-    module = sources.parse(source).visit(editor)
-    if editor.matched == 0 or count not in (None, editor.matched):
-        number = '' if count in (1, None) else f'{count} times '
-        raise errors.Unexpected(
-            path,
-            sources.line_of(source, function),
-            f'{number}{what} in {function}',
-        )
-    return sources.code(module)
+
+    def convert(original: cst.CSTNode, updated: cst.CSTNode) -> inside.Changed:
+        if not isinstance(updated, cst.BaseStatement) or not predicate(
+            original
+        ):
+            return updated
+        if by is not None:
+            lines = _replace(updated, by)
+        else:
+            lines = _surround(updated, before or '', after or '')
+        return cst.FlattenSentinel(lines) if lines else cst.RemoveFromParent()
+
+    return inside.change(path, source, function, what, convert, count)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,86 +161,22 @@ class Class:
         )
 
 
-class _Editor(cst.CSTTransformer):
-    def __init__(
-        self,
-        function: str,
-        predicate: Predicate,
-        by: str | None,
-        before: str | None,
-        after: str | None,
-    ) -> None:
-        super().__init__()
-        self._wanted = function
-        self._predicate = predicate
-        self._by = by
-        self._before = before
-        self._after = after
-        self._scope: list[str] = []
-        self._inside = 0
-        self.matched = 0
+def _replace(statement: cst.BaseStatement, by: str) -> list[cst.BaseStatement]:
+    lines = parse(by)
+    if lines:
+        lines[0] = _lead(lines[0], _blank(statement))
+    return lines
 
-    def _enter(self, node: cst.ClassDef | cst.FunctionDef) -> None:
-        self._scope.append(node.name.value)
-        if '.'.join(self._scope) == self._wanted:
-            self._inside += 1
 
-    def _exit(self) -> None:
-        if '.'.join(self._scope) == self._wanted:
-            self._inside -= 1
-        self._scope.pop()
-
-    def visit_ClassDef(self, node: cst.ClassDef) -> None:
-        self._enter(node)
-
-    def leave_ClassDef(
-        self, original_node: cst.ClassDef, updated_node: cst.ClassDef
-    ) -> cst.ClassDef:
-        self._exit()
-        return updated_node
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        self._enter(node)
-
-    def leave_FunctionDef(
-        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
-    ) -> cst.FunctionDef:
-        self._exit()
-        return updated_node
-
-    def on_leave(  # type: ignore[override]
-        self, original_node: cst.CSTNode, updated_node: cst.CSTNode
-    ) -> (
-        cst.CSTNode
-        | cst.RemovalSentinel
-        | cst.FlattenSentinel[cst.BaseStatement]
-    ):
-        result = super().on_leave(original_node, updated_node)
-        if (
-            not self._inside
-            or not isinstance(original_node, cst.BaseStatement)
-            or not self._predicate(original_node)
-        ):
-            return result  # type: ignore[return-value]
-        self.matched += 1
-        statement = updated_node
-        assert isinstance(statement, cst.BaseStatement)
-        lines: list[cst.BaseStatement] = []
-        if self._by is not None:
-            lines = parse(self._by)
-            blank = _blank(statement)
-            if lines and blank:
-                lines[0] = _lead(lines[0], blank)
-        else:
-            blank = _blank(statement)
-            added = parse(self._before or '')
-            if added and blank:
-                added[0] = _lead(added[0], blank)
-                statement = _lead(statement, [], drop=len(blank))
-            lines = [*added, statement, *parse(self._after or '')]
-        if not lines:
-            return cst.RemoveFromParent()
-        return cst.FlattenSentinel(lines)
+def _surround(
+    statement: cst.BaseStatement, before: str, after: str
+) -> list[cst.BaseStatement]:
+    added = parse(before)
+    if added:
+        blank = _blank(statement)
+        added[0] = _lead(added[0], blank)
+        statement = _lead(statement, [], drop=len(blank))
+    return [*added, statement, *parse(after)]
 
 
 def _blank(statement: cst.CSTNode) -> list[cst.EmptyLine]:

@@ -204,6 +204,96 @@ class StatementsTestCase(base.BaseTestCase):
 
 
 class ClassesTestCase(base.BaseTestCase):
+    source = text("""
+        class A:
+            # why
+            def f(self, a=None):
+                g(1, a=a)
+
+            def ff(self):
+                g(1, a=a)
+    """)
+
+    def test_methods_are_replaced_in_their_place_or_added(self):
+        expected = text("""
+            class A:
+                # why
+                @new
+                def f(self): pass
+
+                def ff(self):
+                    g(1, a=a)
+
+                # because
+                def h(self, a: int = 1): pass
+        """)
+        put = (
+            '    @new\n'
+            '    def f(self): pass\n\n'
+            '    # because\n'
+            '    def h(self, a: int = 1): pass\n'
+        )
+        self.assertEqual(
+            expected, classes.put_methods('a.py', self.source, 'A', put)
+        )
+
+    def test_of_a_property_the_setter_stays(self):
+        source = text("""
+            class A:
+                @property
+                def f(self): pass
+
+                @f.setter
+                def f(self, f): pass
+        """)
+        put = '    @property\n    def f(self): return 1\n'
+        changed = classes.put_methods('a.py', source, 'A', put)
+        self.assertEqual(
+            source.replace('f(self): pass', 'f(self): return 1'), changed
+        )
+
+    def test_a_method_that_is_to_be_replaced_is_there(self):
+        method = '    def h(self): pass\n'
+        error = self.assertRaises(
+            errors.Unexpected,
+            classes.replace_method,
+            *('a.py', self.source, 'A', 'h', method),
+        )
+        self.assertEqual('a.py:1: expected a method A.h', str(error))
+
+    def test_methods_and_classes_are_removed(self):
+        changed = classes.remove('a.py', self.source, 'ff')
+        self.assertEqual(self.source.partition('\n    def ff')[0], changed)
+        self.assertNotIn(
+            'class', classes.remove_class('a.py', self.source, 'A')
+        )
+        error = self.assertRaises(
+            errors.Unexpected, classes.remove, 'a.py', self.source, 'f', 'x'
+        )
+        self.assertEqual('a.py:1: expected x', str(error))
+
+    def test_only_the_function_of_this_name_is_changed(self):
+        changed = classes.remove_argument('a.py', self.source, 'A.f', 'a')
+        self.assertEqual(self.source.replace('g(1, a=a)', 'g(1)', 1), changed)
+        changed = classes.replace_expression(
+            'a.py', self.source, 'A.f', 'g', 'h'
+        )
+        self.assertEqual(self.source.replace('g(', 'h(', 1), changed)
+
+    def test_of_a_class_every_method_is_changed(self):
+        changed = classes.remove_argument('a.py', self.source, 'A', 'a')
+        self.assertEqual(self.source.replace('g(1, a=a)', 'g(1)'), changed)
+
+    def test_what_is_not_in_the_function_is_unexpected(self):
+        for change, what in (
+            (classes.remove_argument, 'an argument x'),
+            (classes.remove_parameter, 'a parameter x'),
+        ):
+            error = self.assertRaises(
+                errors.Unexpected, change, 'a.py', self.source, 'A.f', 'x'
+            )
+            self.assertEqual(f'a.py:3: expected {what} in A.f', str(error))
+
     def test_a_parameter_goes_with_what_is_said_of_it(self):
         source = (
             'class A:\n'
