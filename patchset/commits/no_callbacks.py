@@ -6,6 +6,7 @@ import libcst as cst
 from patchset import files
 from patchset import tree as trees
 from patchset.commits import parts
+from patchset.commits import unit_tests
 from patchset.edit import classes
 from patchset.edit import imports
 from patchset.edit import omit
@@ -72,7 +73,7 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
         f'{files.TESTS}/test_process_event.py',
         files.code('7/test_process_event.py'),
     )
-    for test in parts.TESTS_WITHOUT_CALLBACKS:
+    for test in unit_tests.WITHOUT_CALLBACKS:
         tree.write(test.path, test.render(release.python))
     files.note(tree, 'no-callbacks-in-process-event')
 

@@ -7,6 +7,7 @@ from patchset import errors
 from patchset import files
 from patchset import tree as trees
 from patchset.commits import parts
+from patchset.commits import unit_tests
 from patchset.edit import source as sources
 from patchset.edit import statements
 from patchset.edit import tests
@@ -42,7 +43,7 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
         test = test.replace('from ironic.common import state_machine\n', '')
         test = test.replace('state_machine.machine', 'states.machine')
     tree.write(f'{files.TESTS}/test_saving.py', test)
-    changed = parts.TEST_OF_SAVING
+    changed = unit_tests.OF_SAVING
     tree.write(changed.path, changed.render(release.python))
     files.note(tree, 'one-update-saves-a-state')
     tree.change(tests.DEPLOYMENTS, _config_drive)

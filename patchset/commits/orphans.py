@@ -9,7 +9,7 @@ from patchset.edit import tests
 
 PATH = 'ironic/conductor/manager.py'
 
-_PASS = '_check_orphan_nodes'
+_CHECK = '_check_orphan_nodes'
 _TESTS = 'ManagerCheckOrphanNodesTestCase'
 
 _edit = statements.Class(PATH, 'ConductorManager').edit
@@ -45,7 +45,7 @@ def _manager(text: str) -> str:
     text = classes.extract_loop_body(
         PATH,
         text,
-        f'ConductorManager.{_PASS}',
+        f'ConductorManager.{_CHECK}',
         'state_cleanup_required',
         _CLEAN_UP,
     )
@@ -53,18 +53,18 @@ def _manager(text: str) -> str:
         PATH, text, 'ConductorManager', files.text('6/keep_orphans.py')
     )
     left = 'state_cleanup_required'
-    text = _edit(text, _PASS, statements.loops(left), 'the loop', by=_LOOP)
-    text = _edit(text, _PASS, statements.assigns(left), left, by='')
+    text = _edit(text, _CHECK, statements.loops(left), 'the loop', by=_LOOP)
+    text = _edit(text, _CHECK, statements.assigns(left), left, by='')
     text = _edit(
         text,
-        _PASS,
+        _CHECK,
         statements.calls(f'{left}.append'),
         f'{left}.append()',
         by='self._orphans[node_uuid] = conductor_hostname',
     )
     text = _edit(
         text,
-        _PASS,
+        _CHECK,
         statements.assigns('offline_conductors'),
         'offline_conductors',
         before=_BEGIN,
@@ -92,7 +92,7 @@ def _expectations(text: str) -> str:
         text = statements.edit(
             tests.MANAGER,
             text,
-            f'{_TESTS}.test_{_PASS}{name}',
+            f'{_TESTS}.test_{_CHECK}{name}',
             statements.assigns('mock_off_cond.return_value'),
             'mock_off_cond.return_value',
             after='mock_fail_if.side_effect = self._fail',

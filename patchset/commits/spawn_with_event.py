@@ -4,6 +4,7 @@
 from patchset import files
 from patchset import tree as trees
 from patchset.commits import parts
+from patchset.commits import unit_tests
 from patchset.edit import lists
 from patchset.edit import statements
 from patchset.edit import task_manager
@@ -86,7 +87,7 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
     )
     tree.change(CONF, lambda text: lists.append(CONF, text, 'opts', _OPTION))
     tree.change('requirements.txt', _requirement)
-    for test in parts.TESTS_OF_SPAWN:
+    for test in unit_tests.OF_SPAWN:
         tree.write(test.path, test.render(release.python))
     files.note(tree, 'spawn-with-event')
 

@@ -4,6 +4,7 @@
 from patchset import files
 from patchset import tree as trees
 from patchset.commits import parts
+from patchset.commits import unit_tests
 from patchset.edit import classes
 from patchset.edit import imports
 from patchset.edit import plugin
@@ -49,7 +50,7 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
     )
     tree.change(BASE, _hide_parameters)
     tree.change(tests.BASE_MANAGER, _test_that_hides)
-    for test in parts.TESTS_OF_TAKING_BACK:
+    for test in unit_tests.OF_TAKING_BACK:
         tree.write(test.path, test.render(release.python))
     files.note(tree, 'take-requests-back')
 

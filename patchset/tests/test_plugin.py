@@ -4,6 +4,7 @@ from oslotest import base
 
 from patchset import tree
 from patchset.commits import parts
+from patchset.commits import unit_tests
 from patchset.edit import plugin
 
 
@@ -14,9 +15,11 @@ class PluginTestCase(base.BaseTestCase):
         plugin.Source('transition'),
         *parts.MODULES_OF_SPAWN,
         *parts.MODULES_OF_TAKING_BACK,
-        *parts.TESTS_OF_SPAWN,
-        *parts.TESTS_OF_TAKING_BACK,
-        *parts.TESTS_WITHOUT_CALLBACKS,
+        *parts.MODULES_OF_SAVING,
+        *unit_tests.OF_SPAWN,
+        *unit_tests.OF_TAKING_BACK,
+        *unit_tests.WITHOUT_CALLBACKS,
+        unit_tests.OF_SAVING,
     )
 
     def test_every_module_is_python_for_every_release(self):
