@@ -147,9 +147,8 @@ def _confirmed(
         patching.confirm()
         LOG.info(
             "ironic-async-events: %s, its own task manager runs. The plugin's "
-            'driver line is needed for the outbox, for the repairs '
-            '([async_events] repairs) and for errors without passwords only; '
-            'to go without them, remove the line',
+            'driver line is needed for the outbox and for the repairs only '
+            '([async_events] repairs); without them, remove the line',
             ANSWER,
         )
         for line in ignored(conf):

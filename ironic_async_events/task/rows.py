@@ -36,7 +36,7 @@ def table(conf: cfg.ConfigOpts) -> tuple[Row, ...]:
 
     :param conf: the configuration of the service
     """
-    return (*patched.rows(conf), _HIDING) if patched.is_patched() else ROWS
+    return patched.rows(conf) if patched.is_patched() else ROWS
 
 
 def _replacement(stock: type[Any]) -> Any:
@@ -88,14 +88,6 @@ def _hides_parameters(method: Callable[..., Any]) -> Callable[..., Any]:
 
     return wrapper
 
-
-_HIDING = Target(
-    MANAGER,
-    'ConductorManager.init_host',
-    ('self', 'admin_context', 'start_consoles', 'start_allocations'),
-    'errors of the database must not repeat the passwords of nodes',
-    wrap=_hides_parameters,
-)
 
 ROWS: tuple[Row, ...] = (
     Target(
@@ -199,7 +191,13 @@ ROWS: tuple[Row, ...] = (
         'the abort of a service fails the node before it asks for a worker',
         wrap=_staged('fail'),
     ),
-    _HIDING,
+    Target(
+        MANAGER,
+        'ConductorManager.init_host',
+        ('self', 'admin_context', 'start_consoles', 'start_allocations'),
+        'errors of the database must not repeat the passwords of nodes',
+        wrap=_hides_parameters,
+    ),
     Target(
         MANAGER,
         'ConductorManager.init_host',
