@@ -7,7 +7,7 @@ import re
 
 from oslotest import base
 
-from ironic_async_events.command import status
+from ironic_async_events.command import checks
 from laboratory import upstream
 
 _ROOT = pathlib.Path(__file__).parents[3]
@@ -62,15 +62,15 @@ class ReleasesTestCase(base.BaseTestCase):
     def test_the_upgrade_check_knows_them(self):
         self.assertEqual(
             {release.rpartition('.')[0] for release in self.releases},
-            set(status.TESTED),
+            set(checks.TESTED),
         )
         for release in self.releases:
-            self.assertTrue(status.is_tested(release), release)
+            self.assertTrue(checks.is_tested(release), release)
 
     def test_the_upgrade_check_tells_them_from_others(self):
-        self.assertTrue(status.is_tested('24.1.6.dev3'))
+        self.assertTrue(checks.is_tested('24.1.6.dev3'))
         for version in ('24.10.0', '24.2.0', '240.1.0', '40.0.0'):
-            self.assertFalse(status.is_tested(version), version)
+            self.assertFalse(checks.is_tested(version), version)
 
     def test_each_is_in_the_documentation(self):
         page = _ROOT / 'doc/source/contributor/releases.rst'

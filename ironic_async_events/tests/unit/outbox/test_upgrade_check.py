@@ -4,6 +4,7 @@
 from oslo_config import cfg
 from oslo_upgradecheck import upgradecheck
 
+from ironic_async_events.command import checks
 from ironic_async_events.command import status
 from ironic_async_events.outbox import schema
 from ironic_async_events.tests.unit.outbox import base
@@ -31,8 +32,8 @@ class UpgradeCheckTestCase(base.OutboxTestCase):
     def check(self, title, *drivers, **options):
         """Run the check of a title with some notification drivers."""
         self.configure(*drivers, **options)
-        checks = status.Checks()
-        return dict(checks._upgrade_checks)[title](checks)
+        found = checks.Checks()
+        return dict(found._upgrade_checks)[title](found)
 
     def test_without_the_outbox_there_is_nothing_to_check(self):
         for title in TITLES:
