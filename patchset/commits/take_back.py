@@ -5,12 +5,10 @@ from patchset import files
 from patchset import tree as trees
 from patchset.commits import parts
 from patchset.commits import unit_tests
-from patchset.edit import classes
 from patchset.edit import imports
 from patchset.edit import plugin
 from patchset.edit import statements
 from patchset.edit import task_manager
-from patchset.edit import tests
 
 SUBJECT = 'Take a request back that could not start'
 
@@ -49,7 +47,9 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
         add_imports=[f'from {plugin.PACKAGE} import snapshot'],
     )
     tree.change(BASE, _hide_parameters)
-    tree.change(tests.BASE_MANAGER, _test_that_hides)
+    tree.write(
+        f'{files.TESTS}/test_database.py', files.code('4/test_database.py')
+    )
     for test in unit_tests.OF_TAKING_BACK:
         tree.write(test.path, test.render(release.python))
     files.note(tree, 'take-requests-back')
@@ -65,15 +65,3 @@ def _hide_parameters(text: str) -> str:
         after='database.hide_parameters()',
     )
     return imports.organise(text, [f'from {plugin.PACKAGE} import database'])
-
-
-def _test_that_hides(text: str) -> str:
-    text = classes.put_methods(
-        tests.BASE_MANAGER,
-        text,
-        'StartStopTestCase',
-        files.text('4/hide_parameters.py'),
-    )
-    return imports.organise(
-        text, ['from oslo_db.sqlalchemy import enginefacade']
-    )

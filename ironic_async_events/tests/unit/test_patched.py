@@ -148,6 +148,7 @@ class ProcessTestCase(base.BaseTestCase):
         init_host = 'ironic.conductor.manager.ConductorManager.init_host'
         self.assertEqual({init_host} | expected, set(replaced))
 
+    @unittest.skipIf(patched.is_patched(), 'this Ironic has the whole series')
     def test_a_part_of_the_series_is_refused(self):
         active, _, refusal, _, _ = self.installed(whole=False)
         self.assertFalse(active)

@@ -18,6 +18,8 @@ from futurist import rejection
 from ironic.common import exception
 from oslo_db import exception as db_exception
 
+from ironic_async_events.tests.unit.spawn_failures import writes
+
 #: Seconds within which another thread must have answered; never used up
 #: unless something hangs.
 PATIENCE = 20
@@ -180,27 +182,20 @@ class DatabaseGone(Cause):
         Saves of the thread that makes the request do not count, nor do
         those that leave the provision state alone.
         """
-        # Older releases cannot import it before their options.
-        from ironic.db.sqlalchemy import api as db_api
-
         requester = threading.get_ident()
-        update_node = db_api.Connection.update_node
         saves = itertools.count()
 
-        def fail_once(api: Any, node_id: Any, values: Any) -> Any:
+        def fail_once(update_node: Any, *args: Any) -> Any:
             if (
-                'provision_state' in values
+                'provision_state' in args[-1]
                 and threading.get_ident() != requester
                 and next(saves) == self._saves
             ):
                 raise db_exception.DBError('the database is gone')
-            return update_node(api, node_id, values)
+            return update_node(*args)
 
-        stack.enter_context(
-            fixtures.MonkeyPatch(
-                'ironic.db.sqlalchemy.api.Connection.update_node', fail_once
-            )
-        )
+        for replacement in writes.replaced(fail_once):
+            stack.enter_context(replacement)
         worker = stack.enter_context(Worker())
         stack.callback(worker.drain)
         return worker.spawn

@@ -24,6 +24,7 @@ from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
 from ironic_async_events.tests.unit.spawn_failures import causes
 from ironic_async_events.tests.unit.spawn_failures import outcome
+from ironic_async_events.tests.unit.spawn_failures import writes
 
 NODES = 3
 _LOG_STEP = {'interface': 'vendor', 'step': 'log_passthrough', 'args': {}}
@@ -129,24 +130,20 @@ class Life(base.Bench):
 
     def _record_saves(self) -> None:
         """Note every change of a provision state that is written."""
-        # Older releases cannot import it before their options.
-        from ironic.db.sqlalchemy import api as db_api
 
-        update_node = db_api.Connection.update_node
-
-        def record(api: Any, node_id: Any, values: Any) -> Any:
+        def record(update_node: Any, *args: Any) -> Any:
+            *_, node_id, values = args
             state = values.get('provision_state')
-            node = update_node(api, node_id, values)
-            saved = self._saved.get(node.uuid)
+            answer = update_node(*args)
+            if isinstance(node_id, int):
+                node_id = self.dbapi.get_node_by_id(node_id).uuid
+            saved = self._saved.get(node_id)
             if state is not None and saved is not None and saved[-1] != state:
                 saved.append(state)
-            return node
+            return answer
 
-        self.useFixture(
-            fixtures.MonkeyPatch(
-                'ironic.db.sqlalchemy.api.Connection.update_node', record
-            )
-        )
+        for replacement in writes.replaced(record):
+            self.useFixture(replacement)
 
     def _replace_work(self) -> None:
         """Let the fake interfaces do what the step wants."""
