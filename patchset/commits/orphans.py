@@ -30,7 +30,8 @@ _LOOP = """
 
 _BEGIN = """
     # What the check before has left
-    self._settle_orphans(context, self._kept_orphans, self._release_if_back)
+    self._settle_orphans(context, self._kept_orphans,
+                         self._release_if_back)
     self._settle_orphans(context, self._orphans, self._keep_orphan)
 """
 
