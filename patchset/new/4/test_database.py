@@ -3,6 +3,7 @@
 
 from unittest import mock
 
+from oslo_db import exception as db_exception
 from oslo_db.sqlalchemy import enginefacade
 
 from ironic.conductor import manager
@@ -16,7 +17,7 @@ class HideParametersTestCase(db_base.DbTestCase):
         database.hide_parameters()
         with enginefacade.writer.get_engine().connect() as connection:
             error = self.assertRaises(
-                Exception, connection.exec_driver_sql,
+                db_exception.DBError, connection.exec_driver_sql,
                 'SELECT * FROM nowhere WHERE a = ?', ('a password',))
         self.assertIn('nowhere', str(error))
         self.assertNotIn('a password', str(error))
