@@ -184,6 +184,10 @@ class FaultBench(base.Bench):
         self.bus.begin()
         self.log.lines.clear()
         edges.forget_locks()
+        if self.world is World.PATCHED:
+            # As after the start of a conductor.
+            self.service._orphans.clear()
+            self.service._kept_orphans.clear()
         return uuid
 
     @contextlib.contextmanager

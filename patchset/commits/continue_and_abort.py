@@ -24,9 +24,11 @@ through both of its events in the worker.
 
 Time-outs need no handler any more: when there is no worker, the next
 pass finds the node as it was. A check of the nodes of a dead conductor
-removed their reservation, by which it had found them, before it cleaned
-up; now those that it could not clean up get it back. An inspection that
-continues from enroll needs no handler, because it begins with no event.
+removed their reservations, by which it had found them, before it cleaned
+up, and ended with the first error. Now a node is released right before
+it is cleaned up, gets its reservation back if that failed, and holds up
+no other node. An inspection that continues from enroll needs no handler,
+because it begins with no event.
 """
 
 PATH = 'ironic/conductor/manager.py'

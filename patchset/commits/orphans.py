@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A part of commit 6: the nodes of a dead conductor keep its reservation."""
 
+import libcst as cst
+
 from patchset import files
 from patchset import tree as trees
 from patchset.edit import classes
@@ -19,13 +21,32 @@ _CLEAN_UP = '''
         """Abort what a conductor that is dead did to a node."""
 '''
 
-_LOOP = """
+_NOTE = """
+    # Before the release, which may be carried out although it raises
+    if not maintenance and provision_state in (states.DEPLOYING,
+                                               states.CLEANING):
+        self._orphans[node_uuid] = conductor_hostname
+
+"""
+
+_TAKE_OVER = """
+    # Right after the release: the nodes behind this one are
+    # still reserved, and its errors do not concern them.
     try:
-        for node_uuid in list(self._orphans):
-            self._clean_up_orphan(context, node_uuid)
-    finally:
-        # The next check finds what this one could not clean up
-        self._settle_orphans(context, self._orphans, self._keep_orphan)
+        self._clean_up_orphan(context, node_uuid)
+    except exception.IronicException as e:
+        LOG.warning('Node %(node)s could not be cleaned up after '
+                    'conductor %(old)s: %(error)s',
+                    {'node': node_uuid,
+                     'old': conductor_hostname, 'error': e})
+    except Exception:
+        LOG.exception('Node %(node)s could not be cleaned up '
+                      'after conductor %(old)s',
+                      {'node': node_uuid,
+                       'old': conductor_hostname})
+    # The next check finds what this one could not clean up
+    self._settle_orphans(context, self._orphans,
+                         self._keep_orphan)
 """
 
 _BEGIN = """
@@ -54,15 +75,16 @@ def _manager(text: str) -> str:
         PATH, text, 'ConductorManager', files.text('6/keep_orphans.py')
     )
     left = 'state_cleanup_required'
-    text = _edit(text, _CHECK, statements.loops(left), 'the loop', by=_LOOP)
+    text = _edit(text, _CHECK, statements.loops(left), 'the loop', by='')
     text = _edit(text, _CHECK, statements.assigns(left), left, by='')
     text = _edit(
         text,
         _CHECK,
         statements.calls(f'{left}.append'),
         f'{left}.append()',
-        by='self._orphans[node_uuid] = conductor_hostname',
+        by=_TAKE_OVER,
     )
+    text = _edit(text, _CHECK, _releases, 'the release', before=_NOTE)
     text = _edit(
         text,
         _CHECK,
@@ -82,6 +104,12 @@ def _manager(text: str) -> str:
             self._kept_orphans = {}
         """,
     )
+
+
+def _releases(node: cst.CSTNode) -> bool:
+    """Match the ``try`` that releases a node."""
+    code = cst.Module([]).code_for_node(node)
+    return isinstance(node, cst.Try) and 'objects.Node.release(' in code
 
 
 def _expectations(text: str) -> str:

@@ -26,14 +26,74 @@ class ManagerCheckOrphanNodesTestCase:
         self.service._check_orphan_nodes(self.context)
         self.assertFalse(mock_fail_if.called)
 
-    def test__check_orphan_nodes_error(self, mock_off_cond, mock_mapped,
-                                       mock_fail_if):
+    def _another_node(self):
+        return obj_utils.create_test_node(
+            self.context, id=2, uuid=uuidutils.generate_uuid(),
+            driver='fake-hardware', provision_state=states.DEPLOYING,
+            target_provision_state=states.ACTIVE,
+            reservation='fake-conductor')
+
+    def _check_error(self, error, mock_off_cond, mock_fail_if):
+        # A node that cannot be cleaned up holds up no other one.
+        node2 = self._another_node()
+
+        def fail(service, context, filters, *args, **kwargs):
+            if filters['uuid'] == self.node.uuid:
+                raise error
+            self._fail(service, context, filters)
+
         mock_off_cond.return_value = ['fake-conductor']
-        mock_fail_if.side_effect = ValueError
-        self.assertRaises(ValueError, self.service._check_orphan_nodes,
-                          self.context)
+        mock_fail_if.side_effect = fail
+        self.service._check_orphan_nodes(self.context)
         self.node.refresh()
         self.assertEqual('fake-conductor', self.node.reservation)
+        node2.refresh()
+        self.assertEqual(states.DEPLOYFAIL, node2.provision_state)
+        self.assertIsNone(node2.reservation)
+
+    def test__check_orphan_nodes_error(self, mock_off_cond, mock_mapped,
+                                       mock_fail_if):
+        self._check_error(ValueError(), mock_off_cond, mock_fail_if)
+
+    def test__check_orphan_nodes_ironic_error(self, mock_off_cond,
+                                              mock_mapped, mock_fail_if):
+        error = exception.DriverLoadError(driver='fake', reason='none')
+        self._check_error(error, mock_off_cond, mock_fail_if)
+
+    def test__check_orphan_nodes_in_turn(self, mock_off_cond, mock_mapped,
+                                         mock_fail_if):
+        # A node is released when it is its turn, no earlier.
+        reserved = []
+        nodes = [self.node, self._another_node()]
+
+        def fail(service, context, filters, *args, **kwargs):
+            for node in nodes:
+                node.refresh()
+            reserved.append([node.reservation for node in nodes])
+            self._fail(service, context, filters)
+
+        mock_off_cond.return_value = ['fake-conductor']
+        mock_fail_if.side_effect = fail
+        self.service._check_orphan_nodes(self.context)
+        self.assertEqual([[None, 'fake-conductor'], [None, None]], reserved)
+
+    def test__check_orphan_nodes_release_unknown(self, mock_off_cond,
+                                                 mock_mapped, mock_fail_if):
+        # The release was carried out, but that was never heard.
+        real = objects.Node.release
+
+        def release(context, host, node_id):
+            real(context, host, node_id)
+            raise ValueError()
+
+        mock_off_cond.return_value = ['fake-conductor']
+        with mock.patch.object(objects.Node, 'release', release):
+            self.assertRaises(ValueError, self.service._check_orphan_nodes,
+                              self.context)
+        mock_fail_if.side_effect = self._fail
+        self.service._check_orphan_nodes(self.context)
+        self.node.refresh()
+        self.assertEqual(states.DEPLOYFAIL, self.node.provision_state)
 
     def test__check_orphan_nodes_node_gone(self, mock_off_cond, mock_mapped,
                                            mock_fail_if):
