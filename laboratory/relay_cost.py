@@ -25,6 +25,7 @@ from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import store
 from laboratory import broker
 from laboratory import database
+from laboratory import errors
 from laboratory import processes
 
 _TOPICS = ('ironic_versioned_notifications',)
@@ -32,6 +33,7 @@ _NODES = tuple(str(uuid.uuid4()) for _ in range(40))
 # About as many fields as the notification of a node has, and as long.
 _FIELDS = {f'field_{number}': 'v' * 20 for number in range(100)}
 _IDLE_SECONDS = 5.0
+_PATIENCE = 60.0
 
 
 def _body(node: str) -> dict[str, object]:
@@ -81,17 +83,18 @@ def _measure(operations: int, rate: float, bus: str) -> None:
             relay.wake,
         )
 
-    def all_out() -> bool:
-        return store.is_empty()
+    def wait() -> None:
+        if not processes.wait_for(store.is_empty, _PATIENCE):
+            raise errors.LaboratoryError('messages are not published')
 
     put(0)
-    processes.wait_for(all_out, 60)
+    wait()
     spent, began = _Spent(relay._thread), time.monotonic()
     for number in range(operations):
         for _ in 'start', 'end':
             put(number)
             time.sleep(0.5 / rate)
-    processes.wait_for(all_out, 60)
+    wait()
     seconds = time.monotonic() - began
     print(
         f'{operations / seconds:.1f} operations a second, each: '

@@ -21,7 +21,7 @@ _MARIADB, _SQLITE = forms.MARIADB.name, forms.SQLITE.name
 _CPU = 'conductor_cpu_per_op'
 _CPU_LIMIT = 1.02
 
-_TITLES = {
+TITLES = {
     'rate': 'operations per second',
     _CPU: "conductor's CPU seconds per operation",
     'put_to_202_mean': 'PUT to 202, mean',
@@ -101,7 +101,7 @@ def load(measured: figures.Figures) -> Iterator[Line]:
                     where = f'{backend}; clients: {clients}'
                     yield _failed(where, side, rounds)
                 if done:
-                    for name in _TITLES:
+                    for name in TITLES:
                         yield _round(name, backend, clients, side, done)
         for side in OTHERS:
             yield _notifications(backend, side, both['notifications'])
@@ -135,7 +135,7 @@ def _round(
                 cpu = figures.ratio(rounds, side, _CPU)
                 verdict, by = figures.at_most(cpu, _CPU_LIMIT), 'CPU seconds'
     return Line(
-        _TITLES[name],
+        TITLES[name],
         f'{backend}; clients: {clients}',
         side,
         found,
@@ -361,7 +361,7 @@ def _later(
 def growth(measured: figures.Figures) -> Iterator[Line]:
     """Judge how an operation grows with the nodes in the database."""
     titles = {'statements_per_op': 'statements per operation'} | {
-        name: _TITLES[name]
+        name: TITLES[name]
         for name in (_CPU, 'put_to_202_p50', 'put_to_end_p50')
     }
     first, *_, last = measured.items()

@@ -21,17 +21,9 @@ from laboratory import errors
 from laboratory import processes
 from laboratory.bench import figures
 from laboratory.bench import forms
+from laboratory.bench import judge
 from laboratory.bench import load
 from laboratory.bench import sides
-
-_NAMES = {
-    'rate': 'operations per second',
-    'conductor_cpu_per_op': "conductor's CPU, each operation",
-    'put_to_202_p50': 'PUT to 202, p50',
-    'put_to_202_p99': 'PUT to 202, p99',
-    'put_to_end_p50': 'PUT to end, p50',
-    'put_to_end_p99': 'PUT to end, p99',
-}
 
 
 def _rows(
@@ -40,7 +32,7 @@ def _rows(
     """Return a row for each figure, with a ratio for each tree."""
     for backend, found in measured.items():
         for clients, rounds in found['clients'].items():
-            for name, title in _NAMES.items():
+            for name, title in judge.TITLES.items():
                 yield (
                     backend,
                     clients,

@@ -13,7 +13,6 @@ from ironic_async_events.task import patched
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.functional import test_notifications
 from laboratory import cluster
-from laboratory import lifecycle
 from laboratory import run
 from laboratory import wanderer
 
@@ -112,13 +111,9 @@ class WayTestCase(base.FunctionalTestCase):
 class ConductorAndApi(base.MeasuredTestCase):
     """The outbox on a patched Ironic, with nothing else of the plugin."""
 
-    wanted = run.Run(
+    wanted = dataclasses.replace(
+        test_notifications.ConductorAndApi.wanted,
         plugin=False,
-        mariadb=True,
-        rabbitmq=True,
-        split=True,
-        clients=4,
-        operations=lifecycle.SHORT_LIFE,
         environment=ENVIRONMENT,
         options={
             'oslo_messaging_notifications': {

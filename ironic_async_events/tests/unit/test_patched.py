@@ -26,6 +26,7 @@ from ironic_async_events.task import rows
 from ironic_async_events.task import snapshot
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit import test_imports
+from ironic_async_events.tests.unit.command import test_status
 
 OTHER = """
 
@@ -35,13 +36,6 @@ class TaskManager(TaskManager):
 
     def post_process_event(self):
         self._snapshot = None
-"""
-GOOD = """
-[DEFAULT]
-notification_level = info
-[oslo_messaging_notifications]
-driver = messagingv2
-driver = async_events
 """
 INSTALL = f"""
 import json, sys
@@ -168,7 +162,7 @@ class ProcessTestCase(base.BaseTestCase):
         )
 
     def test_the_upgrade_check_says_the_same(self):
-        code, text = self.check(GOOD)
+        code, text = self.check(test_status.GOOD)
         self.assertEqual(0, code, text)
         self.assertIn('Check: Ironic fits Result: Success', text)
         for title in ('Ironic fits', 'Task manager loads'):
@@ -176,13 +170,16 @@ class ProcessTestCase(base.BaseTestCase):
             self.assertIn(patched.ANSWER, result.partition('Check:')[0])
 
     def test_the_driver_line_may_be_missing(self):
-        code, text = self.check(GOOD.replace('driver = async_events', ''))
+        code, text = self.check(
+            test_status.GOOD.replace('driver = async_events', '')
+        )
         self.assertEqual(0, code, text)
         self.assertIn(f'The driver line is missing: {patched.ANSWER}', text)
 
     def test_the_upgrade_check_names_options_without_an_effect(self):
         code, text = self.check(
-            f'{GOOD}[async_events]\nsequence_notifications = true\n'
+            f'{test_status.GOOD}[async_events]\n'
+            'sequence_notifications = true\n'
             'task_manager = of_the_site\nstart_timeout = 7.5\n'
         )
         self.assertEqual(1, code, text)

@@ -196,6 +196,23 @@ class PatchingTestCase(base.BaseTestCase):
             )
         self.assertIn('ironic.not_there cannot be imported', error.code)
 
+    def test_a_repair_that_is_imported_late_is_left_out_as_a_whole(self):
+        late = row.Need('ironic.not_there', ('x',), 'of this')
+        early = row.Target(
+            row.MANAGER,
+            'ConductorManager.init_host',
+            ('self', 'admin_context', 'start_consoles', 'start_allocations'),
+            'of this',
+            wrap=self.fail,
+        )
+        plugin.install()
+        patching.register('repair', (early, late), required=False)
+        with mock.patch.object(installer.LOG, 'warning', autospec=True) as log:
+            patching.confirm()
+        self.assertEqual(('repair',), patching.state().left_out)
+        self.assertTrue(patching.state().active)
+        log.assert_called_once()
+
     def test_an_unknown_task_manager_is_refused(self):
         # native is for an Ironic that passes no callbacks.
         self.override(task_manager='dropin')
