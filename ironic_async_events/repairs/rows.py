@@ -156,7 +156,6 @@ ROWS: dict[str, tuple[Row, ...]] = {
             (
                 'ConductorManager.dbapi',
                 'ConductorManager.iter_nodes',
-                'LOG',
             ),
             'a pass goes through the nodes of conductors that are offline',
         ),

@@ -50,7 +50,7 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
         files.note(tree, 'abort-servicing-with-its-worker')
     tree.change(PATH, functools.partial(_time_outs, release.major))
     tree.change(BASE, _fail_if_in_state)
-    orphans.make(tree)
+    orphans.make(tree, release)
     tree.change(PATH, _inspection)
     tree.change(tests.MANAGER, _expectations)
     for class_name in (

@@ -5,12 +5,16 @@ import libcst as cst
 
 from patchset import files
 from patchset import tree as trees
+from patchset.commits import parts
 from patchset.edit import classes
+from patchset.edit import imports
+from patchset.edit import plugin
 from patchset.edit import statements
 from patchset.edit import tests
 
 PATH = 'ironic/conductor/manager.py'
 
+_IMPORT = f'from {plugin.PACKAGE} import orphans'
 _CHECK = '_check_orphan_nodes'
 _TESTS = 'ManagerCheckOrphanNodesTestCase'
 
@@ -25,7 +29,7 @@ _NOTE = """
     # Before the release, which may be carried out although it raises
     if not maintenance and provision_state in (states.DEPLOYING,
                                                states.CLEANING):
-        self._orphans[node_uuid] = conductor_hostname
+        self._orphans.add(node_uuid, conductor_hostname)
 
 """
 
@@ -34,31 +38,21 @@ _TAKE_OVER = """
     # still reserved, and its errors do not concern them.
     try:
         self._clean_up_orphan(context, node_uuid)
-    except exception.IronicException as e:
-        LOG.warning('Node %(node)s could not be cleaned up after '
-                    'conductor %(old)s: %(error)s',
-                    {'node': node_uuid,
-                     'old': conductor_hostname, 'error': e})
-    except Exception:
-        LOG.exception('Node %(node)s could not be cleaned up '
-                      'after conductor %(old)s',
-                      {'node': node_uuid,
-                       'old': conductor_hostname})
+    except Exception as e:
+        self._orphans.failed(node_uuid, e)
     # The next check finds what this one could not clean up
-    self._settle_orphans(context, self._orphans,
-                         self._keep_orphan)
+    self._orphans.give_back(context, self.dbapi)
 """
 
 _BEGIN = """
-    # What the check before has left
-    self._settle_orphans(context, self._kept_orphans,
-                         self._release_if_back)
-    self._settle_orphans(context, self._orphans, self._keep_orphan)
+    self._orphans.begin(context, self.dbapi)
 """
 
 
-def make(tree: trees.Tree) -> None:
+def make(tree: trees.Tree, release: trees.Release) -> None:
     """Change the manager and its tests."""
+    source = parts.ORPHANS
+    tree.write(source.path, source.render(release.python))
     tree.change(PATH, _manager)
     tree.change(tests.MANAGER, _expectations)
 
@@ -70,9 +64,6 @@ def _manager(text: str) -> str:
         f'ConductorManager.{_CHECK}',
         'state_cleanup_required',
         _CLEAN_UP,
-    )
-    text = classes.put_methods(
-        PATH, text, 'ConductorManager', files.text('6/keep_orphans.py')
     )
     left = 'state_cleanup_required'
     text = _edit(text, _CHECK, statements.loops(left), 'the loop', by='')
@@ -92,18 +83,14 @@ def _manager(text: str) -> str:
         'offline_conductors',
         before=_BEGIN,
     )
-    return _edit(
+    text = _edit(
         text,
         '__init__',
         statements.assigns('self.power_state_sync_count'),
         'self.power_state_sync_count',
-        after="""
-            # Nodes to clean up after dead conductors, and their conductors
-            self._orphans = {}
-            # These nodes as they were reserved again
-            self._kept_orphans = {}
-        """,
+        after='self._orphans = orphans.Orphans()',
     )
+    return imports.organise(text, [_IMPORT])
 
 
 def _releases(node: cst.CSTNode) -> bool:
@@ -116,6 +103,7 @@ def _expectations(text: str) -> str:
     text = classes.put_methods(
         tests.MANAGER, text, _TESTS, files.text(f'6/{_TESTS}.py')
     )
+    text = imports.organise(text, [_IMPORT])
     for name in ('', '_cleaning', '_release_node_not_locked'):
         # Else the node is none that was cleaned up.
         text = statements.edit(

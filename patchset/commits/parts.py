@@ -120,6 +120,11 @@ MODULES_OF_TAKING_BACK = (
     _source('snapshot'),
 )
 
+# Not _source(): it mentions ironic.objects.
+ORPHANS = plugin.Source(
+    'orphans', (), {"Ironic's database API": 'the database API'}
+)
+
 MODULES_OF_SAVING = (
     # Not _source(): it mentions ironic.objects.
     plugin.Source(

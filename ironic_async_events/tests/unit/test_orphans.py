@@ -7,6 +7,7 @@ from unittest import mock
 import fixtures
 import futurist
 from ironic import objects
+from ironic.common import exception
 from ironic.common import states
 from ironic.conductor import manager
 from ironic.db.sqlalchemy import models
@@ -73,19 +74,41 @@ class OrphansTestCase(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
         """From now on there are workers."""
         self.service._spawn_worker = futurist.SynchronousExecutor().submit
 
-    def fail_once(self, error):
+    def run_pass_with_error(self, node, error):
         """Let the database fail when a node is reserved for the other."""
         real = objects.Node.reserve
-        errors = [error]
 
         def reserve(context, tag, node_id):
-            if tag == DEAD and errors:
-                raise errors.pop()
+            if tag == DEAD and node_id == node.id:
+                raise error
             return real(context, tag, node_id)
 
+        with fixtures.MockPatchObject(objects.Node, 'reserve', reserve):
+            self.run_pass()
+
+    def before_take_over(self, act):
+        """Do something before a node is taken over.
+
+        :param act: called with the UUID of the node
+        """
+        real = self.service._fail_if_in_state
+
+        def call(context, filters, *args, **kwargs):
+            act(filters['uuid'])
+            return real(context, filters, *args, **kwargs)
+
         self.useFixture(
-            fixtures.MockPatchObject(objects.Node, 'reserve', reserve)
+            fixtures.MockPatchObject(self.service, '_fail_if_in_state', call)
         )
+
+    def fail_to_take_over(self, node, error):
+        """Raise an error when a node is taken over."""
+
+        def act(uuid):
+            if uuid == node.uuid:
+                raise error
+
+        self.before_take_over(act)
 
     def after(self, name, act):
         """Do something right after a call of ``Node``, each time."""
@@ -114,6 +137,40 @@ class OrphansTestCase(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
         self.run_pass()
         self.assertEqual(states.CLEANFAIL, self.state(node))
         self.assertIsNone(node.reservation)
+
+    def test_a_node_that_fails_holds_up_no_other(self):
+        self.worker()
+        for error in (
+            exception.DriverLoadError(driver='fake', reason='none'),
+            db_exc.DBConnectionError(),
+        ):
+            bad, good = self.orphan(), self.orphan()
+            self.fail_to_take_over(bad, error)
+            self.run_pass()
+            self.assertEqual(DEAD, self.reservation(bad))
+            self.assertEqual(states.CLEANFAIL, self.state(good))
+            self.assertIn(f'Node {bad.uuid} could not be', self.log.output)
+
+    def test_a_node_is_released_when_its_turn_comes(self):
+        self.worker()
+        nodes = [self.orphan(), self.orphan()]
+        reserved = []
+        self.before_take_over(
+            lambda uuid: reserved.append(
+                [self.reservation(node) for node in nodes]
+            )
+        )
+        self.run_pass()
+        self.assertEqual([[None, DEAD], [None, None]], reserved)
+
+    def test_an_error_that_concerns_no_node_ends_the_pass(self):
+        self.orphan()
+        self.useFixture(
+            fixtures.MockPatchObject(
+                self.service, 'iter_nodes', side_effect=ValueError
+            )
+        )
+        self.assertRaises(ValueError, self.run_pass)
 
     def test_a_conductor_that_is_back_gets_no_lock(self):
         node = self.orphan()
@@ -154,8 +211,7 @@ class OrphansTestCase(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
 
     def test_after_an_error_of_the_database_one_pass_is_enough(self):
         node = self.orphan()
-        self.fail_once(db_exc.DBConnectionError())
-        self.run_pass()
+        self.run_pass_with_error(node, db_exc.DBConnectionError())
         self.assertIsNone(self.reservation(node))
         self.worker()
         self.run_pass()
@@ -167,10 +223,9 @@ class OrphansTestCase(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
             sa_exc.PendingRollbackError('gone'),
         ):
             nodes = [self.orphan() for _number in range(3)]
-            self.fail_once(error)
-            self.run_pass()
+            self.run_pass_with_error(nodes[0], error)
             kept = [self.reservation(node) for node in nodes]
-            self.assertEqual([None, DEAD, DEAD], sorted(kept, key=bool))
+            self.assertEqual([None, DEAD, DEAD], kept)
             self.assertIn(type(error).__name__, self.log.output)
             # The node with the error is given back by the next pass, ...
             self.run_pass()

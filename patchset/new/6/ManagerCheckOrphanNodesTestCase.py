@@ -100,7 +100,7 @@ class ManagerCheckOrphanNodesTestCase:
         mock_off_cond.return_value = ['fake-conductor']
         mock_fail_if.side_effect = lambda *args, **kwargs: self.node.destroy()
         self.service._check_orphan_nodes(self.context)
-        self.assertEqual({}, self.service._orphans)
+        self.assertEqual({}, self.service._orphans._hosts)
 
     def test__check_orphan_nodes_locked_by_another(self, mock_off_cond,
                                                    mock_mapped, mock_fail_if):
@@ -129,8 +129,8 @@ class ManagerCheckOrphanNodesTestCase:
                 self.service._check_orphan_nodes(self.context)
             self.node.refresh()
             self.assertIsNone(self.node.reservation)
-            self.assertEqual({}, self.service._orphans)
-            self.service._kept_orphans.clear()
+            self.assertEqual({}, self.service._orphans._hosts)
+            self.service._orphans = orphans.Orphans()
 
     @mock.patch.object(objects.Node, 'reserve', autospec=True)
     def test__check_orphan_nodes_database_away(self, mock_reserve,
@@ -142,4 +142,4 @@ class ManagerCheckOrphanNodesTestCase:
                                autospec=True):
             self.service._check_orphan_nodes(self.context)
         self.assertEqual({self.node.uuid: 'fake-conductor'},
-                         self.service._orphans)
+                         self.service._orphans._hosts)
