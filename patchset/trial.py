@@ -9,6 +9,7 @@ import argparse
 import importlib.metadata
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -18,6 +19,7 @@ from patchset import __main__ as program
 from patchset import git
 from patchset import series
 from patchset import tree as trees
+from patchset.commits import no_callbacks
 
 SUITE = 'ironic/tests/unit/conductor'
 
@@ -46,6 +48,20 @@ def unpack(release: str, directory: pathlib.Path) -> pathlib.Path:
     repository.run('add', '--all', '--force')
     repository.run('commit', '--quiet', '-m', f'Ironic {release}')
     return tree
+
+
+def leftovers(tree: pathlib.Path) -> list[str]:
+    """Return each line that mentions what the whole series has removed."""
+    words = '|'.join(('err_handler', *no_callbacks.HANDLERS))
+    call = r'process_event\((?:[^()]|\([^()]*\))*\bcall(?:back|_args|_kwargs)='
+    removed = re.compile(rf'\b(?:{words})\b|{call}')
+    lines = []
+    for path in sorted((tree / 'ironic').rglob('*.py')):
+        text = path.read_text()
+        for found in removed.finditer(text):
+            number = text.count('\n', 0, found.start()) + 1
+            lines.append(f'{path}:{number}: {found[0]}')
+    return lines
 
 
 def run_tests(tree: pathlib.Path, suite: str) -> int:
@@ -104,6 +120,10 @@ def main() -> int:
             if code:
                 print(f'failed after commit {number}', file=sys.stderr)
                 return code
+        left = leftovers(tree)
+        if left:
+            print(*left, sep='\n', file=sys.stderr)
+            return 1
         shown = ', '.join(
             str(n) for n in sorted(series.applied(trees.Tree(tree)))
         )

@@ -29,7 +29,8 @@ they are called for every reason for which there is no worker.
 
 UTILS = 'ironic/conductor/utils.py'
 
-_HANDLERS = (
+#: The handlers that nothing calls any more.
+HANDLERS = (
     'provisioning_error_handler',
     'spawn_cleaning_error_handler',
     'spawn_deploying_error_handler',
@@ -62,7 +63,7 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
     """Change the tree."""
     task_manager.put(tree, parts.METHODS_WITHOUT_CALLBACKS, say=parts.SAY)
     tree.change(task_manager.PATH, _task_manager)
-    tree.change(UTILS, lambda text: classes.remove(UTILS, text, *_HANDLERS))
+    tree.change(UTILS, lambda text: classes.remove(UTILS, text, *HANDLERS))
     tree.change(
         tests.UTILS,
         lambda text: classes.remove(tests.UTILS, text, *_HANDLER_TESTS),

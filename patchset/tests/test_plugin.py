@@ -15,6 +15,7 @@ class PluginTestCase(base.BaseTestCase):
         plugin.Source('transition'),
         *parts.MODULES_OF_SPAWN,
         *parts.MODULES_OF_TAKING_BACK,
+        parts.ORPHANS,
         *parts.MODULES_OF_SAVING,
         *unit_tests.OF_SPAWN,
         *unit_tests.OF_TAKING_BACK,
