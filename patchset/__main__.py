@@ -42,6 +42,13 @@ def _parser() -> argparse.ArgumentParser:
         'check', help='say what a tree is, and whether the series fits'
     )
     check.add_argument('tree', type=pathlib.Path, metavar='TREE')
+    for command in (apply, check):
+        command.add_argument(
+            '--release',
+            choices=[release.version for release in trees.KNOWN],
+            help='try what is known of this release; for a tree of which '
+            'nobody has said that it fits, such as the master branch',
+        )
     commands.add_parser('list', help='list the commits')
     return parser
 
@@ -72,7 +79,7 @@ def _wanted(
 def _apply(args: argparse.Namespace) -> None:
     tree = trees.Tree(args.tree)
     tree.repository.check_usable()
-    release = tree.identify()
+    release = tree.identify(args.release)
     wanted = _wanted(args, series.applied(tree))
     made = series.make(tree, release, wanted)
     if args.branch:
@@ -94,7 +101,7 @@ def _export(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace) -> None:
     tree = trees.Tree(args.tree)
     tree.repository.check_usable()
-    release = tree.identify()
+    release = tree.identify(args.release)
     present = series.applied(tree)
     commits = series.commits()
     missing = [c for c in commits if c.number not in present]

@@ -51,9 +51,10 @@ class Tree:
         self._changed: dict[str, str | None] = {}
         self._taken: dict[str, str | None] = {}
 
-    def identify(self) -> Release:
+    def identify(self, like: str | None = None) -> Release:
         """Tell which release of Ironic this is.
 
+        :param like: take it for this known release, whatever it says
         :raises Refusal: when it is no Ironic, or one that nobody has tried
         """
         if not (self.directory / 'ironic/conductor/task_manager.py').is_file():
@@ -63,12 +64,15 @@ class Tree:
             )
         version = self._version()
         for release in KNOWN:
-            if version.partition('.')[0] == str(release.major):
+            if like == release.version:
+                return release
+            if not like and version.partition('.')[0] == str(release.major):
                 return dataclasses.replace(release, version=version)
         known = ', '.join(release.version for release in KNOWN)
         raise errors.Refusal(
             f'{self.directory} is Ironic {version or "of unknown release"}; '
-            f'the series is known to fit {known}'
+            f'the series is known to fit {known}; --release tries it as if '
+            'the tree were one of them'
         )
 
     def _version(self) -> str:

@@ -51,6 +51,14 @@ class RefusalTestCase(base.TreeTestCase):
         self.git('tag', '99.1.0')
         self.assert_refused(r'Ironic 99\.1\.0', 'apply', self.tree)
 
+    def test_a_release_is_tried_as_if_it_were_another(self):
+        self.write('PKG-INFO', 'Name: ironic\nVersion: 99.0.0\n')
+        self.commit()
+        self.assert_refused(
+            r'commit 1 .* expected',
+            *('apply', self.tree, '--release', '39.0.0'),
+        )
+
     def test_a_source_that_is_not_as_expected(self):
         self.commit()
         self.assert_refused(
