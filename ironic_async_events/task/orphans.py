@@ -10,9 +10,9 @@ gets its reservation back, by which the next pass finds it.
 from collections.abc import Callable
 from typing import Any
 
-from ironic import objects
 from ironic.common import exception
 from ironic.common import states
+from ironic.objects import node as node_object
 from oslo_log import log as logging
 
 # The states that a take-over ends.
@@ -91,14 +91,14 @@ class Orphans:
 
     def _reserve(self, context: Any, dbapi: Any, uuid: str, host: str) -> None:
         """Reserve an unfinished node for its dead conductor again."""
-        node = objects.Node.get_by_uuid(context, uuid)
+        node = node_object.Node.get_by_uuid(context, uuid)
         if (
             node.reservation is not None
             or node.provision_state not in _UNFINISHED
             or host not in dbapi.get_offline_conductors()
         ):
             return
-        self._given[uuid] = objects.Node.reserve(context, host, node.id)
+        self._given[uuid] = node_object.Node.reserve(context, host, node.id)
         LOG.warning(
             'Node %(node)s could not be taken over from conductor '
             '%(host)s; the next pass tries again',
@@ -112,12 +112,12 @@ class Orphans:
         """Remove the reservation again when its conductor is back."""
         if host in dbapi.get_offline_conductors():
             return
-        node = objects.Node.get_by_uuid(context, uuid)
+        node = node_object.Node.get_by_uuid(context, uuid)
         # A lock that the conductor took itself has changed updated_at.
         if node.reservation == host and (
             node.updated_at == self._given[uuid].updated_at
         ):
-            objects.Node.release(context, host, node.id)
+            node_object.Node.release(context, host, node.id)
             LOG.warning(
                 'Node %(node)s is unlocked: conductor %(host)s, from which it '
                 'could not be taken over, is back',

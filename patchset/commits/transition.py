@@ -160,8 +160,8 @@ def _task_manager(text: str) -> str:
         statements.calls('self._notify_provision_state_change'),
         'the notification',
         by="""
-            # Don't unlock! The end of the worker does. And the worker may have
-            # announced its own "end" by now.
+            # Don't unlock! The end of the worker does. And the
+            # worker may have announced its own "end" by now.
             if announcement is not None:
                 self._notify_provision_state_change(*announcement)
         """,
