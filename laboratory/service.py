@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start and stop a real Ironic: all in one, or conductor and API."""
 
+import argparse
 from collections.abc import Mapping
 from collections.abc import Sequence
 import pathlib
@@ -30,6 +31,21 @@ def script(name: str) -> str:
             f'{path} is missing: install Ironic beside this Python'
         )
     return str(path)
+
+
+def patched_tree(name: str) -> pathlib.Path:
+    """Read an argument that names a source tree with the series of commits.
+
+    :param name: the directory.
+    :returns: its absolute path.
+    :raises ArgumentTypeError: when the series was not applied there.
+    """
+    tree = pathlib.Path(name).resolve()
+    if not (tree / 'ironic/conductor/transitions').is_dir():
+        raise argparse.ArgumentTypeError(
+            f'{tree} is no patched Ironic; see "patchset apply"'
+        )
+    return tree
 
 
 class Ironic(processes.Server):

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import logging
-import pathlib
 import sys
 from typing import Any
 
@@ -19,6 +18,7 @@ import rich.table
 
 from laboratory import errors
 from laboratory import processes
+from laboratory import service
 from laboratory.bench import figures
 from laboratory.bench import forms
 from laboratory.bench import judge
@@ -70,17 +70,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog='python -m laboratory.bench.patched', description=__doc__
     )
-    parser.add_argument('trees', nargs='+', type=pathlib.Path, metavar='TREE')
+    parser.add_argument(
+        'trees', nargs='+', type=service.patched_tree, metavar='TREE'
+    )
     parser.add_argument('--rounds', type=int, default=5)
     args = parser.parse_args()
-    for tree in args.trees:
-        if not (tree / 'ironic/conductor/transitions').is_dir():
-            parser.error(f'{tree} is no patched Ironic; see "patchset apply"')
     processes.end_on_sigterm()
     logging.basicConfig(format='%(asctime)s %(message)s', datefmt='%H:%M:%S')
     logging.getLogger('laboratory').setLevel(logging.INFO)
     trees = [
-        sides.Side(f'patched{number}', tree=str(tree.resolve()))
+        sides.Side(f'patched{number}', tree=str(tree))
         for number, tree in enumerate(args.trees, 1)
     ]
     form = dataclasses.replace(forms.SHORT, rounds=args.rounds)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tempest against keystone and Ironic, on stock and with the plugin.
+"""Tempest against keystone and Ironic: stock, with the plugin, or patched.
 
 Run it with ``python -m laboratory.tempest_run``, by a Python
 that has Ironic beside it. Keystone and tempest live in virtual environments of

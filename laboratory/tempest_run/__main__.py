@@ -8,66 +8,73 @@ import sys
 
 from laboratory import errors
 from laboratory import processes
+from laboratory import service
 from laboratory.tempest_run import comparison
 from laboratory.tempest_run import environments
 from laboratory.tempest_run import side
 from laboratory.tempest_run import suite
 
-_NAMES = {False: 'stock', True: 'plugin'}
+_STOCK, _PLUGIN, _PATCHED = 'stock', 'plugin', 'patched'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run tempest and print what came of it.
 
     :param arguments: of the command line.
-    :returns: 0 when no test is worse with the plugin and the audit found
-        nothing there, 1 when not so, 2 when a run could not be done.
+    :returns: 0 when no test is worse than on stock and the audit found
+        nothing, 1 when not so, 2 when a run could not be done.
     """
     parsed = _parse(arguments)
     processes.end_on_sigterm()
-    results: dict[bool, side.Result] = {}
+    results: dict[str, side.Result] = {}
     try:
         _say('environments of keystone and tempest')
         commands = {
             name: environments.make(parsed.environments, name)
             for name in environments.REQUIREMENTS
         }
-        for plugin in parsed.sides:
-            name = _NAMES[plugin]
+        for name in parsed.sides:
             _say(f'{name}: starting')
             keep = parsed.keep / name if parsed.keep else None
-            results[plugin] = side.run(
-                plugin, commands, parsed.tests, parsed.bus, keep
+            results[name] = side.run(
+                name == _PLUGIN,
+                commands,
+                parsed.tests,
+                parsed.bus,
+                keep,
+                parsed.tree if name == _PATCHED else None,
             )
-            _print_side(name, results[plugin])
+            _print_side(name, results[name])
     except errors.LaboratoryError as error:
         print(f'tempest: {error}', file=sys.stderr)
         return 2
     return _judge(results)
 
 
-def _judge(results: dict[bool, side.Result]) -> int:
+def _judge(results: dict[str, side.Result]) -> int:
     """Print the comparison and give the exit code."""
     code = 0
-    if True in results and results[True].findings:
-        print('With the plugin, the audit found something.')
-        code = 1
+    for name, result in results.items():
+        if name != _STOCK and result.findings:
+            print(f'{name}: the audit found something.')
+            code = 1
     if len(results) == 1:
         # Nothing to compare with: every failure counts.
-        ((_plugin, result),) = results.items()
+        (result,) = results.values()
         statuses = set(result.statuses.values())
         return code or int(
             not statuses <= {comparison.PASSED, comparison.SKIPPED}
         )
+    _stock, name = results
     compared = comparison.Comparison(
-        results[False].statuses, results[True].statuses
+        results[_STOCK].statuses, results[name].statuses
     )
-    print(f'{"":12}{"stock":>8}{"plugin":>8}')
-    for status, stock, plugin in compared.rows():
-        print(f'{status:12}{stock:8}{plugin:8}')
+    print(f'{"":12}{_STOCK:>8}{name:>8}')
+    for status, stock, other in compared.rows():
+        print(f'{status:12}{stock:8}{other:8}')
     for title, tests in (
-        ('worse with the plugin', compared.worse),
-        ('better with the plugin', compared.better),
+        ('worse than stock', compared.worse),
+        ('better than stock', compared.better),
     ):
         print(f'{title}: {len(tests)}')
         for test in tests:
@@ -121,9 +128,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--side',
         dest='sides',
-        choices=('both', 'stock', 'plugin'),
+        choices=('both', _STOCK, _PLUGIN, _PATCHED),
         default='both',
         help='run one side only; then every failure counts',
+    )
+    parser.add_argument(
+        '--tree',
+        type=service.patched_tree,
+        help='run this patched source tree of Ironic instead of the plugin',
     )
     parser.add_argument(
         '--bus',
@@ -136,11 +148,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help='a directory for logs, recordings and results',
     )
     parsed = parser.parse_args(arguments)
-    parsed.sides = {
-        'both': (False, True),
-        'stock': (False,),
-        'plugin': (True,),
-    }[parsed.sides]
+    if parsed.sides == 'both':
+        parsed.sides = _STOCK, _PATCHED if parsed.tree else _PLUGIN
+    else:
+        parsed.sides = (parsed.sides,)
+    if (_PATCHED in parsed.sides) != bool(parsed.tree):
+        parser.error('--tree belongs to the side "patched"')
     parsed.environments = parsed.environments.resolve()
     return parsed
 

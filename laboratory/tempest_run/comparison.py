@@ -17,38 +17,38 @@ class Comparison:
     """Two runs, test by test.
 
     :param stock: status of each test on stock Ironic.
-    :param plugin: status of each test with the plugin.
+    :param other: status of each test with the plugin, or patched.
     """
 
     stock: Mapping[str, str]
-    plugin: Mapping[str, str]
+    other: Mapping[str, str]
 
     @property
     def worse(self) -> list[str]:
-        """Tests that did not do as well with the plugin as on stock.
+        """Tests that did not do as well as on stock.
 
         A test that passed and was skipped then, or is gone, is one of them:
         what was not run shows nothing.
         """
-        return _worse(self.stock, self.plugin)
+        return _worse(self.stock, self.other)
 
     @property
     def better(self) -> list[str]:
-        """Tests that did better with the plugin than on stock."""
-        return _worse(self.plugin, self.stock)
+        """Tests that did better than on stock."""
+        return _worse(self.other, self.stock)
 
     @property
     def acceptable(self) -> bool:
-        """Whether tests ran and the plugin made none of them worse."""
-        return PASSED in self.plugin.values() and not self.worse
+        """Whether tests ran and none of them is worse than on stock."""
+        return PASSED in self.other.values() and not self.worse
 
     def rows(self) -> list[tuple[str, int, int]]:
-        """Count each status: its name, on stock, with the plugin."""
+        """Count each status: its name, on stock, on the other side."""
         stock = collections.Counter(self.stock.values())
-        plugin = collections.Counter(self.plugin.values())
+        other = collections.Counter(self.other.values())
         return [
-            (status, stock[status], plugin[status])
-            for status in sorted({PASSED, FAILED, SKIPPED, *stock, *plugin})
+            (status, stock[status], other[status])
+            for status in sorted({PASSED, FAILED, SKIPPED, *stock, *other})
         ]
 
 

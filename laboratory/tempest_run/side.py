@@ -108,6 +108,7 @@ def run(
     tests: str,
     over_bus: bool,
     keep: pathlib.Path | None,
+    tree: pathlib.Path | None = None,
 ) -> Result:
     """Start everything, run tempest, stop everything, judge.
 
@@ -118,6 +119,8 @@ def run(
     :param over_bus: whether the tests hear notifications from RabbitMQ, and
         not from the recording.
     :param keep: a directory for configuration, logs and recording.
+    :param tree: a patched source tree, to run instead of the installed
+        Ironic.
     :returns: what came of it.
     :raises LaboratoryError: when something does not start or run.
     """
@@ -140,6 +143,7 @@ def run(
             database=shared.database.url,
             transport=rabbit.url if rabbit else '',
             options=_options(identity),
+            environment={'PYTHONPATH': str(tree)} if tree else {},
         )
         if rabbit:
             # The audit reads the recording.
@@ -151,9 +155,9 @@ def run(
         running = stack.enter_context(deployment.watched(ironic))
         # On stock their order is not what it should be, which is known.
         hear: dict[str, object] = {}
-        if plugin and rabbit:
+        if (plugin or tree) and rabbit:
             hear['amqp_url'] = rabbit.amqp_url
-        elif plugin:
+        elif plugin or tree:
             hear['recording'] = ironic.recording
         began = time.monotonic()
         statuses = suite.Suite(
