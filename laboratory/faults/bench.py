@@ -186,8 +186,7 @@ class FaultBench(base.Bench):
         edges.forget_locks()
         if self.world is World.PATCHED:
             # As after the start of a conductor.
-            self.service._orphans.clear()
-            self.service._kept_orphans.clear()
+            self.service._orphans = type(self.service._orphans)()
         return uuid
 
     @contextlib.contextmanager
