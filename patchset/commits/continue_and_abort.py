@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """6. What moved the node first and spawned second."""
 
+from collections.abc import Mapping
 import functools
 
 from patchset import files
@@ -39,6 +40,21 @@ BASE = 'ironic/conductor/base_manager.py'
 _ABORTS_SERVICING = 32
 _HANDLES_INSPECTION = 32
 
+# Where the test of what continues goes, and what it says of others than clean.
+_CONTINUED: Mapping[str, Mapping[str, str]] = {
+    'DoNodeCleanTestCase': {},
+    'ContinueNodeDeployTestCase': {
+        'node_clean': 'node_deploy',
+        'CLEANWAIT': 'DEPLOYWAIT',
+        'MANAGEABLE': 'ACTIVE',
+    },
+    'DoNodeServiceTestCase': {
+        'node_clean': 'node_service',
+        'CLEANWAIT': 'SERVICEWAIT',
+        'MANAGEABLE': 'ACTIVE',
+    },
+}
+
 _edit = statements.Class(PATH, 'ConductorManager').edit
 
 
@@ -53,20 +69,20 @@ def make(tree: trees.Tree, release: trees.Release) -> None:
     orphans.make(tree, release)
     tree.change(PATH, _inspection)
     tree.change(tests.MANAGER, _expectations)
-    for class_name in (
-        'DoNodeCleanTestCase',
-        'ContinueNodeDeployTestCase',
-        'DoNodeServiceTestCase',
-    ):
+    for class_name, words in _CONTINUED.items():
+        test = files.text('6/continue_node.py')
+        for old, new in words.items():
+            test = test.replace(old, new)
         tree.change(
-            tests.MANAGER,
-            functools.partial(_put_tests, class_name, class_name),
+            tests.MANAGER, functools.partial(_put_tests, class_name, test)
         )
     if release.major >= _ABORTS_SERVICING:
         tree.change(
             tests.MANAGER,
             functools.partial(
-                _put_tests, 'DoNodeServiceTestCase', 'abort_service'
+                _put_tests,
+                'DoNodeServiceTestCase',
+                files.text('6/abort_service.py'),
             ),
         )
     files.note(tree, 'move-no-node-before-its-worker-runs')
@@ -78,10 +94,8 @@ def _expectations(text: str) -> str:
     )
 
 
-def _put_tests(class_name: str, name: str, text: str) -> str:
-    return classes.put_methods(
-        tests.MANAGER, text, class_name, files.text(f'6/{name}.py')
-    )
+def _put_tests(class_name: str, methods: str, text: str) -> str:
+    return classes.put_methods(tests.MANAGER, text, class_name, methods)
 
 
 def _continue(text: str) -> str:
