@@ -70,9 +70,7 @@ CHECKS = (
         ),
     ),
     Check('documentation', (*_SPHINX, 'doc/source', 'doc/build/html')),
-    Check(
-        'API reference', (*_SPHINX, 'api-ref/source', 'api-ref/build/html')
-    ),
+    Check('API reference', (*_SPHINX, 'api-ref/source', 'api-ref/build/html')),
 )
 
 
