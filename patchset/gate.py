@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Ironic's own gate says of a source tree, without its unit tests.
 
-The hooks of Ironic's ``.pre-commit-config.yaml`` with their arguments, by
-tools from the package index: pre-commit itself would fetch them from where
-they are developed. Then mypy, the samples and the documentation.
+The linters of Ironic's ``.pre-commit-config.yaml`` with their arguments, from
+the package index: pre-commit would fetch them from where they are developed.
+Then mypy, the samples and the documentation. The hooks for whitespace, line
+ends and the like are not here.
 """
 
 import dataclasses
