@@ -100,6 +100,11 @@ ROWS: dict[str, tuple[Row, ...]] = {
             ('NodeLocked', 'NodeNotFound', 'NodeNotLocked'),
             'they say who holds a lock',
         ),
+        Need(
+            'oslo_db.exception',
+            ('DBConnectionError',),
+            'an answer that comes too late is a lost one',
+        ),
     ),
     'turns': (
         Target(
@@ -108,6 +113,15 @@ ROWS: dict[str, tuple[Row, ...]] = {
             ('self', 'node_id', 'values'),
             'only one thread can write to SQLite',
             wrap=_by('turns', 'in_turn'),
+        ),
+    ),
+    'conflicts': (
+        Target(
+            'ironic.db.sqlalchemy.api',
+            'Connection._do_update_node',
+            ('self', 'node_id', 'values'),
+            'a save that another writer rolled back must be retried',
+            wrap=_by('conflicts', 'retrying'),
         ),
     ),
     'pool': (
@@ -167,13 +181,16 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Need(
             'ironic.objects.node',
             (
+                'Node.created_at',
                 'Node.get_by_uuid',
                 'Node.id',
                 'Node.provision_state',
+                'Node.provision_updated_at',
                 'Node.release',
                 'Node.reservation',
                 'Node.reserve',
                 'Node.updated_at',
+                'Node.uuid',
             ),
             'a node gets the lock of its dead conductor back',
         ),
@@ -184,7 +201,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ),
         Need(
             'ironic.common.exception',
-            ('IronicException',),
+            ('IronicException', 'NodeLocked'),
             'it says that a node cannot be kept for the next pass',
         ),
     ),
