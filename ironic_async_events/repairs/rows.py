@@ -115,13 +115,28 @@ ROWS: dict[str, tuple[Row, ...]] = {
             wrap=_by('turns', 'in_turn'),
         ),
     ),
-    'conflicts': (
+    'retries': (
         Target(
             'ironic.db.sqlalchemy.api',
             'Connection._do_update_node',
             ('self', 'node_id', 'values'),
             'a save that another writer rolled back must be retried',
-            wrap=_by('conflicts', 'retrying'),
+            wrap=_by('retries', 'after_conflicts'),
+        ),
+        Target(
+            'oslo_db.api',
+            'DBAPI.__getattr__',
+            ('self', 'key'),
+            'an operation must survive a lost connection',
+            wrap=_by('retries', 'in_operations'),
+        ),
+        Need(
+            'ironic.db.api',
+            (
+                'Connection.create_node_history',
+                'Connection.get_node_history_by_node_id',
+            ),
+            'an event is recorded once in the history of a node',
         ),
     ),
     'pool': (

@@ -112,7 +112,7 @@ def _passes(error: BaseException) -> bool:
     return failed(error) and not isinstance(error, _PERMANENT)
 
 
-def insist(function: Callable[..., _T], *args: Any) -> _T:
+def insist(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
     """Retry a function until the database answers.
 
     Back-off and limit are those of oslo.db: ``[database] db_retry_interval``,
@@ -121,10 +121,14 @@ def insist(function: Callable[..., _T], *args: Any) -> _T:
 
     :param function: the function, which checks what an earlier call has done
     :param args: the arguments of the function
+    :param kwargs: its keyword arguments
     :returns: the return value of the function
     :raises Exception: the error of the function, if it is no error of the
         database or the limit is reached
     """
+    if getattr(_here, 'insists', False):
+        # The outermost call counts the attempts.
+        return function(*args, **kwargs)
     options = CONF.database
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_passes),
@@ -140,7 +144,11 @@ def insist(function: Callable[..., _T], *args: Any) -> _T:
         ),
         reraise=True,
     )
-    return retrying(function, *args)
+    _here.insists = True
+    try:
+        return retrying(function, *args, **kwargs)
+    finally:
+        _here.insists = False
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -245,6 +253,21 @@ def _opened() -> Iterator[None]:
         yield
     finally:
         _here.is_open = joins
+
+
+@contextlib.contextmanager
+def operation() -> Iterator[None]:
+    """Note that this thread is a worker: no client waits for it."""
+    _here.in_operation = True
+    try:
+        yield
+    finally:
+        _here.in_operation = False
+
+
+def is_in_operation() -> bool:
+    """Tell whether this thread may wait for the database."""
+    return getattr(_here, 'in_operation', False) and not is_open()
 
 
 def is_open() -> bool:

@@ -7,6 +7,7 @@ from ironic.conductor import manager
 from ironic.conductor import task_manager
 from ironic.db.sqlalchemy import api
 from oslo_config import cfg
+from oslo_db import api as oslo_db_api
 from oslotest import base
 
 from ironic_async_events import conf as async_conf
@@ -24,7 +25,10 @@ REPLACED = {
         (task_manager.TaskManager, 'release_resources'),
     ),
     'turns': ((api.Connection, '_do_update_node'),),
-    'conflicts': ((api.Connection, '_do_update_node'),),
+    'retries': (
+        (api.Connection, '_do_update_node'),
+        (oslo_db_api.DBAPI, '__getattr__'),
+    ),
     'pool': ((manager.ConductorManager, '_init_executors'),),
     'orphans': ((manager.ConductorManager, '_check_orphan_nodes'),),
 }
@@ -93,7 +97,7 @@ class RepairsTestCase(base.BaseTestCase):
         self.assertRegex(
             patching.state().refusal,
             r'\[async_events\] repairs '
-            r'.*locks, turns, conflicts, pool, orphans.*lokcs',
+            r'.*locks, turns, retries, pool, orphans.*lokcs',
         )
 
     def test_a_repair_that_does_not_fit_is_left_out(self):
@@ -104,7 +108,7 @@ class RepairsTestCase(base.BaseTestCase):
         ):
             plugin.install()
         self.assertTrue(patching.state().active)
-        self.assert_replaced('locks', 'turns', 'conflicts', 'orphans')
+        self.assert_replaced('locks', 'turns', 'retries', 'orphans')
         self.assertEqual(('pool',), patching.state().left_out)
         log.assert_called_once()
         line = log.call_args.args[0] % log.call_args.args[1]
