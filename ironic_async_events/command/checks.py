@@ -13,6 +13,7 @@ from oslo_upgradecheck import upgradecheck
 
 from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
+from ironic_async_events import redaction
 from ironic_async_events.command import ironic_conf
 from ironic_async_events.command import rows
 from ironic_async_events.patching import row
@@ -44,7 +45,7 @@ def _ironic() -> dict[str, types.ModuleType]:
     except Exception as e:
         raise exceptions.UnsupportedIronic(
             f'the conductor of Ironic cannot be imported ({type(e).__name__}: '
-            f'{e}); install the libraries of its release'
+            f'{redaction.line(e)}); install the libraries of its release'
         ) from e
 
 
@@ -146,7 +147,9 @@ class Checks(upgradecheck.UpgradeCommands):
         except exceptions.AsyncEventsError as e:
             return _failure(f'{e}.')
         except (ImportError, ValueError) as e:
-            return _failure(f'The task manager cannot be loaded: {e}')
+            return _failure(
+                f'The task manager cannot be loaded: {redaction.line(e)}'
+            )
         return _success(f'{loaded.__module__}.{loaded.__qualname__}')
 
     def _check_outbox(self) -> upgradecheck.Result:
