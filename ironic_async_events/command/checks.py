@@ -191,6 +191,24 @@ class Checks(upgradecheck.UpgradeCommands):
                 '[DEFAULT] transport_url'
             )
 
+    def _check_reads(self) -> upgradecheck.Result:
+        # Without Ironic there is no such option; another check says so.
+        options = getattr(CONF, 'database', None)
+        try:
+            url = getattr(options, 'connection', None) or ''
+            if not url.startswith(('mysql', 'mariadb')):
+                return _success('')
+            from ironic_async_events.outbox import advice  # chooses a backend
+            from ironic_async_events.outbox import schema
+
+            with schema.glance(url) as engine:
+                return _judged(advice.galera(CONF, engine))
+        except Exception as e:
+            return _warning(
+                'The database does not say whether it is a Galera cluster: '
+                f'{ironic_conf.brief(e)}.'
+            )
+
     _upgrade_checks = (
         ('Plugin switched on', _check_driver),
         ('Notifications sent', _check_notifications),
@@ -201,6 +219,7 @@ class Checks(upgradecheck.UpgradeCommands):
         ('Outbox has its tables', _check_outbox),
         ('Outbox publishes alone', _check_beside),
         ('Bus confirms messages', _check_transport),
+        ('Database reads what was committed', _check_reads),
     )
 
 

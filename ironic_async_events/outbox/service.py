@@ -89,8 +89,9 @@ def started(init_host: Callable[..., Any]) -> Callable[..., Any]:
         if _transport is None:
             return init_host(*args, **kwargs)
         # First: without the tables the conductor must not start.
-        schema.check(connection.engine())
-        for concern in advice.concerns(CONF):
+        engine = connection.engine()
+        schema.check(engine)
+        for concern in advice.concerns(CONF, engine):
             LOG.log(concern.level, 'ironic-async-events: %s', concern.text)
         result = init_host(*args, **kwargs)
         _start()
