@@ -114,7 +114,9 @@ def galera(conf: cfg.ConfigOpts, engine: sa.Engine) -> Concern | None:
     :param engine: the database
     :raises Exception: the error of the database
     """
-    waits = (conf.database.mysql_wsrep_sync_wait or 0) & _READS
+    # Older releases of oslo.db lack the option.
+    value = getattr(conf.database, 'mysql_wsrep_sync_wait', None)
+    waits = (value or 0) & _READS
     if waits or engine.dialect.name not in ('mysql', 'mariadb'):
         return None
     with engine.connect() as connection:
