@@ -49,6 +49,7 @@ class Runs:
         :param seconds: for how long clients are at work.
         """
         place, answers = self._place, judge.Answers()
+        began = time.monotonic()
         before = [len(place.log(number)) for number in range(3)]
         seen = self._last_seen()
         load = wanderer.Wanderers(
@@ -70,6 +71,7 @@ class Runs:
             nodes,
             '\n'.join(logs),
         )
+        print(f'  {time.monotonic() - began:.0f} s', end=' ')
         self._tell(result, rows, answers, nodes, logs, scenario, drained)
         return result
 
@@ -163,38 +165,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--seconds', type=float, default=12.0)
     parser.add_argument('--keep', type=pathlib.Path)
     arguments = parser.parse_args(argv)
+    chosen = arguments.scenario or list(scenarios.SCENARIOS)
     processes.end_on_sigterm()
-    results: dict[tuple[str, str], judge.Result] = {}
-    runs: dict[tuple[str, str], int] = {}
-    held = True
-    chosen = {
-        name: scenarios.SCENARIOS[name]
-        for name in arguments.scenario or scenarios.SCENARIOS
-    }
-    layouts = dict.fromkeys(one.layout for one in chosen.values())
-    for side, layout in itertools.product(arguments.side or p.SIDES, layouts):
-        with contextlib.ExitStack() as stack:
-            place = stack.enter_context(p.Place(side, layout))
-            if arguments.keep:
-                stack.callback(
-                    deployment.keep,
-                    place.directory,
-                    arguments.keep / f'{side}-{layout.database}',
-                )
-            of_place = Runs(place)
-            for name, scenario in chosen.items():
-                if scenario.layout != layout:
-                    continue
-                for number in range(arguments.runs):
-                    print(f'{name}, {side}, run {number}:', flush=True)
-                    result = of_place.run(scenario, number, arguments.seconds)
-                    key = name, side
-                    results[key] = results.get(key, judge.Result()) + result
-                    runs[key] = runs.get(key, 0) + 1
-                if side != 'stock':
-                    held &= not results[name, side].broken(scenario.promised)
-    print(judge.table(results, runs))
-    return 0 if held else 1
+    table = judge.Table()
+    try:
+        for side, layout in itertools.product(
+            arguments.side or p.SIDES,
+            dict.fromkeys(scenarios.SCENARIOS[name].layout for name in chosen),
+        ):
+            _run_all(side, layout, chosen, arguments, table)
+    finally:
+        print(table)
+    return 1 if table.broken else 0
+
+
+def _run_all(
+    side: str,
+    layout: p.Layout,
+    chosen: Sequence[str],
+    arguments: argparse.Namespace,
+    table: judge.Table,
+) -> None:
+    """Run what one side does on one layout."""
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(p.Place(side, layout))
+        if arguments.keep:
+            copy = arguments.keep / f'{side}-{layout}'
+            stack.callback(deployment.keep, place.directory, copy)
+        for number, name in itertools.product(range(arguments.runs), chosen):
+            scenario = scenarios.SCENARIOS[name]
+            if scenario.layout == layout:
+                print(f'{name}, {side}, run {number}:', flush=True)
+                result = Runs(place).run(scenario, number, arguments.seconds)
+                table.add(name, side, result, scenario.promised)
 
 
 if __name__ == '__main__':

@@ -4,7 +4,6 @@
 import collections
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import re
@@ -17,7 +16,7 @@ from laboratory import witness
 from laboratory.api import Api
 
 _BUSY = (409, 503)
-_CONFLICT = re.compile('deadlock', re.IGNORECASE)
+_PERIODIC = 'Failed to call periodic'
 _REQUEST = 'Unexpected RPC exception'
 _ERROR = re.compile(
     r'\S+ \S+ \d+ ERROR \S+ (?P<request>\[[^]]*\] )?(?P<text>.*)'
@@ -187,8 +186,8 @@ def result(
             repeated=account.duplicate,
             failed=len(answers.failed),
             conflicts=sum(
-                _REQUEST in block[0] and bool(_CONFLICT.search(str(block)))
-                for block in blocks(log)
+                _REQUEST in head and 'DBDeadlock' in head
+                for head, *_ in blocks(log)
             ),
             stranded=sum(state not in wanderer.WAYS for _, state, *_ in nodes),
             locked=sum(holder is not None for _, _, holder, _ in nodes),
@@ -204,6 +203,9 @@ def causes(log: str) -> collections.Counter[str]:
     """
     found: collections.Counter[str] = collections.Counter()
     for head, *lines in blocks(log):
+        if head.startswith(_PERIODIC):
+            # It comes again.
+            continue
         places = [':'.join(found) for found in _PLACE.findall(str(lines))]
         # Of a chain of errors, the last is what went on.
         found[' < '.join([_OWN.sub('*', head)[:200], *places[:-4:-1]])] += 1
@@ -231,25 +233,40 @@ def blocks(log: str) -> Iterator[list[str]]:
         yield block
 
 
-def table(
-    results: Mapping[tuple[str, str], Result], runs: Mapping[str, int]
-) -> str:
-    """Lay out the results: a row for each scenario and side.
+class Table:
+    """A row for each scenario and side."""
 
-    :param results: by scenario and side.
-    :param runs: how many runs of each scenario there were.
-    """
-    names = [field.name for field in dataclasses.fields(Result)]
-    rows = [['scenario', 'side', 'runs', *names]]
-    for (scenario, side), one in results.items():
-        figures = [str(getattr(one, name)) for name in names]
-        rows.append([scenario, side, str(runs[scenario, side]), *figures])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rule = '  '.join('=' * width for width in widths)
-    lines = [
-        '  '.join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
-    return '\n'.join([rule, lines[0], rule, *lines[1:], rule])
+    def __init__(self) -> None:
+        self.results: dict[tuple[str, str], Result] = {}
+        self.runs: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.broken: set[tuple[str, str]] = set()
+        """Rows of the plugin in which something does not hold."""
+
+    def add(
+        self, scenario: str, side: str, result: Result, promised: Iterable[str]
+    ) -> None:
+        """Add the result of one run.
+
+        :param scenario: the name of the row.
+        :param side: stock, which promises nothing, or another one.
+        :param result: of one run.
+        :param promised: names of figures.
+        """
+        key = scenario, side
+        self.results[key] = self.results.get(key, Result()) + result
+        self.runs[key] += 1
+        if side != 'stock' and result.broken(promised):
+            self.broken.add(key)
+
+    def __str__(self) -> str:
+        names = [field.name for field in dataclasses.fields(Result)]
+        rows = [['scenario', 'side', 'runs', *names]]
+        for key, one in self.results.items():
+            figures = [getattr(one, name) for name in names]
+            rows.append([*key, *map(str, (self.runs[key], *figures))])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            '  '.join(map(str.ljust, row, widths)).rstrip() for row in rows
+        ]
+        rule = '  '.join('=' * width for width in widths)
+        return '\n'.join([rule, lines[0], rule, *lines[1:], rule])

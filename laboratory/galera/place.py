@@ -56,6 +56,9 @@ class Layout:
     sync_wait: int | None
     brokers: int = 1
 
+    def __str__(self) -> str:
+        return f'{self.database}-{self.sync_wait}-{self.brokers}'
+
 
 class Brokers(processes.Server):
     """Three brokers that are one; a context manager.

@@ -130,8 +130,17 @@ class Table(base.BaseTestCase):
     """The table of all results."""
 
     def test_each_scenario_and_side_has_a_row(self):
-        key = 'haproxy', 'outbox'
-        lines = judge.table({key: judge.Result(changes=7)}, {key: 2})
+        table = judge.Table()
+        for _ in range(2):
+            table.add('haproxy', 'outbox', judge.Result(changes=7), ['lost'])
         self.assertEqual(
-            ['haproxy', 'outbox', '2', '7'], lines.splitlines()[3].split()[:4]
+            ['haproxy', 'outbox', '2', '14'],
+            str(table).splitlines()[3].split()[:4],
         )
+        self.assertEqual(set(), table.broken)
+
+    def test_stock_promises_nothing(self):
+        table = judge.Table()
+        for side in ('stock', 'plugin'):
+            table.add('own', side, judge.Result(changes=1, lost=1), ['lost'])
+        self.assertEqual({('own', 'plugin')}, table.broken)
