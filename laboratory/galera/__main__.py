@@ -34,17 +34,19 @@ class Runs:
     """Runs of one side on one layout, one after the other.
 
     :param place: what runs.
+    :param promised: what must be nothing, in the words of the table.
     """
 
-    def __init__(self, place: p.Place) -> None:
+    def __init__(self, place: p.Place, promised: Sequence[str]) -> None:
         self._place = place
+        self._promised = promised
 
     def run(
-        self, scenario: scenarios.Scenario, number: int, seconds: float
+        self, hurt: scenarios.Hurt, number: int, seconds: float
     ) -> judge.Result:
         """Let something happen to clients at work, and judge it.
 
-        :param scenario: what happens.
+        :param hurt: what happens.
         :param number: of the run.
         :param seconds: for how long clients are at work.
         """
@@ -56,7 +58,7 @@ class Runs:
             place.endpoint, _CLIENTS, _NODES, number, connect=answers.connect
         )
         with load:
-            scenario.hurt(place, number, seconds)
+            hurt(place, number, seconds)
         if not processes.wait_for(place.galera.whole, _WHOLE_SECONDS, 0.5):
             raise errors.LaboratoryError('the servers do not come together')
         nodes = self._at_rest(load)
@@ -72,7 +74,7 @@ class Runs:
             '\n'.join(logs),
         )
         print(f'  {time.monotonic() - began:.0f} s', end=' ')
-        self._tell(result, rows, answers, nodes, logs, scenario, drained)
+        self._tell(result, rows, answers, nodes, logs, drained)
         return result
 
     def _last_seen(self) -> set[int]:
@@ -112,11 +114,10 @@ class Runs:
         answers: judge.Answers,
         nodes: Sequence[Any],
         logs: Sequence[str],
-        scenario: scenarios.Scenario,
         drained: bool,
     ) -> None:
         """Print what helps to find a cause."""
-        broken = result.broken(scenario.promised)
+        broken = result.broken(self._promised)
         print(
             json.dumps({'broken': broken, **dataclasses.asdict(result)}),
             flush=True,
@@ -196,8 +197,11 @@ def _run_all(
             scenario = scenarios.SCENARIOS[name]
             if scenario.layout == layout:
                 print(f'{name}, {side}, run {number}:', flush=True)
-                result = Runs(place).run(scenario, number, arguments.seconds)
-                table.add(name, side, result, scenario.promised)
+                promised = scenario.promised(side)
+                result = Runs(place, promised).run(
+                    scenario.hurt, number, arguments.seconds
+                )
+                table.add(name, side, result, promised)
 
 
 if __name__ == '__main__':
