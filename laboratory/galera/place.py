@@ -142,8 +142,8 @@ class Place(cluster.Cluster):
             shared = stack.enter_context(
                 deployment.servers('', not self._quorum)
             )
-            self.brokers: list[broker.RabbitMQ] = []
-            if shared.rabbitmq is None:
+            self.brokers = [shared.rabbitmq]
+            if self._quorum:
                 brokers = stack.enter_context(Brokers(shared.room('mq')))
                 self.brokers = brokers.nodes
                 shared = dataclasses.replace(shared, rabbitmq=brokers)
