@@ -79,10 +79,10 @@ def _lagging(place: p.Place) -> list[str]:
     """Make a table for each server, on which all others wait."""
     names = [f'lag_{number}' for number in range(3)]
     first = place.galera.servers[0]
-    if not first.execute("SHOW TABLES FROM ironic LIKE 'lag_0'"):
+    if not first.query("SHOW TABLES LIKE 'lag_0'"):
         first.execute(
             *(
-                f'CREATE TABLE ironic.{name} '
+                f'CREATE TABLE {name} '
                 '(id BIGINT PRIMARY KEY AUTO_INCREMENT, seconds DOUBLE)'
                 for name in names
             )
@@ -90,18 +90,15 @@ def _lagging(place: p.Place) -> list[str]:
         for server in place.galera.servers:
             for name, writer in zip(names, place.galera.servers, strict=True):
                 if writer is not server:
-                    server.execute(
-                        # The others learn nothing of it.
-                        'SET SESSION wsrep_on = OFF',
-                        f'CREATE TRIGGER ironic.{name} BEFORE INSERT ON '
-                        f'ironic.{name} FOR EACH ROW '
-                        'SET NEW.seconds = SLEEP(NEW.seconds)',
+                    server.alone(
+                        f'CREATE TRIGGER {name} BEFORE INSERT ON {name} FOR '
+                        'EACH ROW SET NEW.seconds = SLEEP(NEW.seconds)'
                     )
     return names
 
 
 def _wait_in(server: servers.Server, name: str, seconds: float) -> None:
-    server.execute(f'INSERT INTO ironic.{name} (seconds) VALUES ({seconds})')
+    server.execute(f'INSERT INTO {name} (seconds) VALUES ({seconds})')
 
 
 def conflicts(place: p.Place, run: int, seconds: float) -> None:
@@ -110,7 +107,7 @@ def conflicts(place: p.Place, run: int, seconds: float) -> None:
     with _at_once(
         [
             lambda: server.execute(
-                f"UPDATE ironic.nodes SET description = '{time.monotonic()}'"
+                f"UPDATE nodes SET description = '{time.monotonic()}'"
             )
         ],
         0.05,

@@ -10,6 +10,7 @@ import random
 import shutil
 import signal
 import socket
+from typing import Any
 
 from sqlalchemy import exc
 
@@ -112,15 +113,27 @@ class Server(database.MariaDB):
             *(['--wsrep-new-cluster'] if begins else []),
         )
         if is_new:
-            self.another('ironic')
+            super().execute(self._create.format('ironic'))
 
     def _answers(self) -> bool:
         return self.status('wsrep_ready') == 'ON'
 
+    def execute(self, *statements: str) -> list[Any]:
+        """See :meth:`Database.execute`; in the database of Ironic."""
+        return super().execute('USE ironic', *statements)
+
+    def query(self, statement: str) -> list[Any]:
+        """Return the rows of a query."""
+        return self.execute(statement)
+
+    def alone(self, statement: str) -> None:
+        """Execute a statement that the other servers learn nothing of."""
+        self.execute('SET SESSION wsrep_on = OFF', statement)
+
     def status(self, name: str) -> str:
         """Return a variable of its state; empty if it does not answer."""
         try:
-            rows = self.execute(f"SHOW GLOBAL STATUS LIKE '{name}'")
+            rows = super().execute(f"SHOW GLOBAL STATUS LIKE '{name}'")
         except exc.DBAPIError:
             return ''
         return str(rows[0][1]) if rows else ''
