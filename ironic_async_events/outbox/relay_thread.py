@@ -63,10 +63,14 @@ def _build(transport: Any) -> Iterator[relay.Relay]:
                 lease_row.LeaseRow(), holder, options.outbox_lease, clock
             ),
             lanes=lanes.Lanes(
-                publisher.Publisher(transport).publish, options.outbox_lanes
+                publisher.Publisher(transport).publish,
+                options.outbox_lanes,
+                clock,
             ),
             judge=judging.Judge(
-                suspects.Suspects(options.outbox_set_aside_after, clock),
+                suspects.Suspects(
+                    store, options.outbox_set_aside_after, clock
+                ),
                 clock,
             ),
             watch=watch.Watch(
