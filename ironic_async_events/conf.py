@@ -10,7 +10,7 @@ LOG = logging.getLogger(__name__)
 
 DEFAULT_START_TIMEOUT = 30.0
 
-REPAIRS = ('locks', 'turns', 'pool', 'orphans')
+REPAIRS = ('locks', 'turns', 'retries', 'pool', 'orphans')
 
 GROUP = cfg.OptGroup(
     'async_events',
@@ -38,7 +38,11 @@ OPTS = [
         'the database can leave a node locked until the conductor is '
         'restarted, and a lock takes more statements. "turns": threads '
         'that save nodes in SQLite wait for each other; without this repair '
-        'some of them fail and try again after up to a second. "pool": a '
+        'some of them fail and try again after up to a second. "retries": a '
+        'node is saved again when another writer has rolled the save back, '
+        'and an operation waits while the database is away; without this '
+        'repair a conflict on a Galera cluster or a lost connection can fail '
+        'a request or strand a node. "pool": a '
         'pool of workers accepts work again after a shortage of threads or '
         'workers; without this repair a conductor on native threads can '
         'refuse every request until it is restarted. '

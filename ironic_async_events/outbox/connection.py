@@ -13,17 +13,13 @@ import time
 from typing import Any
 
 from oslo_config import cfg
-from oslo_db import exception as db_exc
 import sqlalchemy as sa
-from sqlalchemy import exc as sa_exc
 from sqlalchemy.ext import compiler
 from sqlalchemy.sql import functions
-import tenacity
 
 from ironic_async_events.task import database
 
 # For how long a transaction that meets a conflict is retried.
-_RETRY_SECONDS = 120
 
 
 class Kept:
@@ -145,30 +141,6 @@ def reader() -> Iterator[Any]:
     else:
         with _own.connection.statement() as connection:
             yield connection
-
-
-def is_conflict(error: BaseException) -> bool:
-    """Return whether a transaction failed because of another transaction.
-
-    A retry of the same transaction may succeed.
-
-    :param error: the error of the transaction
-    """
-    if isinstance(error, db_exc.DBDeadlock):
-        return True
-    return isinstance(
-        error, sa_exc.OperationalError | db_exc.DBError
-    ) and 'database is locked' in str(error)
-
-
-def retried() -> tenacity.Retrying:
-    """Return a retrying object for a whole transaction after a conflict."""
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(is_conflict),
-        wait=tenacity.wait_random_exponential(0.05, max=1),
-        stop=tenacity.stop_after_delay(_RETRY_SECONDS),
-        reraise=True,
-    )
 
 
 class epoch(functions.FunctionElement[float]):

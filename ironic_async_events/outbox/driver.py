@@ -8,7 +8,6 @@ from oslo_messaging.notify import notifier
 
 from ironic_async_events import patching
 from ironic_async_events import plugin
-from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import rows
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
@@ -55,12 +54,15 @@ class OutboxDriver(notifier.Driver):  # type: ignore[misc]
         note = transaction.open_note()
         try:
             if note is None:
-                connection.retried()(store.put, notification, service.wake)
+                database.retried(store.put)(notification, service.wake)
             else:
                 store.put(notification, service.wake)
                 note.stored += 1
         except Exception as e:
             if note is not None:
                 note.error = e
+                if database.failed(e):
+                    # The transaction is tried again, or its end is reported.
+                    return
             # Without its cause: oslo.messaging would log the cause as well.
             raise database.told(e) from None

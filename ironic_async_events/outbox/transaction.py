@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import contextlib
 import threading
 
-from ironic_async_events.outbox import connection
 from ironic_async_events.task import database
 from ironic_async_events.task import delivery
 
@@ -65,7 +64,7 @@ class InOneTransaction:
     def process(self, step: delivery.Step) -> None:
         """See :meth:`ironic_async_events.task.delivery.Delivery.process`."""
         try:
-            connection.retried()(self._attempt, step)
+            database.retried(self._attempt)(step)
         except Exception:
             # If only the answer to the commit was lost, state and notification
             # are both in the database.

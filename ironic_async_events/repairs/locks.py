@@ -17,9 +17,16 @@ import weakref
 from ironic import objects
 from ironic.common import exception
 from oslo_config import cfg
+from oslo_db import exception as db_exception
 from oslo_log import log as logging
 
 from ironic_async_events.task import database
+
+# How long a release waits for statements that ask for the same lock: none of
+# them hangs for good, but some of them may.
+_MOMENT = 0.1
+# How long it waits when one of them may have got the lock.
+_PATIENCE = 10.0
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -36,7 +43,9 @@ class Reservations:
         )
         # Each statement on its way that asks for a lock: the name, number or
         # UUID of the node.
-        self._asking: list[str] = []
+        self._asking: dict[object, str] = {}
+        # Statements for which nobody waits any more.
+        self._late: set[object] = set()
         # No task may ask for these nodes now: UUID, number and name of each.
         self._closed: list[frozenset[str]] = []
 
@@ -67,19 +76,26 @@ class Reservations:
 
     def _ask(self, task: Any, reserve: Callable[[], Any]) -> Any:
         name = str(task.node_id)
+        statement = object()
         with self._changed:
             self._changed.wait_for(
                 lambda: not any(name in names for names in self._closed)
             )
-            self._asking.append(name)
+            self._asking[statement] = name
         try:
             node = reserve()
             with self._changed:
+                if statement in self._late:
+                    # The lock may have been released meanwhile.
+                    raise db_exception.DBConnectionError(
+                        RuntimeError('the answer of the database was late')
+                    )
                 self._holders[node.uuid] = task
             return node
         finally:
             with self._changed:
-                self._asking.remove(name)
+                del self._asking[statement]
+                self._late.discard(statement)
                 self._changed.notify_all()
 
     def give_back(self, task: Any, release: Callable[[], None]) -> None:
@@ -92,19 +108,22 @@ class Reservations:
         :raises NodeNotLocked: when the node is not locked
         :raises Exception: other errors of ``release``
         """
+        with self._closing(task.node, _MOMENT):
+            self._release(task, release)
+
+    def _release(self, task: Any, release: Callable[[], None]) -> None:
         uuid = task.node.uuid
-        with self._closing(task.node):
-            if self._holders.get(uuid, task) is not task:
-                LOG.warning(
-                    'The lock of node %(node)s was taken away from a task '
-                    '(%(purpose)s); another task has it now',
-                    {'node': uuid, 'purpose': task._purpose},
-                )
-                task.shared = True
-            release()
-            with self._changed:
-                if self._holders.get(uuid) is task:
-                    del self._holders[uuid]
+        if self._holders.get(uuid, task) is not task:
+            LOG.warning(
+                'The lock of node %(node)s was taken away from a task '
+                '(%(purpose)s); another task has it now',
+                {'node': uuid, 'purpose': task._purpose},
+            )
+            task.shared = True
+        release()
+        with self._changed:
+            if self._holders.get(uuid) is task:
+                del self._holders[uuid]
 
     def release(self, task: Any, release: Callable[[], None]) -> None:
         """Release the lock of a task; retry while the database fails.
@@ -132,18 +151,22 @@ class Reservations:
                     del self._holders[uuid]
 
     def _give_back_again(self, task: Any, release: Callable[[], None]) -> None:
+        # The statement before may have released the lock: another task may
+        # have it by now.
         try:
-            self.give_back(task, release)
+            with self._closing(task.node, _PATIENCE):
+                self._release(task, release)
         except (exception.NodeLocked, exception.NodeNotLocked):
             # The lock was released, and only the answer lost.
             task.shared = True
             release()
 
     @contextlib.contextmanager
-    def _closing(self, node: Any) -> Iterator[None]:
+    def _closing(self, node: Any, seconds: float) -> Iterator[None]:
         """Keep all tasks from asking for the lock of a node meanwhile.
 
         :param node: the node
+        :param seconds: how long to wait for those that ask already
         """
         names = frozenset(map(str, (node.uuid, node.id, node.name)))
         with self._changed:
@@ -151,7 +174,15 @@ class Reservations:
                 lambda: not any(names & other for other in self._closed)
             )
             self._closed.append(names)
-            self._changed.wait_for(lambda: names.isdisjoint(self._asking))
+            self._changed.wait_for(
+                lambda: names.isdisjoint(self._asking.values()), seconds
+            )
+            if seconds == _PATIENCE:
+                self._late |= {
+                    statement
+                    for statement, name in self._asking.items()
+                    if name in names
+                }
         try:
             yield
         finally:
@@ -180,10 +211,11 @@ class Reservations:
         return False
 
     def _clear_once(self, task: Any) -> bool:
-        node = objects.Node.get(task.context, task.node_id)
+        with database.causal():
+            node = objects.Node.get(task.context, task.node_id)
         if node.reservation != CONF.host:
             return False
-        with self._closing(node):
+        with self._closing(node, _PATIENCE):
             if node.uuid in self._holders:
                 return False
             try:

@@ -9,6 +9,7 @@ import itertools
 from typing import Any
 import weakref
 
+from ironic.common import exception
 import wrapt
 
 from ironic_async_events.task import orphans
@@ -28,7 +29,7 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(method)
     def wrapper(self: Any, context: Any) -> None:
-        kept = _KEPT.setdefault(self, orphans.Orphans())
+        kept = _KEPT.setdefault(self, _Marked())
         kept.begin(context, self.dbapi)
         watched = _OneByOne(self, kept)
         while True:
@@ -44,6 +45,31 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
             kept.give_back(context, self.dbapi)
 
     return wrapper
+
+
+class _Marked(orphans.Orphans):
+    """Marks the reservations that it gives back.
+
+    The time of a change has whole seconds on MySQL and MariaDB: a conductor
+    that is back may lock the node within the same second. So a reservation
+    that is given back has the time of the node's last transition, in the same
+    statement, and only a reservation with this time is removed.
+    """
+
+    def _give(self, context: Any, host: str, node: Any) -> Any:
+        from ironic_async_events.task import statements  # sets up the database
+
+        mark = node.provision_updated_at or node.created_at
+        if not statements.mark_reservation(node.id, None, host, mark):
+            raise exception.NodeLocked(node=node.uuid, host=host)
+        node.reservation = host
+        return node
+
+    def _take(self, context: Any, host: str, given: Any) -> bool:
+        from ironic_async_events.task import statements  # sets up the database
+
+        mark = given.provision_updated_at or given.created_at
+        return statements.mark_reservation(given.id, host, None, mark)
 
 
 class _OneByOne(wrapt.ObjectProxy):  # type: ignore[misc]

@@ -100,6 +100,11 @@ ROWS: dict[str, tuple[Row, ...]] = {
             ('NodeLocked', 'NodeNotFound', 'NodeNotLocked'),
             'they say who holds a lock',
         ),
+        Need(
+            'oslo_db.exception',
+            ('DBConnectionError',),
+            'an answer that comes too late is a lost one',
+        ),
     ),
     'turns': (
         Target(
@@ -108,6 +113,30 @@ ROWS: dict[str, tuple[Row, ...]] = {
             ('self', 'node_id', 'values'),
             'only one thread can write to SQLite',
             wrap=_by('turns', 'in_turn'),
+        ),
+    ),
+    'retries': (
+        Target(
+            'ironic.db.sqlalchemy.api',
+            'Connection._do_update_node',
+            ('self', 'node_id', 'values'),
+            'a save that another writer rolled back must be retried',
+            wrap=_by('retries', 'after_conflicts'),
+        ),
+        Target(
+            'oslo_db.api',
+            'DBAPI.__getattr__',
+            ('self', 'key'),
+            'an operation must survive a lost connection',
+            wrap=_by('retries', 'in_operations'),
+        ),
+        Need(
+            'ironic.db.api',
+            (
+                'Connection.create_node_history',
+                'Connection.get_node_history_by_node_id',
+            ),
+            'an event is recorded once in the history of a node',
         ),
     ),
     'pool': (
@@ -167,13 +196,16 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Need(
             'ironic.objects.node',
             (
+                'Node.created_at',
                 'Node.get_by_uuid',
                 'Node.id',
                 'Node.provision_state',
+                'Node.provision_updated_at',
                 'Node.release',
                 'Node.reservation',
                 'Node.reserve',
                 'Node.updated_at',
+                'Node.uuid',
             ),
             'a node gets the lock of its dead conductor back',
         ),
@@ -184,7 +216,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ),
         Need(
             'ironic.common.exception',
-            ('IronicException',),
+            ('IronicException', 'NodeLocked'),
             'it says that a node cannot be kept for the next pass',
         ),
     ),

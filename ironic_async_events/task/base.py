@@ -8,14 +8,17 @@ Ironic.
 
 from collections.abc import Callable
 from concurrent import futures
+import contextlib
 import types
 from typing import Any
 
+from ironic.common import exception
 from ironic.conductor import task_manager
 from oslo_config import cfg
 
 from ironic_async_events import conf as async_conf
 from ironic_async_events.task import callbacks
+from ironic_async_events.task import database
 from ironic_async_events.task import handover
 from ironic_async_events.task import refusal
 from ironic_async_events.task import staging
@@ -188,8 +191,18 @@ class BaseTaskManager(staging.StagingTaskManager):
                     hand_over.failed(error)
 
     def _write_exception(self, future: Any) -> None:
-        """Set ``last_error``; see ``TaskManager._write_exception()``."""
-        super()._write_exception(refusal.Told(future))
+        """Set ``last_error``; retry while the database is away.
+
+        See ``TaskManager._write_exception()``.
+        """
+        try:
+            super()._write_exception(refusal.Told(future))
+        except Exception as e:
+            if not database.failed(e):
+                raise
+            # The error is on the object.
+            with contextlib.suppress(exception.NodeNotFound):
+                database.insist(self.node.save)
 
     def _start_error(self, fut: Any) -> BaseException | None:
         """Return why the worker did not start; None if it did."""

@@ -5,6 +5,8 @@ from typing import Any
 
 import wrapt
 
+from ironic_async_events.task import database
+
 
 def find_task(*args: Any, **kwargs: Any) -> Any:
     """Find the task among the arguments of a callback.
@@ -33,7 +35,8 @@ class PostProcessed(wrapt.CallableObjectProxy):  # type: ignore[misc]
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run in the worker."""
         find_task(*args, **kwargs).post_process_event()
-        return self.__wrapped__(*args, **kwargs)
+        with database.operation():
+            return self.__wrapped__(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the callback, or a name if it has none.

@@ -8,6 +8,7 @@ again, until the database answers.
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
+import functools
 import threading
 from typing import Any
 from typing import TypeVar
@@ -16,12 +17,29 @@ from ironic.common import exception
 from ironic.common import utils
 from oslo_config import cfg
 from oslo_db import exception as db_exception
+import sqlalchemy as sa
 from sqlalchemy import exc as sa_exc
 import tenacity
 
 CONF = cfg.CONF
 
 _T = TypeVar('_T')
+
+# How long conflicts are retried.
+_CONFLICT_SECONDS = 120
+# An option of oslo.db since 2023.
+_SYNC_WAIT = 'mysql_wsrep_sync_wait'
+
+# No retry mends these.
+_PERMANENT = (
+    db_exception.DBConstraintError,
+    db_exception.DBDataError,
+    db_exception.DBDuplicateEntry,
+    db_exception.DBInvalidUnicodeParameter,
+    db_exception.DBNonExistentTable,
+    db_exception.DBNotSupportedError,
+    db_exception.DBReferenceError,
+)
 
 _here = threading.local()
 # Reentrant: a transaction is joined by what is saved within it.
@@ -90,7 +108,11 @@ def hide_parameters() -> None:
         facade.get_engine().hide_parameters = True
 
 
-def insist(function: Callable[..., _T], *args: Any) -> _T:
+def _passes(error: BaseException) -> bool:
+    return failed(error) and not isinstance(error, _PERMANENT)
+
+
+def insist(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
     """Retry a function until the database answers.
 
     Back-off and limit are those of oslo.db: ``[database] db_retry_interval``,
@@ -99,13 +121,17 @@ def insist(function: Callable[..., _T], *args: Any) -> _T:
 
     :param function: the function, which checks what an earlier call has done
     :param args: the arguments of the function
+    :param kwargs: its keyword arguments
     :returns: the return value of the function
     :raises Exception: the error of the function, if it is no error of the
         database or the limit is reached
     """
+    if getattr(_here, 'insists', False):
+        # The outermost call counts the attempts.
+        return function(*args, **kwargs)
     options = CONF.database
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(failed),
+        retry=tenacity.retry_if_exception(_passes),
         wait=tenacity.wait_exponential(
             multiplier=options.db_retry_interval,
             exp_base=2 if options.db_inc_retry_interval else 1,
@@ -118,7 +144,50 @@ def insist(function: Callable[..., _T], *args: Any) -> _T:
         ),
         reraise=True,
     )
-    return retrying(function, *args)
+    _here.insists = True
+    try:
+        return retrying(function, *args, **kwargs)
+    finally:
+        _here.insists = False
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Return whether a transaction failed because of another transaction.
+
+    A retry of the same transaction may succeed.
+
+    :param error: the error of the transaction
+    """
+    if isinstance(error, db_exception.DBDeadlock):
+        return True
+    return isinstance(
+        error, sa_exc.OperationalError | db_exception.DBError
+    ) and 'database is locked' in str(error)
+
+
+def retried(function: Callable[..., _T]) -> Callable[..., _T]:
+    """Retry a transaction that another transaction has rolled back.
+
+    Galera finds a conflict at COMMIT. Within a transaction of the caller
+    nothing is retried: all of it was rolled back.
+
+    :param function: one transaction; called by any thread
+    :returns: the function that takes its place
+    """
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_conflict),
+        wait=tenacity.wait_random_exponential(0.05, max=1),
+        stop=tenacity.stop_after_delay(_CONFLICT_SECONDS),
+        reraise=True,
+    )
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> _T:
+        if is_open():
+            return function(*args, **kwargs)
+        return retrying.copy()(function, *args, **kwargs)
+
+    return wrapper
 
 
 def turn() -> contextlib.AbstractContextManager[Any]:
@@ -144,8 +213,36 @@ def transaction() -> Iterator[Any]:
     """
     from ironic.db.sqlalchemy import api  # configures the database
 
+    joins = is_open()
     with _opened(), turn(), api._session_for_write() as session:
+        if not joins and getattr(CONF.database, _SYNC_WAIT, None):
+            # With this option a server of a Galera cluster first catches up
+            # with the others before it reads; before an UPDATE it does not.
+            session.execute(sa.text('SELECT 1'))
         yield session
+
+
+@contextlib.contextmanager
+def causal() -> Iterator[None]:
+    """Read what any server of a Galera cluster has committed before.
+
+    For a read that decides, whatever the configuration says. Joins no
+    transaction that has already read or written.
+    """
+    from ironic.db.sqlalchemy import api  # configures the database
+
+    with api._session_for_read() as session:
+        if session.connection().dialect.name in ('mysql', 'mariadb'):
+            name = 'wsrep_sync_wait'
+            row = session.execute(
+                sa.text(f"SHOW SESSION VARIABLES LIKE '{name}'")
+            ).first()
+            if row is not None and not int(row[1]) & 1:
+                session.execute(sa.text(f'SET SESSION {name} = 1'))
+                yield
+                session.execute(sa.text(f'SET SESSION {name} = {row[1]}'))
+                return
+        yield
 
 
 @contextlib.contextmanager
@@ -156,6 +253,21 @@ def _opened() -> Iterator[None]:
         yield
     finally:
         _here.is_open = joins
+
+
+@contextlib.contextmanager
+def operation() -> Iterator[None]:
+    """Note that this thread is a worker: no client waits for it."""
+    _here.in_operation = True
+    try:
+        yield
+    finally:
+        _here.in_operation = False
+
+
+def is_in_operation() -> bool:
+    """Tell whether this thread may wait for the database."""
+    return getattr(_here, 'in_operation', False) and not is_open()
 
 
 def is_open() -> bool:

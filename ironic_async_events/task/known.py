@@ -12,9 +12,12 @@ import functools
 import hashlib
 import importlib
 import inspect
+import types
 from typing import Any
 
+from oslo_db.sqlalchemy import orm as oslo_orm
 from oslo_log import log as logging
+import sqlalchemy as sa
 
 LOG = logging.getLogger(__name__)
 
@@ -25,6 +28,7 @@ _DECORATORS = (
     'oslo_concurrency',
     'oslo_versionedobjects',
 )
+_METHODS = (classmethod, staticmethod, types.MethodType)
 
 
 def is_known(method: Any, fingerprints: Collection[str]) -> bool:
@@ -49,8 +53,13 @@ def fingerprint(method: Any) -> str:
     :raises TypeError: when it is no function of Python, or is decorated by
         somebody else
     """
-    function = getattr(method, '__func__', method)
-    while hasattr(function, '__wrapped__'):
+    function = method.__func__ if type(method) in _METHODS else method
+    while True:
+        if type(function) is not types.FunctionType:
+            # The proxy of a tracing agent has every attribute of a function.
+            raise TypeError(f'{method} is no plain function')
+        if not hasattr(function, '__wrapped__'):
+            break
         # A decorator of somebody else does more.
         package = function.__globals__['__name__'].partition('.')[0]
         if package not in _DECORATORS:
@@ -89,11 +98,13 @@ class Functions:
         self._seen: dict[str, tuple[Any, bool]] = {}
 
     def are_known(self) -> bool:
-        """Tell whether Ironic has these functions, and none in their place.
+        """Tell whether Ironic has these functions, and nothing beside them.
 
         Cheap: a source is read when a method is seen for the first time.
         """
-        return all(self._is_known(name) for name in self.fingerprints)
+        return not _is_listened_to() and all(
+            self._is_known(name) for name in self.fingerprints
+        )
 
     def _is_known(self, full_name: str) -> bool:
         class_name, _, name = full_name.rpartition('.')
@@ -111,3 +122,31 @@ class Functions:
 def _class(full_name: str) -> Any:
     module, _, name = full_name.rpartition('.')
     return getattr(importlib.import_module(module), name)
+
+
+def _is_listened_to() -> bool:
+    """Tell whether somebody listens to the ORM, which the short way avoids."""
+    mappers, session = _listened()
+    return any(
+        mapper.dispatch.before_update
+        or mapper.dispatch.after_update
+        or mapper.class_manager.dispatch.load
+        or mapper.class_manager.dispatch.refresh
+        for mapper in mappers
+    ) or any(
+        (
+            session.dispatch.before_flush,
+            session.dispatch.after_flush,
+            session.dispatch.after_bulk_update,
+            session.dispatch.do_orm_execute,
+        )
+    )
+
+
+@functools.cache
+def _listened() -> tuple[tuple[Any, Any], Any]:
+    from ironic.db.sqlalchemy import models
+
+    mappers = sa.inspect(models.NodeBase), sa.inspect(models.Node)
+    # Never used: it has the listeners of its class.
+    return mappers, oslo_orm.Session()

@@ -98,7 +98,7 @@ class Orphans:
             or host not in dbapi.get_offline_conductors()
         ):
             return
-        self._given[uuid] = node_object.Node.reserve(context, host, node.id)
+        self._given[uuid] = self._give(context, host, node)
         LOG.warning(
             'Node %(node)s could not be taken over from conductor '
             '%(host)s; the next pass tries again',
@@ -112,17 +112,29 @@ class Orphans:
         """Remove the reservation again when its conductor is back."""
         if host in dbapi.get_offline_conductors():
             return
-        node = node_object.Node.get_by_uuid(context, uuid)
-        # A lock that the conductor took itself has changed updated_at.
-        if node.reservation == host and (
-            node.updated_at == self._given[uuid].updated_at
-        ):
-            node_object.Node.release(context, host, node.id)
+        if self._take(context, host, self._given[uuid]):
             LOG.warning(
                 'Node %(node)s is unlocked: conductor %(host)s, from which it '
                 'could not be taken over, is back',
                 {'node': uuid, 'host': host},
             )
+
+    def _give(self, context: Any, host: str, node: Any) -> Any:
+        """Reserve a node for its conductor; return it as it is then."""
+        return node_object.Node.reserve(context, host, node.id)
+
+    def _take(self, context: Any, host: str, given: Any) -> bool:
+        """Remove a reservation; leave alone what the conductor has locked.
+
+        :param given: the node as it was reserved
+        :returns: whether it was there
+        """
+        node = node_object.Node.get_by_uuid(context, given.uuid)
+        # A lock that the conductor took itself has changed updated_at.
+        if node.reservation != host or node.updated_at != given.updated_at:
+            return False
+        node_object.Node.release(context, host, node.id)
+        return True
 
 
 def _settled(

@@ -184,7 +184,8 @@ class _Attempt:
         from ironic.conductor import utils  # imports the task manager itself
 
         node = self._node
-        stored = type(node).get_by_uuid(node._context, node.uuid)
+        with database.causal():
+            stored = type(node).get_by_uuid(node._context, node.uuid)
         error = stored.last_error
         differing = self._before.restore(stored) if self._before else []
         if self._repeated and self._is_done(error, differing):

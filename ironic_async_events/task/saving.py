@@ -3,7 +3,7 @@
 
 ``Node.save()`` reads the node, its tags and its traits before the UPDATE, and
 reads them again after it, in another transaction. A worker holds the lock of
-its node and knows what it writes, so it needs no read.
+its node and knows what it writes, so it reads only the row afterwards.
 """
 
 import datetime
@@ -103,9 +103,10 @@ def save(node: Any, previous_state: str | None) -> None:
     stored = statements.update_node(node.id, {**row, 'version': node.VERSION})
     if stored is None:
         raise exception.NodeNotFound(node=node.uuid)
-    for name in row:
-        setattr(node, name, stored[name])
-    node.obj_reset_changes()
+    # Others may write the row of a node that is locked.
+    node._from_db_object(
+        node._context, node, stored, node.fields.keys() - {'traits'}
+    )
 
 
 def save_as_ironic_does(node: Any) -> None:
@@ -119,7 +120,7 @@ def save_as_ironic_does(node: Any) -> None:
         from ironic_async_events.task import statements
 
         statements.lock_for_writing()
-    node.save()
+    database.retried(node.save)()
 
 
 def is_plain(node: Any) -> bool:

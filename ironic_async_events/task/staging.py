@@ -135,24 +135,26 @@ class StagingTaskManager(task_manager.TaskManager):
                 # An announced transition is never taken back.
                 self._snapshot = snapshot.Snapshot(self.node)
 
-    @staticmethod
     def _process(
-        action: step.Step, hand_over: handover.HandOver | None
+        self, action: step.Step, hand_over: handover.HandOver | None
     ) -> None:
         """Save and announce one transition.
 
         When the database fails, the request is refused with this error. When
-        the request was accepted before, the state is saved as soon as the
-        database is back.
+        the request was accepted before, the worker saves the state as soon as
+        the database is back.
         """
         process = delivery.current().process
         try:
             process(action)
         except Exception as e:
-            if (
-                hand_over is None
-                or not database.failed(e)
-                or hand_over.refuse()
-            ):
+            if not database.failed(e):
+                raise
+            if hand_over is not None:
+                gives_up = hand_over.refuse()
+            else:
+                # Without a worker there is a client that waits.
+                gives_up = self._spawn_method is None
+            if gives_up:
                 raise
             database.insist(process, action)

@@ -4,15 +4,12 @@
 Importing this module configures Ironic's database.
 """
 
-import datetime
 from typing import Any
 
 from ironic.common import exception
 from ironic.common import utils
-from ironic.conf import CONF
 from ironic.db.sqlalchemy import api
 from ironic.db.sqlalchemy import models
-from oslo_db import api as oslo_db_api
 from oslo_utils import strutils
 from oslo_utils import uuidutils
 import sqlalchemy as sa
@@ -21,6 +18,7 @@ from ironic_async_events.task import database
 
 _NODES: Any = models.NodeBase.__table__
 _TRAITS: Any = models.NodeTrait.__table__
+_NODE = sa.select(_NODES).where(_NODES.c.id == sa.bindparam('id'))
 # Most nodes have no traits: reading them is another statement.
 _NODE_AND_TRAITS = sa.select(
     _NODES,
@@ -31,56 +29,36 @@ _TRAITS_OF = sa.select(_TRAITS).where(
 )
 
 
+@database.retried
 @api.wrap_sqlite_retry  # type: ignore[untyped-decorator]
-def update_node(node_id: int, row: dict[str, Any]) -> dict[str, Any] | None:
-    """Write columns of a node.
+def update_node(node_id: int, row: dict[str, Any]) -> Any:
+    """Write columns of a node, and read the node.
 
     Has the name of the database API's method: because of it, a locked SQLite
     is retried without a limit. Called by the worker.
 
     :param node_id: number of the node
     :param row: values by the names of their columns
-    :returns: the values that reading the row would give; None when there is
-        no such node
+    :returns: the row of the node, with what others have written; None when
+        there is no such node
     :raises Exception: what the database raises
     """
     with database.transaction() as session:
-        dialect = session.connection().dialect
-        stored = {
-            name: _kept(_NODES.c[name].type, value, dialect)
-            for name, value in row.items()
-        }
         result = session.execute(
-            sa.update(_NODES).where(_NODES.c.id == node_id).values(stored)
+            sa.update(_NODES).where(_NODES.c.id == node_id).values(row)
         )
-    return stored if result.rowcount else None
+        if not result.rowcount:
+            return None
+        return session.execute(_NODE, {'id': node_id}).mappings().one()
 
 
-def _kept(kind: Any, value: Any, dialect: Any) -> Any:
-    """Return what a database makes of a value.
-
-    :param kind: type of the column
-    :param value: what is written
-    :param dialect: SQLAlchemy's dialect for the database
-    """
-    if isinstance(kind, sa.types.TypeDecorator):
-        # JSON: keys become strings, and tuples lists.
-        text = kind.process_bind_param(value, dialect)
-        return kind.process_result_value(text, dialect)
-    if isinstance(value, datetime.datetime) and dialect.name == 'mysql':
-        # The columns have seconds: MariaDB cuts the rest off, MySQL rounds
-        # it.
-        if not dialect.is_mariadb:
-            value += datetime.timedelta(microseconds=500_000)
-        return value.replace(microsecond=0)
-    return value
-
-
+@database.retried
+@api.wrap_sqlite_retry  # type: ignore[untyped-decorator]
 def reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
     """Lock a node and read it.
 
-    Retried after a deadlock, as Ironic's method is. Called by the thread that
-    makes the task.
+    Retried as Ironic's method is, after a deadlock and while SQLite is locked.
+    Called by the thread that makes the task.
 
     :param host: who gets the lock
     :param node_id: number or UUID of the node
@@ -90,19 +68,6 @@ def reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
     :raises InvalidIdentity: when this is no number and no UUID
     :raises Exception: what the database raises
     """
-    options = CONF.database
-    retried = oslo_db_api.wrap_db_retry(
-        max_retries=options.db_max_retries,
-        retry_interval=options.db_retry_interval,
-        inc_retry_interval=options.db_inc_retry_interval,
-        max_retry_interval=options.db_max_retry_interval,
-        retry_on_deadlock=True,
-    )
-    row: dict[str, Any] = retried(_reserve_node)(host, node_id)
-    return row
-
-
-def _reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
     with database.transaction() as session:
         identity = _identity(node_id)
         reserved = session.execute(
@@ -133,6 +98,7 @@ def _reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
         return row
 
 
+@database.retried
 @api.wrap_sqlite_retry  # type: ignore[untyped-decorator]
 def release_node(host: str, node_id: int | str) -> None:
     """Unlock a node.
@@ -165,6 +131,33 @@ def release_node(host: str, node_id: int | str) -> None:
     if row.reservation is None:
         raise exception.NodeNotLocked(node=row.uuid)
     raise exception.NodeLocked(node=row.uuid, host=row.reservation)
+
+
+@database.retried
+def mark_reservation(
+    node_id: int, before: str | None, host: str | None, mark: Any
+) -> bool:
+    """Change a reservation together with the time of the change, or neither.
+
+    Called by the thread of a periodic task.
+
+    :param node_id: number of the node
+    :param before: the reservation that it has; a reservation that is removed
+        has to have the mark
+    :param host: the reservation that it gets
+    :param mark: the time of the change; removing it marks nothing
+    :returns: whether the node had the reservation
+    :raises Exception: what the database raises
+    """
+    update = sa.update(_NODES).where(
+        _NODES.c.id == node_id, _NODES.c.reservation == before
+    )
+    if host is None:
+        update = update.where(_NODES.c.updated_at == mark)
+    else:
+        update = update.values(updated_at=mark)
+    with database.transaction() as session:
+        return bool(session.execute(update.values(reservation=host)).rowcount)
 
 
 def _identity(node_id: int | str) -> Any:

@@ -113,9 +113,10 @@ class Step:
 
     def _stored(self) -> Any:
         try:
-            return type(self._node).get_by_uuid(
-                self._task.context, self._node.uuid
-            )
+            with database.causal():
+                return type(self._node).get_by_uuid(
+                    self._task.context, self._node.uuid
+                )
         except exception.NodeNotFound:
             return None
 

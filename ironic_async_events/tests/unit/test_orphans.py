@@ -16,9 +16,11 @@ from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
 from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import enginefacade
+from oslo_utils import timeutils
 from oslo_utils import uuidutils
 from sqlalchemy import exc as sa_exc
 
+from ironic_async_events.task import statements
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 DEAD = 'dead-host'
@@ -76,14 +78,14 @@ class OrphansTestCase(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
 
     def run_pass_with_error(self, node, error):
         """Let the database fail when a node is reserved for the other."""
-        real = objects.Node.reserve
+        real = statements.mark_reservation
 
-        def reserve(context, tag, node_id):
-            if tag == DEAD and node_id == node.id:
+        def mark(node_id, before, host, *args):
+            if host == DEAD and node_id == node.id:
                 raise error
-            return real(context, tag, node_id)
+            return real(node_id, before, host, *args)
 
-        with fixtures.MockPatchObject(objects.Node, 'reserve', reserve):
+        with fixtures.MockPatchObject(statements, 'mark_reservation', mark):
             self.run_pass()
 
     def before_take_over(self, act):
@@ -110,16 +112,16 @@ class OrphansTestCase(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
 
         self.before_take_over(act)
 
-    def after(self, name, act):
-        """Do something right after a call of ``Node``, each time."""
-        real = getattr(objects.Node, name)
+    def after(self, owner, name, act):
+        """Do something right after a call, each time."""
+        real = getattr(owner, name)
 
         def call(*args):
             result = real(*args)
             act(*args)
             return result
 
-        self.useFixture(fixtures.MockPatchObject(objects.Node, name, call))
+        self.useFixture(fixtures.MockPatchObject(owner, name, call))
 
     def reservation(self, node):
         node.refresh()
@@ -175,17 +177,21 @@ class OrphansTestCase(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
     def test_a_conductor_that_is_back_gets_no_lock(self):
         node = self.orphan()
         # It comes back as soon as its lock was removed.
-        self.after('release', lambda *args: self.conductor(online=True))
+        self.after(
+            objects.Node,
+            'release',
+            lambda *args: self.conductor(online=True),
+        )
         self.run_pass()
         self.assertIsNone(self.reservation(node))
 
-    def back_after_reserve(self, context, tag, node_id):
-        if tag == DEAD:
+    def back_after_reserve(self, node_id, before, host, mark):
+        if host == DEAD:
             self.conductor(online=True)
 
     def test_a_conductor_that_comes_back_meanwhile_keeps_no_lock(self):
         node = self.orphan()
-        self.after('reserve', self.back_after_reserve)
+        self.after(statements, 'mark_reservation', self.back_after_reserve)
         self.run_pass()
         self.assertIsNone(self.reservation(node))
 
@@ -206,6 +212,23 @@ class OrphansTestCase(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
             session.query(models.Node).filter_by(id=node.id).update(
                 {'updated_at': datetime.datetime.now()}
             )
+        self.run_pass()
+        self.assertEqual(DEAD, self.reservation(node))
+
+    def test_a_lock_of_the_same_second_is_left_alone(self):
+        # MySQL and MariaDB store no fraction of a second.
+        node = self.orphan(
+            provision_updated_at=LONG_AGO.replace(tzinfo=datetime.UTC)
+        )
+        now = timeutils.utcnow()
+        self.useFixture(
+            fixtures.MockPatchObject(timeutils, 'utcnow', lambda *args: now)
+        )
+        self.run_pass()
+        # The conductor starts, removes its locks, and takes one.
+        self.conductor(online=True)
+        objects.Node.release(self.context, DEAD, node.id)
+        objects.Node.reserve(self.context, DEAD, node.id)
         self.run_pass()
         self.assertEqual(DEAD, self.reservation(node))
 

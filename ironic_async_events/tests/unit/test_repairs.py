@@ -7,6 +7,7 @@ from ironic.conductor import manager
 from ironic.conductor import task_manager
 from ironic.db.sqlalchemy import api
 from oslo_config import cfg
+from oslo_db import api as oslo_db_api
 from oslotest import base
 
 from ironic_async_events import conf as async_conf
@@ -24,6 +25,10 @@ REPLACED = {
         (task_manager.TaskManager, 'release_resources'),
     ),
     'turns': ((api.Connection, '_do_update_node'),),
+    'retries': (
+        (api.Connection, '_do_update_node'),
+        (oslo_db_api.DBAPI, '__getattr__'),
+    ),
     'pool': ((manager.ConductorManager, '_init_executors'),),
     'orphans': ((manager.ConductorManager, '_check_orphan_nodes'),),
 }
@@ -53,25 +58,27 @@ class RepairsTestCase(base.BaseTestCase):
         self.assertTrue(patching.state().active, patching.state().refusal)
 
     def replaced(self):
-        """Return the names of the repairs that are at work."""
+        """Return the places at which repairs are at work."""
         now = originals()
-        return {
-            name
-            for name, places in REPLACED.items()
-            if all(now[place] is not self.before[place] for place in places)
-        }
+        return {place for place in now if now[place] != self.before[place]}
+
+    def assert_replaced(self, *names):
+        self.assertEqual(
+            {place for name in names for place in REPLACED[name]},
+            self.replaced(),
+        )
 
     def test_all_are_on_by_default(self):
         self.assertEqual(set(async_conf.REPAIRS), set(rows.ROWS))
         plugin.install()
-        self.assertEqual(set(rows.ROWS), self.replaced())
+        self.assert_replaced(*rows.ROWS)
         patching.uninstall()
         self.assertEqual(self.before, originals())
 
     def test_each_is_switched_by_itself(self):
         for name in rows.ROWS:
             self.install(name)
-            self.assertEqual({name}, self.replaced())
+            self.assert_replaced(name)
             patching.uninstall()
             self.assertEqual(self.before, originals())
 
@@ -89,7 +96,8 @@ class RepairsTestCase(base.BaseTestCase):
             plugin.install(conf)
         self.assertRegex(
             patching.state().refusal,
-            r'\[async_events\] repairs .*locks, turns, pool, orphans.*lokcs',
+            r'\[async_events\] repairs '
+            r'.*locks, turns, retries, pool, orphans.*lokcs',
         )
 
     def test_a_repair_that_does_not_fit_is_left_out(self):
@@ -100,7 +108,7 @@ class RepairsTestCase(base.BaseTestCase):
         ):
             plugin.install()
         self.assertTrue(patching.state().active)
-        self.assertEqual({'locks', 'turns', 'orphans'}, self.replaced())
+        self.assert_replaced('locks', 'turns', 'retries', 'orphans')
         self.assertEqual(('pool',), patching.state().left_out)
         log.assert_called_once()
         line = log.call_args.args[0] % log.call_args.args[1]

@@ -29,6 +29,21 @@ class Telling(threading.Condition):
         return super().wait(timeout)
 
 
+class Impatient(threading.Condition):
+    """A condition for which nobody waits; notes how long one would."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = []
+
+    def wait(self, timeout=None):
+        self.seconds.append(timeout)
+
+    def wait_for(self, predicate, timeout=None):
+        if not predicate():
+            self.wait(timeout)
+
+
 class ReservationTestCase(base.TaskTestCase):
     def setUp(self):
         super().setUp()
@@ -249,6 +264,85 @@ class ReservationTestCase(base.TaskTestCase):
         asking.join(base.PATIENCE)
         self.assert_locked(cfg.CONF.host)
         tasks[0].release_resources()
+        self.assert_locked()
+
+    def hanging(self, gate):
+        """Ask for the lock in another thread; the database does not answer.
+
+        :param gate: where the thread waits, after the statement
+        :returns: the thread, and a list for its task or its error
+        """
+        reserve = self.dbapi.reserve_node
+        outcomes = []
+
+        def hang(tag, node_id):
+            try:
+                return reserve(tag, node_id)
+            finally:
+                gate.pass_through()
+
+        def ask():
+            with mock.patch.object(
+                self.dbapi, 'reserve_node', autospec=True, side_effect=hang
+            ):
+                try:
+                    outcomes.append(self.task(retry=False))
+                except Exception as e:
+                    outcomes.append(e)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        gate.wait_for_arrival()
+        self.addCleanup(thread.join, base.PATIENCE)
+        self.addCleanup(gate.open)
+        return thread, outcomes
+
+    def waits(self):
+        """Note how long threads would wait; they do not."""
+        known = reservation.Reservations()
+        known._changed = Impatient()
+        patcher = mock.patch.object(reservation, 'RESERVATIONS', known)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+        return known._changed.seconds
+
+    def test_a_request_that_hangs_delays_a_release_by_a_moment(self):
+        seconds = self.waits()
+        task = self.task()
+        gate = base.Gate()
+        thread, outcomes = self.hanging(gate)
+        task.release_resources()
+        self.assert_locked()
+        self.assertEqual([reservation._MOMENT], seconds)
+        gate.open()
+        thread.join(base.PATIENCE)
+        self.assertIsInstance(outcomes[0], exception.NodeLocked)
+
+    def test_an_answer_that_comes_too_late_is_no_lock(self):
+        seconds = self.waits()
+        task = self.task()
+        gate = base.Gate()
+        insist = database.insist
+        hung = []
+
+        def ask_and_insist(*args):
+            if not hung:
+                hung.extend(self.hanging(gate))
+            return insist(*args)
+
+        with (
+            self.failing('release_node', after=True),
+            mock.patch.object(
+                database, 'insist', autospec=True, side_effect=ask_and_insist
+            ),
+        ):
+            task.release_resources()
+        self.assert_locked()
+        self.assertEqual([reservation._PATIENCE], seconds)
+        thread, outcomes = hung
+        gate.open()
+        thread.join(base.PATIENCE)
+        self.assertIsInstance(outcomes[0], db_exception.DBConnectionError)
         self.assert_locked()
 
     # Asking for it

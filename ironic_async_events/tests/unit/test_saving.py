@@ -9,9 +9,12 @@ from ironic import objects
 from ironic.common import states
 from ironic.conductor import manager  # noqa: F401  # what is patched
 from ironic.db.sqlalchemy import api
+from ironic.db.sqlalchemy import models
 from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
 import sqlalchemy as sa
+from sqlalchemy import orm
+import wrapt
 
 from ironic_async_events.task import database
 from ironic_async_events.task import known
@@ -85,10 +88,10 @@ class Recognized(db_base.DbTestCase):
             ).provision_state,
         )
 
-    def test_one_statement_saves_a_state(self):
+    def test_one_update_saves_a_state(self):
         self.node.provision_state = states.AVAILABLE
         saving.save(self.node, states.CLEANING)
-        self.assertEqual(['BEGIN', 'UPDATE'], self.statements)
+        self.assertEqual(['BEGIN', 'UPDATE', 'SELECT'], self.statements)
 
     def test_a_method_in_the_place_of_ironics_is_called(self):
         real = objects.Node.save
@@ -141,6 +144,64 @@ class Recognized(db_base.DbTestCase):
         with mock.patch.object(objects.Node, 'save', elsewhere):
             self.save()
         self.assertEqual(1, len(calls))
+
+    def test_the_wrapper_of_a_tracing_agent_is_called(self):
+        for owner, name in (
+            (objects.Node, 'save'),
+            (api.Connection, 'update_node'),
+            (api.Connection, '_do_update_node'),
+        ):
+            calls = []
+
+            def trace(wrapped, instance, args, kwargs, calls=calls):
+                calls.append(wrapped)
+                return wrapped(*args, **kwargs)
+
+            traced = wrapt.FunctionWrapper(vars(owner)[name], trace)
+            with self.subTest(name), mock.patch.object(owner, name, traced):
+                self.node.provision_state = states.CLEANING
+                self.node.save()
+                del calls[:]
+                self.save()
+                self.assertEqual(1, len(calls))
+
+    def test_a_listener_is_told(self):
+        for target, name in (
+            (models.Node, 'before_update'),
+            (models.Node, 'after_update'),
+            (orm.Mapper, 'after_update'),
+            (orm.Session, 'after_flush'),
+        ):
+            heard = mock.Mock(return_value=None)
+            with self.subTest(f'{target} {name}'):
+                self.node.provision_state = states.CLEANING
+                self.node.save()
+                sa.event.listen(target, name, heard)
+                try:
+                    self.save()
+                finally:
+                    sa.event.remove(target, name, heard)
+                self.assertTrue(heard.called)
+
+    def test_what_another_thread_has_saved_is_kept(self):
+        other = objects.Node.get_by_uuid(self.context, self.node.uuid)
+        other.driver_internal_info = {'theirs': 1}
+        other.save()
+        self.save()
+        self.assertEqual({'theirs': 1}, self.node.driver_internal_info)
+        self.node.set_driver_internal_info('ours', 2)
+        self.node.save()
+        self.assertEqual(
+            {'theirs': 1, 'ours': 2},
+            objects.Node.get_by_uuid(
+                self.context, self.node.uuid
+            ).driver_internal_info,
+        )
+
+    def test_a_conflict_at_commit_is_retried(self):
+        self.useFixture(async_fixtures.Conflicts(3))
+        with mock.patch('tenacity.nap.time', autospec=True):
+            self.save()
 
     def test_a_repair_in_the_place_of_a_function_is_known(self):
         self.useFixture(async_fixtures.Plugin())

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from concurrent import futures
+import contextlib
 import importlib.util
 import pathlib
 import textwrap
@@ -446,6 +447,58 @@ class HandOverTestCase(base.TaskTestCase):
             ['staged', DEPLOY, 'main', DONE, 'worker ended', 'answered'],
             self.lines,
         )
+
+    # The database is away
+
+    @contextlib.contextmanager
+    def away(self, times, **values):
+        """Let the database fail for a time.
+
+        :param times: how often it fails
+        :param values: it fails when these are saved
+        """
+        update = self.dbapi.update_node
+        left = [db_exception.DBConnectionError('gone')] * times
+
+        def update_node(uuid, changes):
+            if left and values.items() <= changes.items():
+                raise left.pop()
+            return update(uuid, changes)
+
+        with mock.patch.object(
+            self.dbapi, 'update_node', autospec=True, side_effect=update_node
+        ):
+            yield
+        self.assertEqual([], left)
+
+    def test_a_worker_saves_its_state_when_the_database_is_back(self):
+        with self.away(5, provision_state=states.ACTIVE):
+            self.deploy(self.succeed)
+            self.drain()
+        self.assertEqual(
+            ['staged', DEPLOY, 'answered', 'main', DONE],
+            sorted(self.lines, key=['main', DONE].__contains__),
+        )
+        self.assert_state(states.ACTIVE, states.NOSTATE)
+        self.assertIsNone(self.stored().reservation)
+
+    def test_a_client_does_not_wait_for_the_database(self):
+        with self.away(1, provision_state=states.MANAGEABLE):
+            task = self.task()
+            self.assertRaises(
+                db_exception.DBError, task.process_event, 'manage'
+            )
+            task.release_resources()
+
+    def test_the_error_of_the_work_is_recorded_when_it_is_back(self):
+        error = (
+            'Async execution of fail failed with error: the work went wrong'
+        )
+        with self.away(5, last_error=error):
+            self.deploy(self.fail)
+            self.drain()
+        self.assertEqual(error, self.stored().last_error)
+        self.assertIsNone(self.stored().reservation)
 
     # No worker
 

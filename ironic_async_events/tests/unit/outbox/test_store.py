@@ -169,10 +169,8 @@ class RepeatedTestCase(base.OutboxTestCase):
         locked = sa_exc.OperationalError(
             'UPDATE', {}, Exception('database is locked')
         )
-        attempt = mock.Mock(
-            spec=[], side_effect=[db_exc.DBDeadlock(), locked, 7]
-        )
-        self.assertEqual(7, connection.retried()(attempt))
+        attempt = mock.Mock(side_effect=[db_exc.DBDeadlock(), locked, 7])
+        self.assertEqual(7, database.retried(attempt)())
         self.assertEqual(2, len(self.pauses))
 
     def test_other_errors_are_not(self):
@@ -183,7 +181,7 @@ class RepeatedTestCase(base.OutboxTestCase):
             ValueError(),
         ):
             attempt = mock.Mock(spec=[], side_effect=error)
-            self.assertRaises(type(error), connection.retried(), attempt)
+            self.assertRaises(type(error), database.retried(attempt))
             attempt.assert_called_once_with()
 
 

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Retry what Ironic asks of its database, where that is right.
+
+oslo.db retries methods of the database API that have its decorators. In
+Ironic, ``Connection._do_update_node()`` has the one for deadlocks without
+effect, because another method calls it, and none has the one for lost
+connections.
+"""
+
+from collections.abc import Callable
+import functools
+from typing import Any
+
+from ironic_async_events.task import database
+
+# Methods with these names may be called twice: they read, or they write the
+# same values again, under the lock of the operation.
+_REPEATABLE = ('get_', 'list_', 'set_', 'touch_', 'update_')
+
+
+def after_conflicts(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Save a node again when another writer has rolled the save back.
+
+    Servers of a Galera cluster find conflicts at COMMIT.
+
+    :param method: ``Connection._do_update_node``; called by any thread that
+        saves a node
+    :returns: the method that takes its place
+    """
+    return database.retried(method)
+
+
+def in_operations(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Have an operation wait while the database is away.
+
+    An error of the database ends an operation, and the handler of the error
+    meets the next one: the node keeps the state of the operation. No client
+    waits for a worker, so a worker can wait for the database.
+
+    :param method: ``DBAPI.__getattr__`` of oslo.db, by which each method of
+        the database API is found
+    :returns: the method that takes its place
+    """
+
+    @functools.wraps(method)
+    def find(self: Any, name: str) -> Any:
+        found = method(self, name)
+        if not database.is_in_operation():
+            return found
+        if name == 'create_node_history':
+            return functools.partial(database.insist, _Record(self, found))
+        if name.startswith(_REPEATABLE):
+            return functools.partial(database.insist, found)
+        return found
+
+    return find
+
+
+class _Record:
+    """Records an event in the history of a node, once.
+
+    :param dbapi: the database API
+    :param create: its method that creates the record
+    """
+
+    def __init__(self, dbapi: Any, create: Callable[..., Any]) -> None:
+        self._dbapi = dbapi
+        self._create = create
+        self._repeated = False
+
+    def __call__(self, values: dict[str, Any]) -> Any:
+        if self._repeated:
+            # Perhaps only the answer was lost.
+            for record in self._dbapi.get_node_history_by_node_id(
+                values['node_id'], limit=1, sort_key='id', sort_dir='desc'
+            ):
+                if record.event == values['event']:
+                    return record
+        self._repeated = True
+        return self._create(values)
