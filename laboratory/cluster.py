@@ -99,6 +99,8 @@ class Cluster:
     # What a subclass does in another way
 
     _quorum = False
+    # Of a conductor, or of the all-in-one service.
+    _command: tuple[str, ...] = ()
 
     def _servers(self) -> contextlib.AbstractContextManager[Any]:
         return deployment.servers('mariadb' if self._count else '', True)
@@ -123,6 +125,7 @@ class Cluster:
                 database=self._url(number),
                 transport=self.broker.url,
                 split=bool(self._count),
+                command=self._command,
                 options=configuration.merged(
                     {
                         'DEFAULT': {

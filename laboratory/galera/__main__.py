@@ -61,15 +61,16 @@ class Runs:
         processes.wait_for(lambda: self._is_calm(load), _CALM_SECONDS, 0.5)
         nodes = self._nodes(load)
         drained = place.drained(30)
+        logs = [
+            place.log(number)[length:] for number, length in enumerate(before)
+        ]
         result, rows = judge.result(
             [x for x in place.eye.read() if x.id not in seen],
             place.observations(),
             answers,
             nodes,
+            '\n'.join(logs),
         )
-        logs = [
-            place.log(number)[length:] for number, length in enumerate(before)
-        ]
         self._tell(result, rows, answers, nodes, logs, scenario, drained)
         return result
 
@@ -81,7 +82,8 @@ class Runs:
         return [
             row
             for row in self._place.eye.query(
-                'SELECT uuid, provision_state, reservation FROM nodes'
+                'SELECT uuid, provision_state, reservation, last_error '
+                'FROM nodes'
             )
             if row[0] in ours
         ]
@@ -89,7 +91,7 @@ class Runs:
     def _is_calm(self, load: wanderer.Wanderers) -> bool:
         return all(
             state in wanderer.WAYS and holder is None
-            for _, state, holder in self._nodes(load)
+            for _, state, holder, _ in self._nodes(load)
         )
 
     def _tell(
@@ -107,16 +109,16 @@ class Runs:
         print(json.dumps({'broken': broken, **_figures(result)}), flush=True)
         if not drained:
             print('  messages are left in the outbox')
-        for text in (answers.conflicts or answers.failed)[:1]:
+        for text in answers.failed[:1]:
             print(f'  answered {text[:400]}')
         for row in rows[:5]:
             print(f'  {row.name}: {row.change or row.observation}')
         for text, count in judge.causes('\n'.join(logs)).most_common(8):
             print(f'  {count} x {text}')
-        for uuid, state, holder in nodes:
+        for uuid, state, holder, error in nodes:
             if state in wanderer.WAYS and holder is None:
                 continue
-            print(f'  node {uuid} is {state}, locked by {holder}')
+            print(f'  node {uuid} is {state}, locked by {holder}: {error}')
             about = [
                 line
                 for line in itertools.chain(*(x.splitlines() for x in logs))

@@ -18,7 +18,14 @@ from laboratory.api import Api
 
 _BUSY = (409, 503)
 _CONFLICT = re.compile('deadlock', re.IGNORECASE)
-_HEAD = re.compile(r'^\S+ \S+ \d+ (?P<level>[A-Z]+) (?P<rest>.*)$')
+_REQUEST = 'Unexpected RPC exception'
+_ERROR = re.compile(
+    r'\S+ \S+ \d+ ERROR \S+ (?P<request>\[[^]]*\] )?(?P<text>.*)'
+)
+_PLACE = re.compile(
+    r'/(?:ironic|ironic_async_events)/'
+    r'(?!db|objects|common)(\w+/\w+)\.py", line (\d+), in (\w+)'
+)
 # What tells two lines of a log apart that say the same.
 _OWN = re.compile(
     r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\[[^]]*req-[^]]*\]'
@@ -68,11 +75,6 @@ class Answers:
         text = answer.decode() if isinstance(answer, bytes) else str(answer)
         self.failed.append(f'{code}: {text}')
 
-    @property
-    def conflicts(self) -> list[str]:
-        """Return those that failed because of a conflict."""
-        return [text for text in self.failed if _CONFLICT.search(text)]
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Result:
@@ -85,7 +87,7 @@ class Result:
     :param wrong: notifications of what did not happen.
     :param repeated: notifications that came again.
     :param failed: requests that ended with an error of the server.
-    :param conflicts: of them, those that name a conflict.
+    :param conflicts: of them, those that failed because of a conflict.
     :param stranded: nodes in a state in which none stays by itself.
     :param locked: nodes that are locked though all is calm.
     """
@@ -149,17 +151,20 @@ def result(
     seen: Iterable[witness.Seen],
     observations: Iterable[Any],
     answers: Answers,
-    nodes: Sequence[tuple[str, str, str | None]],
+    nodes: Sequence[Any],
+    log: str,
 ) -> tuple[Result, Sequence[truth.Row]]:
     """Judge one run.
 
     :param seen: what the witness saw of the nodes of this run.
     :param observations: what the notifications say that have arrived.
     :param answers: what clients were answered.
-    :param nodes: UUID, provision state and reservation, when all is calm.
+    :param nodes: UUID, provision state, reservation and last error, when all
+        is calm.
+    :param log: of all conductors: the API hides why a request has failed.
     :returns: the figures, and what is behind those of the notifications.
     """
-    ours = {uuid for uuid, _, _ in nodes}
+    ours = {uuid for uuid, *_ in nodes}
     account = truth.compare(
         [
             (one.node, one.before_state, one.state)
@@ -181,55 +186,49 @@ def result(
             wrong=account.illegal + account.unexpected,
             repeated=account.duplicate,
             failed=len(answers.failed),
-            conflicts=len(answers.conflicts),
-            stranded=sum(state not in wanderer.WAYS for _, state, _ in nodes),
-            locked=sum(holder is not None for _, _, holder in nodes),
+            conflicts=sum(
+                _REQUEST in block[0] and bool(_CONFLICT.search(str(block)))
+                for block in blocks(log)
+            ),
+            stranded=sum(state not in wanderer.WAYS for _, state, *_ in nodes),
+            locked=sum(holder is not None for _, _, holder, _ in nodes),
         ),
         [row for row in account.rows if row.name != 'duplicate'],
     )
 
 
 def causes(log: str) -> collections.Counter[str]:
-    """Count the errors of a log: what was said, and what was behind it.
+    """Count the errors of a log: what was said, and from where.
 
     :param log: lines as oslo.log writes them.
     """
     found: collections.Counter[str] = collections.Counter()
-    for block in _blocks(log):
-        text = _OWN.sub('*', block[0])[:160]
-        if len(block) > 1:
-            text += f'  <- {_OWN.sub("*", block[-1])[:160]}'
-        found[text] += 1
+    for head, *lines in blocks(log):
+        places = [':'.join(found) for found in _PLACE.findall(str(lines))]
+        # Of a chain of errors, the last is what went on.
+        found[' < '.join([_OWN.sub('*', head)[:200], *places[:-4:-1]])] += 1
     return found
 
 
-def _blocks(log: str) -> Iterator[list[str]]:
-    """Give each error with its traceback."""
+def blocks(log: str) -> Iterator[list[str]]:
+    """Give each error with its traceback.
+
+    :param log: lines as oslo.log writes them: a first one names the request,
+        those of its traceback do not.
+    """
     block: list[str] = []
     for line in log.splitlines():
-        match = _HEAD.match(line)
+        match = _ERROR.match(line)
         if match is None:
             continue
-        rest = match['rest']
-        text = rest.partition(' ')[2]
-        _, _, text = text.rpartition('] ') if '[' in text[:2] else ('', '', text)
-        continues = block and match['level'] == 'ERROR' and (
-            not text.strip()
-            or text.startswith(('Traceback', ' ', '\x1b'))
-            or _EXCEPTION.match(text)
-        )
-        if continues:
-            if text.strip():
-                block.append(text.strip())
-        elif match['level'] == 'ERROR':
+        if match['request']:
             if block:
                 yield block
-            block = [rest]
+            block = [match['text']]
+        elif block:
+            block.append(match['text'])
     if block:
         yield block
-
-
-_EXCEPTION = re.compile(r'^[\w.]+(Error|Exception|Failure|DBDeadlock)\b')
 
 
 def table(

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import pathlib
 import signal
+import sys
 from typing import Any
 
 from laboratory import broker
@@ -111,6 +112,8 @@ class Place(cluster.Cluster):
     :param side: one of :data:`SIDES`.
     :param layout: how services reach databases and brokers.
     """
+
+    _command = (sys.executable, '-m', 'laboratory.galera.conductor')
 
     def __init__(self, side: str, layout: Layout) -> None:
         self._layout = layout
