@@ -24,7 +24,8 @@ from laboratory.galera import judge
 from laboratory.galera import place as p
 from laboratory.galera import scenarios
 
-_CALM_SECONDS = 45.0
+# Longer than periodic tasks and retries pause.
+_CALM_SECONDS = 25.0
 _WHOLE_SECONDS = 90.0
 _NODES = 8
 _CLIENTS = 8
@@ -58,8 +59,7 @@ class Runs:
             scenario.hurt(place, number, seconds)
         if not processes.wait_for(place.galera.whole, _WHOLE_SECONDS, 0.5):
             raise errors.LaboratoryError('the servers do not come together')
-        processes.wait_for(lambda: self._is_calm(load), _CALM_SECONDS, 0.5)
-        nodes = self._nodes(load)
+        nodes = self._at_rest(load)
         drained = place.drained(30)
         logs = [
             place.log(number)[length:] for number, length in enumerate(before)
@@ -83,16 +83,26 @@ class Runs:
             row
             for row in self._place.eye.query(
                 'SELECT uuid, provision_state, reservation, last_error '
-                'FROM nodes'
+                'FROM nodes ORDER BY uuid'
             )
             if row[0] in ours
         ]
 
-    def _is_calm(self, load: wanderer.Wanderers) -> bool:
-        return all(
-            state in wanderer.WAYS and holder is None
-            for _, state, holder, _ in self._nodes(load)
-        )
+    def _at_rest(self, load: wanderer.Wanderers) -> list[Any]:
+        """Wait until nodes are at rest, or nothing happens to them any more.
+
+        :returns: the nodes.
+        """
+        nodes, since = self._nodes(load), time.monotonic()
+        while (
+            not all(_rests(node) for node in nodes)
+            and time.monotonic() < since + _CALM_SECONDS
+        ):
+            time.sleep(0.5)
+            before, nodes = nodes, self._nodes(load)
+            if nodes != before:
+                since = time.monotonic()
+        return nodes
 
     def _tell(
         self,
@@ -115,9 +125,8 @@ class Runs:
             print(f'  {row.name}: {row.change or row.observation}')
         for text, count in judge.causes('\n'.join(logs)).most_common(8):
             print(f'  {count} x {text}')
-        for uuid, state, holder, error in nodes:
-            if state in wanderer.WAYS and holder is None:
-                continue
+        for node in itertools.filterfalse(_rests, nodes):
+            uuid, state, holder, error = node
             print(f'  node {uuid} is {state}, locked by {holder}: {error}')
             about = [
                 line
@@ -127,6 +136,10 @@ class Runs:
             for line in sorted(about)[-6:]:
                 print(f'    {line[:300]}')
         sys.stdout.flush()
+
+
+def _rests(node: Any) -> bool:
+    return node.provision_state in wanderer.WAYS and node.reservation is None
 
 
 def _figures(result: judge.Result) -> dict[str, int]:
