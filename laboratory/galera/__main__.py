@@ -7,12 +7,11 @@
 import argparse
 from collections.abc import Sequence
 import contextlib
+import dataclasses
 import itertools
 import json
-import os
 import pathlib
 import sys
-import threading
 import time
 from typing import Any
 
@@ -116,7 +115,10 @@ class Runs:
     ) -> None:
         """Print what helps to find a cause."""
         broken = result.broken(scenario.promised)
-        print(json.dumps({'broken': broken, **_figures(result)}), flush=True)
+        print(
+            json.dumps({'broken': broken, **dataclasses.asdict(result)}),
+            flush=True,
+        )
         if not drained:
             print('  messages are left in the outbox')
         for text in answers.failed[:1]:
@@ -140,12 +142,6 @@ class Runs:
 
 def _rests(node: Any) -> bool:
     return node.provision_state in wanderer.WAYS and node.reservation is None
-
-
-def _figures(result: judge.Result) -> dict[str, int]:
-    import dataclasses
-
-    return dataclasses.asdict(result)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,6 +10,8 @@ import logging
 import sys
 from typing import Any
 
+import tenacity
+
 LOG = logging.getLogger('laboratory')
 
 
@@ -18,7 +20,8 @@ def tell() -> None:
     keep = concurrent.futures.Future.set_exception
 
     def set_exception(self: Any, error: BaseException | None) -> None:
-        if error is not None:
+        # Each attempt of a retry is a future of tenacity's.
+        if error is not None and not isinstance(self, tenacity.Future):
             LOG.error('A worker failed', exc_info=error)
         keep(self, error)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run has shown, from the witness, the bus, the answers and the logs."""
+"""What a run has shown, from witness, bus, answers and logs."""
 
 import collections
 from collections.abc import Iterable

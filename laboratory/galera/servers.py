@@ -78,8 +78,10 @@ class Server(database.MariaDB):
             # Who comes back before the others know that it had gone can
             # leave them without a majority.
             processes.wait_for(
-                lambda: {x.status('wsrep_cluster_size') for x in others}
-                == {str(len(others))},
+                lambda: (
+                    {x.status('wsrep_cluster_size') for x in others}
+                    == {str(len(others))}
+                ),
                 _START_SECONDS,
             )
         addresses = ','.join(f'127.0.0.1:{one.group}' for one in self.members)

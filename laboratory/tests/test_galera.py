@@ -79,11 +79,14 @@ class Result(base.BaseTestCase):
                 seen(4, 4.0, 'enroll', 'verifying', 'of another run'),
             ],
         )
-        self.assertEqual((1, 0, 1), (
-            figures.changes,
-            figures.announced,
-            figures.lost,
-        ))
+        self.assertEqual(
+            (1, 0, 1),
+            (
+                figures.changes,
+                figures.announced,
+                figures.lost,
+            ),
+        )
 
     def test_a_conflict_that_failed_a_request_is_counted(self):
         self.assertEqual(1, judged(log=LOG).conflicts)
