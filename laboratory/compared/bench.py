@@ -14,14 +14,19 @@ import types
 from typing import Any
 from unittest import mock
 
+import fixtures
 from ironic import objects
 from ironic.common import exception
 from ironic.conductor import task_manager
 from ironic.db.sqlalchemy import models
 from ironic.drivers.base import ALL_INTERFACES
 from oslo_db import api as db_api
+from oslo_db import exception as db_exception
+from oslo_db.sqlalchemy import enginefacade
+from oslo_db.sqlalchemy import engines
 from oslo_utils import timeutils
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy import pool
 import tenacity
 from tenacity import nap
@@ -46,16 +51,36 @@ _TABLES: tuple[Any, ...] = (
 _SLEEPERS = (db_api, nap, tenacity)
 
 
+class Served(fixtures.Fixture):
+    """Ironic's schema in a database of a server.
+
+    :param url: of the database
+    :param options: of oslo.db for its engine
+    """
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__()
+        self._url, self._options = url, options
+
+    def _setUp(self) -> None:
+        engine = engines.create_engine(self._url, **self._options)
+        models.Base.metadata.create_all(engine)
+        self.addCleanup(engine.dispose)
+        self.addCleanup(enginefacade._context_manager.patch_engine(engine))
+
+
 class Bench:
     """A node in a database, a simulated clock, and who was called.
 
     :param context: Ironic's context
     :param engine: Ironic's engine
+    :param url: where other clients connect to, and where the outcome is read;
+        as a rule where Ironic does
     """
 
     node_id = 1
 
-    def __init__(self, context: Any, engine: Any) -> None:
+    def __init__(self, context: Any, engine: Any, url: Any = None) -> None:
         self.context = context
         self.statements = statements.Statements(engine, self.sleep)
         self.acts = False
@@ -63,7 +88,13 @@ class Bench:
         self._now = 0.0
         self._thread = threading.get_ident()
         # Of its own: what happens here is no part of a call.
-        self._engine = sa.create_engine(engine.url, poolclass=pool.NullPool)
+        self._engine = sa.create_engine(
+            url or engine.url, poolclass=pool.NullPool
+        )
+        if url:
+            # What Ironic has committed elsewhere is read.
+            event.listen(self._engine, 'connect', _reads_causally)
+        self.execute(*map(sa.delete, _TABLES))
         node = objects.Node(context, driver='fake-hardware', uuid=calls.UUID)
         node.create()
         self._row = {
@@ -186,18 +217,16 @@ class Bench:
         :param row: the trouble
         :param plugin: whether the plugin is installed
         """
-        self.execute(
-            *(sa.delete(table) for table in _TABLES),
-            sa.insert(_NODES).values(
-                {
-                    **{c.name: self._row[c.name] for c in _NODES.c},
-                    'updated_at': _BEFORE,
-                    'provision_updated_at': _BEFORE,
-                    'driver_internal_info': {'ours': 0},
-                    **call.columns,
-                }
-            ),
+        self.new_node = sa.insert(_NODES).values(
+            {
+                **{c.name: self._row[c.name] for c in _NODES.c},
+                'updated_at': _BEFORE,
+                'provision_updated_at': _BEFORE,
+                'driver_internal_info': {'ours': 0},
+                **call.columns,
+            }
         )
+        self.execute(*map(sa.delete, _TABLES), self.new_node)
         with contextlib.ExitStack() as stack:
             if row.around is not None:
                 stack.enter_context(row.around(self))
@@ -236,6 +265,11 @@ class Bench:
             self._now,
         )
 
+    def catch_up(self) -> None:
+        """Let Ironic's server see what other clients have written so far."""
+        with self.statements.engine.connect() as connection:
+            connection.execute(sa.select(_NODES.c.id)).all()
+
     @contextlib.contextmanager
     def _simulated(self) -> Iterator[None]:
         """Replace time, and waiting for other threads."""
@@ -273,6 +307,10 @@ class Bench:
             edges.forget_locks()
             random.seed(1)
             yield
+
+
+def _reads_causally(raw: Any, record: Any) -> None:
+    raw.cursor().execute('SET SESSION wsrep_sync_wait = 7')
 
 
 # Reads the byte code of whole classes, of which none changes here.
@@ -336,7 +374,7 @@ def _name(error: BaseException) -> str:
     """
     if not database.failed(error):
         return f'{type(error).__name__}: {error}'
-    if error.__cause__ is not None and database.failed(error.__cause__):
+    if type(error) is db_exception.DBError and error.__cause__ is not None:
         error = error.__cause__
     return type(error).__name__
 

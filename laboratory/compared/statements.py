@@ -24,8 +24,8 @@ from laboratory.faults import kinds
 
 READ, WRITE, COMMIT = kinds.Statement
 _UNCOUNTED = ('BEGIN', 'PRAGMA', 'SET', 'SHOW', 'SAVEPOINT', 'RELEASE')
-# What a pool and the plugin ask a connection with.
-_PINGS = ('SELECT 1', 'DO 1')
+# Asked by a pool, and by the plugin before it writes.
+_PING = 'SELECT 1'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,6 +158,9 @@ class Statements:
 
         :param seconds: for how long, in simulated time
         """
+        if not self.kind.holds:
+            yield
+            return
         connect = event.listens_for(self.engine, 'connect')
         connect(lambda raw, record: raw.cursor().execute(self.kind.impatient))
         self.engine.dispose()
@@ -190,7 +193,7 @@ class Statements:
     ) -> None:
         word = sql.split(None, 1)[0].upper()
         statement = functools.partial(real, cursor, sql, *args)
-        if word in _UNCOUNTED or sql in _PINGS:
+        if word in _UNCOUNTED or sql == _PING:
             statement()
             return
         does = READ if word in ('SELECT', 'WITH') else WRITE

@@ -24,6 +24,7 @@ from sqlalchemy import orm
 import wrapt
 
 from ironic_async_events.patching import patch
+from laboratory.compared import calls
 from laboratory.compared import statements
 
 _OWNERS: dict[str, Callable[[], Any]] = {
@@ -216,6 +217,44 @@ def _listening(bench: Any, target: Any, name: str) -> Iterator[None]:
         yield
     finally:
         event.remove(target, name, listener)
+
+
+def late() -> Iterator[Trouble]:
+    """Return changes of which the server of a call learns late.
+
+    Another server of the Galera cluster has committed them before.
+    """
+    nodes: Any = models.NodeBase.__table__
+    update = sa.update(nodes)
+    for name, before, last in (
+        (
+            'free',
+            update.values(reservation='another'),
+            update.values(reservation=None),
+        ),
+        (
+            'locked',
+            update.values(reservation=None),
+            update.values(reservation=calls.HOST),
+        ),
+        ('changed', None, update.values(description='theirs')),
+        ('new', sa.delete(nodes), None),
+    ):
+        yield Trouble(
+            f'the server does not know yet that the node is {name}',
+            within=functools.partial(_lagging, before=before, last=last),
+        )
+
+
+@contextlib.contextmanager
+def _lagging(bench: Any, before: Any, last: Any) -> Iterator[None]:
+    """See ``laboratory.compared.__main__`` for the table that it needs."""
+    if before is not None:
+        bench.execute(before)
+    bench.catch_up()
+    bench.execute(sa.text('INSERT INTO lag (seconds) VALUES (1)'))
+    bench.execute(bench.new_node if last is None else last)
+    yield
 
 
 # Others

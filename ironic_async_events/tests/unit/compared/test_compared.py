@@ -4,6 +4,9 @@
 On SQLite; ``python -m laboratory.compared`` runs the same on other databases.
 """
 
+import os
+import unittest
+
 import ddt
 from ironic.tests.unit.db import base as db_base
 from oslo_db.sqlalchemy import enginefacade
@@ -15,6 +18,10 @@ from laboratory.compared import calls
 from laboratory.compared import troubles
 from laboratory.faults import database
 
+# Set by ``laboratory.compared``: the database, and another server of its
+# cluster.
+URL = os.environ.get('COMPARED_DATABASE')
+AHEAD = os.environ.get('COMPARED_AHEAD')
 BASIC = [call for call in calls.CALLS if not call.varies]
 UNLOCKING = [call for call in BASIC if call.name in ('unlock', 'downgrade')]
 
@@ -25,14 +32,19 @@ class ComparedTestCase(db_base.DbTestCase):
 
     def setUp(self):
         super().setUp()
-        self.useFixture(base.FileDatabase())
+        if URL:
+            options = {'mysql_wsrep_sync_wait': 1} if AHEAD else {}
+            self.config(connection=URL, **options, group='database')
+            self.useFixture(bench.Served(URL, **options))
+        else:
+            self.useFixture(base.FileDatabase())
         self.useFixture(async_fixtures.Options())
         self.useFixture(database.Deadlocks())
         # As in production; Ironic's fixture switches it off.
         self.config(sqlite_retries=True, group='database')
         self.config(host=calls.HOST)
         self.bench = bench.Bench(
-            self.context, enginefacade.writer.get_engine()
+            self.context, enginefacade.writer.get_engine(), AHEAD
         )
 
     def assert_as_good(self, compare, several=calls.CALLS):
@@ -82,4 +94,10 @@ class ComparedTestCase(db_base.DbTestCase):
         self.assert_as_good(
             lambda call: self.bench.compare(call, [troubles.HANGING]),
             UNLOCKING,
+        )
+
+    @unittest.skipUnless(AHEAD, 'needs a server that lags')
+    def test_a_server_that_lags(self):
+        self.assert_as_good(
+            lambda call: self.bench.compare(call, troubles.late()), BASIC
         )
