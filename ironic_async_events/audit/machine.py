@@ -63,6 +63,14 @@ def knows(state: str | None) -> bool:
     return state in table.TARGETS
 
 
+def has_event(event: str | None) -> bool:
+    """Return whether the table has an event.
+
+    :param event: the name of the event.
+    """
+    return event in _EVENTS
+
+
 @functools.lru_cache(_REMEMBERED)
 def judge(
     previous: str | None, event: str | None, state: str | None
@@ -81,7 +89,7 @@ def judge(
     expected = results(previous, event)
     if expected:
         return Verdict.LEGAL if state in expected else Verdict.ILLEGAL
-    if knows(previous) and knows(state) and event in _EVENTS:
+    if knows(previous) and knows(state) and has_event(event):
         return Verdict.ILLEGAL
     return Verdict.UNKNOWN
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ironic_async_events.audit import deleted
+from ironic_async_events.audit import machine
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import operations
 from ironic_async_events.audit import summary
@@ -39,7 +41,8 @@ class Family(NamedTuple):
 NODES = Family(
     'ironic_nodes',
     'gauge',
-    'Number of nodes, by provision state.',
+    'Number of nodes, by provision state; "other" is a state that Ironic '
+    'does not have.',
     ('provision_state',),
 )
 SINCE = Family(
@@ -139,6 +142,7 @@ class Metrics:
         self._each_node = each_node
         #: Node -> its state, and since when, if that is known.
         self._nodes: dict[str, tuple[str, float | None]] = {}
+        self._deleted = deleted.Deleted()
         self._operations = operations.Operations(buckets)
         self._counts: collections.Counter[tuple[str, ...]]
         self._counts = collections.Counter(
@@ -154,7 +158,7 @@ class Metrics:
         :param state: its provision state.
         :param since: when the node came into this state; None if unknown.
         """
-        self._nodes.setdefault(node, (state or 'none', since))
+        self._nodes.setdefault(node, (_label(state), since))
 
     def take(
         self, seen: obs.Observation | obs.Malformed | obs.Ignored
@@ -195,15 +199,18 @@ class Metrics:
         """Note what a notification says about its node."""
         # The time of sending: a message may have waited in an outbox.
         now = seen.time or seen.when or 0.0
+        if self._deleted.names(seen, now):
+            return
         if seen.kind == _STATE:
             self._operations.take(seen, now)
-            self._nodes[seen.node] = (seen.state or 'none', now)
+            self._nodes[seen.node] = (_label(seen.state), now)
         elif seen.kind == 'create' and seen.status == 'end':
             # The API announces it: the conductor may have been faster.
             self.know(seen.node, seen.state, now)
         elif seen.kind == 'delete' and seen.status == 'end':
             self._operations.forget(seen.node)
             self._nodes.pop(seen.node, None)
+            self._deleted.add(seen.node, now)
 
     def values(self) -> Iterator[Reading]:
         """Yield each metric with its values.
@@ -240,3 +247,10 @@ class Metrics:
         yield IGNORED, {(): audit.ignored}
         yield MALFORMED, {(): audit.malformed}
         yield LAST, {(): self._last}
+
+
+def _label(state: str | None) -> str:
+    """Return the label for a provision state."""
+    if state is None:
+        return 'none'
+    return state if machine.knows(state) else operations.OTHER

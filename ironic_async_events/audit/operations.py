@@ -15,6 +15,9 @@ from ironic_async_events.audit import observation as obs
 
 #: Upper bounds in seconds. Bare metal takes seconds to hours.
 BUCKETS = (1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
+#: Stands for every name that Ironic's state machine does not have: names come
+#: from messages, and each value of a label is a time series.
+OTHER = 'other'
 DONE = 'done'
 FAILED = 'failed'
 ABORTED = 'aborted'
@@ -78,7 +81,8 @@ class Operations:
         if at_work and (interrupted or not _at_work(seen.state)):
             self._end(seen.node, _outcome(seen, interrupted), now)
         if begins and seen.event is not None:
-            self._running[seen.node] = (seen.event, now)
+            event = seen.event if machine.has_event(seen.event) else OTHER
+            self._running[seen.node] = (event, now)
         elif not _at_work(seen.state):
             self.forget(seen.node)
 

@@ -10,6 +10,7 @@ import time
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from ironic_async_events import redaction
 from ironic_async_events.audit import metrics
 from ironic_async_events.command import ironic_conf
 from ironic_async_events.command import sources
@@ -107,7 +108,7 @@ def uses_outbox(files: Sequence[str]) -> bool:
         conf([], default_config_files=list(files))
     except cfg.Error as exc:
         raise sources.SourceError(
-            f'the configuration cannot be read: {exc}'
+            f'the configuration cannot be read: {redaction.line(exc)}'
         ) from exc
     return 'async_events_outbox' in conf[_GROUP].driver
 
@@ -122,9 +123,8 @@ def connect(files: Sequence[str]) -> Backlog:
     ironic_conf.prepare(native=True)
     ironic_conf.read((), files)
     with ironic_conf.database():
-        from ironic_async_events.outbox import connection
         from ironic_async_events.outbox import schema
         from ironic_async_events.outbox import store
 
-        schema.check(connection.engine())
+        schema.check(ironic_conf.engine())
     return Backlog(store.backlog)

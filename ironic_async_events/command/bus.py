@@ -23,6 +23,7 @@ from typing import Self
 from oslo_config import cfg
 import oslo_messaging
 
+from ironic_async_events import redaction
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.command import sources
 
@@ -125,8 +126,8 @@ class Bus(sources.Queued):
             where = _where(self._transport)
         except (cfg.Error, oslo_messaging.MessagingException) as exc:
             raise sources.SourceError(
-                f'no bus to listen to: {exc}; see --transport-url and '
-                f'--config-file'
+                f'no bus to listen to: {redaction.line(exc)}; see '
+                '--transport-url and --config-file'
             ) from exc
         except Exception as exc:
             # Drivers raise any exception for a URL that they cannot use.

@@ -13,6 +13,7 @@ from oslo_upgradecheck import upgradecheck
 
 from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
+from ironic_async_events import redaction
 from ironic_async_events.command import ironic_conf
 from ironic_async_events.command import rows
 from ironic_async_events.patching import row
@@ -44,7 +45,7 @@ def _ironic() -> dict[str, types.ModuleType]:
     except Exception as e:
         raise exceptions.UnsupportedIronic(
             f'the conductor of Ironic cannot be imported ({type(e).__name__}: '
-            f'{e}); install the libraries of its release'
+            f'{redaction.line(e)}); install the libraries of its release'
         ) from e
 
 
@@ -146,7 +147,9 @@ class Checks(upgradecheck.UpgradeCommands):
         except exceptions.AsyncEventsError as e:
             return _failure(f'{e}.')
         except (ImportError, ValueError) as e:
-            return _failure(f'The task manager cannot be loaded: {e}')
+            return _failure(
+                f'The task manager cannot be loaded: {redaction.line(e)}'
+            )
         return _success(f'{loaded.__module__}.{loaded.__qualname__}')
 
     def _check_outbox(self) -> upgradecheck.Result:
@@ -188,6 +191,24 @@ class Checks(upgradecheck.UpgradeCommands):
                 '[DEFAULT] transport_url'
             )
 
+    def _check_reads(self) -> upgradecheck.Result:
+        # Without Ironic there is no such option; another check says so.
+        options = getattr(CONF, 'database', None)
+        try:
+            url = getattr(options, 'connection', None) or ''
+            if not url.startswith(('mysql', 'mariadb')):
+                return _success('')
+            from ironic_async_events.outbox import advice  # chooses a backend
+            from ironic_async_events.outbox import schema
+
+            with schema.glance(url) as engine:
+                return _judged(advice.galera(CONF, engine))
+        except Exception as e:
+            return _warning(
+                'The database does not say whether it is a Galera cluster: '
+                f'{ironic_conf.brief(e)}.'
+            )
+
     _upgrade_checks = (
         ('Plugin switched on', _check_driver),
         ('Notifications sent', _check_notifications),
@@ -198,6 +219,7 @@ class Checks(upgradecheck.UpgradeCommands):
         ('Outbox has its tables', _check_outbox),
         ('Outbox publishes alone', _check_beside),
         ('Bus confirms messages', _check_transport),
+        ('Database reads what was committed', _check_reads),
     )
 
 

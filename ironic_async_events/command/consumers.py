@@ -10,6 +10,7 @@ import sys
 from typing import Any
 from urllib import parse
 
+from ironic_async_events import redaction
 from ironic_async_events.audit import bindings
 
 _SECONDS = 30.0
@@ -64,13 +65,10 @@ def read(url: str, exchange: str) -> list[bindings.Queue]:
     :param url: the URL of the management interface.
     :param exchange: the name of the exchange.
     :returns: the queues.
+    :raises BadURL: when the URL is none.
     :raises ManagementError: when they cannot be read.
     """
-    parts = parse.urlsplit(url)
-    if parts.scheme not in ('http', 'https') or not parts.hostname:
-        raise ManagementError(
-            '--url must be like http://user:password@host:15672'
-        )
+    parts = redaction.web(url, '--url')
     keys: dict[tuple[str, str], set[str]] = {}
     for binding in _get(parts, 'bindings'):
         if (
@@ -116,7 +114,7 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     try:
         queues = read(args.url, args.exchange)
-    except ManagementError as exc:
+    except (ManagementError, redaction.BadURL) as exc:
         print(exc, file=sys.stderr)
         return _FAILED
     found = bindings.concerns(queues, args.topic)

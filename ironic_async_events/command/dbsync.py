@@ -28,7 +28,7 @@ class Commands:
         """Create the tables, repair them, or upgrade them."""
         from ironic_async_events.outbox import schema
 
-        engine = _engine()
+        engine = ironic_conf.engine()
         schema.upgrade(engine)
         return f'The tables of the outbox are at {schema.current(engine)}.'
 
@@ -36,7 +36,7 @@ class Commands:
         """Show the version of the tables, and what is missing."""
         from ironic_async_events.outbox import schema
 
-        engine = _engine()
+        engine = ironic_conf.engine()
         if not schema.tables(engine):
             return _NO_TABLES
         lines = (schema.current(engine), schema.problem(engine))
@@ -47,7 +47,7 @@ class Commands:
         from ironic_async_events.outbox import schema
         from ironic_async_events.outbox import store
 
-        engine = _engine()
+        engine = ironic_conf.engine()
         there = schema.tables(engine)
         if not there:
             return _NO_TABLES
@@ -60,12 +60,6 @@ class Commands:
             )
         schema.drop(engine)
         return 'The tables of the outbox were dropped.'
-
-
-def _engine() -> Any:
-    from ironic_async_events.outbox import connection
-
-    return connection.engine()
 
 
 def _add_parsers(subparsers: Any) -> None:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 import contextlib
 import importlib
 import importlib.util
-import re
 import sys
+from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
 from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
+from ironic_async_events import redaction
 from ironic_async_events.command import threads
 
 CONF = cfg.CONF
@@ -58,7 +59,7 @@ def read(arguments: Sequence[str], files: Sequence[str] = ()) -> None:
             default_config_files=list(files) or None,
         )
     except cfg.Error as e:
-        sys.exit(f'The configuration cannot be read: {e}')
+        sys.exit(f'The configuration cannot be read: {redaction.line(e)}')
     logging.setup(CONF, 'ironic')
     # This logger lists the plugins that it has loaded.
     logging.getLogger('alembic.runtime.plugins').logger.setLevel('WARNING')
@@ -74,8 +75,22 @@ def brief(error: BaseException) -> str:
     # oslo.db wraps SQLAlchemy's error, which wraps the error of the library.
     for name in ('inner_exception', 'orig'):
         error = getattr(error, name, None) or error
-    text = ' '.join(str(error).partition('\n')[0].split())
-    return re.sub(r'//\S*@', '//', text) or type(error).__name__
+    return redaction.line(error)
+
+
+def engine() -> Any:
+    """Return the engine of Ironic's database, for a command.
+
+    Ends the program with one line when ``[database] connection`` is wrong.
+    Libraries raise any error for a wrong part of a URL.
+    """
+    from ironic_async_events.outbox import connection
+
+    with database():
+        try:
+            return connection.engine()
+        except (cfg.Error, TypeError, ValueError) as e:
+            sys.exit(_refusal(e))
 
 
 @contextlib.contextmanager
@@ -102,7 +117,11 @@ def database() -> Iterator[None]:
         db_exc.CantStartEngineError,
         sa_exc.SQLAlchemyError,
     ) as e:
-        sys.exit(
-            f'ironic-async-events: the database cannot be used: {brief(e)}; '
-            'check that it runs, and [database] connection in ironic.conf'
-        )
+        sys.exit(_refusal(e))
+
+
+def _refusal(error: Exception) -> str:
+    return (
+        f'ironic-async-events: the database cannot be used: {brief(error)}; '
+        'check that it runs, and [database] connection in ironic.conf'
+    )

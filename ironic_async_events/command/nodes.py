@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ironic_async_events import redaction
 from ironic_async_events.audit import envelope
 from ironic_async_events.command import sources
 
@@ -30,7 +31,12 @@ def read(
             'openstacksdk is missing; install ironic-async-events with its '
             'extra "exporter"'
         ) from exc
+    where = f'the cloud {cloud}'
     try:
+        if url:
+            parts = redaction.web(url, '--ironic-url')
+            url = parts.geturl()
+            where = f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}'
         connection: Any = (
             openstack.connection.Connection(
                 auth_type='none',
@@ -43,11 +49,13 @@ def read(
         for node in _pages(connection.baremetal):
             uuid, state, since = (node[name] for name in _FIELDS)
             yield uuid, state, envelope.seconds(since)
+    except redaction.BadURL as exc:
+        raise sources.SourceError(str(exc)) from None
     except Exception as exc:
         # The SDK passes on the errors of the libraries that it uses.
         raise sources.SourceError(
-            f'cannot read the nodes from {url or f"the cloud {cloud}"}: '
-            f'{type(exc).__name__}: {exc}'.partition('\n')[0]
+            f'cannot read the nodes from {where}: {type(exc).__name__}: '
+            f'{redaction.line(exc)}'
         ) from exc
 
 

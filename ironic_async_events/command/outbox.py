@@ -11,7 +11,6 @@ from cliff import lister
 from cliff import show
 
 from ironic_async_events.command import ironic_conf
-from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import store
 
@@ -54,7 +53,7 @@ class _Outbox:
         ironic_conf.read((), arguments.config_file)
         from ironic_async_events.outbox import schema
 
-        schema.check(connection.engine())
+        schema.check(ironic_conf.engine())
 
 
 class Status(_Outbox, show.ShowOne):

@@ -13,6 +13,7 @@ from oslo_config import cfg
 from oslo_upgradecheck import upgradecheck
 
 from ironic_async_events import conf as async_conf
+from ironic_async_events import redaction
 from ironic_async_events.command import checks
 from ironic_async_events.command import consumers
 from ironic_async_events.command import threads
@@ -64,7 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             argv=arguments,
         )
     except cfg.Error as e:
-        print(f'The configuration cannot be read: {e}', file=sys.stderr)
+        print(
+            f'The configuration cannot be read: {redaction.line(e)}',
+            file=sys.stderr,
+        )
         return _FAILED
     return code
 

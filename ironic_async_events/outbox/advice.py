@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 import oslo_messaging
+import sqlalchemy as sa
 
 GROUP = 'oslo_messaging_notifications'
 
@@ -18,6 +19,9 @@ GROUP = 'oslo_messaging_notifications'
 _PUBLISHERS = frozenset(('messaging', 'messagingv2'))
 #: The driver that calls other drivers, which are listed in a separate file.
 _ROUTER = 'routing'
+
+# The bit of wsrep_sync_wait that makes reads wait.
+_READS = 1
 
 #: Whether a driver of oslo.messaging waits until the bus has a message, by
 #: the scheme of the transport URL.
@@ -103,10 +107,39 @@ def transport(conf: cfg.ConfigOpts) -> Concern | None:
     )
 
 
-def concerns(conf: cfg.ConfigOpts) -> list[Concern]:
+def galera(conf: cfg.ConfigOpts, engine: sa.Engine) -> Concern | None:
+    """Warn of a Galera cluster whose reads do not wait.
+
+    :param conf: the configuration of the service
+    :param engine: the database
+    :raises Exception: the error of the database
+    """
+    # Older releases of oslo.db lack the option.
+    value = getattr(conf.database, 'mysql_wsrep_sync_wait', None)
+    waits = (value or 0) & _READS
+    if waits or engine.dialect.name not in ('mysql', 'mariadb'):
+        return None
+    with engine.connect() as connection:
+        row = connection.exec_driver_sql(
+            "SHOW VARIABLES LIKE 'wsrep_on'"
+        ).first()
+    if row is None or row[1] != 'ON':
+        return None
+    return Concern(
+        logging.WARNING,
+        'The database is a Galera cluster, and reads do not wait for what '
+        'other servers have committed: after a change of the server a node '
+        'may be not found, or its lock be seen as it was before. Add to the '
+        'configuration: [database] mysql_wsrep_sync_wait = 1',
+    )
+
+
+def concerns(conf: cfg.ConfigOpts, engine: sa.Engine) -> list[Concern]:
     """Return all concerns about a configuration.
 
     :param conf: the configuration of a service that has made its transport
+    :param engine: the database
+    :raises Exception: the error of the database
     """
-    both = (beside(conf), transport(conf))
-    return [concern for concern in both if concern]
+    every = (beside(conf), transport(conf), galera(conf, engine))
+    return [concern for concern in every if concern]

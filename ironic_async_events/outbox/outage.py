@@ -6,6 +6,8 @@ from collections.abc import Callable
 from oslo_log import log as logging
 import tenacity
 
+from ironic_async_events import redaction
+
 LOG = logging.getLogger(__name__)
 
 _FIRST = 0.25
@@ -71,8 +73,7 @@ class Outage:
                 {
                     'what': self._what,
                     'kind': type(error).__name__,
-                    # The other lines are the statement.
-                    'error': str(error).partition('\n')[0],
+                    'error': redaction.line(error),
                 },
             )
         return self._backoff.next()

@@ -10,6 +10,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from ironic_async_events import exceptions
+from ironic_async_events import redaction
 from ironic_async_events.outbox import advice
 from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import schema
@@ -63,7 +64,7 @@ def check_api(conf: cfg.ConfigOpts) -> None:
         LOG.warning(
             'ironic-async-events: could not look for the tables of the '
             'outbox: %s',
-            e,
+            redaction.line(e),
         )
 
 
@@ -88,8 +89,9 @@ def started(init_host: Callable[..., Any]) -> Callable[..., Any]:
         if _transport is None:
             return init_host(*args, **kwargs)
         # First: without the tables the conductor must not start.
-        schema.check(connection.engine())
-        for concern in advice.concerns(CONF):
+        engine = connection.engine()
+        schema.check(engine)
+        for concern in advice.concerns(CONF, engine):
             LOG.log(concern.level, 'ironic-async-events: %s', concern.text)
         result = init_host(*args, **kwargs)
         _start()

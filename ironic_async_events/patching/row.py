@@ -14,6 +14,7 @@ import types
 from typing import Any
 
 from ironic_async_events import exceptions
+from ironic_async_events import redaction
 
 TASK_MANAGER = 'ironic.conductor.task_manager'
 MANAGER = 'ironic.conductor.manager'
@@ -145,8 +146,8 @@ def _module(row: Row) -> types.ModuleType:
         return importlib.import_module(row.module)
     except Exception as e:
         raise exceptions.UnsupportedIronic(
-            f'{row.module} cannot be imported ({type(e).__name__}: {e}); '
-            f'it is needed because {row.why}'
+            f'{row.module} cannot be imported ({type(e).__name__}: '
+            f'{redaction.line(e)}); it is needed because {row.why}'
         ) from e
 
 

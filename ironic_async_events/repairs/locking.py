@@ -8,25 +8,12 @@ from collections.abc import Callable
 import functools
 from typing import Any
 
-from ironic import objects
-from ironic.common import exception
-from ironic.conductor import task_manager
-from oslo_config import cfg
-import tenacity
-
 from ironic_async_events.repairs import locks
 from ironic_async_events.task import patched
 
-CONF = cfg.CONF
-# The lines that Ironic's own task manager writes stay where they were.
-LOG = task_manager.LOG
-
 
 def locking(method: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Make a task record its lock when the lock is taken.
-
-    The replacement never calls the original: each attempt has to be recorded,
-    and the original retries inside.
+    """Make a task known while it asks for its lock.
 
     :param method: ``TaskManager._lock``; called by the thread that makes the
         task
@@ -36,19 +23,8 @@ def locking(method: Callable[[Any], None]) -> Callable[[Any], None]:
 
     @functools.wraps(method)
     def lock(self: Any) -> None:
-        self._debug_timer.restart()
-        conf = CONF.conductor
-        limit = conf.node_locked_retry_attempts if self._retry else 1
-        tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(exception.NodeLocked),
-            stop=(
-                tenacity.stop_never
-                if self._patient
-                else tenacity.stop_after_attempt(limit)
-            ),
-            wait=tenacity.wait_fixed(conf.node_locked_retry_interval),
-            reraise=True,
-        )(_reserve, self)
+        with locks.asking(self):
+            method(self)
         if snapshot is not None:
             # What a patched Ironic takes a refused request back to.
             self._snapshot = snapshot.Snapshot(self.node)
@@ -56,38 +32,22 @@ def locking(method: Callable[[Any], None]) -> Callable[[Any], None]:
     return lock
 
 
-def _reserve(task: Any) -> None:
-    """Ask for a lock once, with the log lines of Ironic."""
-    conf = CONF.conductor
-    seconds = task._debug_timer.elapsed()
-    if seconds > (
-        conf.node_locked_retry_interval * conf.node_locked_retry_attempts
-    ):
-        LOG.warning(
-            'We have exceeded the normal maximum time window '
-            'to complete a node lock attempting to reserve '
-            'node %(node)s for purpose %(purpose)s. At '
-            '%(time).2f seconds.',
-            {
-                'node': task.node_id,
-                'purpose': task._purpose,
-                'time': seconds,
-            },
+def reserving(method: Any) -> Any:
+    """Record each lock that a task gets.
+
+    :param method: ``Node.reserve``, a class method; called by the thread that
+        makes a task, for each attempt
+    :returns: the class method that takes its place
+    """
+    original: Callable[..., Any] = method.__func__
+
+    @functools.wraps(original)
+    def reserve(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        return locks.RESERVATIONS.ask(
+            functools.partial(original, cls, *args, **kwargs)
         )
-    task.node = locks.RESERVATIONS.ask(
-        task,
-        lambda: objects.Node.reserve(task.context, CONF.host, task.node_id),
-    )
-    LOG.debug(
-        'Node %(node)s successfully reserved for %(purpose)s '
-        '(took %(time).2f seconds)',
-        {
-            'node': task.node.uuid,
-            'purpose': task._purpose,
-            'time': task._debug_timer.elapsed(),
-        },
-    )
-    task._debug_timer.restart()
+
+    return classmethod(reserve)
 
 
 def downgrading(method: Callable[[Any], None]) -> Callable[[Any], None]:

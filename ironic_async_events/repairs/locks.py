@@ -32,6 +32,22 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
+_here = threading.local()
+
+
+@contextlib.contextmanager
+def asking(task: Any) -> Iterator[None]:
+    """Note which task asks for a lock in this thread.
+
+    :param task: the task
+    """
+    _here.task = task
+    try:
+        yield
+    finally:
+        _here.task = None
+
+
 class Reservations:
     """The tasks that hold a lock, and the statements that ask for a lock."""
 
@@ -49,17 +65,20 @@ class Reservations:
         # No task may ask for these nodes now: UUID, number and name of each.
         self._closed: list[frozenset[str]] = []
 
-    def ask(self, task: Any, reserve: Callable[[], Any]) -> Any:
+    def ask(self, reserve: Callable[[], Any]) -> Any:
         """Ask for a lock once; an error leaves no lock behind.
 
-        Called by the thread that makes the task.
+        Called by the thread that makes the task, within :func:`asking`. A
+        lock that is for no task is not recorded.
 
-        :param task: the task that asks
         :param reserve: Ironic's statements; they return the locked node
         :returns: the node
         :raises NodeLocked: when another task holds the lock
         :raises Exception: other errors of ``reserve``
         """
+        task = getattr(_here, 'task', None)
+        if task is None:
+            return reserve()
         try:
             return self._ask(task, reserve)
         except exception.NodeNotFound:

@@ -22,9 +22,7 @@ FUNCTIONS = known.Functions(
             'ddba308bb001a202',  # 39.0 and later
             'e62cb4977f9eba81',
         ),
-        'ironic.objects.base.IronicObject._from_db_object': (
-            '133cbb0383b2f458',
-        ),
+        'ironic.objects.node.Node._from_db_object': ('133cbb0383b2f458',),
         'ironic.objects.base.IronicObject._set_from_db_object': (
             '56f94f7d4c1b870a',
         ),

@@ -57,6 +57,13 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ),
         Target(
             'ironic.objects.node',
+            'Node.reserve',
+            ('cls', 'context', 'tag', 'node_id'),
+            'the process knows which of its tasks holds a lock',
+            wrap=_by('locking', 'reserving'),
+        ),
+        Target(
+            'ironic.objects.node',
             'Node.release',
             ('cls', 'context', 'tag', 'node_id'),
             'one UPDATE unlocks a node',
@@ -65,11 +72,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Need(
             TASK_MANAGER,
             (
-                'LOG',
-                'TaskManager._debug_timer',
-                'TaskManager._patient',
                 'TaskManager._purpose',
-                'TaskManager._retry',
                 'TaskManager.context',
                 'TaskManager.node',
                 'TaskManager.node_id',

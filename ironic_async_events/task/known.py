@@ -108,7 +108,14 @@ class Functions:
 
     def _is_known(self, full_name: str) -> bool:
         class_name, _, name = full_name.rpartition('.')
-        method = vars(_class(class_name)).get(name)
+        method = next(
+            (
+                vars(cls)[name]
+                for cls in _class(class_name).__mro__
+                if name in vars(cls)
+            ),
+            None,
+        )
         seen, answer = self._seen.get(full_name, (None, False))
         if method is None or method is not seen:
             answer = is_known(method, self.fingerprints[full_name])

@@ -31,13 +31,11 @@ FUNCTIONS = known.Functions(
             'ddba308bb001a202',  # 39.0 and later
             'e62cb4977f9eba81',
         ),
-        'ironic.objects.base.IronicObject._from_db_object': (
-            '133cbb0383b2f458',
-        ),
+        'ironic.objects.node.Node._from_db_object': ('133cbb0383b2f458',),
         'ironic.objects.base.IronicObject._set_from_db_object': (
             '56f94f7d4c1b870a',
         ),
-        'ironic.objects.base.IronicObject.do_version_changes_for_db': (
+        'ironic.objects.node.Node.do_version_changes_for_db': (
             '2295d668f513887c',
         ),
         'ironic.db.sqlalchemy.api.Connection.update_node': (

@@ -19,6 +19,7 @@ from ironic_async_events.task import database
 _NODES: Any = models.NodeBase.__table__
 _TRAITS: Any = models.NodeTrait.__table__
 _NODE = sa.select(_NODES).where(_NODES.c.id == sa.bindparam('id'))
+_HOLDER = sa.select(_NODES.c.uuid, _NODES.c.reservation)
 # Most nodes have no traits: reading them is another statement.
 _NODE_AND_TRAITS = sa.select(
     _NODES,
@@ -68,8 +69,16 @@ def reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
     :raises InvalidIdentity: when this is no number and no UUID
     :raises Exception: what the database raises
     """
+    identity = _identity(node_id)
+    if utils.is_ironic_using_sqlite():
+        # Who writes for long keeps nobody from reading.
+        with api._session_for_read() as session:
+            holder = session.execute(_HOLDER.where(identity)).first()
+        if holder is not None and holder.reservation is not None:
+            raise exception.NodeLocked(
+                node=holder.uuid, host=holder.reservation
+            )
     with database.transaction() as session:
-        identity = _identity(node_id)
         reserved = session.execute(
             sa.update(_NODES)
             .where(identity, _NODES.c.reservation.is_(None))
@@ -123,9 +132,7 @@ def release_node(host: str, node_id: int | str) -> None:
         )
         if released.rowcount:
             return
-        row = session.execute(
-            sa.select(_NODES.c.uuid, _NODES.c.reservation).where(identity)
-        ).first()
+        row = session.execute(_HOLDER.where(identity)).first()
     if row is None:
         raise exception.NodeNotFound(node=node_id)
     if row.reservation is None:

@@ -7,6 +7,7 @@ import uuid
 import ddt
 from ironic import objects
 from ironic.common import exception
+from ironic.common import utils
 from ironic.conductor import manager  # noqa: F401  # what is patched
 from ironic.db.sqlalchemy import api
 from ironic.tests.unit.db import base as db_base
@@ -138,6 +139,10 @@ class ReservingTestCase(db_base.DbTestCase):
 
     def test_the_statements(self):
         self.useFixture(async_fixtures.Plugin())
+        # SQLite is asked first who has the lock.
+        patcher = mock.patch.object(utils, 'USING_SQLITE', False)
+        patcher.start()
+        self.addCleanup(patcher.stop)
         objects.Node.reserve(self.context, 'host', self.node.id)
         # The node has a trait.
         self.assertEqual(['UPDATE', 'SELECT', 'SELECT'], self.statements)
@@ -148,6 +153,14 @@ class ReservingTestCase(db_base.DbTestCase):
         del self.statements[:]
         objects.Node.reserve(self.context, 'host', self.node.id)
         self.assertEqual(['UPDATE', 'SELECT'], self.statements)
+
+    def test_a_lock_on_sqlite_is_told_without_a_write(self):
+        self.useFixture(async_fixtures.Plugin())
+        with mock.patch.object(utils, 'USING_SQLITE', True):
+            self.assertRaises(
+                exception.NodeLocked, self.reserve(self.other.uuid)
+            )
+        self.assertEqual(['SELECT'], self.statements)
 
     def test_what_is_not_known_is_done_by_ironic(self):
         with mock.patch.object(

@@ -18,6 +18,7 @@ from oslo_db import exception as db_exception
 import ironic_async_events
 from ironic_async_events import conf as async_conf
 from ironic_async_events.task import base as task_base
+from ironic_async_events.task import database
 from ironic_async_events.task import drop_in
 from ironic_async_events.task import handover
 from ironic_async_events.task import native
@@ -481,6 +482,25 @@ class HandOverTestCase(base.TaskTestCase):
         )
         self.assert_state(states.ACTIVE, states.NOSTATE)
         self.assertIsNone(self.stored().reservation)
+
+    def test_what_decides_is_read_from_the_whole_cluster(self):
+        read = []
+        real = database.causal
+
+        @contextlib.contextmanager
+        def causal():
+            read.append(True)
+            with real():
+                yield
+
+        with (
+            mock.patch.object(database, 'causal', causal),
+            self.away(1, provision_state=states.DEPLOYING),
+        ):
+            self.assertRaises(db_exception.DBError, self.deploy, self.succeed)
+        # Was it saved? What is to be taken back?
+        self.assertEqual([True, True], read)
+        self.assert_taken_back()
 
     def test_a_client_does_not_wait_for_the_database(self):
         with self.away(1, provision_state=states.MANAGEABLE):

@@ -7,9 +7,11 @@ import re
 
 from oslotest import base
 
+from ironic_async_events.audit import deleted
 from ironic_async_events.audit import metrics
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import summary
+from ironic_async_events.audit import table
 from ironic_async_events.tests.samples import recordings
 
 STEPS = [
@@ -98,6 +100,83 @@ class MetricsTest(base.BaseTestCase):
         self.assertEqual({('manageable',): 1}, self.states())
         self.take([gone])
         self.assertEqual({}, self.states())
+
+    def gone(self, time, node='one', kind='delete'):
+        (seen,) = recordings.observations(STEPS[:1], node, time)
+        self.take(
+            [
+                seen._replace(
+                    kind=kind,
+                    status='end',
+                    state='enroll',
+                    event=None,
+                    message_id=f'{kind} {node} {time}',
+                )
+            ]
+        )
+
+    def test_a_deleted_node_does_not_come_back_with_a_late_message(self):
+        late = recordings.observations(STEPS, 'one', 100.0)
+        self.gone(200.0)
+        self.take([late[0]._replace(received=300.0)])
+        self.gone(150.0, kind='create')
+        # The clock of another conductor is ahead.
+        self.take([late[1]._replace(time=201.0)])
+        self.assertEqual({}, self.states())
+
+    def test_a_node_with_the_uuid_of_a_deleted_node_counts(self):
+        self.gone(200.0)
+        self.gone(201.0, kind='create')
+        self.assertEqual({('enroll',): 1}, self.states())
+        self.take(recordings.observations(STEPS[:1], 'one', 202.0))
+        self.assertEqual({('verifying',): 1}, self.states())
+        # Where its creation was not announced.
+        self.gone(300.0)
+        self.take(recordings.observations(STEPS, 'one', 900.0))
+        self.assertEqual({('manageable',): 1}, self.states())
+
+    def test_deleted_nodes_take_a_bounded_memory(self):
+        for number in range(deleted.REMEMBERED + 10):
+            self.gone(100.0 + number, f'node-{number}')
+        self.assertEqual(deleted.REMEMBERED, len(self.figures._deleted))
+        (late,) = recordings.observations(STEPS[:1], f'node-{number}', 50.0)
+        self.take([late])
+        self.assertEqual({}, self.states())
+
+    def test_names_that_ironic_does_not_know_are_one_label(self):
+        for number in range(20):
+            node = f'node-{number}'
+            known = recordings.observations(STEPS[2:], node, 100.0)
+            self.take([known[0]._replace(event=f'event-{number}'), known[1]])
+            self.take(
+                [
+                    seen._replace(
+                        state=f'state-{number}', message_id=f'late {number}'
+                    )
+                    for seen in recordings.observations(
+                        STEPS[:1], f'other-{number}', 100.0
+                    )
+                ]
+            )
+        self.figures.know('node', 'state', 1.0)
+        found = values(self.figures)
+        self.assertEqual(
+            {('manageable',): 20, ('other',): 21}, found[metrics.NODES.name]
+        )
+        self.assertEqual(
+            {'manageable', 'other'},
+            {state for _node, state in found[metrics.SINCE.name]},
+        )
+        self.assertEqual(
+            [('other', 'done')], list(found[metrics.DURATION.name])
+        )
+
+    def test_every_state_of_ironic_is_a_label(self):
+        for state in table.TARGETS:
+            self.figures.know(state, state, None)
+        self.assertEqual(
+            {(state,): 1 for state in table.TARGETS}, self.states()
+        )
 
     def test_a_known_node_counts_until_a_notification_says_more(self):
         self.figures.know('node-1', 'available', 50.0)

@@ -116,9 +116,14 @@ class ConsumersTest(base.BaseTestCase):
             ('http://user:secret@127.0.0.1:1', 'rabbitmq_management'),
             ('127.0.0.1:15672', '--url must be like'),
             ('amqp://127.0.0.1', '--url must be like'),
+            ('http://user:sec/ret@127.0.0.1', '--url must be like'),
+            ('http://user:1/secret@127.0.0.1', '--url must be like'),
+            ('http://user:sec[ret@127.0.0.1', '--url must be like'),
+            ('http://user:secret@127.0.0.1:x', '--url must be like'),
         ):
             code, out, err = self.run_program('--url', url)
             self.assertEqual((255, ''), (code, out))
             self.assertIn(expected, err)
-            self.assertNotIn('secret', err)
+            self.assertNotIn('sec', err)
+            self.assertNotIn('ret', err)
             self.assertEqual(1, err.count('\n'))

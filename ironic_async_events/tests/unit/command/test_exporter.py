@@ -147,7 +147,7 @@ class ProgramTest(test_commands.CommandTestCase):
         path = self.write()
         bad = os.path.join(self.directory, 'bad.conf')
         with open(bad, 'w') as stream:
-            stream.write('nonsense\n')
+            stream.write('nonsense s3cret\n')
         for arguments, expected in (
             ([], 'nothing to read: give'),
             (['--file', path, '--config-file', bad], 'cannot be read'),
@@ -155,6 +155,18 @@ class ProgramTest(test_commands.CommandTestCase):
             (
                 ['--file', path, '--ironic-url', 'http://127.0.0.1:1'],
                 'cannot read the nodes from http://127.0.0.1:1',
+            ),
+            (
+                ['--file', path, '--ironic-url', 'http://u:s3c@127.0.0.1:1'],
+                'cannot read the nodes from http://127.0.0.1:1',
+            ),
+            (
+                ['--file', path, '--ironic-url', 'http://u:1/s3c@127.0.0.1:1'],
+                '--ironic-url must be like',
+            ),
+            (
+                ['--transport-url', 'rabbit://u:s3c/r@127.0.0.1:1'],
+                'no bus to listen to',
             ),
             (
                 ['--file', path, '--os-cloud', 'nowhere'],
@@ -165,6 +177,7 @@ class ProgramTest(test_commands.CommandTestCase):
             self.assertEqual((2, ''), (code, out))
             self.assertIn(expected, err)
             self.assertEqual(1, err.count('\n'), err)
+            self.assertNotIn('s3c', err)
 
     def test_without_its_extra_it_names_the_extra(self):
         done = subprocess.run(

@@ -95,8 +95,9 @@ class StatusTestCase(base.BaseTestCase):
         self.assertNotIn('Traceback', text)
 
     def test_a_configuration_that_cannot_be_read_is_one_line(self):
-        code, text = self.check('nonsense')
+        code, text = self.check('nonsense s3cret')
         self.assertEqual(255, code, text)
+        self.assertNotIn('s3cret', text)
         self.assertIn('The configuration cannot be read', text)
         self.assertEqual(1, text.count('\n'), text)
 
@@ -116,3 +117,17 @@ class StatusTestCase(base.BaseTestCase):
         self.assertIn('The database cannot be used', text)
         self.assertNotIn('s3c', text)
         self.assertNotIn('Traceback', text)
+
+    def test_a_database_url_that_is_not_encoded_tells_no_password(self):
+        for password in ('x@y:s3cret', '\u2100s3cret', 'x$s3cret'):
+            code, text = self.check(
+                GOOD.replace('driver = messagingv2', '').replace(
+                    'async_events', 'async_events_outbox'
+                )
+                + '[database]\nmax_retries = 1\nretry_interval = 0\n'
+                f'connection = mysql+pymysql://u:{password}@127.0.0.1:1/x\n'
+            )
+            self.assertEqual(2, code, text)
+            self.assertIn('The database cannot be used', text)
+            self.assertNotIn('s3c', text)
+            self.assertNotIn('Traceback', text)

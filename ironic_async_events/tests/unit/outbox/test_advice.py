@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of what a conductor says of the configuration around the outbox."""
 
+import logging
+from unittest import mock
+
 import fixtures
 from oslo_config import cfg
+from oslo_db import options
 import oslo_messaging
 from oslotest import base
+import sqlalchemy as sa
 from stevedore import extension
 
 from ironic_async_events.outbox import advice
+from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import service
 from ironic_async_events.tests.unit.outbox import base as outbox_base
@@ -64,6 +70,49 @@ class AdviceTestCase(base.BaseTestCase):
         self.assertIsNone(advice.beside(self.conf))
 
 
+def answering(name, value):
+    """A MySQL server, or one of its kin, that has a variable or lacks it."""
+    engine = mock.create_autospec(sa.Engine, instance=True)
+    engine.dialect = mock.Mock()
+    engine.dialect.name = name
+    connection = engine.connect.return_value.__enter__.return_value
+    connection.exec_driver_sql.return_value.first.return_value = (
+        ('wsrep_on', value) if value else None
+    )
+    return engine
+
+
+class GaleraTestCase(base.BaseTestCase):
+    def judge(self, engine, sync_wait):
+        conf = cfg.ConfigOpts()
+        conf.register_opts(options.database_opts, group='database')
+        conf([])
+        conf.set_override('mysql_wsrep_sync_wait', sync_wait, group='database')
+        return advice.galera(conf, engine)
+
+    def test_reads_that_do_not_wait_are_a_warning(self):
+        # 6 is for statements that write: reads do not wait.
+        for sync_wait in (None, 0, 6):
+            concern = self.judge(answering('mysql', 'ON'), sync_wait)
+            self.assertEqual(logging.WARNING, concern.level)
+            self.assertIn('[database] mysql_wsrep_sync_wait = 1', concern.text)
+            self.assertNotIn('\n', concern.text)
+
+    def test_reads_that_wait_are_fine(self):
+        for sync_wait in (1, 3, 7):
+            self.assertIsNone(self.judge(answering('mysql', 'ON'), sync_wait))
+
+    def test_a_server_that_is_not_of_galera_is_fine(self):
+        for value in ('OFF', None):
+            self.assertIsNone(self.judge(answering('mysql', value), None))
+
+    def test_only_mysql_and_its_kin_are_asked(self):
+        for name in ('sqlite', 'postgresql'):
+            engine = answering(name, 'ON')
+            self.assertIsNone(self.judge(engine, None))
+            engine.connect.assert_not_called()
+
+
 class StartTestCase(outbox_base.OutboxTestCase):
     """What the log of a conductor says when it starts."""
 
@@ -86,7 +135,7 @@ class StartTestCase(outbox_base.OutboxTestCase):
         ):
             self.useFixture(fixtures.MockPatchObject(owner, name, value))
         self.assertEqual('started', service.started(lambda: 'started')())
-        return log.lines('outbox')
+        return log.lines('ironic-async-events: ')
 
     def test_a_bus_that_confirms_nothing_is_one_warning(self):
         for url in ('kafka://user:secret@host:9092/', 'fake:/'):
@@ -103,6 +152,15 @@ class StartTestCase(outbox_base.OutboxTestCase):
     def test_a_router_is_one_warning(self):
         (line,) = self.start('rabbit://', 'routing')
         self.assertIn('routing', line)
+
+    def test_galera_whose_reads_do_not_wait_is_one_warning(self):
+        self.useFixture(
+            fixtures.MockPatchObject(
+                connection, 'engine', lambda: answering('mysql', 'ON')
+            )
+        )
+        (line,) = self.start('rabbit://')
+        self.assertIn('[database] mysql_wsrep_sync_wait = 1', line)
 
     def test_a_good_configuration_needs_no_word(self):
         self.assertEqual([], self.start('rabbit://', 'log'))

@@ -206,3 +206,17 @@ class WithoutDatabaseTestCase(ProgramTestCase):
         self.assert_refused(
             'mysql+cymysql://ironic:s3cret@host/ironic', 'cymysql'
         )
+
+    def test_a_password_that_is_not_encoded(self):
+        for password in ('x@s3cret', 'x@y:s3cret'):
+            self.assert_refused(
+                f'mysql+pymysql://ironic:{password}@127.0.0.1:1/ironic',
+                'the database cannot be used',
+            )
+
+    def test_a_port_or_an_option_that_is_none(self):
+        for rest in (':s3cret/ironic', ':1/ironic?option=s3cret'):
+            self.assert_refused(
+                f'mysql+pymysql://ironic:s3cret@127.0.0.1{rest}',
+                'the database cannot be used',
+            )

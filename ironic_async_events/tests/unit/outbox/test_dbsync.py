@@ -25,7 +25,7 @@ class DbSyncTestCase(base.BaseTestCase):
         self.addCleanup(self.engine.dispose)
         self.empty = True
         for owner, name, value in (
-            (dbsync, '_engine', lambda: self.engine),
+            (ironic_conf, 'engine', lambda: self.engine),
             (dbsync.ironic_conf, 'prepare', lambda: None),
             (store, 'is_empty', lambda: self.empty),
         ):
@@ -116,8 +116,8 @@ class BriefTestCase(base.BaseTestCase):
             ),
             (
                 sa.exc.ArgumentError('URL mysql//u:s3cr@et@host/x\nmore'),
-                'URL mysql//host/x',
+                'URL mysql//***@host/x',
             ),
-            (ValueError(), 'ValueError'),
+            (OSError(), 'OSError'),
         ):
             self.assertEqual(expected, ironic_conf.brief(error))

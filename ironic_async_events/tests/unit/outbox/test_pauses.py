@@ -57,6 +57,12 @@ class OutageTestCase(LogTestCase):
         self.assertIn('again after 50 seconds; 7 messages', last)
         self.assertFalse(one.lasts)
 
+    def test_no_password_is_said(self):
+        one = outage.Outage('the bus', self.clock)
+        one.failed(OSError("no route to 'rabbit://u:s3c/ret@host'"))
+        (line,) = self.lines()
+        self.assertNotIn('s3c', line)
+
     def test_without_one_nothing_is_said_or_counted(self):
         one = outage.Outage('the bus', self.clock)
         one.over(self.fail)

@@ -15,6 +15,7 @@ from ironic_async_events import exceptions
 from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import service
+from ironic_async_events.tests.unit.outbox import base as outbox_base
 from laboratory import interrupted
 
 
@@ -128,6 +129,13 @@ class SchemaTestCase(base.BaseTestCase):
     def test_an_api_without_a_database_is_ironics_to_judge(self):
         self.import_api()
         service.check_api(self.conf('sqlite:////nowhere/at/all'))
+
+    def test_a_wrong_url_of_the_database_is_logged_without_its_password(self):
+        self.import_api()
+        log = self.useFixture(outbox_base.Log())
+        service.check_api(self.conf('mysql+pymysql://u:x@y:s3cret@h/ironic'))
+        (line,) = log.lines('could not look')
+        self.assertNotIn('s3cret', line)
 
     def test_a_command_needs_no_tables(self):
         # ironic-dbsync makes notifiers as well.

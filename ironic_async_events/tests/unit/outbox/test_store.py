@@ -7,6 +7,7 @@ from unittest import mock
 import fixtures
 from ironic.tests.unit.db import utils as db_utils
 from oslo_db import exception as db_exc
+from sqlalchemy import event
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.event import registry
 
@@ -183,6 +184,23 @@ class RepeatedTestCase(base.OutboxTestCase):
             attempt = mock.Mock(spec=[], side_effect=error)
             self.assertRaises(type(error), database.retried(attempt))
             attempt.assert_called_once_with()
+
+
+class OrderTestCase(base.OutboxTestCase):
+    def test_what_other_servers_stored_before_has_a_lower_number(self):
+        # A server of a Galera cluster counts on from what it has seen.
+        self.config(mysql_wsrep_sync_wait=1, group='database')
+        statements = []
+
+        def note(conn, cursor, statement, *args):
+            statements.append(statement.split()[0])
+
+        event.listen(self.engine, 'before_cursor_execute', note)
+        self.addCleanup(
+            event.remove, self.engine, 'before_cursor_execute', note
+        )
+        store.put(base.make_message('one'), lambda: None)
+        self.assertEqual(['BEGIN', 'SELECT', 'INSERT'], statements)
 
 
 class MemoryTestCase(base.OutboxTestCase):

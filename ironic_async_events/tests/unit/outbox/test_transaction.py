@@ -218,6 +218,31 @@ class TransactionTestCase(base.OutboxTestCase):
         node = self.dbapi.get_node_by_uuid(self.node.uuid)
         self.assertEqual({'changed': 'by the caller'}, node.extra)
 
+    def test_a_conflict_that_is_retried_is_no_error_in_the_log(self):
+        log = self.useFixture(
+            fixtures.MockPatchObject(notifier, '_LOG', autospec=True)
+        ).mock
+        self.useFixture(
+            fixtures.MockPatch('tenacity.nap.time.sleep', lambda s: None)
+        )
+        put = store.put
+        errors = [db_exc.DBDeadlock()]
+
+        def conflict(*args):
+            if errors:
+                raise errors.pop()
+            put(*args)
+
+        with (
+            mock.patch.object(
+                store, 'put', autospec=True, side_effect=conflict
+            ),
+            self.task() as task,
+        ):
+            task.process_event('manage')
+        self.assertEqual(['available -> manageable'], self.notifications())
+        self.assertFalse(log.exception.called)
+
     def test_what_the_caller_changed_is_not_lost_with_the_transition(self):
         with (
             mock.patch.object(

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of what the upgrade check says of the outbox."""
 
+import logging
+
+import fixtures
 from oslo_config import cfg
 from oslo_upgradecheck import upgradecheck
 
 from ironic_async_events.command import checks
 from ironic_async_events.command import status
+from ironic_async_events.outbox import advice
 from ironic_async_events.outbox import schema
 from ironic_async_events.tests.unit.outbox import base
 
@@ -13,7 +17,9 @@ GROUP = 'oslo_messaging_notifications'
 TABLES = 'Outbox has its tables'
 ALONE = 'Outbox publishes alone'
 CONFIRMS = 'Bus confirms messages'
-TITLES = (TABLES, ALONE, CONFIRMS)
+READS = 'Database reads what was committed'
+TITLES = (TABLES, ALONE, CONFIRMS, READS)
+CONCERN = advice.Concern(logging.WARNING, 'what to set')
 
 
 class UpgradeCheckTestCase(base.OutboxTestCase):
@@ -62,6 +68,34 @@ class UpgradeCheckTestCase(base.OutboxTestCase):
             self.assertEqual(
                 upgradecheck.Code.SUCCESS, found.code, found.details
             )
+
+    def test_galera_whose_reads_do_not_wait_is_a_warning(self):
+        self.useFixture(
+            fixtures.MockPatchObject(
+                advice, 'galera', lambda conf, engine: CONCERN
+            )
+        )
+        # With the outbox and without.
+        for url, code in (
+            ('sqlite://', upgradecheck.Code.SUCCESS),
+            ('mysql+pymysql://u:p@host/ironic', upgradecheck.Code.WARNING),
+        ):
+            self.database(url)
+            for driver in ('async_events_outbox', 'async_events'):
+                self.assertEqual(code, self.check(READS, driver).code)
+
+    def test_a_server_that_is_away_is_not_judged(self):
+        self.database('mysql+pymysql://u:s3cret@127.0.0.1:1/ironic')
+        found = self.check(READS, 'async_events')
+        self.assertEqual(upgradecheck.Code.WARNING, found.code)
+        self.assertIn("Can't connect", found.details)
+        self.assertNotIn('s3cret', found.details)
+
+    def database(self, url):
+        cfg.CONF.set_override('connection', url, group='database')
+        self.addCleanup(
+            cfg.CONF.clear_override, 'connection', group='database'
+        )
 
     def test_a_second_publisher_breaks_what_the_outbox_promises(self):
         for name in ('messaging', 'messagingv2'):
