@@ -73,14 +73,13 @@ def main() -> int:
         help=f'some of: {", ".join(_DATABASES)}',
     )
     parser.add_argument(
-        '-k', dest='only', metavar='NAME', help='only tests with this name'
+        '-k', action='append', metavar='NAME', help='only tests with this name'
     )
     arguments = parser.parse_args()
     processes.end_on_sigterm()
     failed = []
     for name in arguments.databases or _DATABASES:
-        only = 'lags' if name == 'galera' else ''
-        only = arguments.only or only
+        only = ['lags'] if name == 'galera' else arguments.k or []
         with (
             tempfile.TemporaryDirectory(prefix='lab-') as directory,
             _DATABASES[name](pathlib.Path(directory)) as environment,
@@ -89,7 +88,7 @@ def main() -> int:
             status = subprocess.run(
                 [
                     *(sys.executable, '-m', 'unittest', '-v', _TESTS),
-                    *(('-k', only) if only else ()),
+                    *(f'-k{part}' for part in only),
                 ],
                 env=os.environ | environment,
                 check=False,

@@ -86,14 +86,13 @@ class Bench:
         self.acts = False
         self._called: set[str] = set()
         self._now = 0.0
-        self._thread = threading.get_ident()
         # Of its own: what happens here is no part of a call.
-        self._engine = sa.create_engine(
+        self.engine = sa.create_engine(
             url or engine.url, poolclass=pool.NullPool
         )
         if url:
             # What Ironic has committed elsewhere is read.
-            event.listen(self._engine, 'connect', _reads_causally)
+            event.listen(self.engine, 'connect', _reads_causally)
         self.execute(*map(sa.delete, _TABLES))
         node = objects.Node(context, driver='fake-hardware', uuid=calls.UUID)
         node.create()
@@ -130,12 +129,18 @@ class Bench:
 
     def execute(self, *changes: Any) -> None:
         """Change the database as another client."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             for change in changes:
                 connection.execute(change)
 
+    def query(self, url: Any, query: Any) -> Any:
+        """Ask a server for a value, as it knows it now."""
+        engine = sa.create_engine(url, poolclass=pool.NullPool)
+        with engine.connect() as connection:
+            return connection.execute(query).scalar()
+
     def _read(self) -> dict[str, Any]:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             history, traits, nodes = (
                 connection.execute(sa.select(table)).mappings().all()
                 for table in _TABLES
@@ -167,6 +172,11 @@ class Bench:
                 self.run(call, row, plugin=True),
                 calm if row.passes else None,
             )
+            if any(
+                name == call.name and part in row.name
+                for name, part, _ in troubles.BETTER
+            ):
+                worse = [] if worse else ['is as stock, but listed as better']
             lines.extend(f'{call.name}: {row.name}: {line}' for line in worse)
 
         for row, stock in pairs:
@@ -189,7 +199,7 @@ class Bench:
         """
         calm = self.run(call, troubles.NONE, plugin=False)
         expected: dict[str, list[outcome.Outcome]] = {}
-        for row in list(troubles.faults(self.statements.made)):
+        for row in _some(troubles.faults(self.statements.made)):
             expected.setdefault(row.name, []).append(
                 self.run(call, row, plugin=False)
             )
@@ -198,7 +208,7 @@ class Bench:
         lines = []
         with _plugin():
             self.run(call, troubles.NONE, plugin=True)
-            for row in list(troubles.faults(self.statements.made)):
+            for row in _some(troubles.faults(self.statements.made)):
                 worse = outcome.worse(
                     expected.get(row.name, least),
                     self.run(call, row, plugin=True),
@@ -307,6 +317,12 @@ class Bench:
             edges.forget_locks()
             random.seed(1)
             yield
+
+
+def _some(rows: Iterable[troubles.Trouble]) -> list[troubles.Trouble]:
+    """Return the troubles; of very many, only some."""
+    every = list(rows)
+    return every[:: 1 + len(every) // 40]
 
 
 def _reads_causally(raw: Any, record: Any) -> None:

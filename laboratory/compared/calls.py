@@ -86,17 +86,8 @@ def _stored(bench: Any) -> Any:
 
 
 def _saved(bench: Any, task: Any) -> Any:
-    task.node.set_driver_internal_info('ours', 1)
     task.node.power_state = states.POWER_OFF
     task.process_event('done')
-    return task.node
-
-
-def _saved_alone(bench: Any, task: Any) -> Any:
-    """Save a state and nothing else, and then something else."""
-    task.process_event('done')
-    task.node.set_driver_internal_info('last', 1)
-    task.node.save()
     return task.node
 
 
@@ -211,13 +202,6 @@ CALLS = (
             'TaskManager.process_event',
         ),
     ),
-    Call(
-        'save a state, then more',
-        _task,
-        _saved_alone,
-        _DEPLOYING,
-        _its_node,
-    ),
     Call('save another field', _stored, _updated, node=_itself),
     Call(
         'reserve',
@@ -233,7 +217,6 @@ CALLS = (
             'Connection.get_node_by_id',
         ),
     ),
-    Call('reserve by UUID', lambda bench: UUID, _reserved, varies=True),
     Call(
         'reserve what is locked',
         _node_id,
@@ -252,7 +235,6 @@ CALLS = (
             'Connection._get_node_reservation',
         ),
     ),
-    Call('release what is free', _node_id, _released, varies=True),
     Call('lock', lambda bench: None, _locked, layers=('TaskManager._lock',)),
     Call(
         'unlock',

@@ -124,7 +124,7 @@ class Statements:
         self._sleep = sleep
         self._thread = 0
         self._fault: Fault | None = None
-        self._wrote = False
+        self._wrote = self._is_first = False
         #: How long somebody else still holds the lock.
         self._busy = 0.0
         self._holder: Any = None
@@ -146,11 +146,14 @@ class Statements:
         :param fault: what fails
         """
         self.made, self._fault, self._wrote = [], fault, False
-        self._thread = threading.get_ident()
+        self._thread, self._is_first = threading.get_ident(), True
         try:
             yield
         finally:
             self._thread = 0
+
+    def on_first(self) -> None:
+        """Look at the database before the first statement of a call."""
 
     @contextlib.contextmanager
     def busy(self, seconds: float) -> Iterator[None]:
@@ -191,6 +194,9 @@ class Statements:
     def _execute(
         self, real: Callable[..., Any], cursor: Any, sql: str, *args: Any
     ) -> None:
+        if self._is_first and threading.get_ident() == self._thread:
+            self._is_first = False
+            self.on_first()
         word = sql.split(None, 1)[0].upper()
         statement = functools.partial(real, cursor, sql, *args)
         if word in _UNCOUNTED or sql == _PING:

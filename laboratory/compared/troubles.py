@@ -67,6 +67,34 @@ WRITES: dict[str, Any] = {
 }
 
 
+#: For how many seconds a server of a Galera cluster lags.
+LAG = 3
+
+#: Where it is right to differ: the call, a part of the trouble's name, why.
+BETTER: tuple[tuple[str, str, str], ...] = (
+    (
+        'save a state',
+        'TaskManager.process_event, before',
+        'the class is replaced as a whole',
+    ),
+    (
+        'save a state',
+        'writes traits',
+        'traits are written under the lock only; who locks reads them',
+    ),
+    (
+        'lock',
+        'is locked',
+        'a lock of this conductor that none of its tasks holds is removed',
+    ),
+    (
+        'upgrade',
+        'is locked',
+        'a lock of this conductor that none of its tasks holds is removed',
+    ),
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Trouble:
     """A trouble in which a call is made.
@@ -252,9 +280,20 @@ def _lagging(bench: Any, before: Any, last: Any) -> Iterator[None]:
     if before is not None:
         bench.execute(before)
     bench.catch_up()
-    bench.execute(sa.text('INSERT INTO lag (seconds) VALUES (1)'))
+    bench.execute(sa.text(f'INSERT INTO lag (seconds) VALUES ({LAG})'))
     bench.execute(bench.new_node if last is None else last)
-    yield
+    lags = sa.select(sa.text('count(*)')).select_from(sa.text('lag'))
+    expected = bench.query(bench.engine.url, lags)
+
+    def is_late() -> None:
+        seen = bench.query(bench.statements.engine.url, lags)
+        assert seen < expected, 'this machine is too slow: LAG is over'
+
+    bench.statements.on_first = is_late
+    try:
+        yield
+    finally:
+        del bench.statements.on_first
 
 
 # Others
