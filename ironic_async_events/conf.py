@@ -10,7 +10,14 @@ LOG = logging.getLogger(__name__)
 
 DEFAULT_START_TIMEOUT = 30.0
 
-REPAIRS = ('locks', 'turns', 'retries', 'pool', 'orphans')
+REPAIRS = (
+    'locks',
+    'turns',
+    'retries',
+    'pool',
+    'orphans',
+    'continuations',
+)
 
 GROUP = cfg.OptGroup(
     'async_events',
@@ -48,8 +55,11 @@ OPTS = [
         'refuse every request until it is restarted. '
         '"orphans": when a node of a dead conductor cannot be taken over, '
         'the next pass retries; without this repair the node keeps its '
-        'state until a conductor is restarted. A repair that does not fit '
-        'the installed Ironic is left out with a warning.',
+        'state until a conductor is restarted. "continuations": when there '
+        'is no worker for the next step of a node, the conductor tries '
+        'again; without this repair the node can wait for its time-out. A '
+        'repair that does not fit the installed Ironic is left out with a '
+        'warning.',
     ),
     cfg.FloatOpt(
         'start_timeout',

@@ -223,4 +223,88 @@ ROWS: dict[str, tuple[Row, ...]] = {
             'it says that a node cannot be kept for the next pass',
         ),
     ),
+    'continuations': (
+        *(
+            Target(
+                MANAGER,
+                f'ConductorManager.continue_node_{kind}',
+                ('self', 'context', 'node_id'),
+                'a continuation that is refused must be tried again',
+                wrap=_by('continuing', 'remembering'),
+                optional=kind == 'service',
+            )
+            for kind in ('clean', 'deploy', 'service')
+        ),
+        Target(
+            MANAGER,
+            'ConductorManager._collect_periodic_tasks',
+            ('self', 'admin_context'),
+            'a periodic task of the conductor tries again',
+            wrap=_by('continuing', 'collecting'),
+        ),
+        Target(
+            'ironic.conductor.notification_utils',
+            'emit_provision_set_notification',
+            (
+                'task',
+                'level',
+                'status',
+                'prev_state',
+                'prev_target',
+                'event',
+            ),
+            'a node whose state has changed waits for something else',
+            wrap=_by('continuing', 'forgetting'),
+        ),
+        Target(
+            TASK_MANAGER,
+            'acquire',
+            ('context', 'args', 'kwargs'),
+            'a node is continued under the lock under which it was checked',
+            wrap=_by('continuing', 'lending'),
+        ),
+        Need(
+            TASK_MANAGER,
+            ('TaskManager.node',),
+            'its node tells whether it waits',
+        ),
+        Need(
+            MANAGER,
+            (
+                'ConductorManager._mapped_to_this_conductor',
+                'ConductorManager._periodic_tasks',
+                'ConductorManager._spawn_worker',
+            ),
+            'a periodic task asks for a worker for each node',
+        ),
+        Need(
+            'ironic.objects.node',
+            (
+                'Node.conductor_group',
+                'Node.driver',
+                'Node.driver_internal_info',
+                'Node.get_by_uuid',
+                'Node.maintenance',
+                'Node.provision_state',
+                'Node.provision_updated_at',
+                'Node.uuid',
+            ),
+            'they tell what a node waits for',
+        ),
+        Need(
+            'ironic.common.exception',
+            ('NoFreeConductorWorker', 'NodeLocked', 'NodeNotFound'),
+            'they tell a refusal from other errors',
+        ),
+        Need(
+            'futurist',
+            ('SynchronousExecutor',),
+            'the worker that was found continues the node itself',
+        ),
+        Need(
+            'futurist.periodics',
+            ('PeriodicWorker.add', 'periodic'),
+            'a periodic task is added to those of the conductor',
+        ),
+    ),
 }

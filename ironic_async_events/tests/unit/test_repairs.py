@@ -4,6 +4,7 @@
 from unittest import mock
 
 from ironic.conductor import manager
+from ironic.conductor import notification_utils
 from ironic.conductor import task_manager
 from ironic.db.sqlalchemy import api
 from oslo_config import cfg
@@ -31,6 +32,11 @@ REPLACED = {
     ),
     'pool': ((manager.ConductorManager, '_init_executors'),),
     'orphans': ((manager.ConductorManager, '_check_orphan_nodes'),),
+    'continuations': (
+        (task_manager, 'acquire'),
+        (notification_utils, 'emit_provision_set_notification'),
+        (manager.ConductorManager, '_collect_periodic_tasks'),
+    ),
 }
 
 
@@ -96,8 +102,7 @@ class RepairsTestCase(base.BaseTestCase):
             plugin.install(conf)
         self.assertRegex(
             patching.state().refusal,
-            r'\[async_events\] repairs '
-            r'.*locks, turns, retries, pool, orphans.*lokcs',
+            r'\[async_events\] repairs .*locks, .*, continuations.*lokcs',
         )
 
     def test_a_repair_that_does_not_fit_is_left_out(self):
@@ -108,7 +113,7 @@ class RepairsTestCase(base.BaseTestCase):
         ):
             plugin.install()
         self.assertTrue(patching.state().active)
-        self.assert_replaced('locks', 'turns', 'retries', 'orphans')
+        self.assert_replaced(*(rows.ROWS.keys() - {'pool'}))
         self.assertEqual(('pool',), patching.state().left_out)
         log.assert_called_once()
         line = log.call_args.args[0] % log.call_args.args[1]

@@ -66,7 +66,11 @@ def room_of(path):
     room, name = path.parts[0], path.stem
     # What of task/orphans.py is called, only the repair calls.
     if room == 'repairs' or name == 'orphans':
-        return {'locking': 'locks', 'reserving': 'locks'}.get(name, name)
+        return {
+            'continuing': 'continuations',
+            'locking': 'locks',
+            'reserving': 'locks',
+        }.get(name, name)
     return room if room in TABLES else 'task'
 
 

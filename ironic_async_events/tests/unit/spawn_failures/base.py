@@ -6,13 +6,16 @@ not the hooks, not ``_spawn_worker``. What is replaced are the edges: how a
 pool takes work (see ``causes``), and the notifier, which records.
 """
 
+from collections.abc import Callable
 import contextlib
 import datetime
 import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from typing import Any
+from unittest import mock
 
 import fixtures
 from ironic import objects
@@ -29,6 +32,8 @@ from oslo_utils import timeutils
 from oslo_utils import uuidutils
 import requests
 
+from ironic_async_events import patching
+from ironic_async_events.repairs import continuations
 from ironic_async_events.tests.unit.spawn_failures import cases
 from ironic_async_events.tests.unit.spawn_failures import causes
 from ironic_async_events.tests.unit.spawn_failures import outcome
@@ -207,12 +212,26 @@ class Bench(mgr_utils.ServiceSetUpMixin, db_base.DbTestCase):
             error = case.error(self.service, self.context, uuid)
         return error, bool(asked)
 
+    def added_passes(self) -> None:
+        """Run the periodic tasks that the plugin adds to Ironic's own."""
+        for call in self.service._periodic_tasks.add.call_args_list:
+            call.args[0](self.context)
+
     def time_out(self) -> fixtures.Fixture:
         """Return a fixture under which every time-out has passed."""
         later = timeutils.utcnow() + datetime.timedelta(seconds=2 * _TIME_OUT)
         return fixtures.MonkeyPatch(
             'oslo_utils.timeutils.utcnow', lambda: later
         )
+
+    def later(self, seconds: float) -> fixtures.Fixture:
+        """Return a fixture under which the plugin sees a later time.
+
+        :param seconds: how much later
+        """
+        now = time.monotonic() + seconds
+        stand_in = mock.Mock(spec_set=time, monotonic=lambda: now)
+        return fixtures.MonkeyPatch(f'{continuations.__name__}.time', stand_in)
 
     def lose_conductor(self, hostname: str) -> None:
         """Register a conductor that has not been heard of for years."""
@@ -266,6 +285,9 @@ class SpawnFailure(Bench):
         after = self.read(node.uuid)
         records = self.records(node.id) - records
         notifications = self.notifier.lines()
+        awaited = not self._case.periodic and (
+            self._case.staged or not self._cause.late
+        )
         self._outcome = outcome.Outcome(
             name=self._case.name,
             before=before,
@@ -273,25 +295,42 @@ class SpawnFailure(Bench):
             records=records,
             notifications=notifications,
             error=error,
-            found=self._look_again(node.uuid),
-            awaited=not self._case.periodic
-            and (self._case.staged or not self._cause.late),
+            found=self._look_again(node.uuid, awaited),
+            awaited=awaited,
         )
 
-    def _look_again(self, uuid: str) -> outcome.Found:
-        """Let later passes look for the node, now with free workers."""
+    def _look_again(self, uuid: str, awaited: bool) -> outcome.Found:
+        """Let later passes look for the node, now with free workers.
+
+        :param uuid: of the node.
+        :param awaited: whether the conductor was told that it was refused.
+        """
+        if self._case.cast and awaited and patching.state().patched:
+            self.useFixture(self.later(_TIME_OUT))
+            continued = self._is_dealt_with(uuid, self.added_passes)
+            return outcome.Found.NEXT if continued else outcome.Found.NEVER
         if not self._case.periodic:
             return outcome.Found.NOT_ASKED
-        if self._is_dealt_with(uuid):
+
+        def one() -> object:
+            return self._case.request(self.service, self.context, uuid)
+
+        if self._is_dealt_with(uuid, one):
             return outcome.Found.NEXT
         self.useFixture(self.time_out())
-        if self._is_dealt_with(uuid):
+        if self._is_dealt_with(uuid, one):
             return outcome.Found.LATER
         return outcome.Found.NEVER
 
-    def _is_dealt_with(self, uuid: str) -> bool:
+    def _is_dealt_with(self, uuid: str, one: Callable[[], object]) -> bool:
+        before = self.read(uuid)['provision_state']
         worker = self.useFixture(causes.Worker())
         self.take_work_by(worker.spawn)
-        self._case.request(self.service, self.context, uuid)
+        one()
         worker.drain()
-        return bool(worker.ran) and self.read(uuid)['reservation'] is None
+        node = self.read(uuid)
+        return (
+            bool(worker.ran)
+            and node['reservation'] is None
+            and node['provision_state'] != before
+        )

@@ -115,6 +115,11 @@ class Case:
             name += f' (target {self.target})'
         return name
 
+    @property
+    def cast(self) -> bool:
+        """Whether nobody waits for an answer, and so nobody asks again."""
+        return self.method.startswith('continue_node_')
+
     def error(
         self, manager: Any, context: Any, uuid: str
     ) -> BaseException | None:

@@ -44,7 +44,7 @@ class Fate(enum.Enum):
 class Found(enum.Enum):
     """Whether a periodic pass with free workers deals with the node."""
 
-    NOT_ASKED = 'not a periodic pass'
+    NOT_ASKED = 'not a matter of passes'
     NEXT = 'found by the next pass'
     LATER = 'found after another time-out'
     NEVER = 'never found again'
