@@ -26,13 +26,20 @@ class RabbitMQ(processes.Server):
     """A message broker; a context manager. Starts again on the same port.
 
     :param directory: an existing directory for everything it writes.
+    :param beside: another one, whose epmd and secret it shares.
     """
 
-    def __init__(self, directory: pathlib.Path) -> None:
+    def __init__(
+        self, directory: pathlib.Path, beside: 'RabbitMQ | None' = None
+    ) -> None:
         super().__init__()
         self.directory = directory
         self.port = processes.free_port()
-        self._epmd_port = processes.free_port()
+        self._beside = beside
+        self._home = str((beside or self).directory)
+        self._epmd_port: int = (
+            beside._epmd_port if beside else processes.free_port()
+        )
         self._dist_port = processes.free_port()
 
     @property
@@ -44,6 +51,11 @@ class RabbitMQ(processes.Server):
     def amqp_url(self) -> str:
         """What kombu connects to."""
         return f'amqp://guest:guest@127.0.0.1:{self.port}//'
+
+    @property
+    def name(self) -> str:
+        """By which name other brokers know it."""
+        return f'{self.directory.name}@localhost'
 
     def add_hosts(self, names: Sequence[str]) -> None:
         """Add virtual hosts, each of which is a broker of its own.
@@ -89,6 +101,8 @@ class RabbitMQ(processes.Server):
             ),
             ('rabbitmq-server', [_find('rabbitmq-server')]),
         ):
+            if name == 'epmd' and (self._beside or self.running):
+                continue
             self.running.append(
                 processes.Process(
                     name,
@@ -121,10 +135,10 @@ class RabbitMQ(processes.Server):
     def _environment(self) -> dict[str, str]:
         home = str(self.directory)
         return {
-            'HOME': home,
+            'HOME': self._home,
             'ERL_EPMD_PORT': str(self._epmd_port),
             'ERL_EPMD_ADDRESS': '127.0.0.1',
-            'RABBITMQ_NODENAME': 'laboratory@localhost',
+            'RABBITMQ_NODENAME': self.name,
             'RABBITMQ_NODE_IP_ADDRESS': '127.0.0.1',
             'RABBITMQ_NODE_PORT': str(self.port),
             'RABBITMQ_DIST_PORT': str(self._dist_port),

@@ -68,9 +68,7 @@ class Cluster:
         return self._ironics[0].endpoint
 
     def _start(self) -> None:
-        shared = self._stack.enter_context(
-            deployment.servers('mariadb' if self._count else '', True)
-        )
+        shared = self._stack.enter_context(self._servers())
         assert shared.rabbitmq is not None
         self.directory, self.broker = shared.directory, shared.rabbitmq
         self._database = shared.database
@@ -79,13 +77,14 @@ class Cluster:
                 self.broker.amqp_url,
                 self.directory / 'notifications.jsonl',
                 durable=True,
+                quorum=self._quorum,
             )
         )
         self._ironics = self._configured(shared)
         first = self._ironics[0]
         first.create_schema()
         self.run_once('ironic-async-events-dbsync', 'upgrade')
-        self.eye = witness.Witness(first.database)
+        self.eye = witness.Witness(self._witnessed() or first.database)
         self.eye.install()
         if not self._count:
             self.api = first.part('ironic').start()
@@ -97,6 +96,23 @@ class Cluster:
         self.api.require(first.answers, _START_SECONDS, 'answer at /v1')
         self.api.require(self._all_alive, _START_SECONDS, 'see conductors')
 
+    # What a subclass does in another way
+
+    _quorum = False
+    # Of a conductor, or of the all-in-one service.
+    _command: tuple[str, ...] = ()
+
+    def _servers(self) -> contextlib.AbstractContextManager[Any]:
+        return deployment.servers('mariadb' if self._count else '', True)
+
+    def _url(self, number: int) -> str:
+        """Tell where a conductor has its database; empty for SQLite."""
+        return self._database.url if self._database else ''
+
+    def _witnessed(self) -> str:
+        """Tell where the witness looks, if not where the API does."""
+        return ''
+
     def _configured(self, shared: deployment.Servers) -> list[service.Ironic]:
         port = processes.free_port()
         api_port = processes.free_port()
@@ -106,9 +122,10 @@ class Cluster:
             one = service.Ironic(
                 shared.room(f'ironic-{number}'),
                 plugin=True,
-                database=shared.database.url if shared.database else '',
+                database=self._url(number),
                 transport=self.broker.url,
                 split=bool(self._count),
+                command=self._command,
                 options=configuration.merged(
                     {
                         'DEFAULT': {

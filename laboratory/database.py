@@ -94,6 +94,8 @@ class MariaDB(Database):
 
     _first = 'mysql'
     _create = 'CREATE DATABASE {} CHARACTER SET utf8mb3'
+    # Who serves when we are root.
+    _user = 'root'
 
     def _url(self, name: str) -> str:
         return (
@@ -103,45 +105,53 @@ class MariaDB(Database):
 
     def serve(self) -> None:
         """Start the server; the first time, create the database as well."""
-        common = ['--no-defaults', f'--datadir={self.directory / "data"}']
-        if getpass.getuser() == 'root':
-            # Both refuse to run as root unless they are told to.
-            common.append('--user=root')
-        server = program('mariadbd', 'mariadb-server')
         is_new = not (self.directory / 'data').exists()
         if is_new:
-            processes.run_once(
-                processes.Process(
-                    'mariadb-install-db',
-                    [
-                        program('mariadb-install-db', 'mariadb-server'),
-                        *common,
-                        '--skip-test-db',
-                        '--auth-root-authentication-method=normal',
-                    ],
-                    self.directory / 'install.log',
-                ),
-                _START_SECONDS,
-            )
+            self._install()
+        self._run('--skip-networking')
+        if is_new:
+            self.another('ironic')
+
+    def _common(self) -> list[str]:
+        common = ['--no-defaults', f'--datadir={self.directory / "data"}']
+        if getpass.getuser() == 'root':
+            # Both programs refuse to run as root unless they are told to.
+            common.append(f'--user={self._user}')
+        return common
+
+    def _install(self) -> None:
+        processes.run_once(
+            processes.Process(
+                'mariadb-install-db',
+                [
+                    program('mariadb-install-db', 'mariadb-server'),
+                    *self._common(),
+                    '--skip-test-db',
+                    '--auth-root-authentication-method=normal',
+                ],
+                self.directory / 'install.log',
+            ),
+            _START_SECONDS,
+        )
+
+    def _run(self, *options: str) -> None:
         process = processes.Process(
             'mariadbd',
             [
-                server,
-                *common,
+                program('mariadbd', 'mariadb-server'),
+                *self._common(),
                 f'--socket={self.directory}/mariadb.sock',
                 f'--pid-file={self.directory}/mariadb.pid',
-                '--skip-networking',
                 '--character-set-server=utf8mb4',
                 '--innodb-buffer-pool-size=128M',
                 # What a power failure would cost is a test.
                 '--innodb-flush-log-at-trx-commit=0',
+                *options,
             ],
             self.directory / 'mariadbd.log',
         ).start()
         self.running.append(process)
         process.require(self._answers, _START_SECONDS, 'answer')
-        if is_new:
-            self.another('ironic')
 
 
 class PostgreSQL(Database):

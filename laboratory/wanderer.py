@@ -6,6 +6,7 @@ reason to stop. A node that does not come to rest is put aside and looked at
 again later, so that clients are never idle because of what a fault has left.
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import concurrent.futures
@@ -130,6 +131,7 @@ class Wanderers:
     :param nodes: how many, over all clients; each node has one client.
     :param seed: for what they choose.
     :param pause: seconds between two operations of one client.
+    :param connect: makes the connection of a client.
     :raises LaboratoryError: when a node cannot be created.
     """
 
@@ -140,6 +142,7 @@ class Wanderers:
         nodes: int,
         seed: int,
         pause: float = 0.0,
+        connect: Callable[[str], Api] = Api,
     ) -> None:
         self.operations: list[Operation] = []
         """Every operation that was accepted, by any client."""
@@ -153,8 +156,9 @@ class Wanderers:
         self._pause = pause
         self._stopping = threading.Event()
         self._executor = concurrent.futures.ThreadPoolExecutor(clients)
-        api = Api(endpoint)
-        self._nodes = [_create(api) for _ in range(nodes)]
+        self._connect = connect
+        api = connect(endpoint)
+        self.nodes = [_create(api) for _ in range(nodes)]
         self._chances = [
             random.Random(f'{seed}/{number}') for number in range(clients)
         ]
@@ -163,7 +167,7 @@ class Wanderers:
 
     def __enter__(self) -> Self:
         own = [
-            self._nodes[number :: len(self._chances)]
+            self.nodes[number :: len(self._chances)]
             for number in range(len(self._chances))
         ]
         self._running = self._executor.map(self._client, own, self._chances)
@@ -192,7 +196,7 @@ class Wanderers:
 
     def settle(self) -> None:
         """Look at what has not ended, for some time each; all have stopped."""
-        api = Api(self._endpoint)
+        api = self._connect(self._endpoint)
         for uuid in list(self._open):
             deadline = time.monotonic() + _PATIENCE
             # The connection may be the first thing that fails: it was idle.
@@ -201,7 +205,7 @@ class Wanderers:
 
     def _client(self, nodes: Sequence[str], chance: random.Random) -> None:
         """Lead nodes from here to there until it is told to stop."""
-        api = Api(self._endpoint)
+        api = self._connect(self._endpoint)
         while not self._stopping.is_set():
             done = self._turn(api, chance.choice(nodes), chance)
             self._stopping.wait(self._pause or (0 if done else _PAUSE))

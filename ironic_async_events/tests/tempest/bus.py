@@ -28,15 +28,21 @@ class Collector:
     :param durable: miss nothing when the broker restarts: the queue outlives
         the broker, and a message leaves it when it is in the file. Needs an
         Ironic with ``amqp_durable_queues``.
+    :param quorum: with a quorum queue, which outlives each broker.
     """
 
     def __init__(
-        self, amqp_url: str, path: pathlib.Path, durable: bool = False
+        self,
+        amqp_url: str,
+        path: pathlib.Path,
+        durable: bool = False,
+        quorum: bool = False,
     ) -> None:
         self.path = path
         self.count = 0
         self._url = amqp_url
         self._durable = durable
+        self._quorum = quorum
         self._connected = threading.Event()
         self._stopping = threading.Event()
         self._ready: queue.Queue[BaseException | None] = queue.Queue()
@@ -101,6 +107,7 @@ class Collector:
             routing_key=_ROUTING_KEY,
             exclusive=not self._durable,
             durable=self._durable,
+            queue_arguments={'x-queue-type': 'quorum'} if self._quorum else {},
         )
         with kombu.Connection(self._url, heartbeat=0) as connection:
             # Without, the next line would wait longer after each failure.

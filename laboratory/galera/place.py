@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three conductors and an API, on three Galera servers."""
+
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+import os
+import pathlib
+import signal
+import sys
+from typing import Any
+
+from laboratory import broker
+from laboratory import cluster
+from laboratory import configuration
+from laboratory import deployment
+from laboratory import processes
+from laboratory.galera import servers
+
+SIDES = {
+    'stock': ('messagingv2',),
+    'plugin': ('messagingv2', 'async_events'),
+    'outbox': ('async_events_outbox',),
+}
+"""What is compared, and the drivers that it takes."""
+
+_OPTIONS: configuration.Options = {
+    'async_events': {'outbox_lease': 5},
+    # What is left behind shall be found while we look.
+    'conductor': {'check_provision_state_interval': 5},
+    # So that operations are under way when something happens.
+    'fake': {'deploy_delay': '0,1', 'management_delay': '0,1'},
+}
+# As Kolla has it.
+_BEHIND_HAPROXY: configuration.Options = {
+    'database': {
+        'connection_recycle_time': 10,
+        'max_pool_size': 1,
+        'max_retries': -1,
+    }
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Layout:
+    """How services reach databases and brokers.
+
+    :param database: ``own``, each conductor a server of its own; ``turn``,
+        all of them all servers in turn; ``active``, all of them one server,
+        which HAProxy chooses.
+    :param sync_wait: ``[database] mysql_wsrep_sync_wait``; None without it.
+    :param brokers: one or three.
+    """
+
+    database: str
+    sync_wait: int | None
+    brokers: int = 1
+
+
+class Brokers(processes.Server):
+    """Three brokers that are one; a context manager.
+
+    :param directory: an existing directory.
+    """
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__()
+        self.nodes: list[broker.RabbitMQ] = []
+        for name in ('mq1', 'mq2', 'mq3'):
+            (directory / name).mkdir()
+            self.nodes.append(
+                broker.RabbitMQ(directory / name, *self.nodes[:1])
+            )
+
+    @property
+    def url(self) -> str:
+        """What Ironic connects to."""
+        hosts = (f'guest:guest@127.0.0.1:{x.port}' for x in self.nodes)
+        return f'rabbit://{",".join(hosts)}/'
+
+    @property
+    def amqp_url(self) -> str:
+        """What kombu connects to."""
+        return ';'.join(node.amqp_url for node in self.nodes)
+
+    def serve(self) -> None:
+        """Start one after the other; each joins the first."""
+        for node in self.nodes:
+            node.start()
+            if node is not self.nodes[0]:
+                node.control('stop_app')
+                node.control('join_cluster', self.nodes[0].name)
+                node.control('start_app')
+
+    def stop(self) -> None:
+        """Stop all of them."""
+        for node in reversed(self.nodes):
+            node.stop()
+
+
+def kill(node: broker.RabbitMQ) -> None:
+    """Kill a broker, and leave its epmd alone."""
+    process = node.running.pop()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.stop()
+
+
+class Place(cluster.Cluster):
+    """Everything that runs of one side need; a context manager.
+
+    :param side: one of :data:`SIDES`.
+    :param layout: how services reach databases and brokers.
+    """
+
+    _command = (sys.executable, '-m', 'laboratory.galera.conductor')
+
+    def __init__(self, side: str, layout: Layout) -> None:
+        self._layout = layout
+        options = _OPTIONS
+        if layout.sync_wait is not None:
+            options = configuration.merged(
+                dict(options),
+                {'database': {'mysql_wsrep_sync_wait': layout.sync_wait}},
+            )
+        if layout.database == 'active':
+            options = configuration.merged(dict(options), _BEHIND_HAPROXY)
+        self._quorum = layout.brokers > 1
+        if self._quorum:
+            options = configuration.merged(
+                dict(options),
+                {'oslo_messaging_rabbit': {'rabbit_quorum_queue': True}},
+            )
+        super().__init__(3, options, SIDES[side])
+
+    @contextlib.contextmanager
+    def _servers(self) -> Iterator[Any]:
+        with contextlib.ExitStack() as stack:
+            shared = stack.enter_context(
+                deployment.servers('', not self._quorum)
+            )
+            self.brokers: list[broker.RabbitMQ] = []
+            if shared.rabbitmq is None:
+                brokers = stack.enter_context(Brokers(shared.room('mq')))
+                self.brokers = brokers.nodes
+                shared = dataclasses.replace(shared, rabbitmq=brokers)
+            self.galera = stack.enter_context(
+                servers.Galera(shared.room('db'))
+            )
+            self._haproxy = stack.enter_context(
+                servers.HAProxy(shared.room('ha'), self.galera.servers)
+            )
+            yield shared
+
+    def _url(self, number: int) -> str:
+        if self._layout.database == 'own':
+            return self.galera.servers[number - 1].url
+        return self._haproxy.url(self._layout.database == 'turn')
+
+    def _witnessed(self) -> str:
+        # Whoever looks wants to see what was committed anywhere.
+        return (
+            f'{self.galera.servers[0].url}'
+            '?init_command=SET%20SESSION%20wsrep_sync_wait=7'
+        )

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to the servers while clients are at work."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+import contextlib
+import dataclasses
+import random
+import signal
+import threading
+import time
+
+from sqlalchemy import exc
+
+from laboratory.galera import place as p
+from laboratory.galera import servers
+
+# An event of a scenario happens when clients have been at work for so long.
+_BEFORE = 3.0
+_SETTLED = 120.0
+
+Hurt = Callable[[p.Place, int, float], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scenario:
+    """One row of the table.
+
+    :param layout: what it needs.
+    :param hurt: what happens: to which place, in which run, and for how many
+        seconds clients are at work.
+    :param title: says so in a few words.
+    :param promised: what must be nothing, in the words of the table.
+    """
+
+    layout: p.Layout
+    hurt: Hurt
+    title: str
+    promised: tuple[str, ...] = (
+        'lost',
+        'disorder',
+        'wrong',
+        'conflicts',
+        'stranded',
+        'locked',
+    )
+
+
+def calm(place: p.Place, run: int, seconds: float) -> None:
+    """Nothing happens."""
+    time.sleep(seconds)
+
+
+def lags(place: p.Place, run: int, seconds: float) -> None:
+    """All servers apply late what the others have committed.
+
+    A row of a table that has a trigger where it is applied, but none where it
+    is written, keeps the only applier waiting for as long as it says.
+    """
+    chance = random.Random(run)
+    with _at_once(
+        [
+            lambda server=server, name=name: _wait_in(
+                server, name, chance.uniform(0.1, 1.5)
+            )
+            for server, name in zip(
+                place.galera.servers, _lagging(place), strict=True
+            )
+        ],
+        1.0,
+    ):
+        time.sleep(seconds)
+
+
+def _lagging(place: p.Place) -> list[str]:
+    """Make a table for each server, on which all others wait."""
+    names = [f'lag_{number}' for number in range(3)]
+    first = place.galera.servers[0]
+    if not first.query("SHOW TABLES LIKE 'lag_0'"):
+        first.execute(
+            *(
+                f'CREATE TABLE {name} '
+                '(id BIGINT PRIMARY KEY AUTO_INCREMENT, seconds DOUBLE)'
+                for name in names
+            )
+        )
+        for server in place.galera.servers:
+            for name, writer in zip(names, place.galera.servers, strict=True):
+                if writer is not server:
+                    server.alone(
+                        f'CREATE TRIGGER {name} BEFORE INSERT ON {name} FOR '
+                        'EACH ROW SET NEW.seconds = SLEEP(NEW.seconds)'
+                    )
+    return names
+
+
+def _wait_in(server: servers.Server, name: str, seconds: float) -> None:
+    server.execute(f'INSERT INTO {name} (seconds) VALUES ({seconds})')
+
+
+def conflicts(place: p.Place, run: int, seconds: float) -> None:
+    """Somebody else changes a column of all nodes, 20 times a second."""
+    server = place.galera.servers[run % 3]
+    with _at_once(
+        [
+            lambda: server.execute(
+                f"UPDATE nodes SET description = '{time.monotonic()}'"
+            )
+        ],
+        0.05,
+    ):
+        time.sleep(seconds)
+
+
+@contextlib.contextmanager
+def _at_once(
+    actions: list[Callable[[], None]], pause: float
+) -> Iterator[None]:
+    """Repeat each action in a thread of its own; its errors are expected."""
+    stopping = threading.Event()
+
+    def repeat(action: Callable[[], None]) -> None:
+        while not stopping.wait(pause):
+            with contextlib.suppress(exc.SQLAlchemyError):
+                action()
+
+    threads = [threading.Thread(target=repeat, args=(x,)) for x in actions]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+
+
+def killed(place: p.Place, run: int, seconds: float) -> None:
+    """A server is killed; back, it is sent what it has missed."""
+    time.sleep(_BEFORE)
+    server = place.galera.servers[run % 3]
+    server.kill()
+    time.sleep(1)
+    server.start()
+    time.sleep(seconds / 3)
+
+
+def rebuilt(place: p.Place, run: int, seconds: float) -> None:
+    """A server is killed and loses its data; back, it is sent all of it."""
+    time.sleep(_BEFORE)
+    server = place.galera.servers[run % 3]
+    server.kill()
+    server.forget()
+    server.start()
+    time.sleep(seconds / 3)
+
+
+def frozen(place: p.Place, run: int, seconds: float) -> None:
+    """A server stands still for longer than the others wait for it."""
+    time.sleep(_BEFORE)
+    server = place.galera.servers[run % 3]
+    server.signal(signal.SIGSTOP)
+    time.sleep(4 * servers.SUSPECT_SECONDS)
+    server.signal(signal.SIGCONT)
+    time.sleep(seconds / 3)
+
+
+def active_killed(place: p.Place, run: int, seconds: float) -> None:
+    """The server that all use is killed, comes back, and is killed again."""
+    for _ in range(2):
+        time.sleep(_BEFORE)
+        server = place.galera.servers[0]
+        server.kill()
+        time.sleep(seconds / 4)
+        server.start()
+
+
+def broker_killed(place: p.Place, run: int, seconds: float) -> None:
+    """One of three brokers is killed, and comes back."""
+    time.sleep(_BEFORE)
+    node = place.brokers[run % 3]
+    p.kill(node)
+    time.sleep(seconds / 3)
+    node.start()
+    time.sleep(seconds / 3)
+
+
+def only_broker_killed(place: p.Place, run: int, seconds: float) -> None:
+    """The only broker is killed, and comes back."""
+    time.sleep(_BEFORE)
+    p.kill(place.broker)
+    time.sleep(seconds / 3)
+    place.broker.start()
+    time.sleep(seconds / 3)
+
+
+_DELIVERY = ('lost', 'disorder', 'wrong')
+_NODES = ('conflicts', 'stranded', 'locked')
+
+SCENARIOS: Mapping[str, Scenario] = {
+    'own': Scenario(p.Layout('own', 1), calm, 'a server for each conductor'),
+    'conflicts': Scenario(
+        p.Layout('own', 1), conflicts, 'somebody else changes all nodes'
+    ),
+    'killed': Scenario(p.Layout('own', 1), killed, 'a server killed, IST'),
+    'rebuilt': Scenario(p.Layout('own', 1), rebuilt, 'a server killed, SST'),
+    'frozen': Scenario(p.Layout('own', 1), frozen, 'a server frozen'),
+    'broker': Scenario(
+        p.Layout('own', 1), only_broker_killed, 'the broker killed'
+    ),
+    'haproxy': Scenario(
+        p.Layout('active', None), active_killed, 'the active server killed'
+    ),
+    'lag': Scenario(p.Layout('turn', 1), lags, 'all servers in turn, lagging'),
+    'brokers': Scenario(
+        p.Layout('own', 1, 3), broker_killed, 'one of three brokers killed'
+    ),
+    'own-7': Scenario(p.Layout('own', 7), calm, 'as own, sync_wait 7'),
+    'lag-7': Scenario(p.Layout('turn', 7), lags, 'as lag, sync_wait 7'),
+    'own-none': Scenario(
+        p.Layout('own', None), calm, 'as own, no sync_wait', _DELIVERY
+    ),
+    'lag-none': Scenario(
+        p.Layout('turn', None), lags, 'as lag, no sync_wait', _DELIVERY
+    ),
+}
+"""Name -> what happens and what must hold."""

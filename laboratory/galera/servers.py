@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three Galera servers, and an HAProxy before them, on loopback."""
+
+from collections.abc import Sequence
+import contextlib
+import getpass
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+
+import sqlalchemy
+from sqlalchemy import exc
+from sqlalchemy import pool
+
+from laboratory import database
+from laboratory import processes
+
+_START_SECONDS = 90.0
+_PROVIDER = '/usr/lib/galera/libgalera_smm.so'
+# A server that says nothing for so long is voted out.
+SUSPECT_SECONDS = 2
+
+
+def port() -> int:
+    """Find a port that stays free while its server is away.
+
+    The kernel never gives one below 32768 to a client.
+    """
+    while True:
+        number = random.randrange(12000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(('127.0.0.1', number))
+            return number
+
+
+class Server(database.MariaDB):
+    """One server of the cluster.
+
+    :param directory: an existing directory with a short path.
+    """
+
+    # An rsync that is a daemon is nobody when it is root, and may not write.
+    _user = 'mysql'
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__(directory)
+        if getpass.getuser() == 'root':
+            shutil.chown(directory, self._user)
+            for parent in (directory.parent, directory.parent.parent):
+                parent.chmod(parent.stat().st_mode | 0o011)
+        self.port, self.group, self._ist, self._sst = (
+            port() for _ in range(4)
+        )
+        self.members: Sequence[Server] = ()
+        # A connection for each question: a server may die at any time.
+        self._engine = sqlalchemy.create_engine(
+            self._url('ironic'),
+            poolclass=pool.NullPool,
+            isolation_level='AUTOCOMMIT',
+            connect_args={'connect_timeout': 3, 'read_timeout': 20},
+        )
+
+    def _url(self, name: str) -> str:
+        return f'mysql+pymysql://root@127.0.0.1:{self.port}/{name}'
+
+    def serve(self) -> None:
+        """Start it and have it join the others; the first makes them one."""
+        others = [one for one in self.members if one.running]
+        begins = not others
+        is_new = begins and not (self.directory / 'data').exists()
+        if is_new:
+            self._install()
+        if others:
+            self._make_room()
+            # Who comes back before the others know that it had gone can
+            # leave them without a majority.
+            processes.wait_for(
+                lambda: (
+                    {x.status('wsrep_cluster_size') for x in others}
+                    == {str(len(others))}
+                ),
+                _START_SECONDS,
+            )
+        addresses = ','.join(f'127.0.0.1:{one.group}' for one in self.members)
+        provider = {
+            'gmcast.listen_addr': f'tcp://127.0.0.1:{self.group}',
+            'ist.recv_addr': f'127.0.0.1:{self._ist}',
+            'gcache.size': '64M',
+            # A server that lags does not hold up the others.
+            'gcs.fc_limit': 100000,
+            'evs.suspect_timeout': f'PT{SUSPECT_SECONDS}S',
+            'evs.inactive_timeout': f'PT{2 * SUSPECT_SECONDS}S',
+            'evs.keepalive_period': 'PT0.5S',
+        }
+        self._run(
+            '--bind-address=127.0.0.1',
+            f'--port={self.port}',
+            '--max-connections=500',
+            '--binlog-format=ROW',
+            '--innodb-autoinc-lock-mode=2',
+            '--innodb-log-file-size=32M',
+            '--wsrep-on=ON',
+            f'--wsrep-provider={_PROVIDER}',
+            f'--wsrep-cluster-address=gcomm://{addresses}',
+            f'--wsrep-node-address=127.0.0.1:{self.group}',
+            f'--wsrep-node-incoming-address=127.0.0.1:{self.port}',
+            '--wsrep-sst-method=rsync',
+            f'--wsrep-sst-receive-address=127.0.0.1:{self._sst}',
+            '--wsrep-provider-options='
+            + ';'.join(f'{name}={value}' for name, value in provider.items()),
+            # Where one is written to, triggers see nothing of the others; on
+            # the others, only those that the first does not have.
+            '--slave-run-triggers-for-rbr=YES',
+            *(['--wsrep-new-cluster'] if begins else []),
+        )
+        if is_new:
+            self.another('ironic')
+
+    def _answers(self) -> bool:
+        return self.status('wsrep_ready') == 'ON'
+
+    def execute(self, *statements: str) -> None:
+        """Execute statements, each in a transaction of its own."""
+        with self._engine.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    def alone(self, statement: str) -> None:
+        """Execute a statement that the other servers learn nothing of."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql('SET SESSION wsrep_on = OFF')
+            connection.exec_driver_sql(statement)
+
+    def query(self, statement: str) -> list[sqlalchemy.Row[tuple[object]]]:
+        """Return the rows of a query."""
+        with self._engine.connect() as connection:
+            return list(connection.exec_driver_sql(statement))
+
+    def status(self, name: str) -> str:
+        """Return a variable of its state; empty if it does not answer."""
+        try:
+            engine = sqlalchemy.create_engine(
+                self._url('mysql'),
+                poolclass=pool.NullPool,
+                connect_args={'connect_timeout': 3, 'read_timeout': 5},
+            )
+            with engine.connect() as connection:
+                row = connection.exec_driver_sql(
+                    'SELECT variable_value FROM '
+                    'information_schema.global_status '
+                    f"WHERE variable_name = '{name}'"
+                ).first()
+        except (exc.OperationalError, exc.InternalError):
+            return ''
+        return str(row[0]) if row else ''
+
+    def signal(self, what: signal.Signals) -> None:
+        """Send a signal to it and to what it has started."""
+        for process in self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, what)
+
+    def kill(self) -> None:
+        """Kill it, without a chance to say goodbye."""
+        self.signal(signal.SIGKILL)
+        self.stop()
+
+    def _make_room(self) -> None:
+        data = self.directory / 'data'
+        data.mkdir(exist_ok=True)
+        shutil.chown(data, self.directory.owner())
+
+    def forget(self) -> None:
+        """Remove its data, so that it has to get all of it anew."""
+        shutil.rmtree(self.directory / 'data')
+
+
+class Galera(processes.Server):
+    """Three servers; a context manager.
+
+    :param directory: an existing directory with a short path.
+    """
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__()
+        self.servers: list[Server] = []
+        for name in 'abc':
+            (directory / name).mkdir()
+            self.servers.append(Server(directory / name))
+        for server in self.servers:
+            server.members = self.servers
+
+    def serve(self) -> None:
+        """Start one after the other."""
+        for server in self.servers:
+            server.start()
+
+    def stop(self) -> None:
+        """Kill them: nobody needs their data any more."""
+        for server in self.servers:
+            server.signal(signal.SIGCONT)
+            server.kill()
+
+    def whole(self) -> bool:
+        """Tell whether all of them are in step."""
+        return all(
+            server.status('wsrep_cluster_size') == str(len(self.servers))
+            and server.status('wsrep_local_state_comment') == 'Synced'
+            for server in self.servers
+        )
+
+
+class HAProxy(processes.Server):
+    """Connections to one active server, or to all of them in turn.
+
+    :param directory: an existing directory.
+    :param servers: the first is the active one.
+    """
+
+    def __init__(
+        self, directory: pathlib.Path, servers: Sequence[Server]
+    ) -> None:
+        super().__init__()
+        self._directory = directory
+        self._servers = servers
+        self._active, self._all = port(), port()
+
+    def url(self, in_turn: bool = False) -> str:
+        """What Ironic connects to.
+
+        :param in_turn: to all servers, not to the active one.
+        """
+        number = self._all if in_turn else self._active
+        return f'mysql+pymysql://root@127.0.0.1:{number}/ironic'
+
+    def serve(self) -> None:
+        """Start it; whether a server lives is seen by its port."""
+        lines = [
+            'defaults',
+            '  mode tcp',
+            '  timeout connect 5s',
+            '  timeout client 3600s',
+            '  timeout server 3600s',
+            '  default-server check inter 500 rise 2 fall 2 '
+            'on-marked-down shutdown-sessions',
+        ]
+        for name, number in (('active', self._active), ('all', self._all)):
+            lines += [f'listen {name}', f'  bind 127.0.0.1:{number}']
+            if name == 'all':
+                lines.append('  balance roundrobin')
+            for index, server in enumerate(self._servers):
+                backup = ' backup' if name == 'active' and index else ''
+                lines.append(
+                    f'  server s{index} 127.0.0.1:{server.port}{backup}'
+                )
+        path = self._directory / 'haproxy.cfg'
+        path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+        self.running.append(
+            processes.Process(
+                'haproxy',
+                [
+                    database.program('haproxy', 'haproxy'),
+                    *('-db', '-f', str(path)),
+                ],
+                self._directory / 'haproxy.log',
+            ).start()
+        )

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the runs on Galera make of what they saw."""
+
+from oslotest import base
+
+from laboratory import witness
+from laboratory.galera import judge
+
+NODE = '11111111-2222-3333-4444-555555555555'
+CONFLICT = (
+    "(pymysql.err.OperationalError) (1213, 'Deadlock found when trying to get "
+    "lock')"
+)
+LOG = f"""\
+2026-11-30 16:57:15.149 7 INFO ironic.conductor [None req-1 - -] All is well
+2026-11-30 16:57:15.149 7 ERROR ironic.rpc [None req-1 - -] Unexpected RPC \
+exception DBDeadlock: {CONFLICT}
+2026-11-30 16:57:15.149 7 ERROR ironic.rpc Traceback (most recent call last):
+2026-11-30 16:57:15.149 7 ERROR ironic.rpc   File \
+"/a/ironic/conductor/manager.py", line 313, in update_node
+2026-11-30 16:57:15.149 7 ERROR ironic.rpc     node_obj.save()
+2026-11-30 16:57:15.149 7 ERROR ironic.rpc   File \
+"/a/ironic/db/sqlalchemy/api.py", line 9, in update_node
+2026-11-30 16:57:15.149 7 ERROR ironic.rpc {CONFLICT}
+2026-11-30 16:57:15.153 7 ERROR ironic.rpc [None req-2 - -] Node {NODE} failed
+"""
+
+
+def seen(number, at, before, state, node=NODE):
+    return witness.Seen(number, node, before, state, None, None, at)
+
+
+def judged(nodes=(), log='', changes=(), answers=None):
+    figures, _ = judge.result(
+        changes, (), answers or judge.Answers(), nodes, log
+    )
+    return figures
+
+
+class Order(base.BaseTestCase):
+    """In which order changes were committed on several servers."""
+
+    def test_the_time_decides_and_not_the_id(self):
+        first = seen(8, 1.0, None, 'enroll')
+        second = seen(5, 2.0, 'enroll', 'verifying')
+        third = seen(6, 3.0, 'verifying', 'manageable')
+        self.assertEqual(
+            [first, second, third], judge.in_order([second, third, first])
+        )
+
+    def test_changes_that_are_no_chain_are_refused(self):
+        changes = [
+            seen(1, 1.0, None, 'enroll'),
+            seen(2, 2.0, 'manageable', 'cleaning'),
+        ]
+        self.assertRaises(ValueError, judge.in_order, changes)
+
+
+class Result(base.BaseTestCase):
+    """What a run has shown."""
+
+    def test_a_node_in_a_transient_state_is_stranded(self):
+        figures = judged(
+            [
+                ('a', 'cleaning', None, None),
+                ('b', 'manageable', 'host', None),
+                ('c', 'active', None, None),
+            ]
+        )
+        self.assertEqual((1, 1), (figures.stranded, figures.locked))
+
+    def test_a_change_that_nobody_announced_is_lost(self):
+        figures = judged(
+            [(NODE, 'verifying', None, None)],
+            changes=[
+                seen(1, 1.0, None, 'enroll'),
+                seen(2, 2.0, 'enroll', 'verifying'),
+                seen(3, 3.0, None, 'enroll', 'of another run'),
+                seen(4, 4.0, 'enroll', 'verifying', 'of another run'),
+            ],
+        )
+        self.assertEqual(
+            (1, 0, 1),
+            (
+                figures.changes,
+                figures.announced,
+                figures.lost,
+            ),
+        )
+
+    def test_a_conflict_that_failed_a_request_is_counted(self):
+        self.assertEqual(1, judged(log=LOG).conflicts)
+
+    def test_a_busy_node_is_no_failure(self):
+        answers = judge.Answers()
+        for code in (202, 404, 409, 503):
+            answers.count('PUT', code, b'')
+        answers.count('GET', 500, b'')
+        answers.count('PUT', 500, b'why')
+        self.assertEqual((['500: why'], 1), (answers.failed, answers.unread))
+
+    def test_only_what_is_promised_must_hold(self):
+        figures = judge.Result(changes=1, lost=2, locked=1)
+        self.assertEqual(['lost'], figures.broken(['lost', 'disorder']))
+
+    def test_a_run_without_a_change_shows_nothing(self):
+        self.assertEqual(['changes'], judge.Result().broken(['lost']))
+
+    def test_results_of_runs_are_added(self):
+        self.assertEqual(
+            judge.Result(changes=3, lost=1),
+            judge.Result(changes=1) + judge.Result(changes=2, lost=1),
+        )
+
+
+class Causes(base.BaseTestCase):
+    """What the log of a conductor says about errors."""
+
+    def test_an_error_is_told_with_the_place_it_came_from(self):
+        first, second = judge.causes(LOG)
+        self.assertIn('DBDeadlock', first)
+        self.assertEndsWith(first, ' < conductor/manager:313:update_node')
+        self.assertEqual('Node * failed', second)
+
+    def assertEndsWith(self, text, end):
+        self.assertEqual(end, text[-len(end) :])
+
+
+class Table(base.BaseTestCase):
+    """The table of all results."""
+
+    def test_each_scenario_and_side_has_a_row(self):
+        key = 'haproxy', 'outbox'
+        lines = judge.table({key: judge.Result(changes=7)}, {key: 2})
+        self.assertEqual(
+            ['haproxy', 'outbox', '2', '7'], lines.splitlines()[3].split()[:4]
+        )
