@@ -11,6 +11,7 @@ from cliff import lister
 from cliff import show
 
 from ironic_async_events.command import ironic_conf
+from ironic_async_events.outbox import lease_row
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import store
 
@@ -65,12 +66,20 @@ class Status(_Outbox, show.ShowOne):
         """Run the command."""
         self.open(parsed_args)
         backlog = store.backlog()
-        held = store.leader()
+        held = lease_row.leader()
         relay = held.holder if held.seconds else 'none'
         return (
-            ('waiting', 'oldest_seconds', 'set_aside', 'relay', 'lease'),
+            (
+                'waiting',
+                'refused',
+                'oldest_seconds',
+                'set_aside',
+                'relay',
+                'lease',
+            ),
             (
                 backlog.count,
+                backlog.refused,
                 round(backlog.seconds, 3),
                 backlog.set_aside,
                 relay,

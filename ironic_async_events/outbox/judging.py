@@ -3,8 +3,9 @@
 
 A refusal counts as a fault of the bus until the bus confirms other messages.
 After some refusals in a row without a confirmation, the relay pauses. Then it
-tries twice as many messages, first messages that were not refused before. So
-refused messages delay other messages by a few pauses only.
+tries twice as many messages. Messages to destinations where nothing was
+refused go first, and do not wait for the end of the pause. So refused messages
+delay other messages by a few pauses at most.
 """
 
 from collections.abc import Callable
@@ -37,15 +38,18 @@ class Judge:
         self._outage = outage.Outage('the message bus', clock)
         self._most = max(_FEWEST, most)
         self._limit = _FEWEST
-        self._refusals = 0
-        self._passed = False
-        self._error: Exception | None = None
+        #: Destinations where messages that were never tried before hung or
+        #: were refused, and those where they were refused at once. Until
+        #: they take a message, others go first.
+        self.doubted: set[str] = set()
+        self.refusing: set[str] = set()
         self._retry_at = clock()
+        self.begin()
 
     @property
     def may_be_asked(self) -> bool:
         """Whether to go on. Also read by the threads of the lanes."""
-        return self._refusals < self._limit
+        return self._refusals < (self._most if self._passed else self._limit)
 
     @property
     def is_trusted(self) -> bool:
@@ -58,9 +62,13 @@ class Judge:
 
     def begin(self) -> None:
         """Begin a turn."""
+        if not self.suspects:
+            self.doubted.clear()
+            self.refusing.clear()
         self._refusals = 0
         self._passed = False
-        self._error = None
+        self._pauses = False
+        self._error: Exception | None = None
 
     def begin_again(self) -> None:
         """Begin the part of a turn that retries the suspects."""
@@ -77,22 +85,35 @@ class Judge:
         self._passed = True
         self._refusals = 0
         self._limit = _FEWEST
+        self._retry_at = self._clock()
+        self.doubted.discard(row.destination)
+        self.refusing.discard(row.destination)
         if lasted:
             self.suspects.acquit()
-        self.suspects.passed(row.subject)
+        self.suspects.passed(row)
         self._outage.over(waited)
 
-    def refused(self, row: stored.Row, error: Exception) -> None:
+    def refused(self, row: stored.Row, error: Exception, hung: bool) -> None:
         """Note that a message was refused.
 
         :param row: the message
         :param error: the refusal
+        :param hung: whether the publication hung before. Then it was a pause
+            itself, and says nothing about messages that were never tried.
         """
-        if self.suspects.refused(
-            row.id, row.subject, error, isinstance(error, Unreadable)
+        is_known = self.suspects.knows(row)
+        if not self.suspects.refused(
+            row, error, isinstance(error, Unreadable)
         ):
+            return
+        self._error = error
+        if not is_known:
+            self.doubted.add(row.destination)
+        if not hung:
+            self._pauses = True
             self._refusals += 1
-            self._error = error
+            if not is_known:
+                self.refusing.add(row.destination)
 
     def end(self, asked_all: bool) -> None:
         """End a turn.
@@ -106,4 +127,5 @@ class Judge:
             self._error, self._limit == self._most or (grown and asked_all)
         )
         self._limit = min(2 * self._limit, self._most)
-        self._retry_at = self._clock() + pause
+        if self._pauses:
+            self._retry_at = self._clock() + pause

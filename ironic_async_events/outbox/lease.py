@@ -31,7 +31,7 @@ def clock() -> float:
 class Claims(Protocol):
     """Where the lease is stored, with a clock that all relays share.
 
-    :class:`ironic_async_events.outbox.store.LeaseRow` in a conductor.
+    :class:`ironic_async_events.outbox.lease_row.LeaseRow` in a conductor.
     """
 
     def take(self, holder: str, seconds: float) -> float | None:

@@ -54,6 +54,11 @@ class Message:
                     return uuid
         return self.id
 
+    @property
+    def destination(self) -> str:
+        """Priority and topics, which say where the bus takes the message."""
+        return ' '.join((self.priority.lower(), *self.topics))[:128]
+
     def encode(self) -> str:
         """Return the message as ASCII text.
 

@@ -2,9 +2,9 @@
 """Back-off while something does not answer, and two log lines about it."""
 
 from collections.abc import Callable
+import random
 
 from oslo_log import log as logging
-import tenacity
 
 from ironic_async_events import redaction
 
@@ -14,27 +14,14 @@ _FIRST = 0.25
 _LONGEST = 10.0
 
 
-class BackOff:
-    """Growing, jittered pauses between attempts, of at most ten seconds."""
+def pause(failures: int) -> float:
+    """Return a random pause, which grows to at most ten seconds.
 
-    def __init__(self) -> None:
-        # The shortest is not 0: not even by chance is there a busy loop.
-        self._wait = tenacity.wait_random_exponential(
-            multiplier=_FIRST, max=_LONGEST, min=_FIRST / 4
-        )
-        self.reset()
-
-    def next(self) -> float:
-        """Return how long to wait now, in seconds."""
-        seconds = self._wait(self._state)
-        self._state.prepare_for_next_attempt()
-        return seconds
-
-    def reset(self) -> None:
-        """Begin again with the first pause."""
-        self._state = tenacity.RetryCallState(
-            retry_object=tenacity.Retrying(), fn=None, args=(), kwargs={}
-        )
+    :param failures: after how many failures in a row, from 1 on
+    """
+    longest = min(_LONGEST, _FIRST * 2 ** min(failures - 1, 10))
+    # The shortest is not 0: not even by chance is there a busy loop.
+    return random.uniform(_FIRST / 4, longest)  # noqa: S311  # no secret
 
 
 class Outage:
@@ -47,7 +34,7 @@ class Outage:
     def __init__(self, what: str, clock: Callable[[], float]) -> None:
         self._what = what
         self._clock = clock
-        self._backoff = BackOff()
+        self._failures = 0
         self._since: float | None = None
         self._told = False
 
@@ -76,7 +63,8 @@ class Outage:
                     'error': redaction.line(error),
                 },
             )
-        return self._backoff.next()
+        self._failures += 1
+        return pause(self._failures)
 
     def over(self, waiting: Callable[[], int] | None = None) -> None:
         """Note a success, and log the end of an outage that was logged.
@@ -100,4 +88,4 @@ class Outage:
             )
         self._since = None
         self._told = False
-        self._backoff.reset()
+        self._failures = 0

@@ -3,26 +3,30 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
-import contextlib
 import dataclasses
 
 from oslo_log import log as logging
 
 from ironic_async_events.outbox import outage
 from ironic_async_events.outbox import stored
-from ironic_async_events.outbox import suspects
 from ironic_async_events.outbox.judging import Judge
 from ironic_async_events.outbox.lanes import Lanes
-from ironic_async_events.outbox.lanes import Outcome
 from ironic_async_events.outbox.lease import Lease
+from ironic_async_events.outbox.trains import Outcome
 from ironic_async_events.outbox.watch import Watch
 
 LOG = logging.getLogger(__name__)
 
 # Without an answer of the bus for this many seconds, the lease is given up.
 _STALLED = 30.0
-# Without an answer for this many seconds, other messages go first.
-_HANGS = 1.0
+# Then the relay pauses for this share of the lease: others ask more often.
+_STEPS_BACK = 0.3
+# For this many seconds publications begin in a part of a turn, of fresh
+# messages and of suspects: then newer messages have their turn.
+_FRESH = 0.25
+_DUE = 0.1
+# Suspects use one of so many lanes.
+_SHARE = 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,39 +137,39 @@ class Relay:
         self._publish(())
         if self._clock() - self._heard_at >= _STALLED:
             return self._step_back()
-        if not self._leads and self._lanes.are_full:
-            # No lane is free.
-            return Pause(_HANGS, for_messages=False)
         leads, to_lease = self._hold(), self._lease.seconds_to_next()
         if not leads:
             # The new leader would publish them again.
             self._confirmed.delete()
             return Pause(to_lease, for_messages=False)
-        self._watch.look()
-        if not self._judge.seconds_to_retry() and self._publish_some():
+        backlog = self._watch.look()
+        self._suspects.read(backlog.refused if backlog else 0)
+        if self._publish_some():
             return Pause(0)
-        left = self._judge.seconds_to_retry()
-        if left:
-            return Pause(min(left, to_lease), for_messages=False)
-        return Pause(min(self._poll, to_lease))
+        left = self._judge.seconds_to_retry() or self._poll
+        return Pause(min(left, self._poll, to_lease))
 
     def _publish_some(self) -> bool:
         """Publish messages, first about subjects without a refusal.
 
         :returns: whether there are more messages to publish now
         """
-        fresh = self._read()
+        pauses = self._judge.seconds_to_retry() > 0
+        fresh = self._read(pauses)
         done = self._publish(fresh)
-        full = len(fresh) == self._batch
+        if pauses and not done:
+            return False
+        closed = self._lanes.closed
+        full = len(fresh) >= self._batch or pauses or bool(closed)
         asked_all = self._judge.may_be_asked and not full
         self._judge.begin_again()
-        due = suspects.read_due(
-            self._rows, self._suspects, self._lanes.busy, self._batch
+        due = self._suspects.read_due(
+            self._lanes.busy, closed, self._confirmed.ids
         )
-        retried = self._publish(due)
-        done += retried + suspects.set_aside_guilty(self._rows, self._suspects)
+        retried = self._publish(due, _DUE, _SHARE)
+        self._suspects.set_aside_guilty()
         self._judge.end(asked_all)
-        return bool(retried or (full and done))
+        return bool(retried or (done and (full or done < len(fresh))))
 
     def _step_back(self) -> Pause:
         """Give the lease up, so that another conductor tries."""
@@ -178,7 +182,7 @@ class Relay:
             )
             self._leads = False
             self._lease.give_up()
-        return Pause(self._lease.seconds, for_messages=False)
+        return Pause(_STEPS_BACK * self._lease.seconds, for_messages=False)
 
     def _hold(self) -> bool:
         leads = self._lease.hold()
@@ -192,23 +196,43 @@ class Relay:
         self._leads = leads
         return leads
 
-    def _read(self) -> list[stored.Row]:
-        """Read messages about subjects without a refusal."""
-        if self._suspects.are_too_many:
-            return []
-        return self._rows.waiting(
-            self._batch,
-            {*self._suspects.subjects, *self._lanes.busy},
-            self._confirmed.ids,
-        )
+    def _read(self, pauses: bool = False) -> list[stored.Row]:
+        """Read messages about subjects without a refusal.
 
-    def _publish(self, rows: Sequence[stored.Row]) -> int:
+        First those to destinations where nothing hangs and nothing was
+        refused. So they wait for no others, however many there are.
+
+        :param pauses: whether to leave out destinations that refuse
+        """
+        self._suspects.mark(self._lease.holder)
+        closed = self._lanes.closed | (
+            self._judge.refusing if pauses else set()
+        )
+        troubled = self._judge.doubted | self._lanes.hanging.keys()
+        found: dict[int, stored.Row] = {}
+        for without in dict.fromkeys(
+            map(frozenset, (closed | troubled, closed))
+        ):
+            for row in self._rows.waiting(
+                self._batch, self._lanes.busy, self._confirmed.ids, without
+            ):
+                found.setdefault(row.id, row)
+        return list(found.values())
+
+    def _publish(
+        self,
+        rows: Sequence[stored.Row],
+        seconds: float = _FRESH,
+        share: int = 1,
+    ) -> int:
         """Publish messages, and note the outcomes.
 
         Also returns when the bus does not answer. A later turn notes the
         outcome of a publication that hangs.
 
         :param rows: the messages
+        :param seconds: after which no more publication begins
+        :param share: use only one of so many lanes
         :returns: how many the bus has confirmed
         """
         if not rows and not self._lanes.busy:
@@ -217,40 +241,28 @@ class Relay:
         count = 0
         trouble: list[Exception] = []
         term = self._term
-        until = self._clock() + _HANGS
-
-        def patience() -> float:
-            left = until - self._clock()
-            if not trouble:
-                left = min(left, self._lease.seconds_to_next())
-            return max(0.01, left)
-
-        with contextlib.closing(
-            self._lanes.go(
-                rows,
-                may=lambda: (
-                    term == self._term
-                    and not trouble
-                    and self._judge.may_be_asked
-                    and self._lease.is_valid()
-                ),
-                again=lambda: self._judge.is_trusted,
-                patience=patience,
-            )
-        ) as outcomes:
-            for outcome in outcomes:
-                try:
-                    if outcome is not None:
-                        self._heard_at = self._clock()
-                        until = self._heard_at + _HANGS
-                        count += self._note(outcome)
-                    if self._leads and not trouble:
-                        self._lease.hold()
-                except Exception as e:
-                    # The loop still waits for publications under way.
-                    trouble.append(e)
-                if self._clock() >= until:
-                    break
+        until = self._clock() + seconds
+        for outcome in self._lanes.go(
+            rows,
+            may=lambda: (
+                term == self._term
+                and not trouble
+                and self._clock() < until
+                and self._judge.may_be_asked
+                and self._lease.is_valid()
+            ),
+            again=lambda: self._judge.is_trusted,
+            share=share,
+        ):
+            try:
+                if outcome is not None:
+                    self._heard_at = self._clock()
+                    count += self._note(outcome)
+                if self._leads and not trouble:
+                    self._lease.hold()
+            except Exception as e:
+                # The loop still waits for publications under way.
+                trouble.append(e)
         self._confirmed.delete_some()
         if trouble:
             raise trouble[0]
@@ -258,7 +270,7 @@ class Relay:
 
     def _note(self, outcome: Outcome) -> bool:
         if outcome.error is not None:
-            self._judge.refused(outcome.row, outcome.error)
+            self._judge.refused(outcome.row, outcome.error, outcome.hung)
             return False
         self._confirmed.add(outcome.row.id)
         self._judge.confirmed(outcome.row, self._waited)

@@ -19,6 +19,7 @@ from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import judging
 from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import lease
+from ironic_async_events.outbox import lease_row
 from ironic_async_events.outbox import publisher
 from ironic_async_events.outbox import relay
 from ironic_async_events.outbox import store
@@ -59,13 +60,17 @@ def _build(transport: Any) -> Iterator[relay.Relay]:
         yield relay.Relay(
             rows=store,
             lease=lease.Lease(
-                store.LeaseRow(), holder, options.outbox_lease, clock
+                lease_row.LeaseRow(), holder, options.outbox_lease, clock
             ),
             lanes=lanes.Lanes(
-                publisher.Publisher(transport).publish, options.outbox_lanes
+                publisher.Publisher(transport).publish,
+                options.outbox_lanes,
+                clock,
             ),
             judge=judging.Judge(
-                suspects.Suspects(options.outbox_set_aside_after, clock),
+                suspects.Suspects(
+                    store, options.outbox_set_aside_after, clock
+                ),
                 clock,
             ),
             watch=watch.Watch(

@@ -35,10 +35,21 @@ OUTBOX = sa.Table(
     sa.Column('body', BODY, nullable=False),
     sa.Column('stored_at', sa.Double(), nullable=False),
     sa.Column('set_aside_at', sa.Double(), nullable=True),
+    # While the message waits: 1 if it was refused, else 0.
     sa.Column('attempts', sa.Integer(), nullable=False),
     sa.Column('error', sa.String(255), nullable=True),
-    # For the number of waiting messages and the oldest message.
-    sa.Index('ix_async_events_outbox_waiting', 'set_aside_at', 'id'),
+    # Where the bus takes the message; NULL if an older release stored it.
+    sa.Column('destination', sa.String(128), nullable=True),
+    # For the oldest messages that wait and were not refused, and to count.
+    sa.Index(
+        'ix_async_events_outbox_waiting',
+        'set_aside_at',
+        'attempts',
+        'id',
+        'destination',
+    ),
+    # For the question whether an older message about the subject was refused.
+    sa.Index('ix_async_events_outbox_subject', 'subject', 'attempts'),
     mysql_engine='InnoDB',
 )
 """One row for each message that the bus has not confirmed yet."""
@@ -59,7 +70,7 @@ _PLACE = pathlib.Path(__file__).parent / 'migrations'
 
 #: The versions of the migrations, up to the version that this release needs.
 #: With this list no service has to load alembic.
-VERSIONS = ('3b1f6d0c9a52',)
+VERSIONS = ('3b1f6d0c9a52', '7c4e29d1f8b3')
 
 COMMAND = 'ironic-async-events-dbsync upgrade'
 

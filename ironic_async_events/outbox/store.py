@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All SQL of the outbox, for messages and the lease.
+"""All SQL about the messages of the outbox.
 
 The tables are defined in :mod:`ironic_async_events.outbox.schema`.
 """
@@ -7,6 +7,7 @@ The tables are defined in :mod:`ironic_async_events.outbox.schema`.
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -17,27 +18,49 @@ from ironic_async_events.outbox.connection import reader
 from ironic_async_events.outbox.connection import writer
 from ironic_async_events.outbox.message import Message
 from ironic_async_events.outbox.stored import Backlog
-from ironic_async_events.outbox.stored import Leader
+from ironic_async_events.outbox.stored import Refused
 from ironic_async_events.outbox.stored import Row
 from ironic_async_events.outbox.stored import SetAside
 
 _OUTBOX = schema.OUTBOX.c
 _WAITS = _OUTBOX.set_aside_at.is_(None)
 _IS_ASIDE = _OUTBOX.set_aside_at.is_not(None)
-_ROW = (_OUTBOX.id, _OUTBOX.message_id, _OUTBOX.subject, _OUTBOX.body)
-_RELAY = schema.RELAY.c
-_LEASE = _RELAY.id == 1
+_DESTINATION = sa.func.coalesce(_OUTBOX.destination, '')
+_SHOWN = (_OUTBOX.id, _OUTBOX.message_id, _OUTBOX.subject, _OUTBOX.body)
+_ROW = (*_SHOWN, _DESTINATION)
+_OLDER = schema.OUTBOX.alias('older').c
 _MAX_ERROR = 255
+
+
+def _list(name: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, expanding=True)
+
+
+def _follows(*conditions: sa.ColumnElement[bool]) -> sa.Exists:
+    """Select messages after a message about the same subject that waits.
+
+    :param conditions: more conditions for that message
+    """
+    return sa.exists().where(
+        _OLDER.subject == _OUTBOX.subject,
+        _OLDER.id < _OUTBOX.id,
+        _OLDER.set_aside_at.is_(None),
+        _OLDER.id.not_in(_list('confirmed')),
+        *conditions,
+    )
+
+
 # Made once: the relay executes it more often than all others together.
 _WAITING = (
     sa.select(*_ROW)
-    .where(
-        _WAITS,
-        _OUTBOX.subject.not_in(sa.bindparam('but', expanding=True)),
-        _OUTBOX.id.not_in(sa.bindparam('confirmed', expanding=True)),
-    )
+    .where(_WAITS, _OUTBOX.attempts == 0, _OUTBOX.subject.not_in(_list('but')))
+    .where(_OUTBOX.id.not_in(_list('confirmed')))
     .order_by(_OUTBOX.id)
     .limit(sa.bindparam('limit', type_=sa.Integer))
+)
+_BEHIND_NO_REFUSED = _WAITING.where(~_follows(_OLDER.attempts == 1))
+_OLDEST_OF_OPEN = _WAITING.where(
+    _DESTINATION.not_in(_list('closed')), ~_follows()
 )
 
 
@@ -58,6 +81,7 @@ def put(message: Message, committed: Callable[[], None]) -> None:
         'body': message.encode(),
         'stored_at': epoch(),
         'attempts': 0,
+        'destination': message.destination,
     }
     with writer() as session:
         session.execute(schema.OUTBOX.insert().values(**values))
@@ -67,9 +91,16 @@ def put(message: Message, committed: Callable[[], None]) -> None:
 
 
 def waiting(
-    limit: int, but: Collection[str] = (), confirmed: Collection[int] = ()
+    limit: int,
+    but: Collection[str] = (),
+    confirmed: Collection[int] = (),
+    closed: Collection[str] = (),
 ) -> list[Row]:
-    """Read the oldest messages that wait.
+    """Read the oldest messages that wait, and were not refused.
+
+    Leaves out messages after a refused message about the same subject. Where
+    destinations are left out, only the oldest message about each subject is
+    read.
 
     Always from the beginning: ids are assigned before the commit, so a message
     may become visible after a message with a higher id.
@@ -77,26 +108,66 @@ def waiting(
     :param limit: how many at most
     :param but: subjects to leave out
     :param confirmed: numbers of messages to leave out
+    :param closed: destinations to leave out
     :returns: messages in the order in which they were stored
     """
-    parameters = {
-        'limit': limit,
-        'but': sorted(but),
-        'confirmed': sorted(confirmed),
-    }
+    query = _OLDEST_OF_OPEN if closed else _BEHIND_NO_REFUSED
+    parameters: dict[str, Any] = {'limit': limit, 'but': sorted(but)}
+    parameters['confirmed'] = sorted(confirmed)
+    if closed:
+        parameters['closed'] = sorted(closed)
     with reader() as session:
-        return [Row(*row) for row in session.execute(_WAITING, parameters)]
+        return [Row(*row) for row in session.execute(query, parameters)]
 
 
-def still_waiting(ids: Collection[int]) -> list[Row]:
-    """Read the messages among the given ones that still wait.
+def still_waiting(
+    ids: Collection[int], confirmed: Collection[int] = ()
+) -> list[Row]:
+    """Read the messages among the given ones that can be published.
 
     :param ids: their numbers
+    :param confirmed: numbers of messages for which no other waits
     :returns: messages, in any order
     """
-    query = sa.select(*_ROW).where(_OUTBOX.id.in_(sorted(ids)), _WAITS)
+    query = sa.select(*_ROW).where(
+        _OUTBOX.id.in_(sorted(ids)), _WAITS, ~_follows()
+    )
+    parameters = {'confirmed': sorted(confirmed)}
     with reader() as session:
-        return [Row(*row) for row in session.execute(query)]
+        return [Row(*row) for row in session.execute(query, parameters)]
+
+
+def mark_refused(ids: Collection[int], holder: str) -> None:
+    """Note that the bus has refused messages. For the relay alone.
+
+    :param ids: their numbers
+    :param holder: the relay, which has the lease or changes nothing
+    """
+    leads = sa.exists().where(
+        schema.RELAY.c.holder == holder, schema.RELAY.c.expires_at > epoch()
+    )
+    with writer() as session:
+        session.execute(
+            schema.OUTBOX.update()
+            .where(_OUTBOX.id.in_(sorted(ids)), _WAITS, leads)
+            .values(attempts=1)
+        )
+
+
+def refused(limit: int, after: int = 0) -> list[Refused]:
+    """Read the oldest messages that were refused and still wait.
+
+    :param limit: how many at most
+    :param after: only messages with higher numbers
+    """
+    query = (
+        sa.select(_OUTBOX.id, _OUTBOX.subject, _DESTINATION)
+        .where(_WAITS, _OUTBOX.attempts == 1, _OUTBOX.id > after)
+        .order_by(_OUTBOX.id)
+        .limit(limit)
+    )
+    with reader() as session:
+        return [Refused(*row) for row in session.execute(query)]
 
 
 def delete(ids: Collection[int]) -> None:
@@ -121,14 +192,15 @@ def backlog() -> Backlog:
     )
     counted = sa.select(sa.func.count()).select_from(schema.OUTBOX)
     with reader() as session:
-        count, set_aside, seconds = session.execute(
+        count, set_aside, refused, seconds = session.execute(
             sa.select(
                 counted.where(_WAITS).scalar_subquery(),
                 counted.where(_IS_ASIDE).scalar_subquery(),
+                counted.where(_WAITS, _OUTBOX.attempts == 1).scalar_subquery(),
                 epoch() - oldest,
             )
         ).one()
-    return Backlog(count, max(0.0, seconds or 0.0), set_aside)
+    return Backlog(count, max(0.0, seconds or 0.0), set_aside, refused)
 
 
 def is_empty() -> bool:
@@ -161,7 +233,7 @@ def list_set_aside() -> list[SetAside]:
     """Read the messages that are set aside, the oldest first."""
     query = (
         sa.select(
-            *_ROW,
+            *_SHOWN,
             _OUTBOX.attempts,
             _OUTBOX.error,
             epoch() - _OUTBOX.set_aside_at,
@@ -208,54 +280,3 @@ def _change_set_aside(
         changed = set(session.execute(query).scalars())
         session.execute(statement.where(_OUTBOX.id.in_(sorted(changed))))
     return changed
-
-
-def leader() -> Leader:
-    """Read which relay has the lease."""
-    query = sa.select(
-        _RELAY.holder, _RELAY.expires_at - epoch(), _RELAY.term
-    ).where(_LEASE)
-    with reader() as session:
-        holder, seconds, term = session.execute(query).one()
-    return Leader(holder, max(0.0, seconds), term)
-
-
-class LeaseRow:
-    """The row that is the lease, by the clock of the database."""
-
-    def take(self, holder: str, seconds: float) -> float | None:
-        """See :meth:`ironic_async_events.outbox.lease.Claims.take`."""
-        now = epoch()
-        with writer() as session:
-            taken = session.execute(
-                schema.RELAY.update()
-                .where(
-                    _LEASE,
-                    sa.or_(_RELAY.holder == holder, _RELAY.expires_at <= now),
-                )
-                # In this order: MySQL reads columns that it has just set.
-                .ordered_values(
-                    (
-                        _RELAY.term,
-                        _RELAY.term
-                        + sa.case((_RELAY.holder == holder, 0), else_=1),
-                    ),
-                    (_RELAY.holder, holder),
-                    (_RELAY.expires_at, now + seconds),
-                )
-            )
-            if taken.rowcount:
-                return None
-            left: float | None = session.execute(
-                sa.select(_RELAY.expires_at - now).where(_LEASE)
-            ).scalar_one()
-        return max(0.0, left or 0.0)
-
-    def give_up(self, holder: str) -> None:
-        """See :meth:`ironic_async_events.outbox.lease.Claims.give_up`."""
-        with writer() as session:
-            session.execute(
-                schema.RELAY.update()
-                .where(_LEASE, _RELAY.holder == holder)
-                .values(expires_at=0.0)
-            )

@@ -7,6 +7,7 @@ simulation implements it in memory.
 
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Sequence
 import dataclasses
 from typing import Protocol
 
@@ -19,12 +20,29 @@ class Row:
     :param message_id: the id, which repeats keep
     :param subject: what the message is about
     :param body: the message, encoded
+    :param destination: where it is published; empty when an older release has
+        stored it
     """
 
     id: int
     message_id: str
     subject: str
     body: str
+    destination: str = ''
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refused:
+    """A message that the bus has refused and that still waits.
+
+    :param id: its number
+    :param subject: what the message is about
+    :param destination: where it is published
+    """
+
+    id: int
+    subject: str
+    destination: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,11 +52,13 @@ class Backlog:
     :param count: how many messages wait
     :param seconds: for how long the oldest message has waited
     :param set_aside: how many messages are set aside
+    :param refused: how many of those that wait were refused
     """
 
     count: int
     seconds: float
     set_aside: int
+    refused: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,11 +101,23 @@ class Rows(Protocol):
     """The messages that the relay publishes, wherever they are stored."""
 
     def waiting(
-        self, limit: int, but: Collection[str], confirmed: Collection[int]
+        self,
+        limit: int,
+        but: Collection[str],
+        confirmed: Collection[int],
+        closed: Collection[str],
     ) -> list[Row]:
         """See :func:`ironic_async_events.outbox.store.waiting`."""
 
-    def still_waiting(self, ids: Collection[int]) -> list[Row]:
+    def mark_refused(self, ids: Collection[int], holder: str) -> None:
+        """See :func:`ironic_async_events.outbox.store.mark_refused`."""
+
+    def refused(self, limit: int, after: int) -> Sequence[Refused]:
+        """See :func:`ironic_async_events.outbox.store.refused`."""
+
+    def still_waiting(
+        self, ids: Collection[int], confirmed: Collection[int]
+    ) -> list[Row]:
         """See :func:`ironic_async_events.outbox.store.still_waiting`."""
 
     def delete(self, ids: Collection[int]) -> None:

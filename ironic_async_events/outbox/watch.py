@@ -85,13 +85,14 @@ class Watch:
         self._clock = clock
         self._due = clock()
 
-    def look(self) -> None:
+    def look(self) -> stored.Backlog | None:
         """Read and report the backlog if it is time to.
 
+        :returns: the backlog, if it was read
         :raises Exception: the error of the database
         """
         if self._clock() < self._due:
-            return
+            return None
         backlog = self._read()
         self._due = self._clock() + self._seconds
         self._count.look(backlog.count)
@@ -99,6 +100,7 @@ class Watch:
         self._send('backlog', backlog.count)
         self._send('age', backlog.seconds)
         self._send('set_aside', backlog.set_aside)
+        return backlog
 
 
 @functools.cache

@@ -251,6 +251,22 @@ def _end_transaction(connection: Any) -> None:
         connection.info.pop('in_transaction', None)
 
 
+def let_connections_be_lost(engine: Any) -> None:
+    """Let the rollback of a lost connection be as for other databases.
+
+    What oslo.db does then for SQLite asks the connection for its ``info``. A
+    lost connection is made anew for that, which SQLAlchemy refuses during a
+    rollback: the error hides the one that counts.
+
+    :param engine: an engine for SQLite
+    """
+    for name in ('rollback', 'commit'):
+        for listener in list(getattr(engine.dispatch, name)):
+            if listener.__name__ == '_sqlite_end_transaction':
+                event.remove(engine, name, listener)
+        event.listen(engine, name, _end_transaction)
+
+
 class Connections(fixtures.Fixture):
     """Ironic's connections go to a server.
 
@@ -266,25 +282,12 @@ class Connections(fixtures.Fixture):
 
     def _setUp(self) -> None:
         self.useFixture(Deadlocks())
-        self._replace_end_of_transaction()
+        let_connections_be_lost(self._engine)
         event.listen(self._engine, 'do_connect', self._connect)
         self.addCleanup(self._dispose)
         self.addCleanup(
             event.remove, self._engine, 'do_connect', self._connect
         )
-
-    def _replace_end_of_transaction(self) -> None:
-        """Let the rollback of a lost connection be as for other databases.
-
-        What oslo.db does then for SQLite asks the connection for its
-        ``info``. A lost connection is made anew for that, which SQLAlchemy
-        refuses during a rollback: the error hides the one that counts.
-        """
-        for name in ('rollback', 'commit'):
-            for listener in list(getattr(self._engine.dispatch, name)):
-                if listener.__name__ == '_sqlite_end_transaction':
-                    event.remove(self._engine, name, listener)
-            event.listen(self._engine, name, _end_transaction)
 
     def _connect(
         self, dialect: Any, record: Any, args: Any, options: Any

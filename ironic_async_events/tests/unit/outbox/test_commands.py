@@ -12,6 +12,7 @@ from oslotest import base
 from ironic_async_events.command import app
 from ironic_async_events.command import ironic_conf
 from ironic_async_events.command import outbox
+from ironic_async_events.outbox import lease_row
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import store
 from ironic_async_events.tests.unit.outbox import base as outbox_base
@@ -58,13 +59,21 @@ class OutboxTestCase(outbox_base.OutboxTestCase):
         self.put('three', aside=True)
         found = dict(zip(*self.run_command(outbox.Status), strict=True))
         self.assertEqual(
-            (2, 1, 'none'),
-            (found['waiting'], found['set_aside'], found['relay']),
+            (2, 0, 1, 'none'),
+            (
+                found['waiting'],
+                found['refused'],
+                found['set_aside'],
+                found['relay'],
+            ),
         )
         self.assertLess(found['oldest_seconds'], 60)
-        store.LeaseRow().take('somebody', 60)
+        lease_row.LeaseRow().take('somebody', 60)
         found = dict(zip(*self.run_command(outbox.Status), strict=True))
         self.assertEqual('somebody', found['relay'])
+        store.mark_refused([self.rows()[0].id], 'somebody')
+        found = dict(zip(*self.run_command(outbox.Status), strict=True))
+        self.assertEqual((2, 1), (found['waiting'], found['refused']))
 
     def test_list(self):
         self.put('one')

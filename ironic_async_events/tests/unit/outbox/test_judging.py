@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of what a refusal says about the bus."""
 
+from unittest import mock
+
 from oslotest import base
 
 from ironic_async_events.outbox import judging
@@ -17,7 +19,11 @@ class JudgeTestCase(base.BaseTestCase):
         self.clock = outbox_base.Clock()
         self.lines = self.useFixture(outbox_base.Log()).lines
         self.judge = judging.Judge(
-            suspects.Suspects(300.0, self.clock), self.clock, most=16
+            suspects.Suspects(
+                mock.create_autospec(stored.Rows), 300.0, self.clock
+            ),
+            self.clock,
+            most=16,
         )
         self.ids = iter(range(1, 10000))
 
@@ -25,7 +31,7 @@ class JudgeTestCase(base.BaseTestCase):
         id = next(self.ids)
         return stored.Row(id, str(id), str(id), '')
 
-    def turn(self, refused, asked_all=False, passes=False):
+    def turn(self, refused, asked_all=False, passes=False, hung=False):
         """Refuse fresh messages until there were enough.
 
         :returns: how many were asked, and the pause
@@ -35,7 +41,7 @@ class JudgeTestCase(base.BaseTestCase):
         if passes:
             self.judge.confirmed(self.row(), lambda: 7)
         while self.judge.may_be_asked and count < refused:
-            self.judge.refused(self.row(), ERROR)
+            self.judge.refused(self.row(), ERROR, hung)
             count += 1
         self.judge.end(asked_all)
         pause = self.judge.seconds_to_retry()
@@ -55,7 +61,28 @@ class JudgeTestCase(base.BaseTestCase):
 
     def test_with_one_that_passes_there_is_no_pause(self):
         self.turn(100)
-        self.assertEqual((2, 0), self.turn(100, passes=True))
+        # It asks on: the bus is not away.
+        self.assertEqual((16, 0), self.turn(100, passes=True))
+
+    def test_what_hung_is_no_reason_for_a_pause(self):
+        self.assertEqual((100, 0), self.turn(100, hung=True))
+
+    def test_but_a_reason_to_try_others_first(self):
+        self.turn(1, hung=True)
+        self.assertEqual({''}, self.judge.doubted)
+        self.assertEqual(set(), self.judge.refusing)
+
+    def test_it_is_the_bus_when_all_hang_and_fail(self):
+        for _ in range(2):
+            self.turn(1, hung=True, asked_all=True)
+        self.assertEqual(1, len(self.lines('cannot reach')))
+
+    def test_where_something_is_refused_others_go_first(self):
+        self.turn(1)
+        self.assertEqual({''}, self.judge.doubted)
+        self.assertEqual({''}, self.judge.refusing)
+        self.turn(0, passes=True)
+        self.assertEqual(set(), self.judge.doubted)
 
     def test_the_bus_is_away_when_many_were_refused(self):
         for _ in range(3):
@@ -72,14 +99,14 @@ class JudgeTestCase(base.BaseTestCase):
 
     def test_when_it_is_back_all_are_tried_and_nobody_is_accused(self):
         self.turn(1, passes=True)
-        for _ in range(5):
+        for _ in range(3):
             self.turn(100, asked_all=True)
         self.judge.begin()
         self.judge.confirmed(self.row(), lambda: 7)
         (line,) = self.lines('reaches the message bus again')
         self.assertIn('7 messages', line)
-        due = self.judge.suspects.due()
-        self.assertEqual(len(self.judge.suspects.subjects), len(due))
+        due = self.judge.suspects.due((), ())
+        self.assertEqual(len(self.judge.suspects), len(due))
         self.assertEqual({None}, {suspect.accused_at for suspect in due})
 
     def test_a_short_outage_that_nobody_saw_is_not_told(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the lanes: side by side, and in order all the same."""
 
+import dataclasses
 import threading
 
 from oslotest import base
@@ -8,7 +9,9 @@ from oslotest import base
 from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import stored
+from ironic_async_events.outbox import trains
 from ironic_async_events.tests.unit import base as unit_base
+from ironic_async_events.tests.unit.outbox import base as outbox_base
 
 PATIENCE = unit_base.PATIENCE
 
@@ -22,7 +25,9 @@ def rows(*names):
 
 class TrainTestCase(base.BaseTestCase):
     def go(self, publish, *names, may=lambda: True, again=False):
-        train = lanes.Train('a', rows(*names), may, lambda: again)
+        train = trains.Train(
+            rows(*names), may, lambda: again, outbox_base.Clock()
+        )
         return [(one.row.body, one.error) for one in train.go(publish)]
 
     def test_it_ends_with_a_refusal(self):
@@ -57,15 +62,32 @@ class TrainTestCase(base.BaseTestCase):
 
 
 class LanesTestCase(base.BaseTestCase):
-    def lanes(self, publish, count):
-        found = lanes.Lanes(publish, count)
+    def setUp(self):
+        super().setUp()
+        self.clock = outbox_base.Clock()
+
+    def lanes(self, publish, count, **more):
+        found = lanes.Lanes(publish, count, self.clock, **more)
         self.addCleanup(found.end)
         return found
 
-    def go(self, found, *names, patience=PATIENCE):
+    def go(self, found, *names, destination='', share=1):
         return found.go(
-            rows(*names), lambda: True, lambda: False, lambda: patience
+            [
+                dataclasses.replace(row, destination=destination)
+                for row in rows(*names)
+            ],
+            lambda: True,
+            lambda: False,
+            share,
         )
+
+    def hang(self, found, *names, **more):
+        """Publish what hangs; the gate says when it has begun."""
+        outcomes = self.go(found, *names, **more)
+        self.assertIsNone(next(outcomes))
+        self.clock.now += trains.HANGS
+        return [x.row.body for x in outcomes if x is not None]
 
     def test_subjects_are_published_side_by_side(self):
         together = threading.Barrier(2)
@@ -88,7 +110,8 @@ class LanesTestCase(base.BaseTestCase):
             list(self.go(found, 'a1', 'a2', 'a3'))
         self.assertEqual(1, len(threads))
 
-    def test_a_publication_that_hangs_keeps_its_lane_only(self):
+    def gated(self, count, **more):
+        """Make lanes that publish nothing about a before the gate opens."""
         gate = unit_base.Gate()
         self.addCleanup(gate.open)
 
@@ -96,44 +119,67 @@ class LanesTestCase(base.BaseTestCase):
             if body[0] == 'a':
                 gate.pass_through()
 
-        found = self.lanes(publish, 2)
-        outcomes = self.go(found, 'a1', 'b2', 'c3', 'b4', 'd5')
-        seen = {next(outcomes).row.body for _ in range(4)}
-        self.assertEqual({'b2', 'b4', 'c3', 'd5'}, seen)
-        gate.wait_for_arrival()
-        outcomes.close()
-        self.assertIn('a', found.busy)
-        self.assertEqual(
-            ['e6'], [x.row.body for x in self.go(found, 'e6') if x]
-        )
+        return gate, self.lanes(publish, count, **more)
+
+    def test_another_thread_takes_the_place_of_a_lane_that_hangs(self):
+        gate, found = self.gated(1)
+        self.assertEqual([], self.hang(found, 'a1'))
         self.assertEqual({'a'}, found.busy)
+        self.assertEqual(
+            ['b2', 'c3'], [x.row.body for x in self.go(found, 'b2', 'c3') if x]
+        )
+        self.assertEqual(2, found._threads)
         gate.open()
         # It comes late, and is told all the same.
         late = []
         while found.busy:
-            late += self.go(found, 'f7')
-        self.assertIn('a1', [x.row.body for x in late if x])
+            late += self.go(found)
+        self.assertEqual(
+            [('a1', True)], [(x.row.body, x.hung) for x in late if x]
+        )
+        # The thread in its place ends.
+        list(self.go(found))
+        self.assertEqual(1, found._threads)
 
-    def test_what_has_not_begun_is_taken_back(self):
+    def test_others_go_on_while_it_is_not_known_whether_it_hangs(self):
+        _, found = self.gated(2)
+        outcomes = self.go(found, 'a1', 'b2', 'c3', 'b4', 'd5')
+        seen = [x.row.body for x in iter(lambda: next(outcomes), None)]
+        self.assertEqual({'b2', 'b4', 'c3', 'd5'}, set(seen))
+
+    def test_what_hangs_leaves_room_for_others(self):
         gate = unit_base.Gate()
         self.addCleanup(gate.open)
-        published = []
+        found = self.lanes(lambda body: gate.pass_through(), 2, most=8)
+        closed = []
+        names = iter('abcdefghijklmnopqrstuvwxyz')
+        for destination in 'xyz':
+            for _ in range(4):
+                self.hang_some(found, names, destination)
+            closed.append(found.hanging[destination])
+            self.assertIn(destination, found.closed)
+        self.assertEqual([4, 2, 1], closed)
 
-        def publish(body):
-            gate.pass_through()
-            published.append(body)
+    def hang_some(self, found, names, destination):
+        two = [f'{next(names)}1' for _ in range(2)]
+        outcomes = self.go(found, *two, destination=destination)
+        if next(outcomes, 'nothing was published') is None:
+            self.clock.now += trains.HANGS
+            list(outcomes)
 
-        found = self.lanes(publish, 1)
-        outcomes = self.go(found, 'a1', 'b2', patience=0.0)
+    def test_suspects_use_a_share_of_the_lanes(self):
+        gate = unit_base.Gate()
+        self.addCleanup(gate.open)
+        found = self.lanes(lambda body: gate.pass_through(), 4)
+        outcomes = self.go(found, 'a1', 'b2', 'c3', share=2)
         next(outcomes)
-        gate.wait_for_arrival()
-        outcomes.close()
-        self.assertEqual({'a'}, found.busy)
-        self.assertTrue(found.are_full)
-        gate.open()
-        while found.busy:
-            list(self.go(found))
-        self.assertEqual(['a1'], published)
+        self.assertEqual(2, len(found.busy))
+
+    def test_a_train_ends_where_the_destination_changes(self):
+        a, b, c = rows('a1', 'a2', 'a3')
+        b = dataclasses.replace(b, destination='other')
+        (train,) = trains.form([a, b, c], bool, bool, self.clock)
+        self.assertEqual([a], train.rows)
 
     def test_one_subject_is_published_in_order(self):
         published = []
@@ -150,17 +196,6 @@ class LanesTestCase(base.BaseTestCase):
                 [name for name in names if name[0] == subject],
                 [name for name in published if name[0] == subject],
             )
-
-    def test_impatience_is_told(self):
-        gate = unit_base.Gate()
-        self.addCleanup(gate.open)
-        found = self.lanes(lambda body: gate.pass_through(), 1)
-        outcomes = self.go(found, 'a1', patience=0.0)
-        self.assertIsNone(next(outcomes))
-        gate.open()
-        self.assertEqual(
-            ['a1'], [x.row.body for x in outcomes if x is not None]
-        )
 
     def test_a_lane_is_used_again(self):
         found = self.lanes(lambda body: None, 2)

@@ -7,7 +7,7 @@ from unittest import mock
 from oslotest import base
 
 from ironic_async_events.outbox import lease
-from ironic_async_events.outbox import store
+from ironic_async_events.outbox import lease_row
 from ironic_async_events.tests.unit.outbox import base as outbox_base
 
 SECONDS = 10.0
@@ -131,24 +131,24 @@ class LeaseTestCase(base.BaseTestCase):
 
 class RowTestCase(outbox_base.OutboxTestCase):
     def test_one_of_two_gets_it(self):
-        row = store.LeaseRow()
+        row = lease_row.LeaseRow()
         self.assertIsNone(row.take('one', 60))
         left = row.take('two', 60)
         self.assertTrue(50 < left <= 60, left)
         self.assertIsNone(row.take('one', 60))
-        held = store.leader()
+        held = lease_row.leader()
         self.assertEqual(('one', 1), (held.holder, held.term))
 
     def test_one_that_has_ended_is_free(self):
-        row = store.LeaseRow()
+        row = lease_row.LeaseRow()
         row.take('one', -1)
-        self.assertEqual(0, store.leader().seconds)
+        self.assertEqual(0, lease_row.leader().seconds)
         self.assertIsNone(row.take('two', 60))
-        leader = store.leader()
+        leader = lease_row.leader()
         self.assertEqual(('two', 2), (leader.holder, leader.term))
 
     def test_only_the_holder_can_give_it_up(self):
-        row = store.LeaseRow()
+        row = lease_row.LeaseRow()
         row.take('one', 60)
         row.give_up('two')
         self.assertIsNotNone(row.take('two', 60))

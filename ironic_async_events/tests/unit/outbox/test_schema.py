@@ -4,6 +4,7 @@
 import os
 import sys
 
+from alembic import command
 from alembic import script
 import fixtures
 from oslo_config import cfg
@@ -146,3 +147,39 @@ class SchemaTestCase(base.BaseTestCase):
 
     def test_the_clock_passes_while_the_machine_sleeps(self):
         self.assertLessEqual(lease.clock(), lease.clock())
+
+
+class BeforeTestCase(interrupted.Databases, base.BaseTestCase):
+    """Tables that the release before has made, and that it still uses."""
+
+    def engine(self):
+        engine = sa.create_engine('sqlite://', poolclass=sa.pool.StaticPool)
+        self.addCleanup(engine.dispose)
+        return engine
+
+    def before(self):
+        """Make a database of the release before."""
+        engine = self.engine()
+        with engine.connect() as connection:
+            config = schema._config(connection)
+            command.upgrade(config, schema.VERSIONS[0])
+            connection.commit()
+        return engine
+
+    def test_they_are_brought_up_to_date_with_their_messages(self):
+        engine = self.before()
+        self.assertIn('bring them up to date', schema.problem(engine))
+        insert = sa.text(
+            'INSERT INTO async_events_outbox '
+            '(message_id, subject, body, stored_at, attempts) '
+            "VALUES ('m', 's', '', 0, 0)"
+        )
+        with engine.begin() as connection:
+            connection.execute(insert)
+        schema.upgrade(engine)
+        self.assert_whole(engine, 'upgraded')
+        with engine.begin() as connection:
+            # The release before stores on.
+            connection.execute(insert)
+            rows = connection.execute(sa.select(schema.OUTBOX)).all()
+        self.assertEqual([None, None], [row.destination for row in rows])

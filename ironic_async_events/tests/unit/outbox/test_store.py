@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of what is said to the database."""
 
+import dataclasses
 import gc
 from unittest import mock
 
@@ -12,6 +13,7 @@ from sqlalchemy import exc as sa_exc
 from sqlalchemy.event import registry
 
 from ironic_async_events.outbox import connection
+from ironic_async_events.outbox import lease_row
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import stored
@@ -59,6 +61,86 @@ class StoreTestCase(base.OutboxTestCase):
         store.set_aside(row.id, 5, 'first')
         store.set_aside(row.id, 6, 'second')
         self.assertEqual('first', self.rows()[0].error)
+
+    def refuse(self, *numbers, holder='me'):
+        lease_row.LeaseRow().take('me', 60)
+        rows = self.rows()
+        store.mark_refused([rows[number].id for number in numbers], holder)
+
+    def waiting(self, *args, **more):
+        return [row.message_id for row in store.waiting(10, *args, **more)]
+
+    def test_what_was_refused_and_what_follows_is_not_read(self):
+        self.put('one', node='a')
+        self.put('two', node='b')
+        self.put('three', node='a')
+        self.put('four', node='c')
+        self.refuse(0, 1)
+        self.assertEqual(['four'], self.waiting())
+        self.assertEqual(['four'], self.waiting(closed=['elsewhere']))
+        one, _, three, _ = self.rows()
+        # Confirmed, and not deleted yet.
+        self.assertEqual(['three', 'four'], self.waiting((), [one.id]))
+        self.assertEqual(
+            ['one', 'two'],
+            [
+                self.ids()[place]
+                for place, row in enumerate(self.rows())
+                if row.id in {each.id for each in store.refused(10)}
+            ],
+        )
+        self.assertEqual([], store.refused(10, self.rows()[1].id))
+        self.assertEqual(2, store.backlog().refused)
+        self.assertEqual(
+            [one.id],
+            [row.id for row in store.still_waiting([one.id, three.id])],
+        )
+
+    def test_what_is_older_than_what_was_refused_is_read(self):
+        self.put('one', 'two', 'three')
+        self.refuse(1)
+        self.assertEqual(['one'], self.waiting())
+
+    def test_only_the_leader_marks(self):
+        self.put('one')
+        self.refuse(0, holder='other')
+        self.assertEqual([], store.refused(10))
+        lease_row.LeaseRow().give_up('me')
+        store.mark_refused([self.rows()[0].id], 'me')
+        self.assertEqual([], store.refused(10))
+
+    def test_only_what_waits_is_marked(self):
+        self.put('one')
+        store.set_aside(self.rows()[0].id, 5, 'error')
+        self.refuse(0)
+        self.assertEqual(5, self.rows()[0].attempts)
+
+    def test_destinations_can_be_left_out_and_the_order_stays(self):
+        def put(id, node, priority):
+            store.put(
+                dataclasses.replace(
+                    base.make_message(id, node), priority=priority
+                ),
+                self.news,
+            )
+
+        put('one', 'a', 'ERROR')
+        put('two', 'a', 'INFO')
+        put('three', 'b', 'INFO')
+        put('four', 'b', 'INFO')
+        self.assertEqual(['three'], self.waiting(closed=['error topic']))
+        # The release before stores none.
+        with self.engine.begin() as connection:
+            connection.execute(schema.OUTBOX.update().values(destination=None))
+        self.assertEqual(
+            ['one', 'three'], self.waiting(closed=['error topic'])
+        )
+        self.assertEqual([], self.waiting(closed=['']))
+        self.assertEqual({''}, {x.destination for x in store.waiting(10)})
+
+    def test_the_destination_is_stored(self):
+        self.put('one')
+        self.assertEqual('info topic', store.waiting(10)[0].destination)
 
     def test_news_come_after_the_commit(self):
         with connection.writer():

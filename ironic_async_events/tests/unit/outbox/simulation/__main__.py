@@ -4,16 +4,20 @@
 ``python -m ironic_async_events.tests.unit.outbox.simulation --steps 200000
 --seed 1`` prints how many steps it did and the first violation, as the
 shortest history that leads to it; the exit code says whether there was one.
+``--refused 100000`` runs the scenarios with that many refused messages
+instead, and 15 minutes of a steady stream.
 """
 
 import argparse
 import sys
 import time
 import traceback
+import unittest
 
 import hypothesis
 from hypothesis import stateful
 
+from ironic_async_events.tests.unit.outbox import test_scenarios
 from ironic_async_events.tests.unit.outbox.simulation import machine
 
 _LENGTH = 50
@@ -57,7 +61,14 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--steps', type=int, default=200000)
     parser.add_argument('--seed', type=int, default=any_seed())
+    parser.add_argument('--refused', type=int)
     arguments = parser.parse_args(argv)
+    if arguments.refused:
+        case = test_scenarios.ManyTestCase
+        case.COUNT, case.SECONDS = arguments.refused, 900
+        tests = unittest.defaultTestLoader.loadTestsFromTestCase(case)
+        ended = unittest.TextTestRunner(verbosity=2).run(tests)
+        return 0 if ended.wasSuccessful() else 1
     seed = arguments.seed
     began = time.monotonic()
     violations = 0

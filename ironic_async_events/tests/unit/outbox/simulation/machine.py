@@ -2,40 +2,22 @@
 """What can happen to a relay, and what must hold all the same."""
 
 import collections
-import logging
 import random
-from unittest import mock
 
 from hypothesis import stateful
 from hypothesis import strategies as st
 import oslo_messaging
 
 from ironic_async_events import guarantees
-from ironic_async_events.outbox import judging
-from ironic_async_events.outbox import lanes
-from ironic_async_events.outbox import lease
-from ironic_async_events.outbox import publisher
-from ironic_async_events.outbox import relay
 from ironic_async_events.outbox import suspects
-from ironic_async_events.outbox import watch
+from ironic_async_events.tests.unit.outbox.simulation import cluster
 from ironic_async_events.tests.unit.outbox.simulation import outside
-from ironic_async_events.tests.unit.outbox.simulation import world
-
-SET_ASIDE_AFTER = 120.0
-LEASE = 10.0
-BATCH = 6
-LANES = 4
-POLL = 0.5
 
 BOUND = 60.0
 """Seconds within which what the bus accepts is published."""
 
 HEALED = 90.0
 """Seconds within which all is published when everything is well again."""
-
-# Turns, and waits in vain, of one relay in a second in which it published
-# nothing; it looks twice a second for messages.
-BUSY = 12
 
 SUBJECTS = st.sampled_from('abcdefgh')
 TOPICS = st.sampled_from(('info', 'error'))
@@ -56,93 +38,24 @@ ERRORS = st.sampled_from(
     )
 )
 
-GAP = getattr(suspects, '_GAP', 0.0)
+GAP = cluster.SET_ASIDE_AFTER * suspects._SHARE
 
 
-class Machine(stateful.RuleBasedStateMachine):
+class Machine(cluster.Cluster, stateful.RuleBasedStateMachine):
     """A cluster with two relays."""
 
     steps = 0
 
     def __init__(self):
         super().__init__()
-        logging.disable(logging.CRITICAL)
-        self.world = world.World()
-        self.database = outside.Database(self.world)
-        self.bus = outside.Bus(self.world, self.database, self.arrived)
-        self.violations = []
+        self.begin('one', 'two')
         self.late = {}
-        self.next_id = 1
         # When somebody last did something to what is not the bus's rules.
         self.disturbed_at = self.world.now
         self.touched = collections.defaultdict(lambda: self.world.now)
-        self.turns = {}
-        self.generation = 0
-        queues = world.Queues(self.world, lambda: self.count('wait'))
-        self.patches = [
-            mock.patch.object(lanes, 'queue', queues),
-            mock.patch.object(lanes, 'threading', world.Threads(self.world)),
-        ]
-        for patch in self.patches:
-            patch.start()
-        self.news = {}
-        for name in ('one', 'two'):
-            self.start(name)
-
-    def start(self, name):
-        self.generation += 1
-        process = f'{name}{self.generation}'
-        self.news[name] = (process, world.Queue(self.world))
-        self.turns[process] = collections.deque()
-        self.world.spawn(process, lambda: self.relay(*self.news[name]))
-
-    def relay(self, process, news):
-        clock = self.world.clock
-        it = relay.Relay(
-            rows=self.database,
-            lease=lease.Lease(self.database, process, LEASE, clock),
-            lanes=lanes.Lanes(publisher.Publisher(self.bus).publish, LANES),
-            judge=judging.Judge(
-                suspects.Suspects(SET_ASIDE_AFTER, clock), clock
-            ),
-            watch=watch.Watch(
-                self.database.backlog, 60, [], [], lambda *a: None, clock
-            ),
-            clock=clock,
-            batch=BATCH,
-            poll=POLL,
-        )
-        while True:
-            news.clear()
-            pause = it.turn()
-            self.count('turn')
-            try:
-                self.world_wait(news, pause)
-            except world.queue.Empty:
-                continue
-
-    def world_wait(self, news, pause):
-        if not pause.for_messages:
-            self.world.let_pass(pause.seconds)
-            return
-        news.get(pause.seconds)
-
-    def count(self, what):
-        process = self.world.process()
-        turns = self.turns[process]
-        turns.append(self.world.now)
-        while turns[0] < self.world.now - 1:
-            turns.popleft()
-        if len(turns) > BUSY:
-            self.violations.append(
-                f'{process} spins: {[round(x, 2) for x in turns]}'
-            )
-            # Let time pass all the same.
-            self.world.let_pass(1.0)
 
     def arrived(self, stored):
-        for turns in self.turns.values():
-            turns.clear()
+        super().arrived(stored)
         self.check_waited(stored)
 
     def check_waited(self, stored):
@@ -167,14 +80,14 @@ class Machine(stateful.RuleBasedStateMachine):
             self.bus.away
             or self.database.away
             or self.world.frozen
-            or 'everything' in self.bus.hanging
+            or self.bus.hanging.issuperset(('info', 'error'))
         )
 
     def is_accepted(self, stored):
         return not (
             stored.topic in self.bus.topics
             or stored.id in self.bus.ids
-            or stored.subject in self.bus.hanging
+            or not self.bus.hanging.isdisjoint((stored.subject, stored.topic))
             or stored.broken
         )
 
@@ -196,19 +109,8 @@ class Machine(stateful.RuleBasedStateMachine):
     def put(self, subjects, topic, broken, through):
         for subject in subjects:
             if subject not in self.late:
-                self.database.show(
-                    outside.Stored(
-                        self.next_id, subject, topic, broken=broken == 7
-                    )
-                )
-                self.next_id += 1
+                self.store(subject, topic, broken=broken == 7)
         self.wake(through)
-
-    def wake(self, through):
-        _, news = self.news[through]
-        for turns in self.turns.values():
-            turns.clear()
-        news.put(None)
 
     @stateful.rule(subject=SUBJECTS, topic=TOPICS)
     def put_late(self, subject, topic):
@@ -256,10 +158,20 @@ class Machine(stateful.RuleBasedStateMachine):
         self.bus.changed()
         self.disturb()
 
-    @stateful.precondition(lambda self: len(self.bus.hanging) < LANES - 2)
+    @stateful.precondition(lambda self: self.may_hang(3))
     @stateful.rule(subject=SUBJECTS)
     def hang(self, subject):
         self.bus.hanging.add(subject)
+
+    @stateful.precondition(lambda self: self.may_hang(1))
+    @stateful.rule(topic=TOPICS)
+    def hang_topic(self, topic):
+        self.bus.hanging.add(topic)
+
+    def may_hang(self, subjects):
+        """Tell whether more may hang, and no topic is closed for all that."""
+        topics = {'info', 'error'} & self.bus.hanging
+        return len(self.bus.hanging) < (1 if topics else subjects)
 
     @stateful.precondition(lambda self: self.bus.hanging)
     @stateful.rule(number=st.integers(0, 3), error=st.none() | ERRORS)
@@ -303,8 +215,7 @@ class Machine(stateful.RuleBasedStateMachine):
 
     @stateful.rule(name=RELAYS)
     def kill(self, name):
-        self.world.kill(self.news[name][0])
-        self.start(name)
+        self.restart(name)
         self.disturb()
 
     @stateful.rule(
@@ -325,7 +236,7 @@ class Machine(stateful.RuleBasedStateMachine):
                 self.violations.append(f'{stored} was set aside untried')
                 continue
             seconds = self.bus.refused_by_itself(stored, GAP)
-            if seconds < SET_ASIDE_AFTER:
+            if seconds < cluster.SET_ASIDE_AFTER:
                 self.violations.append(
                     f'{stored} was set aside, refused for {seconds} s'
                 )
@@ -355,9 +266,7 @@ class Machine(stateful.RuleBasedStateMachine):
             left = self.database.waiting_rows
             assert not left, f'left after all was well: {left}'
         finally:
-            for patch in self.patches:
-                patch.stop()
-            logging.disable(logging.NOTSET)
+            self.end()
 
     def calm(self):
         """End everything but refusals and publications that hang."""

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A database and a bus that fail as they are told, and remember everything."""
 
+import bisect
 import collections
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterator
 import dataclasses
+import functools
 from typing import Any
 
 from ironic_async_events import guarantees
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox.stored import Backlog
+from ironic_async_events.outbox.stored import Refused
 from ironic_async_events.outbox.stored import Row
 from ironic_async_events.tests.unit.outbox.simulation import world as worlds
 
@@ -34,6 +38,7 @@ class Stored:
     :param strange: how often it was refused though the bus takes it
     :param published: whether the bus has it
     :param aside: whether it was set aside
+    :param arrived_at: when the bus took it
     """
 
     id: int
@@ -46,11 +51,11 @@ class Stored:
     strange: int = 0
     published: bool = False
     aside: bool = False
+    arrived_at: float | None = None
 
     @property
-    def row(self) -> Row:
-        """What the database holds of it."""
-        body = message.Message(
+    def _message(self) -> message.Message:
+        return message.Message(
             topics=('topic',),
             context={},
             body={
@@ -59,12 +64,22 @@ class Stored:
                 'payload': {'uuid': self.subject},
             },
             priority=self.topic,
-        ).encode()
+        )
+
+    @functools.cached_property
+    def destination(self) -> str:
+        """Where it is published."""
+        return self._message.destination
+
+    @property
+    def row(self) -> Row:
+        """What the database holds of it."""
         return Row(
             self.id,
             str(self.id),
             self.subject,
-            '{' if self.broken else body,
+            '{' if self.broken else self._message.encode(),
+            self.destination,
         )
 
 
@@ -79,6 +94,11 @@ class Database:
         self.messages: dict[int, Stored] = {}
         self.of: dict[str, list[Stored]] = collections.defaultdict(list)
         self.waiting_rows: dict[int, Row] = {}
+        # What is in waiting_rows is in one of these.
+        self.fresh: dict[int, Row] = {}
+        self.marked: set[int] = set()
+        self._late = False
+        self._last = 0
         self.away = False
         self.lost_answers = 0
         self.set_aside_by_relay: list[Stored] = []
@@ -90,8 +110,10 @@ class Database:
         """Commit a message."""
         stored.shown_at = self._world.now
         self.messages[stored.id] = stored
-        self.of[stored.subject].append(stored)
-        self.waiting_rows[stored.id] = stored.row
+        bisect.insort(self.of[stored.subject], stored, key=lambda x: x.id)
+        self.waiting_rows[stored.id] = self.fresh[stored.id] = stored.row
+        self._late |= stored.id < self._last
+        self._last = max(self._last, stored.id)
         self.mark_oldest(stored.subject)
 
     def mark_oldest(self, subject: str) -> Stored | None:
@@ -112,25 +134,81 @@ class Database:
             raise OSError('the database is away')
 
     def waiting(
-        self, limit: int, but: Collection[str], confirmed: Collection[int]
+        self,
+        limit: int,
+        but: Collection[str],
+        confirmed: Collection[int],
+        closed: Collection[str] = (),
     ) -> list[Row]:
         """Stand for the function of the store."""
         self._ask()
-        rows = (row for _, row in sorted(self.waiting_rows.items()))
-        return [
-            row
-            for row in rows
-            if row.subject not in but and row.id not in confirmed
-        ][:limit]
+        if self._late:
+            self.fresh = dict(sorted(self.fresh.items()))
+            self._late = False
+        found = []
+        for row in self.fresh.values():
+            if len(found) == limit:
+                break
+            if not (
+                row.subject in but
+                or row.id in confirmed
+                or self._goes_to(row.id) in closed
+                or any(
+                    closed or older in self.marked
+                    for older in self._older(row, confirmed)
+                )
+            ):
+                found.append(row)
+        return found
 
-    def still_waiting(self, ids: Collection[int]) -> list[Row]:
+    def _goes_to(self, id: int) -> str:
+        return self.messages[id].destination
+
+    def _older(self, row: Row, confirmed: Collection[int]) -> Iterator[int]:
+        """Find the older messages about the subject that wait."""
+        for stored in self.of[row.subject]:
+            if stored.id >= row.id:
+                return
+            if stored.id in self.waiting_rows and stored.id not in confirmed:
+                yield stored.id
+
+    def mark_refused(self, ids: Collection[int], holder: str) -> None:
         """Stand for the function of the store."""
         self._ask()
+        if self._holder == holder and self._world.now < self._until:
+            for id in ids:
+                if id in self.waiting_rows:
+                    self.fresh.pop(id, None)
+                    self.marked.add(id)
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise OSError('the answer of the database was lost')
+
+    def refused(self, limit: int, after: int) -> list[Refused]:
+        """Stand for the function of the store."""
+        self._ask()
+        ids = sorted(id for id in self.marked if id > after)
         return [
+            Refused(id, self.messages[id].subject, self._goes_to(id))
+            for id in ids[:limit]
+        ]
+
+    def _gone(self, id: int) -> bool:
+        self.fresh.pop(id, None)
+        self.marked.discard(id)
+        return self.waiting_rows.pop(id, None) is not None
+
+    def still_waiting(
+        self, ids: Collection[int], confirmed: Collection[int]
+    ) -> list[Row]:
+        """Stand for the function of the store."""
+        self._ask()
+        rows = [
             self.waiting_rows[id]
             for id in sorted(ids)
             if id in self.waiting_rows
         ]
+        return [row for row in rows if not any(self._older(row, confirmed))]
 
     def delete(self, ids: Collection[int]) -> None:
         """Stand for the function of the store."""
@@ -138,7 +216,7 @@ class Database:
         for id in ids:
             if not self.messages[id].published:
                 self.lost.append(f'{id} was deleted, and not published')
-            self.waiting_rows.pop(id, None)
+            self._gone(id)
             self.mark_oldest(self.messages[id].subject)
         if self.lost_answers:
             self.lost_answers -= 1
@@ -147,7 +225,7 @@ class Database:
     def set_aside(self, id: int, attempts: int, error: str) -> None:
         """Stand for the function of the store."""
         self._ask()
-        if self.waiting_rows.pop(id, None) is None:
+        if not self._gone(id):
             return
         stored = self.messages[id]
         stored.aside = True
@@ -157,7 +235,7 @@ class Database:
     def backlog(self) -> Backlog:
         """Stand for the function of the store."""
         self._ask()
-        return Backlog(len(self.waiting_rows), 0.0, 0)
+        return Backlog(len(self.waiting_rows), 0.0, 0, len(self.marked))
 
     def take(self, holder: str, seconds: float) -> float | None:
         """Stand for the lease."""
@@ -218,7 +296,13 @@ class Bus:
         self.hanging: set[str] = set()
         self.lost_answers = 0
         self.disorder: list[str] = []
-        self._hung: dict[worlds.Sleeper, str] = {}
+        # After so many seconds a publication that hangs fails.
+        self.gives_up = 65.0
+        # How long an answer takes, and for some topics.
+        self.seconds = _BUS
+        self.slow: dict[str, float] = {}
+        self.most_hung = 0
+        self._hung: dict[worlds.Sleeper, Collection[str]] = {}
         self._verdict: dict[worlds.Sleeper, Error] = {}
         self.history = [Rules(world.now, False, frozenset(), frozenset())]
 
@@ -233,15 +317,15 @@ class Bus:
             )
         )
 
-    def release(self, subject: str, error: Error | None) -> None:
-        """End the publications about a subject that hang.
+    def release(self, name: str, error: Error | None) -> None:
+        """End the publications that hang because of a subject or a topic.
 
-        :param subject: the subject
+        :param name: the subject or the topic
         :param error: how they end; None to go on
         """
-        self.hanging.discard(subject)
-        for sleeper, hung in list(self._hung.items()):
-            if hung == subject:
+        self.hanging.discard(name)
+        for sleeper, names in list(self._hung.items()):
+            if name in names:
                 del self._hung[sleeper]
                 if error is not None:
                     self._verdict[sleeper] = error
@@ -250,11 +334,12 @@ class Bus:
     def _send_notification(
         self, target: Any, context: Any, body: Any, version: Any, retry: Any
     ) -> None:
-        self._world.let_pass(_BUS)
+        topic = target.topic.partition('.')[2]
+        self._world.let_pass(self.slow.get(topic, self.seconds))
         stored = self._database.messages[int(body['message_id'])]
         try:
             self._hang(stored)
-            self._check(target.topic.partition('.')[2], stored.id)
+            self._check(topic, stored.id)
         except Exception:
             if stored.refused_at is None:
                 stored.refused_at = self._world.now
@@ -268,10 +353,15 @@ class Bus:
             raise OSError('the answer of the bus was lost')
 
     def _hang(self, stored: Stored) -> None:
-        while stored.subject in self.hanging:
-            sleeper = self._world.sleeper()
-            self._hung[sleeper] = stored.subject
+        end = self._world.now + self.gives_up
+        while names := self.hanging & {stored.subject, stored.topic}:
+            if self._world.now >= end:
+                raise TimeoutError
+            sleeper = self._world.sleeper(end - self._world.now)
+            self._hung[sleeper] = names
+            self.most_hung = max(self.most_hung, len(self._hung))
             self._world.wait()
+            self._hung.pop(sleeper, None)
             error = self._verdict.pop(sleeper, None)
             if error is not None:
                 raise error()
@@ -293,6 +383,7 @@ class Bus:
                 )
         self._arrived(stored)
         stored.published = True
+        stored.arrived_at = self._world.now
 
     def refused_by_itself(self, stored: Stored, gap: float) -> float:
         """Return for how long a message was refused for what it is.

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the plugin does in Ironic's place is as good as what Ironic does.
+
+On SQLite; ``python -m laboratory.compared`` runs the same on other databases.
+"""
+
+import os
+import unittest
+
+import ddt
+from ironic.tests.unit.db import base as db_base
+from oslo_db.sqlalchemy import enginefacade
+
+from ironic_async_events.tests.unit import fixtures as async_fixtures
+from ironic_async_events.tests.unit.spawn_failures import base
+from laboratory.compared import bench
+from laboratory.compared import calls
+from laboratory.compared import troubles
+from laboratory.faults import database
+
+# Set by ``laboratory.compared``: the database, and another server of its
+# cluster.
+URL = os.environ.get('COMPARED_DATABASE')
+AHEAD = os.environ.get('COMPARED_AHEAD')
+BASIC = [call for call in calls.CALLS if not call.varies]
+UNLOCKING = [call for call in BASIC if call.name in ('unlock', 'downgrade')]
+
+
+@ddt.ddt
+class ComparedTestCase(db_base.DbTestCase):
+    """Each call in each trouble, of stock and with the plugin."""
+
+    def setUp(self):
+        super().setUp()
+        if URL:
+            options = {'mysql_wsrep_sync_wait': 1} if AHEAD else {}
+            self.config(connection=URL, **options, group='database')
+            self.useFixture(bench.Served(URL, **options))
+        else:
+            self.useFixture(base.FileDatabase())
+        self.useFixture(async_fixtures.Options())
+        self.useFixture(database.Deadlocks())
+        # As in production; Ironic's fixture switches it off.
+        self.config(sqlite_retries=True, group='database')
+        self.config(host=calls.HOST)
+        self.bench = bench.Bench(
+            self.context, enginefacade.writer.get_engine(), AHEAD
+        )
+
+    def assert_as_good(self, compare, several=calls.CALLS):
+        """Compare several calls.
+
+        :param compare: returns in what the plugin is worse in a call
+        :param several: the calls
+        """
+        lines = [line for call in several for line in compare(call)]
+        self.assertEqual([], lines, '\n'.join(['', *lines]))
+
+    def test_no_trouble(self):
+        self.assert_as_good(
+            lambda call: self.bench.compare(call, [troubles.NONE])
+        )
+
+    @ddt.data(*BASIC)
+    def test_faults(self, call):
+        self.assert_as_good(self.bench.compare_faults, [call])
+
+    def test_another_client_writes(self):
+        self.assert_as_good(
+            lambda call: self.bench.compare(call, troubles.busy())
+        )
+
+    @ddt.data(*(c for c in calls.CALLS if c.layers))
+    def test_wrappers(self, call):
+        self.assert_as_good(
+            lambda call: self.bench.compare(
+                call, troubles.wrappers(call.layers)
+            ),
+            [call],
+        )
+
+    def test_listeners(self):
+        self.assert_as_good(
+            lambda call: self.bench.compare(call, troubles.listeners()),
+            BASIC,
+        )
+
+    def test_a_second_writer(self):
+        self.assert_as_good(
+            lambda call: self.bench.compare(call, troubles.writers()), BASIC
+        )
+
+    def test_a_request_that_hangs(self):
+        self.assert_as_good(
+            lambda call: self.bench.compare(call, [troubles.HANGING]),
+            UNLOCKING,
+        )
+
+    @unittest.skipUnless(AHEAD, 'needs a server that lags')
+    def test_a_server_that_lags(self):
+        self.assert_as_good(
+            lambda call: self.bench.compare(call, troubles.late()), BASIC
+        )

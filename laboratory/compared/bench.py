@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make one call in one trouble, and look at what it has come to."""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+import contextlib
+import datetime
+import functools
+import random
+import sys
+import threading
+import time
+import types
+from typing import Any
+from unittest import mock
+
+import fixtures
+from ironic import objects
+from ironic.common import exception
+from ironic.conductor import task_manager
+from ironic.db.sqlalchemy import models
+from ironic.drivers.base import ALL_INTERFACES
+from oslo_db import api as db_api
+from oslo_db import exception as db_exception
+from oslo_db.sqlalchemy import enginefacade
+from oslo_db.sqlalchemy import engines
+from oslo_utils import timeutils
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy import pool
+import tenacity
+from tenacity import nap
+
+from ironic_async_events import patching
+from ironic_async_events.patching import row as patched
+from ironic_async_events.task import database
+from ironic_async_events.tests.unit import fixtures as async_fixtures
+from laboratory.compared import calls
+from laboratory.compared import outcome
+from laboratory.compared import statements
+from laboratory.compared import troubles
+from laboratory.faults import edges
+
+_BEFORE = datetime.datetime(2025, 1, 2, 3, 4, 5)
+_NODES: Any = models.NodeBase.__table__
+_TABLES: tuple[Any, ...] = (
+    models.NodeHistory.__table__,
+    models.NodeTrait.__table__,
+    _NODES,
+)
+_SLEEPERS = (db_api, nap, tenacity)
+
+
+class Served(fixtures.Fixture):
+    """Ironic's schema in a database of a server.
+
+    :param url: of the database
+    :param options: of oslo.db for its engine
+    """
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__()
+        self._url, self._options = url, options
+
+    def _setUp(self) -> None:
+        engine = engines.create_engine(self._url, **self._options)
+        models.Base.metadata.create_all(engine)
+        self.addCleanup(engine.dispose)
+        self.addCleanup(enginefacade._context_manager.patch_engine(engine))
+
+
+class Bench:
+    """A node in a database, a simulated clock, and who was called.
+
+    :param context: Ironic's context
+    :param engine: Ironic's engine
+    :param url: where other clients connect to, and where the outcome is read;
+        as a rule where Ironic does
+    """
+
+    node_id = 1
+
+    def __init__(self, context: Any, engine: Any, url: Any = None) -> None:
+        self.context = context
+        self.statements = statements.Statements(engine, self.sleep)
+        self.acts = False
+        self._called: set[str] = set()
+        self._now = 0.0
+        # Of its own: what happens here is no part of a call.
+        self.engine = sa.create_engine(
+            url or engine.url, poolclass=pool.NullPool
+        )
+        if url:
+            # What Ironic has committed elsewhere is read.
+            event.listen(self.engine, 'connect', _reads_causally)
+        self.execute(*map(sa.delete, _TABLES))
+        node = objects.Node(context, driver='fake-hardware', uuid=calls.UUID)
+        node.create()
+        self._row = {
+            **self._read(),
+            'id': self.node_id,
+            # As the API leaves a node.
+            **{f'{name}_interface': 'fake' for name in ALL_INTERFACES},
+            'network_interface': 'noop',
+            'storage_interface': 'noop',
+        }
+
+    # The world of a call
+
+    def note(self, name: str) -> None:
+        """Note that a wrapper or a listener was called."""
+        if self.acts:
+            self._called.add(name)
+
+    def sleep(self, seconds: float) -> None:
+        """Let simulated time pass."""
+        self._now += seconds
+        self.statements.passes(seconds)
+
+    def on_waiting_for_ever(self) -> None:
+        """Deal with a thread that waits for another without a limit."""
+
+    def ask(self) -> None:
+        """Ask for the lock of the node, in another thread."""
+        with contextlib.suppress(exception.NodeLocked):
+            task_manager.TaskManager(
+                self.context, calls.UUID, retry=False, load_driver=False
+            ).release_resources()
+
+    def execute(self, *changes: Any) -> None:
+        """Change the database as another client."""
+        with self.engine.begin() as connection:
+            for change in changes:
+                connection.execute(change)
+
+    def query(self, url: Any, query: Any) -> Any:
+        """Ask a server for a value, as it knows it now."""
+        engine = sa.create_engine(url, poolclass=pool.NullPool)
+        with engine.connect() as connection:
+            return connection.execute(query).scalar()
+
+    def _read(self) -> dict[str, Any]:
+        with self.engine.connect() as connection:
+            history, traits, nodes = (
+                connection.execute(sa.select(table)).mappings().all()
+                for table in _TABLES
+            )
+        return {
+            **(nodes[0] if nodes else {}),
+            'the traits': [row['trait'] for row in traits],
+            'the history': [row['event'] for row in history],
+        }
+
+    # One call
+
+    def compare(
+        self, call: calls.Call, rows: Iterable[troubles.Trouble]
+    ) -> list[str]:
+        """Make a call in each trouble, of stock and with the plugin.
+
+        :param call: the call
+        :param rows: the troubles
+        :returns: in what the plugin is worse
+        """
+        calm = self.run(call, troubles.NONE, plugin=False)
+        pairs = [(row, self.run(call, row, plugin=False)) for row in rows]
+        lines: list[str] = []
+
+        def judge(row: troubles.Trouble, stock: outcome.Outcome) -> None:
+            worse = outcome.worse(
+                [stock],
+                self.run(call, row, plugin=True),
+                calm if row.passes else None,
+            )
+            if any(
+                name == call.name and part in row.name
+                for name, part, _ in troubles.BETTER
+            ):
+                worse = [] if worse else ['is as stock, but listed as better']
+            lines.extend(f'{call.name}: {row.name}: {line}' for line in worse)
+
+        for row, stock in pairs:
+            if row.around is not None:
+                judge(row, stock)
+        with _plugin():
+            for row, stock in pairs:
+                if row.around is None:
+                    judge(row, stock)
+        return lines
+
+    def compare_faults(self, call: calls.Call) -> list[str]:
+        """Let each statement of a call fail, of stock and with the plugin.
+
+        A statement of the plugin is compared with those of stock that do the
+        same: read, write or commit.
+
+        :param call: the call
+        :returns: in what the plugin is worse
+        """
+        calm = self.run(call, troubles.NONE, plugin=False)
+        expected: dict[str, list[outcome.Outcome]] = {}
+        for row in _some(troubles.faults(self.statements.made)):
+            expected.setdefault(row.name, []).append(
+                self.run(call, row, plugin=False)
+            )
+        # Stock may do with a read what the plugin does with a write.
+        least = expected['before at a read']
+        lines = []
+        with _plugin():
+            self.run(call, troubles.NONE, plugin=True)
+            for row in _some(troubles.faults(self.statements.made)):
+                worse = outcome.worse(
+                    expected.get(row.name, least),
+                    self.run(call, row, plugin=True),
+                    calm,
+                    row.demands,
+                )
+                lines += [f'{call.name}: {row.name}: {line}' for line in worse]
+        return lines
+
+    def run(
+        self, call: calls.Call, row: troubles.Trouble, plugin: bool
+    ) -> outcome.Outcome:
+        """Make a call in a trouble.
+
+        :param call: the call
+        :param row: the trouble
+        :param plugin: whether the plugin is installed
+        """
+        self.new_node = sa.insert(_NODES).values(
+            {
+                **{c.name: self._row[c.name] for c in _NODES.c},
+                'updated_at': _BEFORE,
+                'provision_updated_at': _BEFORE,
+                'driver_internal_info': {'ours': 0},
+                **call.columns,
+            }
+        )
+        self.execute(*map(sa.delete, _TABLES), self.new_node)
+        with contextlib.ExitStack() as stack:
+            if row.around is not None:
+                stack.enter_context(row.around(self))
+            if plugin and not patching.state().installed:
+                stack.enter_context(_plugin())
+            stack.enter_context(self._simulated())
+            subject = call.arrange(self)
+            stack.enter_context(row.within(self))
+            return self._act(call, row, subject)
+
+    def _act(
+        self, call: calls.Call, row: troubles.Trouble, subject: Any
+    ) -> outcome.Outcome:
+        before = self._read()
+        self._called.clear()
+        self._now, node = 0.0, None
+        self.acts = True
+        try:
+            with self.statements.counted(row.fault):
+                node = call.act(self, subject)
+            answer = f'returns {type(node).__name__}'
+        except Exception as e:
+            answer = f'{outcome.RAISES}{_name(e)}'
+            node = call.node(subject)
+        finally:
+            self.acts = False
+        after = self._read()
+        if call.columns_compared:
+            after = {name: after.get(name) for name in call.columns_compared}
+        return outcome.Outcome(
+            answer,
+            before,
+            after,
+            _fields(node),
+            frozenset(self._called),
+            self._now,
+        )
+
+    def catch_up(self) -> None:
+        """Let Ironic's server see what other clients have written so far."""
+        with self.statements.engine.connect() as connection:
+            connection.execute(sa.select(_NODES.c.id)).all()
+
+    @contextlib.contextmanager
+    def _simulated(self) -> Iterator[None]:
+        """Replace time, and waiting for other threads."""
+        clock = _Like(
+            time,
+            sleep=self.sleep,
+            monotonic=lambda: self._now,
+            time=lambda: self._now,
+        )
+        threads = _Like(
+            threading, Condition=lambda *args: _Condition(self, *args)
+        )
+        product = [
+            module
+            for name, module in sys.modules.items()
+            if name.startswith(
+                ('ironic_async_events.task.', 'ironic_async_events.repairs.')
+            )
+        ]
+        with contextlib.ExitStack() as stack:
+            for module in (*_SLEEPERS, *product):
+                for name, real, stand_in in (
+                    ('time', time, clock),
+                    ('threading', threading, threads),
+                ):
+                    if getattr(module, name, None) is real:
+                        stack.enter_context(
+                            mock.patch.object(module, name, stand_in)
+                        )
+            stack.enter_context(
+                mock.patch.object(
+                    timeutils, 'utcnow', autospec=True, return_value=calls.NOW
+                )
+            )
+            edges.forget_locks()
+            random.seed(1)
+            yield
+
+
+def _some(rows: Iterable[troubles.Trouble]) -> list[troubles.Trouble]:
+    """Return the troubles; of very many, only some."""
+    every = list(rows)
+    return every[:: 1 + len(every) // 40]
+
+
+def _reads_causally(raw: Any, record: Any) -> None:
+    raw.cursor().execute('SET SESSION wsrep_sync_wait = 7')
+
+
+# Reads the byte code of whole classes, of which none changes here.
+_assigned = functools.cache(patched.assigned)
+
+
+@contextlib.contextmanager
+def _plugin() -> Iterator[None]:
+    with (
+        mock.patch.object(patched, 'assigned', _assigned),
+        async_fixtures.Plugin(),
+    ):
+        yield
+
+
+class _Like(types.SimpleNamespace):
+    """A module, of which some names are replaced."""
+
+    def __init__(self, module: Any, **names: Any) -> None:
+        super().__init__(**names)
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+
+class _Condition(threading.Condition):
+    """A condition for which the thread of a call waits in simulated time.
+
+    The other thread hangs. So nothing happens while this one waits.
+    """
+
+    def __init__(self, bench: Bench, *args: Any) -> None:
+        super().__init__(*args)
+        self._bench = bench
+        self._mine = threading.get_ident()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """See ``threading.Condition``."""
+        if threading.get_ident() != self._mine:
+            return super().wait(timeout)
+        if timeout is not None:
+            self._bench.sleep(timeout)
+            return False
+        self._bench.sleep(outcome.FOR_EVER)
+        self._bench.on_waiting_for_ever()
+        return super().wait()
+
+    def wait_for(self, predicate: Any, timeout: float | None = None) -> Any:
+        """See ``threading.Condition``."""
+        if timeout is None or threading.get_ident() != self._mine:
+            return super().wait_for(predicate, timeout)
+        return predicate() or (self.wait(timeout), predicate())[1]
+
+
+def _name(error: BaseException) -> str:
+    """Return the type of an error; also its text, if Ironic wrote it.
+
+    The plugin says without its statement what the database said, and keeps
+    the error of the database as the cause.
+    """
+    if not database.failed(error):
+        return f'{type(error).__name__}: {error}'
+    if type(error) is db_exception.DBError and error.__cause__ is not None:
+        error = error.__cause__
+    return type(error).__name__
+
+
+def _fields(node: Any) -> dict[str, Any]:
+    if not isinstance(node, objects.Node):
+        return {}
+    fields = {name: getattr(node, name) for name in node.fields}
+    if node.traits is not None:
+        fields['traits'] = node.traits.get_trait_names()
+    return {**fields, 'what changed': sorted(node.obj_what_changed())}

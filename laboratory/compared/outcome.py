@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a call has come to, and whether one outcome is worse than another.
+
+Pure: knows no database, no Ironic and no plugin.
+"""
+
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
+import dataclasses
+from typing import Any
+
+#: A retry more or less, whose pause is a random one, is no difference.
+_TOLERANCE = 1.5
+#: Who waits as long as somebody else likes has waited at least this long.
+FOR_EVER = 10_000.0
+RAISES = 'raises '
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a call has come to.
+
+    :param answer: the value that was returned, or :data:`RAISES` and the
+        error; of an error of the database only the type
+    :param before: what the database had before the call, by column
+    :param row: what the database has afterwards, by column
+    :param node: the fields of the node object, and what its next save writes
+    :param called: names of the wrappers and listeners that were called
+    :param waited: simulated seconds
+    """
+
+    answer: str
+    before: Mapping[str, Any]
+    row: Mapping[str, Any]
+    node: Mapping[str, Any]
+    called: frozenset[str] = frozenset()
+    waited: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the call has raised an error."""
+        return self.answer.startswith(RAISES)
+
+    @property
+    def changed(self) -> set[str]:
+        """The columns that the call has changed, apart from ``updated_at``."""
+        return {
+            name
+            for name, value in self.row.items()
+            if value != self.before.get(name) and name != 'updated_at'
+        }
+
+
+def differences(expected: Outcome, actual: Outcome) -> Iterator[str]:
+    """Compare answer, row and object.
+
+    :param expected: stock's
+    :param actual: the plugin's
+    """
+    if actual.answer != expected.answer:
+        yield f'{actual.answer}, not {expected.answer}'
+        return
+    # After an error, nobody uses stock's object, of which some is changed.
+    for what in ('row',) if expected.failed else ('row', 'node'):
+        ours, theirs = getattr(actual, what), getattr(expected, what)
+        for name in sorted(ours.keys() | theirs.keys()):
+            if ours.get(name) != theirs.get(name):
+                yield (
+                    f'{what}.{name} is {ours.get(name)!r}, '
+                    f'not {theirs.get(name)!r}'
+                )
+
+
+def worse(
+    stock: Collection[Outcome],
+    plugin: Outcome,
+    calm: Outcome | None,
+    must_be_calm: bool = False,
+) -> list[str]:
+    """Return in what the plugin is worse than stock under the same trouble.
+
+    :param stock: what stock comes to under this trouble
+    :param plugin: what the plugin comes to
+    :param calm: what stock comes to without trouble, when it is better that
+        the trouble makes no difference; else None
+    :param must_be_calm: whether the trouble must make no difference, whatever
+        stock does
+    :returns: nothing when the plugin is equal or better
+    """
+    lines: list[str] = []
+    if not must_be_calm:
+        lines = min(
+            (_worse(outcome, plugin) for outcome in stock),
+            key=len,
+            default=['there is no such trouble on stock'],
+        )
+    if (lines or must_be_calm) and calm is not None:
+        # The time is what the trouble takes.
+        lines = list(differences(calm, plugin))
+    missing = frozenset.union(*(o.called for o in stock)) - plugin.called
+    if missing:
+        lines.append(f'does not call {", ".join(sorted(missing))}')
+    return lines
+
+
+def _worse(stock: Outcome, plugin: Outcome) -> list[str]:
+    if (
+        plugin.answer == stock.answer
+        and stock.failed
+        and stock.changed
+        and not plugin.changed
+    ):
+        # Refused, and nothing is left of it.
+        return []
+    lines = list(differences(stock, plugin))
+    if not lines and plugin.waited > stock.waited + _TOLERANCE:
+        lines.append(f'waits {plugin.waited:.1f} s, not {stock.waited:.1f}')
+    return lines

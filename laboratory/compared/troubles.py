@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of the troubles in which a call is made."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+import datetime
+import functools
+import inspect
+import threading
+import types
+from typing import Any
+
+from ironic import objects
+from ironic.conductor import manager
+from ironic.conductor import task_manager
+from ironic.db.sqlalchemy import api
+from ironic.db.sqlalchemy import models
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy import orm
+import wrapt
+
+from ironic_async_events.patching import patch
+from laboratory.compared import calls
+from laboratory.compared import statements
+
+_OWNERS: dict[str, Callable[[], Any]] = {
+    'Node': lambda: objects.Node,
+    'Connection': lambda: api.Connection,
+    # Not the same class with the plugin.
+    'TaskManager': lambda: task_manager.TaskManager,
+    'ConductorManager': lambda: manager.ConductorManager,
+}
+
+#: What listens to SQLAlchemy's ORM.
+LISTENERS: tuple[tuple[Any, str], ...] = (
+    *(
+        (model, name)
+        for model in (models.Node, models.NodeBase)
+        for name in ('before_update', 'after_update', 'load')
+    ),
+    (orm.Session, 'before_flush'),
+    (orm.Session, 'after_flush'),
+    (orm.Session, 'do_orm_execute'),
+    (orm.Session, 'before_commit'),
+    (orm.Session, 'after_commit'),
+)
+
+#: What another thread or client writes into the row meanwhile, by column.
+WRITES: dict[str, Any] = {
+    'driver_internal_info': {'ours': 0, 'theirs': 1},
+    'extra': {'theirs': 1},
+    'instance_info': {'theirs': 1},
+    'description': 'theirs',
+    'last_error': 'theirs',
+    'maintenance': True,
+    'name': 'theirs',
+    'power_state': 'power on',
+    'provision_state': 'error',
+    'reservation': 'another',
+    'updated_at': datetime.datetime(2025, 6, 7, 8, 9, 10),
+    'traits': None,
+    'id': None,
+}
+
+
+#: For how many seconds a server of a Galera cluster lags.
+LAG = 3
+
+#: Where it is right to differ: the call, a part of the trouble's name, why.
+BETTER: tuple[tuple[str, str, str], ...] = (
+    (
+        'save a state',
+        'TaskManager.process_event, before',
+        'the class is replaced as a whole',
+    ),
+    (
+        'save a state',
+        'writes traits',
+        'traits are written under the lock only; who locks reads them',
+    ),
+    (
+        'lock',
+        'is locked',
+        'a lock of this conductor that none of its tasks holds is removed',
+    ),
+    (
+        'upgrade',
+        'is locked',
+        'a lock of this conductor that none of its tasks holds is removed',
+    ),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trouble:
+    """A trouble in which a call is made.
+
+    :param name: of the row
+    :param within: makes the trouble, as long as the call takes
+    :param around: makes the trouble before the plugin is installed
+    :param fault: what fails, if anything
+    :param passes: whether it is best that the trouble makes no difference
+    :param demands: whether it has to make no difference, whatever stock does
+    """
+
+    name: str
+    within: Callable[[Any], Any] = contextlib.nullcontext
+    around: Callable[[Any], Any] | None = None
+    fault: statements.Fault | None = None
+    passes: bool = False
+    demands: bool = False
+
+
+NONE = Trouble('none')
+
+
+def faults(made: list[Any]) -> Iterator[Trouble]:
+    """Return a trouble for each way in which each statement fails."""
+    for fault in statements.Fault.of(made):
+        does = made[fault.at]
+        yield Trouble(
+            f'{fault.name} at a {does.value}',
+            fault=fault,
+            passes=True,
+            # Conflicts are all in a day's work.
+            demands=fault.name == 'deadlock',
+        )
+
+
+def busy() -> Iterator[Trouble]:
+    """Return troubles in which another client holds the lock to write."""
+    for seconds in (8, 30, 120):
+        yield Trouble(
+            f'busy for {seconds} s',
+            within=functools.partial(_busy, seconds=seconds),
+            passes=True,
+        )
+
+
+def _busy(bench: Any, seconds: float) -> Any:
+    return bench.statements.busy(seconds)
+
+
+# Wrappers
+
+
+def _proxy(function: Any, note: Callable[[], None]) -> Any:
+    """Wrap as OpenTelemetry does."""
+
+    def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        note()
+        return wrapped(*args, **kwargs)
+
+    return wrapt.FunctionWrapper(function, wrapper)
+
+
+def _closure(function: Any, note: Callable[[], None]) -> Any:
+    if isinstance(function, classmethod | staticmethod):
+        return type(function)(_closure(function.__func__, note))
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        note()
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+class _Callable:
+    """A callable object in the place of a method."""
+
+    def __init__(self, function: Any, note: Callable[[], None]) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._note = function, note
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._note()
+        return self._function(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+
+def _callable(function: Any, note: Callable[[], None]) -> Any:
+    if isinstance(function, classmethod | staticmethod):
+        return type(function)(_Callable(function.__func__, note))
+    return _Callable(function, note)
+
+
+def wrappers(layers: Iterable[str]) -> Iterator[Trouble]:
+    """Return every kind of wrapper around some functions.
+
+    Some are there before the plugin, some come later.
+
+    :param layers: the functions
+    """
+    for layer in layers:
+        for kind in (_proxy, _closure, _callable):
+            name = f'{kind.__name__[1:]} around {layer}'
+            wrap = functools.partial(_wrapped, layer=layer, kind=kind)
+            yield Trouble(f'{name}, before the plugin', around=wrap)
+            yield Trouble(f'{name}, after the plugin', within=wrap)
+
+
+@contextlib.contextmanager
+def _wrapped(bench: Any, layer: str, kind: Any) -> Iterator[None]:
+    owner, _, name = layer.partition('.')
+    place = _OWNERS[owner]()
+    wrapper = kind(
+        inspect.getattr_static(place, name),
+        functools.partial(bench.note, layer),
+    )
+    undo = patch.replace(place, name, wrapper)
+    try:
+        yield
+    finally:
+        undo()
+
+
+# Listeners
+
+
+def listeners() -> Iterator[Trouble]:
+    """Return a listener to every event of :data:`LISTENERS`."""
+    for target, name in LISTENERS:
+        yield Trouble(
+            f'a listener to {name} of {target.__name__}',
+            within=functools.partial(_listening, target=target, name=name),
+        )
+
+
+@contextlib.contextmanager
+def _listening(bench: Any, target: Any, name: str) -> Iterator[None]:
+    def listener(*args: Any) -> None:
+        if bench.acts:
+            bench.note(name)
+
+    keywords = {} if target is orm.Session else {'propagate': True}
+    event.listen(target, name, listener, **keywords)
+    try:
+        yield
+    finally:
+        event.remove(target, name, listener)
+
+
+def late() -> Iterator[Trouble]:
+    """Return changes of which the server of a call learns late.
+
+    Another server of the Galera cluster has committed them before.
+    """
+    nodes: Any = models.NodeBase.__table__
+    update = sa.update(nodes)
+    for name, before, last in (
+        (
+            'free',
+            update.values(reservation='another'),
+            update.values(reservation=None),
+        ),
+        (
+            'locked',
+            update.values(reservation=None),
+            update.values(reservation=calls.HOST),
+        ),
+        ('changed', None, update.values(description='theirs')),
+        ('new', sa.delete(nodes), None),
+    ):
+        yield Trouble(
+            f'the server does not know yet that the node is {name}',
+            within=functools.partial(_lagging, before=before, last=last),
+        )
+
+
+@contextlib.contextmanager
+def _lagging(bench: Any, before: Any, last: Any) -> Iterator[None]:
+    """See ``laboratory.compared.__main__`` for the table that it needs."""
+    if before is not None:
+        bench.execute(before)
+    bench.catch_up()
+    bench.execute(sa.text(f'INSERT INTO lag (seconds) VALUES ({LAG})'))
+    bench.execute(bench.new_node if last is None else last)
+    lags = sa.select(sa.text('count(*)')).select_from(sa.text('lag'))
+    expected = bench.query(bench.engine.url, lags)
+
+    def is_late() -> None:
+        seen = bench.query(bench.statements.engine.url, lags)
+        assert seen < expected, 'this machine is too slow: LAG is over'
+
+    bench.statements.on_first = is_late
+    try:
+        yield
+    finally:
+        del bench.statements.on_first
+
+
+# Others
+
+
+def writers() -> Iterator[Trouble]:
+    """Return a second writer for every column of :data:`WRITES`."""
+    for column in WRITES:
+        yield Trouble(
+            f'somebody else writes {column}',
+            within=functools.partial(_written, column=column),
+        )
+
+
+@contextlib.contextmanager
+def _written(bench: Any, column: str) -> Iterator[None]:
+    nodes, traits = models.NodeBase.__table__, models.NodeTrait.__table__
+    if column == 'traits':
+        change = sa.insert(traits).values(
+            node_id=bench.node_id, trait='CUSTOM_THEIRS', version='1.0'
+        )
+    elif column == 'id':
+        change = sa.delete(nodes).where(nodes.c.id == bench.node_id)
+    else:
+        change = sa.update(nodes).values({column: WRITES[column]})
+    bench.execute(change)
+    yield
+
+
+@contextlib.contextmanager
+def _hanging(bench: Any) -> Iterator[None]:
+    """Let another thread ask for the lock; its request hangs."""
+    arrived, goes_on = threading.Event(), threading.Event()
+    asker = threading.Thread(target=bench.ask)
+    reserve = inspect.getattr_static(objects.Node, 'reserve').__func__
+
+    def hang(cls: Any, *args: Any) -> Any:
+        if threading.current_thread() is asker:
+            arrived.set()
+            goes_on.wait()
+        return reserve(cls, *args)
+
+    undo = patch.replace(objects.Node, 'reserve', classmethod(hang))
+    asker.start()
+    arrived.wait()
+    bench.on_waiting_for_ever = goes_on.set
+    try:
+        yield
+    finally:
+        goes_on.set()
+        asker.join()
+        undo()
+
+
+HANGING = Trouble('a request for the lock hangs', within=_hanging)
