@@ -88,6 +88,8 @@ class Result(base.BaseTestCase):
 
     def test_a_conflict_that_failed_a_request_is_counted(self):
         self.assertEqual(1, judged(log=LOG)['conflicts'])
+        frozen = LOG.replace('1213', '1205')
+        self.assertEqual(0, judged(log=frozen)['conflicts'])
 
     def test_a_busy_node_is_no_failure(self):
         for code in (202, 404, 409, 503):
