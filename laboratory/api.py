@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plain requests to the API of Ironic; an error is an answer as well."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ class Api:
     :param version: of the API.
     :param timeout: in seconds, for each request.
     :param headers: more of them.
+    :param watch: called with the method, the code and what came.
     """
 
     def __init__(
@@ -22,9 +24,11 @@ class Api:
         version: str = '1.87',
         timeout: float = 60,
         headers: Mapping[str, str] | None = None,
+        watch: Callable[[str, int, Any], None] = lambda *answer: None,
     ) -> None:
         self._endpoint = endpoint
         self._timeout = timeout
+        self._watch = watch
         self._session = requests.Session()
         # Loopback needs no proxy.
         self._session.trust_env = False
@@ -38,6 +42,11 @@ class Api:
 
         :returns: the code, 0 where there was no answer; and what came.
         """
+        code, answer = self._call(method, path, body)
+        self._watch(method, code, answer)
+        return code, answer
+
+    def _call(self, method: str, path: str, body: object) -> tuple[int, Any]:
         try:
             answer = self._session.request(
                 method, self._endpoint + path, json=body, timeout=self._timeout

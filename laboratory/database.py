@@ -6,9 +6,11 @@ which Debian's ``mariadbd`` does not print, and exports its settings into the
 environment of the caller, where two servers in one process would meet.
 """
 
+from collections.abc import Mapping
 import getpass
 import pathlib
 import shutil
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import exc
@@ -50,6 +52,7 @@ class Database(processes.Server):
     # The database that is always there, and what makes another.
     _first: str
     _create: str
+    _connect_args: Mapping[str, int] = {}
 
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__()
@@ -69,21 +72,28 @@ class Database(processes.Server):
         :param name: its name.
         :returns: its URL.
         """
-        self._execute(self._create.format(name))
+        self.execute(self._create.format(name))
         return self._url(name)
 
-    def _execute(self, statement: str) -> None:
+    def execute(self, *statements: str) -> list[Any]:
+        """Execute statements in one session, each in its own transaction.
+
+        :returns: the rows of the last one.
+        """
         engine = sqlalchemy.create_engine(
             self._url(self._first),
             poolclass=pool.NullPool,
             isolation_level='AUTOCOMMIT',
+            connect_args=dict(self._connect_args),
         )
         with engine.connect() as connection:
-            connection.exec_driver_sql(statement)
+            for statement in statements:
+                result = connection.exec_driver_sql(statement)
+            return list(result) if result.returns_rows else []
 
     def _answers(self) -> bool:
         try:
-            self._execute('SELECT 1')
+            self.execute('SELECT 1')
         except exc.OperationalError:
             return False
         return True

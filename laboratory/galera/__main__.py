@@ -7,7 +7,7 @@
 import argparse
 from collections.abc import Sequence
 import contextlib
-import dataclasses
+import functools
 import itertools
 import json
 import pathlib
@@ -19,6 +19,7 @@ from laboratory import deployment
 from laboratory import errors
 from laboratory import processes
 from laboratory import wanderer
+from laboratory.api import Api
 from laboratory.galera import judge
 from laboratory.galera import place as p
 from laboratory.galera import scenarios
@@ -30,118 +31,109 @@ _NODES = 8
 _CLIENTS = 8
 
 
-class Runs:
-    """Runs of one side on one layout, one after the other.
+def run(
+    place: p.Place,
+    hurt: scenarios.Hurt,
+    promised: Sequence[str],
+    number: int,
+    seconds: float,
+) -> judge.Figures:
+    """Let something happen to clients at work, and judge it.
 
     :param place: what runs.
+    :param hurt: what happens.
+    :param promised: what must be nothing, in the words of the table.
+    :param number: of the run.
+    :param seconds: for how long clients are at work.
+    """
+    began = time.monotonic()
+    logged = [len(place.log(conductor)) for conductor in range(3)]
+    answers: list[str] = []
+    load = wanderer.Wanderers(
+        place.endpoint,
+        _CLIENTS,
+        _NODES,
+        number,
+        connect=functools.partial(
+            Api, watch=lambda *answer: answers.append(judge.failed(*answer))
+        ),
+    )
+    with load:
+        hurt(place, number, seconds)
+    if not processes.wait_for(place.galera.whole, _WHOLE_SECONDS, 0.5):
+        raise errors.LaboratoryError('the servers do not come together')
+    nodes = _at_rest(place, load.nodes)
+    drained = place.drained(30)
+    logs = [place.log(number)[begin:] for number, begin in enumerate(logged)]
+    failed = list(filter(None, answers))
+    figures, rows = judge.result(
+        place.eye.read(),
+        place.observations(),
+        failed,
+        nodes,
+        '\n'.join(logs),
+    )
+    print(
+        f'  {time.monotonic() - began:.0f} s, broken: '
+        f'{judge.broken(figures, promised)}, {json.dumps(figures)}'
+    )
+    if not drained:
+        print('  messages are left in the outbox')
+    _tell(failed, rows, nodes, logs)
+    return figures
+
+
+def _at_rest(place: p.Place, uuids: Sequence[str]) -> list[Any]:
+    """Wait until nodes are at rest, or nothing happens to them any more.
+
+    :returns: the nodes.
     """
 
-    def __init__(self, place: p.Place) -> None:
-        self._place = place
-
-    def run(
-        self, scenario: scenarios.Scenario, number: int, seconds: float
-    ) -> judge.Result:
-        """Let something happen to clients at work, and judge it.
-
-        :param scenario: what happens.
-        :param number: of the run.
-        :param seconds: for how long clients are at work.
-        """
-        place, answers = self._place, judge.Answers()
-        before = [len(place.log(number)) for number in range(3)]
-        seen = self._last_seen()
-        load = wanderer.Wanderers(
-            place.endpoint, _CLIENTS, _NODES, number, connect=answers.connect
+    def look() -> list[Any]:
+        rows = place.eye.query(
+            'SELECT uuid, provision_state, reservation, last_error '
+            'FROM nodes ORDER BY uuid'
         )
-        with load:
-            scenario.hurt(place, number, seconds)
-        if not processes.wait_for(place.galera.whole, _WHOLE_SECONDS, 0.5):
-            raise errors.LaboratoryError('the servers do not come together')
-        nodes = self._at_rest(load)
-        drained = place.drained(30)
-        logs = [
-            place.log(number)[length:] for number, length in enumerate(before)
-        ]
-        result, rows = judge.result(
-            [x for x in place.eye.read() if x.id not in seen],
-            place.observations(),
-            answers,
-            nodes,
-            '\n'.join(logs),
-        )
-        self._tell(result, rows, answers, nodes, logs, scenario, drained)
-        return result
+        return [row for row in rows if row.uuid in uuids]
 
-    def _last_seen(self) -> set[int]:
-        return {one.id for one in self._place.eye.read()}
-
-    def _nodes(self, load: wanderer.Wanderers) -> list[Any]:
-        ours = set(load.nodes)
-        return [
-            row
-            for row in self._place.eye.query(
-                'SELECT uuid, provision_state, reservation, last_error '
-                'FROM nodes ORDER BY uuid'
-            )
-            if row[0] in ours
-        ]
-
-    def _at_rest(self, load: wanderer.Wanderers) -> list[Any]:
-        """Wait until nodes are at rest, or nothing happens to them any more.
-
-        :returns: the nodes.
-        """
-        nodes, since = self._nodes(load), time.monotonic()
-        while (
-            not all(_rests(node) for node in nodes)
-            and time.monotonic() < since + _CALM_SECONDS
-        ):
-            time.sleep(0.5)
-            before, nodes = nodes, self._nodes(load)
-            if nodes != before:
-                since = time.monotonic()
-        return nodes
-
-    def _tell(
-        self,
-        result: judge.Result,
-        rows: Sequence[Any],
-        answers: judge.Answers,
-        nodes: Sequence[Any],
-        logs: Sequence[str],
-        scenario: scenarios.Scenario,
-        drained: bool,
-    ) -> None:
-        """Print what helps to find a cause."""
-        broken = result.broken(scenario.promised)
-        print(
-            json.dumps({'broken': broken, **dataclasses.asdict(result)}),
-            flush=True,
-        )
-        if not drained:
-            print('  messages are left in the outbox')
-        for text in answers.failed[:1]:
-            print(f'  answered {text[:400]}')
-        for row in rows[:5]:
-            print(f'  {row.name}: {row.change or row.observation}')
-        for text, count in judge.causes('\n'.join(logs)).most_common(8):
-            print(f'  {count} x {text}')
-        for node in itertools.filterfalse(_rests, nodes):
-            uuid, state, holder, error = node
-            print(f'  node {uuid} is {state}, locked by {holder}: {error}')
-            about = [
-                line
-                for line in itertools.chain(*(x.splitlines() for x in logs))
-                if uuid in line
-            ]
-            for line in sorted(about)[-6:]:
-                print(f'    {line[:300]}')
-        sys.stdout.flush()
+    nodes, since = look(), time.monotonic()
+    while (
+        not all(map(_rests, nodes))
+        and time.monotonic() < since + _CALM_SECONDS
+    ):
+        time.sleep(0.5)
+        before, nodes = nodes, look()
+        if nodes != before:
+            since = time.monotonic()
+    return nodes
 
 
 def _rests(node: Any) -> bool:
     return node.provision_state in wanderer.WAYS and node.reservation is None
+
+
+def _tell(
+    failed: Sequence[str],
+    rows: Sequence[Any],
+    nodes: Sequence[Any],
+    logs: Sequence[str],
+) -> None:
+    """Print what helps to find a cause."""
+    for text in failed[:1]:
+        print(f'  answered {text[:400]}')
+    for row in rows[:5]:
+        print(f'  {row.name}: {row.change or row.observation}')
+    for text, count in judge.causes('\n'.join(logs)).most_common(8):
+        print(f'  {count} x {text}')
+    for node in itertools.filterfalse(_rests, nodes):
+        print(
+            f'  node {node.uuid} is {node.provision_state}, locked by '
+            f'{node.reservation}: {node.last_error}'
+        )
+        lines = itertools.chain(*(log.splitlines() for log in logs))
+        for line in sorted(x for x in lines if node.uuid in x)[-6:]:
+            print(f'    {line[:300]}')
+    sys.stdout.flush()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -163,38 +155,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--seconds', type=float, default=12.0)
     parser.add_argument('--keep', type=pathlib.Path)
     arguments = parser.parse_args(argv)
+    chosen = arguments.scenario or list(scenarios.SCENARIOS)
     processes.end_on_sigterm()
-    results: dict[tuple[str, str], judge.Result] = {}
-    runs: dict[tuple[str, str], int] = {}
-    held = True
-    chosen = {
-        name: scenarios.SCENARIOS[name]
-        for name in arguments.scenario or scenarios.SCENARIOS
-    }
-    layouts = dict.fromkeys(one.layout for one in chosen.values())
-    for side, layout in itertools.product(arguments.side or p.SIDES, layouts):
-        with contextlib.ExitStack() as stack:
-            place = stack.enter_context(p.Place(side, layout))
-            if arguments.keep:
-                stack.callback(
-                    deployment.keep,
-                    place.directory,
-                    arguments.keep / f'{side}-{layout.database}',
+    table = judge.Table()
+    try:
+        for side, layout in itertools.product(
+            arguments.side or p.SIDES,
+            dict.fromkeys(scenarios.SCENARIOS[name].layout for name in chosen),
+        ):
+            _run_all(side, layout, chosen, arguments, table)
+    finally:
+        print(table)
+    return 1 if table.broken else 0
+
+
+def _run_all(
+    side: str,
+    layout: p.Layout,
+    chosen: Sequence[str],
+    arguments: argparse.Namespace,
+    table: judge.Table,
+) -> None:
+    """Run what one side does on one layout."""
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(p.Place(side, layout))
+        if arguments.keep:
+            copy = arguments.keep / f'{side}-{layout}'
+            stack.callback(deployment.keep, place.directory, copy)
+        for number, name in itertools.product(range(arguments.runs), chosen):
+            scenario = scenarios.SCENARIOS[name]
+            if scenario.layout == layout:
+                print(f'{name}, {side}, run {number}:', flush=True)
+                promised = scenario.promised(side)
+                figures = run(
+                    place, scenario.hurt, promised, number, arguments.seconds
                 )
-            of_place = Runs(place)
-            for name, scenario in chosen.items():
-                if scenario.layout != layout:
-                    continue
-                for number in range(arguments.runs):
-                    print(f'{name}, {side}, run {number}:', flush=True)
-                    result = of_place.run(scenario, number, arguments.seconds)
-                    key = name, side
-                    results[key] = results.get(key, judge.Result()) + result
-                    runs[key] = runs.get(key, 0) + 1
-                if side != 'stock':
-                    held &= not results[name, side].broken(scenario.promised)
-    print(judge.table(results, runs))
-    return 0 if held else 1
+                table.add(name, side, figures, promised)
 
 
 if __name__ == '__main__':

@@ -4,9 +4,7 @@
 import collections
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
-import dataclasses
 import re
 from typing import Any
 
@@ -14,10 +12,9 @@ from ironic_async_events.audit import observation
 from laboratory import truth
 from laboratory import wanderer
 from laboratory import witness
-from laboratory.api import Api
 
 _BUSY = (409, 503)
-_CONFLICT = re.compile('deadlock', re.IGNORECASE)
+_PERIODIC = 'Failed to call periodic'
 _REQUEST = 'Unexpected RPC exception'
 _ERROR = re.compile(
     r'\S+ \S+ \d+ ERROR \S+ (?P<request>\[[^]]*\] )?(?P<text>.*)'
@@ -33,93 +30,48 @@ _OWN = re.compile(
 )
 
 
-class CountingApi(Api):
-    """A connection that counts the answers of all of its kind.
+COLUMNS = (
+    'changes',
+    'announced',
+    'lost',
+    'disorder',
+    'wrong',
+    'repeated',
+    'failed',
+    'conflicts',
+    'stranded',
+    'locked',
+)
+"""Of the table; the page about clusters says what each of them counts."""
 
-    Made by :class:`Answers`, for one thread.
+Figures = collections.Counter[str]
+"""Of one run, or of several that were added up."""
+
+
+def broken(figures: Figures, promised: Iterable[str]) -> list[str]:
+    """Return what does not hold: what was promised to be nothing.
+
+    A run without any change shows nothing, and so does not hold.
+
+    :param figures: of one run.
+    :param promised: some of the columns.
     """
-
-    answers: 'Answers'
-
-    def call(
-        self, method: str, path: str, body: object = None
-    ) -> tuple[int, Any]:
-        """See :meth:`Api.call`."""
-        code, answer = super().call(method, path, body)
-        self.answers.count(method, code, answer)
-        return code, answer
+    nothing = [] if figures['changes'] else ['changes']
+    return nothing + [name for name in promised if figures[name]]
 
 
-class Answers:
-    """What the API has answered to all clients."""
+def failed(method: str, code: int, answer: object) -> str:
+    """Tell what the server failed to change, and why.
 
-    def __init__(self) -> None:
-        self.failed: list[str] = []
-        """Requests to change something: what was said, with its code."""
-        self.unread = 0
-        """How often nothing could be read."""
-
-    def connect(self, endpoint: str) -> CountingApi:
-        """Make a connection for one client."""
-        api = CountingApi(endpoint)
-        api.answers = self
-        return api
-
-    def count(self, method: str, code: int, answer: object) -> None:
-        """Note an answer; any client's thread calls."""
-        if 200 <= code < 500 or code in _BUSY:
-            return
-        if method == 'GET':
-            self.unread += 1
-            return
-        text = answer.decode() if isinstance(answer, bytes) else str(answer)
-        self.failed.append(f'{code}: {text}')
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Result:
-    """One cell of the table; results of several runs can be added.
-
-    :param changes: how many were committed.
-    :param announced: of them.
-    :param lost: were never announced.
-    :param disorder: were announced at another place.
-    :param wrong: notifications of what did not happen.
-    :param repeated: notifications that came again.
-    :param failed: requests that ended with an error of the server.
-    :param conflicts: of them, those that failed because of a conflict.
-    :param stranded: nodes in a state in which none stays by itself.
-    :param locked: nodes that are locked though all is calm.
+    :param method: of a request.
+    :param code: of its answer; 0 where there was none.
+    :param answer: what came.
+    :returns: nothing if it did not fail.
     """
-
-    changes: int = 0
-    announced: int = 0
-    lost: int = 0
-    disorder: int = 0
-    wrong: int = 0
-    repeated: int = 0
-    failed: int = 0
-    conflicts: int = 0
-    stranded: int = 0
-    locked: int = 0
-
-    def __add__(self, other: 'Result') -> 'Result':
-        return Result(
-            *(
-                getattr(self, field.name) + getattr(other, field.name)
-                for field in dataclasses.fields(self)
-            )
-        )
-
-    def broken(self, promised: Iterable[str]) -> list[str]:
-        """Return what does not hold: what was promised to be nothing.
-
-        A run without any change shows nothing, and so does not hold.
-
-        :param promised: names of fields.
-        """
-        nothing = [] if self.changes else ['changes']
-        return nothing + [name for name in promised if getattr(self, name)]
+    if method == 'GET' or 200 <= code < 500 or code in _BUSY:
+        return ''
+    text = answer.decode() if isinstance(answer, bytes) else answer
+    return f'{code}: {text}'
 
 
 def in_order(seen: Iterable[witness.Seen]) -> list[witness.Seen]:
@@ -150,15 +102,15 @@ def in_order(seen: Iterable[witness.Seen]) -> list[witness.Seen]:
 def result(
     seen: Iterable[witness.Seen],
     observations: Iterable[Any],
-    answers: Answers,
+    answers: Sequence[str],
     nodes: Sequence[Any],
     log: str,
-) -> tuple[Result, Sequence[truth.Row]]:
+) -> tuple[Figures, Sequence[truth.Row]]:
     """Judge one run.
 
     :param seen: what the witness saw of the nodes of this run.
     :param observations: what the notifications say that have arrived.
-    :param answers: what clients were answered.
+    :param answers: to the requests that failed.
     :param nodes: UUID, provision state, reservation and last error, when all
         is calm.
     :param log: of all conductors: the API hides why a request has failed.
@@ -178,17 +130,17 @@ def result(
         ],
     )
     return (
-        Result(
+        Figures(
             changes=account.expected,
             announced=account.expected - account.lost,
             lost=account.lost,
             disorder=account.out_of_order,
             wrong=account.illegal + account.unexpected,
             repeated=account.duplicate,
-            failed=len(answers.failed),
+            failed=len(answers),
             conflicts=sum(
-                _REQUEST in block[0] and bool(_CONFLICT.search(str(block)))
-                for block in blocks(log)
+                _REQUEST in head and 'DBDeadlock' in head
+                for head, *_ in blocks(log)
             ),
             stranded=sum(state not in wanderer.WAYS for _, state, *_ in nodes),
             locked=sum(holder is not None for _, _, holder, _ in nodes),
@@ -204,6 +156,9 @@ def causes(log: str) -> collections.Counter[str]:
     """
     found: collections.Counter[str] = collections.Counter()
     for head, *lines in blocks(log):
+        if head.startswith(_PERIODIC):
+            # It comes again.
+            continue
         places = [':'.join(found) for found in _PLACE.findall(str(lines))]
         # Of a chain of errors, the last is what went on.
         found[' < '.join([_OWN.sub('*', head)[:200], *places[:-4:-1]])] += 1
@@ -231,25 +186,43 @@ def blocks(log: str) -> Iterator[list[str]]:
         yield block
 
 
-def table(
-    results: Mapping[tuple[str, str], Result], runs: Mapping[str, int]
-) -> str:
-    """Lay out the results: a row for each scenario and side.
+class Table:
+    """A row for each scenario and side."""
 
-    :param results: by scenario and side.
-    :param runs: how many runs of each scenario there were.
-    """
-    names = [field.name for field in dataclasses.fields(Result)]
-    rows = [['scenario', 'side', 'runs', *names]]
-    for (scenario, side), one in results.items():
-        figures = [str(getattr(one, name)) for name in names]
-        rows.append([scenario, side, str(runs[scenario, side]), *figures])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rule = '  '.join('=' * width for width in widths)
-    lines = [
-        '  '.join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
-    return '\n'.join([rule, lines[0], rule, *lines[1:], rule])
+    def __init__(self) -> None:
+        self.figures: dict[tuple[str, str], Figures] = {}
+        self.runs: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.broken: set[tuple[str, str]] = set()
+        """Rows of the plugin in which something does not hold."""
+
+    def add(
+        self,
+        scenario: str,
+        side: str,
+        figures: Figures,
+        promised: Iterable[str],
+    ) -> None:
+        """Add the figures of one run.
+
+        :param scenario: the name of the row.
+        :param side: stock, which promises nothing, or another one.
+        :param figures: of one run.
+        :param promised: what must be nothing.
+        """
+        key = scenario, side
+        self.figures.setdefault(key, Figures()).update(figures)
+        self.runs[key] += 1
+        if side != 'stock' and broken(figures, promised):
+            self.broken.add(key)
+
+    def __str__(self) -> str:
+        rows = [['scenario', 'side', 'runs', *COLUMNS]]
+        for key, figures in self.figures.items():
+            cells = (self.runs[key], *(figures[name] for name in COLUMNS))
+            rows.append([*key, *map(str, cells)])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            '  '.join(map(str.ljust, row, widths)).rstrip() for row in rows
+        ]
+        rule = '  '.join('=' * width for width in widths)
+        return '\n'.join([rule, lines[0], rule, *lines[1:], rule])

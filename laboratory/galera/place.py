@@ -56,6 +56,9 @@ class Layout:
     sync_wait: int | None
     brokers: int = 1
 
+    def __str__(self) -> str:
+        return f'{self.database}-{self.sync_wait}-{self.brokers}'
+
 
 class Brokers(processes.Server):
     """Three brokers that are one; a context manager.
@@ -139,8 +142,8 @@ class Place(cluster.Cluster):
             shared = stack.enter_context(
                 deployment.servers('', not self._quorum)
             )
-            self.brokers: list[broker.RabbitMQ] = []
-            if shared.rabbitmq is None:
+            self.brokers = [shared.rabbitmq]
+            if self._quorum:
                 brokers = stack.enter_context(Brokers(shared.room('mq')))
                 self.brokers = brokers.nodes
                 shared = dataclasses.replace(shared, rabbitmq=brokers)

@@ -10,10 +10,9 @@ import random
 import shutil
 import signal
 import socket
+from typing import Any
 
-import sqlalchemy
 from sqlalchemy import exc
-from sqlalchemy import pool
 
 from laboratory import database
 from laboratory import processes
@@ -44,6 +43,8 @@ class Server(database.MariaDB):
 
     # An rsync that is a daemon is nobody when it is root, and may not write.
     _user = 'mysql'
+    # It may stand still.
+    _connect_args = {'connect_timeout': 3, 'read_timeout': 20}
 
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__(directory)
@@ -55,13 +56,6 @@ class Server(database.MariaDB):
             port() for _ in range(4)
         )
         self.members: Sequence[Server] = ()
-        # A connection for each question: a server may die at any time.
-        self._engine = sqlalchemy.create_engine(
-            self._url('ironic'),
-            poolclass=pool.NullPool,
-            isolation_level='AUTOCOMMIT',
-            connect_args={'connect_timeout': 3, 'read_timeout': 20},
-        )
 
     def _url(self, name: str) -> str:
         return f'mysql+pymysql://root@127.0.0.1:{self.port}/{name}'
@@ -74,7 +68,9 @@ class Server(database.MariaDB):
         if is_new:
             self._install()
         if others:
-            self._make_room()
+            data = self.directory / 'data'
+            data.mkdir(exist_ok=True)
+            shutil.chown(data, self.directory.owner())
             # Who comes back before the others know that it had gone can
             # leave them without a majority.
             processes.wait_for(
@@ -117,45 +113,30 @@ class Server(database.MariaDB):
             *(['--wsrep-new-cluster'] if begins else []),
         )
         if is_new:
-            self.another('ironic')
+            super().execute(self._create.format('ironic'))
 
     def _answers(self) -> bool:
         return self.status('wsrep_ready') == 'ON'
 
-    def execute(self, *statements: str) -> None:
-        """Execute statements, each in a transaction of its own."""
-        with self._engine.connect() as connection:
-            for statement in statements:
-                connection.exec_driver_sql(statement)
+    def execute(self, *statements: str) -> list[Any]:
+        """See :meth:`Database.execute`; in the database of Ironic."""
+        return super().execute('USE ironic', *statements)
+
+    def query(self, statement: str) -> list[Any]:
+        """Return the rows of a query."""
+        return self.execute(statement)
 
     def alone(self, statement: str) -> None:
         """Execute a statement that the other servers learn nothing of."""
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql('SET SESSION wsrep_on = OFF')
-            connection.exec_driver_sql(statement)
-
-    def query(self, statement: str) -> list[sqlalchemy.Row[tuple[object]]]:
-        """Return the rows of a query."""
-        with self._engine.connect() as connection:
-            return list(connection.exec_driver_sql(statement))
+        self.execute('SET SESSION wsrep_on = OFF', statement)
 
     def status(self, name: str) -> str:
         """Return a variable of its state; empty if it does not answer."""
         try:
-            engine = sqlalchemy.create_engine(
-                self._url('mysql'),
-                poolclass=pool.NullPool,
-                connect_args={'connect_timeout': 3, 'read_timeout': 5},
-            )
-            with engine.connect() as connection:
-                row = connection.exec_driver_sql(
-                    'SELECT variable_value FROM '
-                    'information_schema.global_status '
-                    f"WHERE variable_name = '{name}'"
-                ).first()
-        except (exc.OperationalError, exc.InternalError):
+            rows = super().execute(f"SHOW GLOBAL STATUS LIKE '{name}'")
+        except exc.DBAPIError:
             return ''
-        return str(row[0]) if row else ''
+        return str(rows[0][1]) if rows else ''
 
     def signal(self, what: signal.Signals) -> None:
         """Send a signal to it and to what it has started."""
@@ -167,11 +148,6 @@ class Server(database.MariaDB):
         """Kill it, without a chance to say goodbye."""
         self.signal(signal.SIGKILL)
         self.stop()
-
-    def _make_room(self) -> None:
-        data = self.directory / 'data'
-        data.mkdir(exist_ok=True)
-        shutil.chown(data, self.directory.owner())
 
     def forget(self) -> None:
         """Remove its data, so that it has to get all of it anew."""

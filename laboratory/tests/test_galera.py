@@ -30,10 +30,8 @@ def seen(number, at, before, state, node=NODE):
     return witness.Seen(number, node, before, state, None, None, at)
 
 
-def judged(nodes=(), log='', changes=(), answers=None):
-    figures, _ = judge.result(
-        changes, (), answers or judge.Answers(), nodes, log
-    )
+def judged(nodes=(), log='', changes=()):
+    figures, _ = judge.result(changes, (), (), nodes, log)
     return figures
 
 
@@ -67,7 +65,7 @@ class Result(base.BaseTestCase):
                 ('c', 'active', None, None),
             ]
         )
-        self.assertEqual((1, 1), (figures.stranded, figures.locked))
+        self.assertEqual((1, 1), (figures['stranded'], figures['locked']))
 
     def test_a_change_that_nobody_announced_is_lost(self):
         figures = judged(
@@ -82,35 +80,28 @@ class Result(base.BaseTestCase):
         self.assertEqual(
             (1, 0, 1),
             (
-                figures.changes,
-                figures.announced,
-                figures.lost,
+                figures['changes'],
+                figures['announced'],
+                figures['lost'],
             ),
         )
 
     def test_a_conflict_that_failed_a_request_is_counted(self):
-        self.assertEqual(1, judged(log=LOG).conflicts)
+        self.assertEqual(1, judged(log=LOG)['conflicts'])
 
     def test_a_busy_node_is_no_failure(self):
-        answers = judge.Answers()
         for code in (202, 404, 409, 503):
-            answers.count('PUT', code, b'')
-        answers.count('GET', 500, b'')
-        answers.count('PUT', 500, b'why')
-        self.assertEqual((['500: why'], 1), (answers.failed, answers.unread))
+            self.assertEqual('', judge.failed('PUT', code, b''))
+        self.assertEqual('', judge.failed('GET', 500, b''))
+        self.assertEqual('500: why', judge.failed('PUT', 500, b'why'))
+        self.assertEqual('0: no route', judge.failed('PUT', 0, 'no route'))
 
     def test_only_what_is_promised_must_hold(self):
-        figures = judge.Result(changes=1, lost=2, locked=1)
-        self.assertEqual(['lost'], figures.broken(['lost', 'disorder']))
+        figures = judge.Figures(changes=1, lost=2, locked=1)
+        self.assertEqual(['lost'], judge.broken(figures, ['lost', 'wrong']))
 
     def test_a_run_without_a_change_shows_nothing(self):
-        self.assertEqual(['changes'], judge.Result().broken(['lost']))
-
-    def test_results_of_runs_are_added(self):
-        self.assertEqual(
-            judge.Result(changes=3, lost=1),
-            judge.Result(changes=1) + judge.Result(changes=2, lost=1),
-        )
+        self.assertEqual(['changes'], judge.broken(judge.Figures(), ['lost']))
 
 
 class Causes(base.BaseTestCase):
@@ -130,8 +121,17 @@ class Table(base.BaseTestCase):
     """The table of all results."""
 
     def test_each_scenario_and_side_has_a_row(self):
-        key = 'haproxy', 'outbox'
-        lines = judge.table({key: judge.Result(changes=7)}, {key: 2})
+        table = judge.Table()
+        for _ in range(2):
+            table.add('haproxy', 'outbox', judge.Figures(changes=7), ['lost'])
         self.assertEqual(
-            ['haproxy', 'outbox', '2', '7'], lines.splitlines()[3].split()[:4]
+            ['haproxy', 'outbox', '2', '14'],
+            str(table).splitlines()[3].split()[:4],
         )
+        self.assertEqual(set(), table.broken)
+
+    def test_stock_promises_nothing(self):
+        table = judge.Table()
+        for side in ('stock', 'plugin'):
+            table.add('own', side, judge.Figures(changes=1, lost=1), ['lost'])
+        self.assertEqual({('own', 'plugin')}, table.broken)
