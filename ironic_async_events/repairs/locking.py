@@ -39,12 +39,13 @@ def reserving(method: Any) -> Any:
         makes a task, for each attempt
     :returns: the class method that takes its place
     """
-    original: Callable[..., Any] = method.__func__
 
-    @functools.wraps(original)
+    @functools.wraps(method.__func__)
     def reserve(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        # Bound, not unwrapped: it may be the proxy of a tracing agent.
+        original = method.__get__(None, cls)
         return locks.RESERVATIONS.ask(
-            functools.partial(original, cls, *args, **kwargs)
+            functools.partial(original, *args, **kwargs)
         )
 
     return classmethod(reserve)

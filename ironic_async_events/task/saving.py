@@ -3,7 +3,8 @@
 
 ``Node.save()`` reads the node, its tags and its traits before the UPDATE, and
 reads them again after it, in another transaction. A worker holds the lock of
-its node and knows what it writes, so it reads only the row afterwards.
+its node and knows what it writes. So the UPDATE says whether the rest of the
+row is as it was read. The row is read only if somebody else has written it.
 """
 
 import datetime
@@ -66,6 +67,10 @@ _NOT_PLAIN = frozenset(
 )
 
 
+# Nobody changes these, or they are not saved with a node.
+_NOT_COMPARED = frozenset(('created_at', 'id', 'traits', 'uuid'))
+
+
 def changed_fields(node: Any) -> set[str]:
     """Return the names of the fields that the next save would write.
 
@@ -96,14 +101,23 @@ def save(node: Any, previous_state: str | None) -> None:
         return
     from ironic_async_events.task import statements  # configures the database
 
-    row = {name: getattr(node, name) for name in changed_fields(node)}
+    changed = changed_fields(node)
+    row = {name: getattr(node, name) for name in changed}
     row.update(_times(node.provision_state, previous_state))
-    stored = statements.update_node(node.id, {**row, 'version': node.VERSION})
+    row['version'] = node.VERSION
+    # Others may write the row of a node that is locked.
+    was = {
+        name: getattr(node, name)
+        for name in node.fields.keys() - changed - _NOT_COMPARED
+    }
+    stored = statements.update_node(node.id, row, was)
     if stored is None:
         raise exception.NodeNotFound(node=node.uuid)
-    # Others may write the row of a node that is locked.
     node._from_db_object(
-        node._context, node, stored, node.fields.keys() - {'traits'}
+        node._context,
+        node,
+        stored,
+        node.fields.keys() & stored.keys() - {'traits'},
     )
 
 

@@ -87,9 +87,7 @@ class Bench:
         self._called: set[str] = set()
         self._now = 0.0
         # Of its own: what happens here is no part of a call.
-        self.engine = sa.create_engine(
-            url or engine.url, poolclass=pool.NullPool
-        )
+        self.engine = sa.create_engine(url or engine.url)
         if url:
             # What Ironic has committed elsewhere is read.
             event.listen(self.engine, 'connect', _reads_causally)

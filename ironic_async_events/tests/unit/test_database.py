@@ -52,7 +52,7 @@ class RetriedTestCase(db_base.DbTestCase):
         self.useFixture(async_fixtures.Conflicts(2))
         statements.release_node('host', node.id)
         self.useFixture(async_fixtures.Conflicts(2))
-        statements.update_node(node.id, {'description': 'changed'})
+        statements.update_node(node.id, {'description': 'changed'}, {})
         self.assertEqual(6, self.pause.call_count)
 
     def _node(self):

@@ -46,6 +46,7 @@ class ComparedTestCase(db_base.DbTestCase):
         self.bench = bench.Bench(
             self.context, enginefacade.writer.get_engine(), AHEAD
         )
+        self.addCleanup(self.bench.engine.dispose)
 
     def assert_as_good(self, compare, several=calls.CALLS):
         """Compare several calls.
