@@ -108,7 +108,7 @@ def save(node: Any, previous_state: str | None) -> None:
     # Others may write the row of a node that is locked.
     was = {
         name: getattr(node, name)
-        for name in node.fields.keys() - changed - _NOT_COMPARED
+        for name in set(node.fields) - changed - _NOT_COMPARED
     }
     stored = statements.update_node(node.id, row, was)
     if stored is None:
@@ -117,7 +117,7 @@ def save(node: Any, previous_state: str | None) -> None:
         node._context,
         node,
         stored,
-        node.fields.keys() & stored.keys() - {'traits'},
+        set(node.fields).intersection(stored) - {'traits'},
     )
 
 

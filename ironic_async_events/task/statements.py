@@ -57,9 +57,9 @@ def update_node(
             name: _kept(_NODES.c[name].type, value, dialect)
             for name, value in row.items()
         }
-        values: dict[str, Any] = {'_id': node_id, **stored}
+        values: dict[str, Any] = {'number': node_id, **stored}
         for name, value in was.items():
-            values[f'_{name}'] = _bound(_NODES.c[name].type, value, dialect)
+            values[f'was_{name}'] = _bound(_NODES.c[name].type, value, dialect)
         updated = session.execute(_if_unchanged(frozenset(was)), values)
         if updated.rowcount:
             return stored
@@ -81,14 +81,14 @@ def _if_unchanged(names: frozenset[str]) -> Any:
     A second is too long to tell by ``updated_at`` alone.
     """
     return sa.update(_NODES).where(
-        _NODES.c.id == sa.bindparam('_id'),
+        _NODES.c.id == sa.bindparam('number'),
         *(
             # JSON is compared as text; what is empty may be NULL.
             sa.func.coalesce(sa.type_coerce(column, sa.Text), '{}')
-            == sa.bindparam(f'_{column.name}', type_=sa.Text)
+            == sa.bindparam(f'was_{column.name}', type_=sa.Text)
             if isinstance(column.type, sa.types.TypeDecorator)
             else column.is_not_distinct_from(
-                sa.bindparam(f'_{column.name}', type_=column.type)
+                sa.bindparam(f'was_{column.name}', type_=column.type)
             )
             for column in _NODES.c
             if column.name in names
