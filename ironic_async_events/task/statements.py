@@ -142,14 +142,20 @@ def reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
     :raises Exception: what the database raises
     """
     identity = _identity(node_id)
-    if utils.is_ironic_using_sqlite():
-        # Who writes for long keeps nobody from reading.
+    try:
+        return _reserve_node(host, identity, node_id)
+    except sa.exc.OperationalError:
+        # Who writes to SQLite for long keeps nobody from reading.
         with api._session_for_read() as session:
             holder = session.execute(_HOLDER.where(identity)).first()
-        if holder is not None and holder.reservation is not None:
-            raise exception.NodeLocked(
-                node=holder.uuid, host=holder.reservation
-            )
+        if holder is None or holder.reservation is None:
+            raise
+    raise exception.NodeLocked(node=holder.uuid, host=holder.reservation)
+
+
+def _reserve_node(
+    host: str, identity: Any, node_id: int | str
+) -> dict[str, Any]:
     with database.transaction() as session:
         reserved = session.execute(
             sa.update(_NODES)

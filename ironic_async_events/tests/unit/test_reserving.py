@@ -7,7 +7,6 @@ import uuid
 import ddt
 from ironic import objects
 from ironic.common import exception
-from ironic.common import utils
 from ironic.conductor import manager  # noqa: F401  # what is patched
 from ironic.db.sqlalchemy import api
 from ironic.tests.unit.db import base as db_base
@@ -17,6 +16,7 @@ import sqlalchemy as sa
 
 from ironic_async_events.repairs import reserving
 from ironic_async_events.task import known
+from ironic_async_events.task import statements
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from laboratory import saved
 
@@ -139,10 +139,6 @@ class ReservingTestCase(db_base.DbTestCase):
 
     def test_the_statements(self):
         self.useFixture(async_fixtures.Plugin())
-        # SQLite is asked first who has the lock.
-        patcher = mock.patch.object(utils, 'USING_SQLITE', False)
-        patcher.start()
-        self.addCleanup(patcher.stop)
         objects.Node.reserve(self.context, 'host', self.node.id)
         # The node has a trait.
         self.assertEqual(['UPDATE', 'SELECT', 'SELECT'], self.statements)
@@ -154,13 +150,18 @@ class ReservingTestCase(db_base.DbTestCase):
         objects.Node.reserve(self.context, 'host', self.node.id)
         self.assertEqual(['UPDATE', 'SELECT'], self.statements)
 
-    def test_a_lock_on_sqlite_is_told_without_a_write(self):
+    def test_a_lock_is_told_though_sqlite_is_busy(self):
         self.useFixture(async_fixtures.Plugin())
-        with mock.patch.object(utils, 'USING_SQLITE', True):
+        locked = sa.exc.OperationalError('', {}, Exception('is locked'))
+        with mock.patch.object(
+            statements, '_reserve_node', autospec=True, side_effect=locked
+        ):
             self.assertRaises(
                 exception.NodeLocked, self.reserve(self.other.uuid)
             )
-        self.assertEqual(['SELECT'], self.statements)
+            self.assertRaises(
+                sa.exc.OperationalError, self.reserve(self.node.uuid)
+            )
 
     def test_what_is_not_known_is_done_by_ironic(self):
         with mock.patch.object(
