@@ -196,7 +196,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     'conflicts': Scenario(
         p.Layout('own', 1), conflicts, 'somebody else changes all nodes'
     ),
-    'killed': Scenario(p.Layout('own', 1), killed, 'a server killed, IST'),
+    'killed': Scenario(p.Layout('own', 1), killed, 'a server killed'),
     'rebuilt': Scenario(p.Layout('own', 1), rebuilt, 'a server killed, SST'),
     'frozen': Scenario(p.Layout('own', 1), frozen, 'a server frozen'),
     'broker': Scenario(p.Layout('own', 1), broker_killed, 'the broker killed'),
