@@ -22,8 +22,8 @@ from oslo_log import log as logging
 
 from ironic_async_events.task import database
 
-# How long a release waits for statements that ask for the same lock: none of
-# them hangs for good, but some of them may.
+# How long a release waits for statements that ask for the same lock. Most are
+# answered sooner; a statement that hangs must not delay the release.
 _MOMENT = 0.1
 # How long it waits when one of them may have got the lock.
 _PATIENCE = 10.0
