@@ -10,8 +10,8 @@ from oslo_config import cfg
 from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
 from ironic_async_events import patching
-from ironic_async_events.repairs import rows as repairs
-from ironic_async_events.task import rows as task
+from ironic_async_events.repairs import requirements as repairs
+from ironic_async_events.task import requirements as task
 
 
 def install(conf: cfg.ConfigOpts | None = None) -> None:
@@ -34,8 +34,7 @@ def install(conf: cfg.ConfigOpts | None = None) -> None:
     except exceptions.AsyncEventsError as e:
         patching.refuse(str(e))
         wanted = []
-    task.use(conf)
-    patching.register('task', task.table(conf))
+    patching.register('task', task.table())
     for name in wanted:
-        patching.register(name, repairs.ROWS[name], required=False)
+        patching.register(name, repairs.REQUIREMENTS[name], required=False)
     patching.install()

@@ -27,7 +27,7 @@ class StoppedTaskManager(drop_in.DropInTaskManager):
         Called by the worker.
         """
         directory = pathlib.Path(CONF.state_path)
-        if self._hand_over is not None and (directory / 'armed').exists():
+        if self._started is not None and (directory / 'armed').exists():
             (directory / f'stopped-{self.node.uuid}').touch()
             # Until the process is killed.
             threading.Event().wait()

@@ -15,12 +15,12 @@ from ironic_async_events import conf as async_conf
 from ironic_async_events import exceptions
 from ironic_async_events import redaction
 from ironic_async_events.command import ironic_conf
-from ironic_async_events.command import rows
-from ironic_async_events.patching import row
-from ironic_async_events.repairs import rows as repairs
+from ironic_async_events.command import requirements
+from ironic_async_events.patching import requirement
+from ironic_async_events.repairs import requirements as repairs
 from ironic_async_events.task import loader
 from ironic_async_events.task import patched
-from ironic_async_events.task import rows as task
+from ironic_async_events.task import requirements as task
 
 CONF = cfg.CONF
 
@@ -41,7 +41,9 @@ def _ironic() -> dict[str, types.ModuleType]:
     :raises UnsupportedIronic: when a module cannot be imported
     """
     try:
-        return {name: importlib.import_module(name) for name in row.MODULES}
+        return {
+            name: importlib.import_module(name) for name in requirement.MODULES
+        }
     except Exception as e:
         raise exceptions.UnsupportedIronic(
             f'the conductor of Ironic cannot be imported ({type(e).__name__}: '
@@ -87,9 +89,6 @@ class Checks(upgradecheck.UpgradeCommands):
             async_conf.check(CONF)
         except exceptions.AsyncEventsError as e:
             return _failure(str(e))
-        ignored = patched.ignored(CONF) if patched.is_patched() else ()
-        if ignored:
-            return _warning(' '.join(f'{line}.' for line in ignored))
         return _success('')
 
     def _check_ironic(self) -> upgradecheck.Result:
@@ -119,10 +118,13 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _check_repairs(self) -> upgradecheck.Result:
         tables = [
-            (f'The repair "{name}" will be left out', repairs.ROWS[name])
+            (
+                f'The repair "{name}" will be left out',
+                repairs.REQUIREMENTS[name],
+            )
             for name in CONF.async_events.repairs
         ]
-        tables.append(('A command will not work', rows.ROWS))
+        tables.append(('A command will not work', requirements.REQUIREMENTS))
         concerns = []
         try:
             _ironic()
@@ -138,7 +140,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _check_task_manager(self) -> upgradecheck.Result:
         try:
-            stock: Any = _ironic()[row.TASK_MANAGER]
+            stock: Any = _ironic()[requirement.TASK_MANAGER]
             if patched.is_patched():
                 return _success(patched.ANSWER)
             loaded = loader.load(
@@ -223,13 +225,13 @@ class Checks(upgradecheck.UpgradeCommands):
     )
 
 
-def _required() -> tuple[row.Row, ...]:
-    """Return the rows that have to fit, or the conductor refuses to start."""
+def _required() -> tuple[requirement.Requirement, ...]:
+    """Return what has to fit, or the conductor refuses to start."""
     if not _has_outbox():
-        return task.table(CONF)
-    from ironic_async_events.outbox import rows as outbox  # chooses a backend
+        return task.table()
+    from ironic_async_events.outbox import requirements as outbox
 
-    return (*task.table(CONF), *outbox.ROWS)
+    return (*task.table(), *outbox.REQUIREMENTS)
 
 
 def _has_outbox() -> bool:

@@ -8,7 +8,7 @@ from oslo_messaging.notify import notifier
 
 from ironic_async_events import patching
 from ironic_async_events import plugin
-from ironic_async_events.outbox import rows
+from ironic_async_events.outbox import requirements
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import transaction
@@ -33,7 +33,7 @@ class OutboxDriver(notifier.Driver):  # type: ignore[misc]
         # First: a conductor that is imported already is patched at once.
         service.use(transport)
         plugin.install(conf)
-        patching.register('outbox', rows.ROWS)
+        patching.register('outbox', requirements.REQUIREMENTS)
         service.check_api(conf)
 
     def notify(
@@ -65,4 +65,4 @@ class OutboxDriver(notifier.Driver):  # type: ignore[misc]
                     # The transaction is tried again, or its end is reported.
                     return
             # Without its cause: oslo.messaging would log the cause as well.
-            raise database.told(e) from None
+            raise database.redacted(e) from None

@@ -15,7 +15,7 @@ from ironic_async_events.outbox import advice
 from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import transaction
-from ironic_async_events.task import patched
+from ironic_async_events.task import delivery
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -38,9 +38,7 @@ def use(transport: Any) -> None:
     """
     global _transport
     _transport = transport
-    delivery = patched.delivery()
-    if not isinstance(delivery.current(), transaction.InOneTransaction):
-        delivery.use(transaction.InOneTransaction())
+    delivery.use(transaction.in_one_transaction)
 
 
 def check_api(conf: cfg.ConfigOpts) -> None:

@@ -9,9 +9,9 @@ writes the outcome into a note.
 from collections.abc import Iterator
 import contextlib
 import threading
+from typing import Any
 
 from ironic_async_events.task import database
-from ironic_async_events.task import delivery
 
 _here = threading.local()
 
@@ -58,27 +58,29 @@ def open_note() -> Note | None:
     return getattr(_here, 'note', None)
 
 
-class InOneTransaction:
-    """Commits state and notification together, or neither."""
+def in_one_transaction(change: Any) -> None:
+    """Commit state and notification together, or neither.
 
-    def process(self, step: delivery.Step) -> None:
-        """See :meth:`ironic_async_events.task.delivery.Delivery.process`."""
-        try:
-            database.retried(self._attempt)(step)
-        except Exception:
-            # If only the answer to the commit was lost, state and notification
-            # are both in the database.
-            if not step.was_saved():
-                raise
-        step.saved()
-
-    def _attempt(self, step: delivery.Step) -> None:
-        try:
-            with database.transaction():
-                step.save()
-                with note_taken() as note:
-                    step.announce()
-                note.check()
-        except Exception:
-            step.rolled_back()
+    See :mod:`ironic_async_events.task.delivery`.
+    """
+    try:
+        _attempt(change)
+    except Exception:
+        # If only the answer to the commit was lost, state and notification
+        # are both in the database.
+        if not change.was_saved():
             raise
+    change.saved()
+
+
+@database.retried
+def _attempt(change: Any) -> None:
+    try:
+        with database.transaction():
+            change.save()
+            with note_taken() as note:
+                change.announce()
+            note.check()
+    except Exception:
+        change.rolled_back()
+        raise

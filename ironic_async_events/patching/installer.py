@@ -6,9 +6,12 @@ targets at once, or none. This module imports no module of Ironic: importing
 the conductor before the service has parsed its configuration breaks Ironic.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterable
 import contextlib
 import dataclasses
+import functools
+import sys
 import types
 from typing import Any
 
@@ -17,7 +20,7 @@ import wrapt
 
 from ironic_async_events import exceptions
 from ironic_async_events.patching import patch
-from ironic_async_events.patching import row as rows
+from ironic_async_events.patching import requirement
 
 LOG = logging.getLogger(__name__)
 
@@ -44,17 +47,17 @@ class State:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Room:
+class _Component:
     name: str
-    rows: tuple[rows.Row, ...]
+    requirements: tuple[requirement.Requirement, ...]
     required: bool
 
 
 _state = State()
-_rooms: dict[str, _Room] = {}
-# Rooms, or parts of required rooms, whose modules are not imported yet.
-_late: list[_Room] = []
-# Names of the rooms that have been patched or left out.
+_components: dict[str, _Component] = {}
+# Components, or parts of required ones, whose modules are not imported yet.
+_late: list[_Component] = []
+# Names of the components that have been patched or left out.
 _done: set[str] = set()
 _arrived: dict[str, types.ModuleType] = {}
 _undo = contextlib.ExitStack()
@@ -66,25 +69,29 @@ def state() -> State:
 
 
 def register(
-    room: str, table: Iterable[rows.Row], *, required: bool = True
+    name: str,
+    requirements: Iterable[requirement.Requirement],
+    *,
+    required: bool = True,
 ) -> None:
-    """Register the table of a room; registering a room again does nothing.
+    """Register what a component requires; registering it again does nothing.
 
-    When Ironic is patched already, the targets of the room are replaced at
-    once. Called by the main thread of a service, while it parses its
-    configuration.
+    When Ironic is patched already, the attributes are replaced at once.
+    Called by the main thread of a service, while it parses its configuration.
 
-    :param room: name of the room
-    :param table: the rows of what the room relies on
-    :param required: whether the conductor refuses to start when a row does
-        not fit; else the room is left out with a warning
+    :param name: name of the component
+    :param requirements: what it requires of Ironic
+    :param required: whether the conductor refuses to start when something
+        does not fit; else the component is left out with a warning
     """
-    _rooms.setdefault(room, _Room(room, tuple(table), required))
+    _components.setdefault(
+        name, _Component(name, tuple(requirements), required)
+    )
     _attempt()
 
 
 def install() -> None:
-    """Patch Ironic with the registered tables, when it imports its conductor.
+    """Patch Ironic as registered, when it imports its conductor.
 
     When the conductor is imported already, Ironic is patched at once. Never
     raises: a failure is logged, and the conductor refuses to start.
@@ -95,7 +102,7 @@ def install() -> None:
     if _state.installed:
         return
     _state = dataclasses.replace(_state, installed=True)
-    for name in rows.MODULES:
+    for name in requirement.MODULES:
         wrapt.register_post_import_hook(_on_import, name)
 
 
@@ -106,7 +113,7 @@ def uninstall() -> None:
     """
     global _state
     _state = State()
-    _rooms.clear()
+    _components.clear()
     _late.clear()
     _done.clear()
     _arrived.clear()
@@ -129,7 +136,7 @@ def confirm() -> None:
     Called by the thread that starts the conductor, after the configuration
     was parsed: from then on every module can be imported.
 
-    :raises RefusedToStart: when a row of a required room does not fit
+    :raises RefusedToStart: when a requirement does not fit
     """
     late = list(_late)
     _late.clear()
@@ -152,84 +159,110 @@ def _on_import(module: types.ModuleType) -> None:
 
 
 def _attempt() -> None:
-    """Patch the rooms that are not patched yet, when all modules are there."""
-    if _arrived.keys() != set(rows.MODULES) or _rooms.keys() == _done:
+    """Patch what is not patched yet, when all modules are there."""
+    if (
+        _arrived.keys() != set(requirement.MODULES)
+        or _components.keys() == _done
+    ):
         return
     try:
         if _state.refusal is None:
-            _patch([r for r in _rooms.values() if r.name not in _done])
+            _patch([c for c in _components.values() if c.name not in _done])
     except exceptions.AsyncEventsError as e:
         refuse(str(e))
     except Exception as e:
         LOG.exception('ironic-async-events: unexpected error')
         refuse(f'unexpected error while Ironic was patched: {e}')
-    _done.update(_rooms)
+    _done.update(_components)
     if _state.refusal is not None:
         _undo.close()
         _guard(_state.refusal)
 
 
-def _patch(rooms: Iterable[_Room]) -> None:
+def _patch(components: Iterable[_Component]) -> None:
     """Patch what needs only modules that are imported, or patch nothing."""
     ready = []
-    for room in rooms:
-        late = tuple(row for row in room.rows if not rows.is_imported(row))
-        if late and room.required:
-            early = tuple(row for row in room.rows if row not in late)
-            ready.append(dataclasses.replace(room, rows=early))
-            _late.append(dataclasses.replace(room, rows=late))
+    for component in components:
+        needs = component.requirements
+        late = tuple(need for need in needs if not need.is_imported)
+        if late and component.required:
+            early = tuple(need for need in needs if need not in late)
+            ready.append(dataclasses.replace(component, requirements=early))
+            _late.append(dataclasses.replace(component, requirements=late))
         elif late:
             # A repair is made as a whole.
-            _late.append(room)
+            _late.append(component)
         else:
-            ready.append(room)
+            ready.append(component)
     _replace(ready)
 
 
-def _replace(rooms: Iterable[_Room]) -> None:
-    """Replace all targets of the rooms, or raise and replace none."""
+def _replace(components: Iterable[_Component]) -> None:
+    """Replace all attributes of the components, or raise and replace none."""
     global _state
     # All owners are looked up first: a replacement changes what a name means.
-    places = []
-    for room in filter(_fits, rooms):
-        for row in room.rows:
-            if isinstance(row, rows.Target) and row.wrap is not None:
-                place = row.find()
-                if place is not None:
-                    places.append((place[0], row.attribute, row.wrap, row))
+    places = [
+        (need, *place)
+        for component in filter(_fits, components)
+        for need in component.requirements
+        if (place := need.place())
+    ]
     patched: list[str] = []
     with contextlib.ExitStack() as stack:
-        for owner, attribute, wrap, row in places:
-            # Two rows can wrap the same attribute.
-            value = wrap(vars(owner)[attribute])
-            stack.callback(patch.replace(owner, attribute, value))
-            patched += row.full_names
+        for need, owner, name in places:
+            # Two requirements can wrap the same attribute.
+            value = need.replacement(vars(owner)[name])
+            stack.callback(patch.replace(owner, name, value))
+            patched += need.full_names
         _undo.push(stack.pop_all())
     _state = dataclasses.replace(_state, patched=(*_state.patched, *patched))
 
 
-def _fits(room: _Room) -> bool:
-    """Check the rows of a room; imports their modules.
+def _fits(component: _Component) -> bool:
+    """Check the requirements of a component; imports their modules.
 
-    :raises UnsupportedIronic: when a required room does not fit
+    :raises UnsupportedIronic: when a required component does not fit
     """
     global _state
     try:
-        for row in room.rows:
-            row.check()
+        for need in component.requirements:
+            need.check()
     except exceptions.UnsupportedIronic as e:
-        if room.required:
+        if component.required:
             raise
         LOG.warning(
             'ironic-async-events: the repair "%(repair)s" is left out: '
             '%(reason)s',
-            {'repair': room.name, 'reason': e},
+            {'repair': component.name, 'reason': e},
         )
         _state = dataclasses.replace(
-            _state, left_out=(*_state.left_out, room.name)
+            _state, left_out=(*_state.left_out, component.name)
         )
         return False
     return True
+
+
+def confirming(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the start of the conductor: patch the rest, log the class.
+
+    When the driver is constructed, the service has not set its log up.
+
+    :param method: ``ConductorManager.init_host``
+    :returns: the replacement
+    """
+
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        confirm()
+        cls: Any = sys.modules[requirement.TASK_MANAGER].TaskManager
+        LOG.info(
+            'ironic-async-events: TaskManager is now %s.%s',
+            cls.__module__,
+            cls.__qualname__,
+        )
+        return method(*args, **kwargs)
+
+    return wrapper
 
 
 def _guard(reason: str) -> None:
@@ -239,7 +272,7 @@ def _guard(reason: str) -> None:
     unpickles its manager and never calls the constructor.
     """
 
-    manager: Any = _arrived[rows.MANAGER]
+    manager: Any = _arrived[requirement.MANAGER]
 
     def refuse_to_start(self: Any, *args: Any, **kwargs: Any) -> None:
         raise exceptions.RefusedToStart(f'ironic-async-events: {reason}')

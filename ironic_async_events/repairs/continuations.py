@@ -117,7 +117,7 @@ class Continuations:
         try:
             refused.seen = _Wait(node_object.Node.get_by_uuid(context, uuid))
         except Exception as e:
-            LOG.debug('Node %s cannot be read: %s', uuid, database.told(e))
+            LOG.debug('Node %s cannot be read: %s', uuid, database.redacted(e))
 
     def forget(self, uuid: str) -> None:
         """Forget a node. Called by any thread."""
@@ -167,7 +167,7 @@ class Continuations:
         except exception.NodeNotFound:
             self.forget(uuid)
         except Exception as e:
-            error = database.told(e)
+            error = database.redacted(e)
             LOG.debug('Node %s is not continued yet: %s', uuid, error)
 
     def _take(self, manager: Any, node: Any, refused: Refused) -> bool:
@@ -197,7 +197,7 @@ class Continuations:
         try:
             refused.method(_WithWorker(manager), context, uuid)
         except Exception as e:
-            error = database.told(e)
+            error = database.redacted(e)
             LOG.warning('Node %s was not continued: %s', uuid, error)
             if is_refusal(e):
                 self.remember(context, uuid, refused)

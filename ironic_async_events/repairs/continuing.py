@@ -33,7 +33,7 @@ def remembering(method: Callable[..., Any]) -> Callable[..., Any]:
                     {
                         'method': method.__name__,
                         'node': node_id,
-                        'error': database.told(e),
+                        'error': database.redacted(e),
                     },
                 )
                 continuations.of(self).remember(

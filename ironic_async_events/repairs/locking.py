@@ -9,7 +9,6 @@ import functools
 from typing import Any
 
 from ironic_async_events.repairs import locks
-from ironic_async_events.task import patched
 
 
 def locking(method: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -19,15 +18,11 @@ def locking(method: Callable[[Any], None]) -> Callable[[Any], None]:
         task
     :returns: the replacement
     """
-    snapshot = patched.snapshot()
 
     @functools.wraps(method)
     def lock(self: Any) -> None:
         with locks.asking(self):
             method(self)
-        if snapshot is not None:
-            # What a patched Ironic takes a refused request back to.
-            self._snapshot = snapshot.Snapshot(self.node)
 
     return lock
 

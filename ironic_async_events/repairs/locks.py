@@ -163,7 +163,9 @@ class Reservations:
             except Exception as e:
                 if not database.failed(e):
                     raise
-                database.insist(self._give_back_again, task, release)
+                database.retry_until_answered(
+                    self._give_back_again, task, release
+                )
         finally:
             with self._changed:
                 if self._holders.get(uuid) is task:
@@ -216,7 +218,7 @@ class Reservations:
         :returns: whether a lock was released
         """
         try:
-            return database.insist(self._clear_once, task)
+            return database.retry_until_answered(self._clear_once, task)
         except exception.NodeNotFound:
             pass
         except Exception as e:

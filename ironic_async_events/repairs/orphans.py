@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Retry the nodes of a dead conductor that a pass could not take over."""
+"""Retry the nodes of a dead conductor that a pass could not take over.
+
+A conductor finds such nodes by the reservation of the dead conductor, and
+removes the reservation before it fails a node. When there is no worker, or
+an error comes in between, the node would keep its state for good. Such a node
+gets its reservation back, by which the next pass finds it.
+"""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -10,9 +16,162 @@ from typing import Any
 import weakref
 
 from ironic.common import exception
+from ironic.common import states
+from ironic.objects import node as node_object
+from oslo_log import log as logging
 import wrapt
 
-from ironic_async_events.task import orphans
+# The states that a take-over ends.
+_UNFINISHED = (states.DEPLOYING, states.CLEANING)
+
+# Operators know the lines of a pass by the name of the conductor manager.
+LOG = logging.getLogger('ironic.conductor.manager')
+
+
+class Orphans:
+    """The nodes that a conductor keeps for its next pass.
+
+    Used by the thread of the periodic task. A reservation is given back only
+    to an offline conductor: a conductor that is back would never remove the
+    reservation. The dead conductor may come back at any moment. So its status
+    is read before the reservation, after the reservation, and in the next
+    pass. The third time is for a conductor that is starting: it removes its
+    locks before it registers. When a reservation comes in between, the node
+    is unlocked and keeps its state until a conductor is restarted.
+    """
+
+    def __init__(self) -> None:
+        # By UUID of the node: the conductor that had reserved it.
+        self._hosts: dict[str, str] = {}
+        # By UUID of the node: the node as it was reserved again.
+        self._given: dict[str, Any] = {}
+
+    def add(self, uuid: str, host: str) -> None:
+        """Note a node before its reservation is removed.
+
+        :param uuid: the node
+        :param host: the conductor that has reserved it
+        """
+        self._hosts[uuid] = host
+
+    def begin(self, context: Any, dbapi: Any) -> None:
+        """Deal with what the last pass has left. Never raises.
+
+        :param context: the context of the periodic task
+        :param dbapi: Ironic's database API
+        """
+        for uuid, node in list(self._given.items()):
+            host = node.reservation
+            if _settled(self._unlock_if_back, context, dbapi, uuid, host):
+                del self._given[uuid]
+        # So that this pass finds nodes that could not be reserved.
+        self.give_back(context, dbapi)
+
+    def failed(self, uuid: str, error: Exception) -> None:
+        """Log that a node could not be taken over.
+
+        :param uuid: the node
+        :param error: why; it concerns this node only
+        """
+        names = {'node': uuid, 'error': error}
+        if isinstance(error, exception.IronicException):
+            LOG.warning(
+                'Node %(node)s could not be taken over: %(error)s', names
+            )
+        else:
+            LOG.error(
+                'Node %(node)s could not be taken over: %(error)s',
+                names,
+                exc_info=error,
+            )
+
+    def give_back(self, context: Any, dbapi: Any) -> None:
+        """Reserve nodes that are still unfinished again. Never raises.
+
+        :param context: the context of the periodic task
+        :param dbapi: Ironic's database API
+        """
+        for uuid, host in list(self._hosts.items()):
+            if _settled(self._reserve, context, dbapi, uuid, host):
+                del self._hosts[uuid]
+
+    def _reserve(self, context: Any, dbapi: Any, uuid: str, host: str) -> None:
+        """Reserve an unfinished node for its dead conductor again."""
+        node = node_object.Node.get_by_uuid(context, uuid)
+        if (
+            node.reservation is not None
+            or node.provision_state not in _UNFINISHED
+            or host not in dbapi.get_offline_conductors()
+        ):
+            return
+        from ironic_async_events.repairs import statements  # sets up database
+
+        if not statements.mark_reservation(node.id, None, host, _mark(node)):
+            raise exception.NodeLocked(node=uuid, host=host)
+        node.reservation = host
+        self._given[uuid] = node
+        LOG.warning(
+            'Node %(node)s could not be taken over from conductor '
+            '%(host)s; the next pass tries again',
+            {'node': uuid, 'host': host},
+        )
+        self._unlock_if_back(context, dbapi, uuid, host)
+
+    def _unlock_if_back(
+        self, context: Any, dbapi: Any, uuid: str, host: str
+    ) -> None:
+        """Remove the reservation again when its conductor is back."""
+        if host in dbapi.get_offline_conductors():
+            return
+        from ironic_async_events.repairs import statements  # sets up database
+
+        node = self._given[uuid]
+        if statements.mark_reservation(node.id, host, None, _mark(node)):
+            LOG.warning(
+                'Node %(node)s is unlocked: conductor %(host)s, from which it '
+                'could not be taken over, is back',
+                {'node': uuid, 'host': host},
+            )
+
+
+def _mark(node: Any) -> Any:
+    """Return the time with which a reservation is given back.
+
+    The time of a change has whole seconds on MySQL and MariaDB: a conductor
+    that is back may lock the node within the same second. So a reservation
+    that is given back has the time of the node's last transition, in the same
+    statement, and only a reservation with this time is removed.
+    """
+    return node.provision_updated_at or node.created_at
+
+
+def _settled(
+    action: Callable[[Any, Any, str, str], None],
+    context: Any,
+    dbapi: Any,
+    uuid: str,
+    host: str,
+) -> bool:
+    """Run an action on a node; return whether it needs no retry.
+
+    An error concerns this node only.
+    """
+    try:
+        action(context, dbapi, uuid, host)
+    except exception.IronicException as e:
+        LOG.info(
+            'Node %(node)s is not kept for the next pass: %(error)s',
+            {'node': uuid, 'error': e},
+        )
+    except Exception as e:
+        # Without the text of the error: it repeats the statement.
+        LOG.error(
+            'Node %(node)s, which conductor %(host)s has left, could not be '
+            'kept for the next pass: %(error)s; the next pass tries again',
+            {'node': uuid, 'host': host, 'error': type(e).__name__},
+        )
+        return False
+    return True
 
 
 def found_again(method: Callable[..., None]) -> Callable[..., None]:
@@ -29,7 +188,7 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(method)
     def wrapper(self: Any, context: Any) -> None:
-        kept = _KEPT.setdefault(self, _Marked())
+        kept = _KEPT.setdefault(self, Orphans())
         kept.begin(context, self.dbapi)
         watched = _OneByOne(self, kept)
         while True:
@@ -47,31 +206,6 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-class _Marked(orphans.Orphans):
-    """Marks the reservations that it gives back.
-
-    The time of a change has whole seconds on MySQL and MariaDB: a conductor
-    that is back may lock the node within the same second. So a reservation
-    that is given back has the time of the node's last transition, in the same
-    statement, and only a reservation with this time is removed.
-    """
-
-    def _give(self, context: Any, host: str, node: Any) -> Any:
-        from ironic_async_events.task import statements  # sets up the database
-
-        mark = node.provision_updated_at or node.created_at
-        if not statements.mark_reservation(node.id, None, host, mark):
-            raise exception.NodeLocked(node=node.uuid, host=host)
-        node.reservation = host
-        return node
-
-    def _take(self, context: Any, host: str, given: Any) -> bool:
-        from ironic_async_events.task import statements  # sets up the database
-
-        mark = given.provision_updated_at or given.created_at
-        return statements.mark_reservation(given.id, host, None, mark)
-
-
 class _OneByOne(wrapt.ObjectProxy):  # type: ignore[misc]
     """The conductor, which finds one orphan at a time.
 
@@ -79,7 +213,7 @@ class _OneByOne(wrapt.ObjectProxy):  # type: ignore[misc]
     :param kept: is told of each orphan
     """
 
-    def __init__(self, conductor: Any, kept: orphans.Orphans) -> None:
+    def __init__(self, conductor: Any, kept: Orphans) -> None:
         super().__init__(conductor)
         self._self_kept = kept
         self._self_rows: Iterator[Any] | None = None
@@ -130,7 +264,5 @@ class _AskedOnce(wrapt.ObjectProxy):  # type: ignore[misc]
         return self._self_offline
 
 
-_KEPT: weakref.WeakKeyDictionary[Any, orphans.Orphans] = (
-    weakref.WeakKeyDictionary()
-)
+_KEPT: weakref.WeakKeyDictionary[Any, Orphans] = weakref.WeakKeyDictionary()
 """What each conductor of this process keeps; as a rule there is one."""

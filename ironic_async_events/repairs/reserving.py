@@ -65,10 +65,7 @@ def _are_known(cls: Any) -> bool:
 
 
 def _may_replace(name: str, method: Any) -> bool:
-    if known.is_known(method, REPLACED[name]):
-        return True
-    known.warn([name], _WHAT)
-    return False
+    return known.is_known(name, method, REPLACED[name], _WHAT)
 
 
 def reserving(method: Any) -> Any:
@@ -88,7 +85,7 @@ def reserving(method: Any) -> Any:
         if not _are_known(cls):
             return original(cls, context, tag, node_id)
         # Configures the database.
-        from ironic_async_events.task import statements
+        from ironic_async_events.repairs import statements
 
         row = statements.reserve_node(tag, node_id)
         return cls._from_db_object(context, cls(), row)
@@ -114,7 +111,7 @@ def releasing(method: Any) -> Any:
             original(cls, context, tag, node_id)
             return
         # Configures the database.
-        from ironic_async_events.task import statements
+        from ironic_async_events.repairs import statements
 
         statements.release_node(tag, node_id)
 

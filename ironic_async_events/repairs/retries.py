@@ -18,18 +18,6 @@ from ironic_async_events.task import database
 _REPEATABLE = ('get_', 'list_', 'set_', 'touch_', 'update_')
 
 
-def after_conflicts(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Save a node again when another writer has rolled the save back.
-
-    Servers of a Galera cluster find conflicts at COMMIT.
-
-    :param method: ``Connection._do_update_node``; called by any thread that
-        saves a node
-    :returns: the method that takes its place
-    """
-    return database.retried(method)
-
-
 def in_operations(method: Callable[..., Any]) -> Callable[..., Any]:
     """Have an operation wait while the database is away.
 
@@ -48,9 +36,11 @@ def in_operations(method: Callable[..., Any]) -> Callable[..., Any]:
         if not database.is_in_operation():
             return found
         if name == 'create_node_history':
-            return functools.partial(database.insist, _Record(self, found))
+            return functools.partial(
+                database.retry_until_answered, _Record(self, found)
+            )
         if name.startswith(_REPEATABLE):
-            return functools.partial(database.insist, found)
+            return functools.partial(database.retry_until_answered, found)
         return found
 
     return find

@@ -25,8 +25,6 @@ CONF = cfg.CONF
 
 _T = TypeVar('_T')
 
-# How long conflicts are retried.
-_CONFLICT_SECONDS = 120
 # An option of oslo.db since 2023.
 _SYNC_WAIT = 'mysql_wsrep_sync_wait'
 
@@ -79,7 +77,7 @@ def describe(error: BaseException) -> str:
     return text
 
 
-def told(error: BaseException) -> BaseException:
+def redacted(error: BaseException) -> BaseException:
     """Return an error that may be shown to callers and in records.
 
     :param error: any error
@@ -95,74 +93,98 @@ def told(error: BaseException) -> BaseException:
     return answer
 
 
-def hide_parameters() -> None:
+def hiding_parameters(method: Callable[..., Any]) -> Callable[..., Any]:
     """Make SQLAlchemy leave parameters out of its errors.
 
     Ironic itself writes these errors to the log and sends them to clients.
-    Called by the thread that starts the conductor.
+
+    :param method: ``ConductorManager.init_host``
+    :returns: the replacement
     """
-    from ironic.db import sqlalchemy  # noqa: F401  # configures the database
-    from oslo_db.sqlalchemy import enginefacade
 
-    for facade in (enginefacade.reader, enginefacade.writer):
-        facade.get_engine().hide_parameters = True
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        from ironic.db import sqlalchemy  # noqa: F401  # sets up the database
+        from oslo_db.sqlalchemy import enginefacade
 
+        for facade in (enginefacade.reader, enginefacade.writer):
+            facade.get_engine().hide_parameters = True
+        return method(*args, **kwargs)
 
-def _passes(error: BaseException) -> bool:
-    return failed(error) and not isinstance(error, _PERMANENT)
-
-
-def insist(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
-    """Retry a function until the database answers.
-
-    Back-off and limit are those of oslo.db: ``[database] db_retry_interval``,
-    ``db_inc_retry_interval``, ``db_max_retry_interval``, ``db_max_retries``
-    (by default about three minutes in all). The calling thread sleeps.
-
-    :param function: the function, which checks what an earlier call has done
-    :param args: the arguments of the function
-    :param kwargs: its keyword arguments
-    :returns: the return value of the function
-    :raises Exception: the error of the function, if it is no error of the
-        database or the limit is reached
-    """
-    if getattr(_here, 'insists', False):
-        # The outermost call counts the attempts.
-        return function(*args, **kwargs)
-    options = CONF.database
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_passes),
-        wait=tenacity.wait_exponential(
-            multiplier=options.db_retry_interval,
-            exp_base=2 if options.db_inc_retry_interval else 1,
-            max=options.db_max_retry_interval,
-        ),
-        stop=(
-            tenacity.stop_never
-            if options.db_max_retries < 0
-            else tenacity.stop_after_attempt(options.db_max_retries + 1)
-        ),
-        reraise=True,
-    )
-    _here.insists = True
-    try:
-        return retrying(function, *args, **kwargs)
-    finally:
-        _here.insists = False
+    return wrapper
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Return whether a transaction failed because of another transaction.
+    """Return whether another transaction made a transaction fail.
 
     A retry of the same transaction may succeed.
-
-    :param error: the error of the transaction
     """
     if isinstance(error, db_exception.DBDeadlock):
         return True
     return isinstance(
         error, sa_exc.OperationalError | db_exception.DBError
     ) and 'database is locked' in str(error)
+
+
+def _passes(error: BaseException) -> bool:
+    return failed(error) and not isinstance(error, _PERMANENT)
+
+
+def _retried(
+    mends: Callable[[BaseException], bool],
+    function: Callable[..., _T],
+    *args: Any,
+    **kwargs: Any,
+) -> _T:
+    """Call a function; retry by the policy for everything in the database.
+
+    Limit and longest pause are those of oslo.db: ``[database]
+    db_max_retries`` and ``db_max_retry_interval``, by default more than two
+    minutes in all. The first pauses are short: a conflict passes quickly. The
+    calling thread sleeps.
+
+    :param mends: tells whether a retry may mend an error
+    """
+    options = CONF.database
+    try:
+        return function(*args, **kwargs)
+    except Exception as e:
+        if not mends(e) or not options.db_max_retries:
+            raise
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(mends),
+        wait=tenacity.wait_exponential(
+            multiplier=options.db_retry_interval / 10,
+            max=options.db_max_retry_interval,
+        )
+        + tenacity.wait_random(0, 0.1),
+        stop=(
+            tenacity.stop_never
+            if options.db_max_retries < 0
+            else tenacity.stop_after_attempt(options.db_max_retries)
+        ),
+        reraise=True,
+    )
+    return retrying(function, *args, **kwargs)
+
+
+def retry_until_answered(
+    function: Callable[..., _T], *args: Any, **kwargs: Any
+) -> _T:
+    """Call a function until the database answers.
+
+    :param function: checks what an earlier call has done
+    :raises Exception: the error of the function, if it is no error of the
+        database or the limit is reached
+    """
+    if getattr(_here, 'retries', False):
+        # The outermost call counts the attempts.
+        return function(*args, **kwargs)
+    _here.retries = True
+    try:
+        return _retried(_passes, function, *args, **kwargs)
+    finally:
+        _here.retries = False
 
 
 def retried(function: Callable[..., _T]) -> Callable[..., _T]:
@@ -174,18 +196,12 @@ def retried(function: Callable[..., _T]) -> Callable[..., _T]:
     :param function: one transaction; called by any thread
     :returns: the function that takes its place
     """
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(is_conflict),
-        wait=tenacity.wait_random_exponential(0.05, max=1),
-        stop=tenacity.stop_after_delay(_CONFLICT_SECONDS),
-        reraise=True,
-    )
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> _T:
         if is_open():
             return function(*args, **kwargs)
-        return retrying.copy()(function, *args, **kwargs)
+        return _retried(is_conflict, function, *args, **kwargs)
 
     return wrapper
 

@@ -7,60 +7,74 @@ from collections.abc import Iterator
 import contextlib
 import contextvars
 import functools
-import types
 from typing import Any
 
 from ironic.common import states
 from oslo_log import log as logging
 
-from ironic_async_events.task import base
-from ironic_async_events.task import callbacks
+from ironic_async_events.task import manager
 
 LOG = logging.getLogger(__name__)
 
 # Hooks of ironic.conductor.utils that restore the node or record the error,
 # which the task manager does itself. With the type of the record of each hook;
-# None where the type depends on the node's state.
-REPLACED_HOOKS: dict[str, str | None] = {
-    'provisioning_error_handler': None,
-    'servicing_error_handler': None,
+# empty where the type depends on the node's state.
+REPLACED_HOOKS = {
+    'provisioning_error_handler': '',
+    'servicing_error_handler': '',
     'spawn_cleaning_error_handler': states.CONDUCTOR,
     'spawn_deploying_error_handler': states.CONDUCTOR,
     'spawn_rescue_error_handler': states.CONDUCTOR,
     'spawn_servicing_error_handler': states.CONDUCTOR,
 }
 
-# Events that are staged, although the running method processes them without a
-# callback.
-_staging: contextvars.ContextVar[Collection[str]] = contextvars.ContextVar(
-    'staging', default=()
+# Methods of Ironic that change the state first and ask for a worker second,
+# with the event of that change.
+EARLY_EVENTS = {
+    'continue_node_clean': 'resume',
+    'continue_node_deploy': 'resume',
+    'continue_node_service': 'resume',
+    '_do_abort': 'fail',
+}
+
+# The event that the running method leaves to its worker.
+_early_event: contextvars.ContextVar[str | None] = contextvars.ContextVar(
+    'early_event', default=None
 )
 
 
 @contextlib.contextmanager
-def staging(*events: str) -> Iterator[None]:
-    """Stage events that Ironic processes before it asks for a worker.
-
-    Some methods of Ironic change the state first and ask for a worker second.
-    Within this context the worker of the first ``with`` block of a task saves
-    the state. Used by the RPC thread.
-
-    :param events: names of the events
-    """
-    token = _staging.set(events)
+def _leaving_to_the_worker(event: str) -> Iterator[None]:
+    token = _early_event.set(event)
     try:
         yield
     finally:
-        _staging.reset(token)
+        _early_event.reset(token)
 
 
-class DropInTaskManager(base.BaseTaskManager):
+def late(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Have the worker save the state that a method changes early.
+
+    :param method: one of ``EARLY_EVENTS``; called by the RPC thread
+    :returns: the replacement
+    """
+    event = EARLY_EVENTS[method.__name__]
+
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with _leaving_to_the_worker(event):
+            return method(*args, **kwargs)
+
+    return wrapper
+
+
+class DropInTaskManager(manager.AsyncTaskManager):
     """The task manager for an Ironic that passes callbacks with its events.
 
     Takes the arguments of ``ironic.conductor.task_manager.TaskManager``.
     """
 
-    def process_event(
+    def process_event(  # type: ignore[override]
         self,
         event: str,
         callback: Callable[..., Any] | None = None,
@@ -72,34 +86,22 @@ class DropInTaskManager(base.BaseTaskManager):
     ) -> None:
         """Process an event, in the worker when there is a callback.
 
-        Called by the thread that holds the lock.
+        Called by the thread that holds the lock. Parameters as in Ironic.
 
-        :param event: name of the event
-        :param callback: asks for a worker and returns its future; without
-            it the event is processed at once
-        :param call_args: arguments of the callback: a function for the
-            worker, and its arguments with this task among them
-        :param call_kwargs: keyword arguments of the callback
-        :param err_handler: called with the error, the node, its state and
-            its target state when there is no worker, unless the task manager
-            replaces this handler
-        :param target_state: the node's new target provision state, in place
-            of the state machine's
-        :param last_error: the node's new ``last_error``
         :raises InvalidState: when the state machine refuses the event;
             nothing has changed then
         """
         if callback is None:
-            self.stage(event, target_state, last_error)
-            if event not in _staging.get():
+            self._advance(event, target_state, last_error)
+            if event != _early_event.get():
                 self.post_process_event()
             return
 
         args = tuple(call_args or ())
         kwargs = call_kwargs or {}
-        before = (self.node.provision_state, self.node.target_provision_state)
-        self.stage(event, target_state, last_error, starts_work=True)
-        if callbacks.find_task(*args[1:], **kwargs) is not self:
+        before = self.node.provision_state, self.node.target_provision_state
+        self._advance(event, target_state, last_error, starts_work=True)
+        if not self._is_among(args[1:], kwargs):
             LOG.warning(
                 'The callback of event %(event)s on node %(node)s has no '
                 'task among its arguments, so its worker cannot write the '
@@ -112,50 +114,36 @@ class DropInTaskManager(base.BaseTaskManager):
             err_handler = err_handler and functools.partial(err_handler)
         if err_handler is not None:
             self.set_spawn_error_hook(err_handler, self.node, *before)
-        self.spawn_after(callback, *args, **kwargs)
+        self._spawn_with(callback, args, kwargs)
 
-    def spawn_after(
+    def spawn_after(  # type: ignore[override]
         self, method: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> None:
         """Have a worker started when the task's ``with`` block ends.
 
         Called by the RPC thread. All keywords belong to the spawned function:
         Ironic passes the body of a vendor passthru request as keywords.
-
-        :param method: asks for the worker and returns its future
-        :param args: arguments of the method
-        :param kwargs: keyword arguments of the method
         """
         self._spawn_with(method, args, kwargs)
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: types.TracebackType | None,
+    def set_spawn_error_hook(
+        self, hook: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> None:
-        """See the base class; what a worker processes is not staged."""
-        # A spawn method may run its function right here, in this thread.
-        _staging.set(())
-        super().__exit__(exc_type, exc_val, exc_tb)
+        """Set the hook that is called when there is no worker.
 
-    def _replaced_hook(self) -> str | None:
-        """Return the name of the hook if it is one of the replaced ones."""
+        A hook that the task manager replaces is not called: the request is
+        taken back. Parameters as in Ironic.
+        """
         from ironic.conductor import utils  # imports the task manager itself
 
-        hook = self._on_error_method
-        for name in REPLACED_HOOKS:
-            if hook is not None and hook is getattr(utils, name, None):
-                return name
-        return None
+        for name, record_type in REPLACED_HOOKS.items():
+            if hook is getattr(utils, name, None):
+                self._refused_as = record_type
+                return
+        super().set_spawn_error_hook(hook, *args, **kwargs)
 
-    def _refusal_event_type(self) -> str:
-        name = self._replaced_hook()
-        event_type = REPLACED_HOOKS[name] if name else None
-        return event_type or super()._refusal_event_type()
-
-    def _refused(self, error: BaseException) -> None:
-        if self._replaced_hook() is None:
-            super()._refused(error)
-        else:
-            self._take_back(error)
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        """See the base class; the worker saves all its events at once."""
+        # A spawn method may run its function right here, in this thread.
+        _early_event.set(None)
+        super().__exit__(exc_type, exc_val, exc_tb)

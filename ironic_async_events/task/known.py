@@ -6,12 +6,11 @@ it was written. Any other function is called.
 """
 
 from collections.abc import Collection
-from collections.abc import Iterable
 from collections.abc import Mapping
 import functools
 import hashlib
-import importlib
 import inspect
+import pkgutil
 import types
 from typing import Any
 
@@ -31,24 +30,10 @@ _DECORATORS = (
 _METHODS = (classmethod, staticmethod, types.MethodType)
 
 
-def is_known(method: Any, fingerprints: Collection[str]) -> bool:
-    """Tell whether the source of a method is a known one.
-
-    :param method: a function, decorated or not, or a class method
-    :param fingerprints: those of the sources that are known
-    """
-    try:
-        return fingerprint(method) in fingerprints
-    except (AttributeError, OSError, TypeError):
-        # There is no source, or it is no function of Python.
-        return False
-
-
 def fingerprint(method: Any) -> str:
-    """Return what changes with the source of a method.
+    """Return what changes with the source of a method: sixteen digits.
 
     :param method: a function, decorated or not, or a class method
-    :returns: sixteen hexadecimal digits
     :raises OSError: when the source is not there
     :raises TypeError: when it is no function of Python, or is decorated by
         somebody else
@@ -69,17 +54,27 @@ def fingerprint(method: Any) -> str:
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
-def warn(names: Iterable[str], what: str) -> None:
-    """Say that Ironic's own, longer way is taken.
+def is_known(
+    name: str, method: Any, fingerprints: Collection[str], what: str
+) -> bool:
+    """Tell whether the source of a method is a known one; else warn.
 
-    :param names: full names of the methods that are not known
-    :param what: what they do
+    :param name: full name of the method
+    :param method: a function, decorated or not, or a class method
+    :param fingerprints: those of the sources that are known
+    :param what: what the method does
     """
+    try:
+        if fingerprint(method) in fingerprints:
+            return True
+    except (AttributeError, OSError, TypeError):
+        pass  # There is no source, or it is no function of Python.
     LOG.warning(
-        'This Ironic has another %(names)s than the releases that the plugin '
+        'This Ironic has another %(name)s than the releases that the plugin '
         "knows: %(what)s Ironic's own way, which takes more statements",
-        {'names': ', '.join(names), 'what': what},
+        {'name': name, 'what': what},
     )
+    return False
 
 
 class Functions:
@@ -118,17 +113,14 @@ class Functions:
         )
         seen, answer = self._seen.get(full_name, (None, False))
         if method is None or method is not seen:
-            answer = is_known(method, self.fingerprints[full_name])
-            if not answer:
-                warn([full_name], self._what)
+            answer = is_known(
+                full_name, method, self.fingerprints[full_name], self._what
+            )
             self._seen[full_name] = method, answer
         return answer
 
 
-@functools.cache
-def _class(full_name: str) -> Any:
-    module, _, name = full_name.rpartition('.')
-    return getattr(importlib.import_module(module), name)
+_class = functools.cache(pkgutil.resolve_name)
 
 
 def _is_listened_to() -> bool:

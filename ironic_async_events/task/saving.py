@@ -72,10 +72,7 @@ _NOT_COMPARED = frozenset(('created_at', 'id', 'traits', 'uuid'))
 
 
 def changed_fields(node: Any) -> set[str]:
-    """Return the names of the fields that the next save would write.
-
-    :param node: the node
-    """
+    """Return the names of the fields that the next save would write."""
     try:
         # obj_what_changed() would look into every field for an object that
         # has changed itself; no field that is saved with a node has one.
@@ -94,7 +91,6 @@ def save(node: Any, previous_state: str | None) -> None:
     :param node: the node, with its new provision state
     :param previous_state: its provision state in the database
     :raises NodeNotFound: when the node has been deleted
-    :raises Exception: what the database raises
     """
     if not (is_plain(node) and is_known(node)):
         save_as_ironic_does(node)
@@ -122,11 +118,7 @@ def save(node: Any, previous_state: str | None) -> None:
 
 
 def save_as_ironic_does(node: Any) -> None:
-    """Save a node that has more to it than a state. Called by the worker.
-
-    :param node: the node
-    :raises Exception: what ``Node.save()`` raises
-    """
+    """Save a node that has more to it than a state. Called by the worker."""
     if database.is_open():
         # Configures the database.
         from ironic_async_events.task import statements
@@ -136,10 +128,7 @@ def save_as_ironic_does(node: Any) -> None:
 
 
 def is_plain(node: Any) -> bool:
-    """Tell whether one UPDATE does all that ``Node.save()`` would do.
-
-    :param node: the node, about to be saved
-    """
+    """Tell whether one UPDATE does all that ``Node.save()`` would do."""
     return (
         type(node) is node_object.Node
         and node.get_target_version() == node.VERSION
@@ -153,10 +142,7 @@ def is_plain(node: Any) -> bool:
 
 
 def is_known(node: Any) -> bool:
-    """Tell whether ``Node.save()`` would do what was read in it.
-
-    :param node: the node, about to be saved
-    """
+    """Tell whether ``Node.save()`` would do what was read in it."""
     return (
         FUNCTIONS.are_known()
         # Not even for this object alone.
@@ -168,11 +154,7 @@ def is_known(node: Any) -> bool:
 def _times(
     state: str | None, previous_state: str | None
 ) -> dict[str, datetime.datetime | None]:
-    """Return the times that change with a provision state.
-
-    :param state: the new provision state
-    :param previous_state: the provision state before
-    """
+    """Return the times that change with a provision state."""
     now = timeutils.utcnow()
     times: dict[str, datetime.datetime | None] = {
         'updated_at': now,

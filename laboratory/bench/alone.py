@@ -117,20 +117,20 @@ def locks(url: str, rounds: int, number: int) -> list[Figures]:
     from ironic import objects
     from ironic.conductor import task_manager
 
-    from ironic_async_events.task import native
-    from ironic_async_events.task import snapshot
+    from ironic_async_events.task import manager
+    from ironic_async_events.task import refusal
 
     clock = time.perf_counter
     took: list[tuple[float, float]] = []
 
-    class Timed(native.AsyncEventTaskManager):
+    class Timed(manager.AsyncTaskManager):
         """Does what its base does, and looks at the clock in between."""
 
         def _lock(self) -> None:
             began = clock()
             task_manager.TaskManager._lock(self)
             locked = clock()
-            self._snapshot = snapshot.Snapshot(self.node)
+            self._snapshot = refusal.Snapshot(self.node)
             took.append((locked - began, clock() - locked))
 
     def round_(uuid: str) -> tuple[float, float]:

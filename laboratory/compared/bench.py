@@ -32,7 +32,7 @@ import tenacity
 from tenacity import nap
 
 from ironic_async_events import patching
-from ironic_async_events.patching import row as patched
+from ironic_async_events.patching import requirement
 from ironic_async_events.task import database
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from laboratory.compared import calls
@@ -328,13 +328,13 @@ def _reads_causally(raw: Any, record: Any) -> None:
 
 
 # Reads the byte code of whole classes, of which none changes here.
-_assigned = functools.cache(patched.assigned)
+_assigned = functools.cache(requirement._assigned)
 
 
 @contextlib.contextmanager
 def _plugin() -> Iterator[None]:
     with (
-        mock.patch.object(patched, 'assigned', _assigned),
+        mock.patch.object(requirement, '_assigned', _assigned),
         async_fixtures.Plugin(),
     ):
         yield

@@ -67,7 +67,7 @@ class FaultBench(base.Bench):
         if self.world in (World.PLUGIN, World.OUTBOX):
             self.useFixture(async_fixtures.Plugin())
             # As a conductor does that starts with it.
-            async_database.hide_parameters()
+            async_database.hiding_parameters(lambda: None)()
             # Without its entry points it would be stock Ironic, in silence.
             assert patching.state().active, patching.state().refusal
         if self.world is World.PATCHED:

@@ -20,7 +20,7 @@ from oslo_utils import timeutils
 from oslo_utils import uuidutils
 from sqlalchemy import exc as sa_exc
 
-from ironic_async_events.task import statements
+from ironic_async_events.repairs import statements
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 DEAD = 'dead-host'

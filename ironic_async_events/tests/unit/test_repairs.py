@@ -15,8 +15,8 @@ from ironic_async_events import conf as async_conf
 from ironic_async_events import patching
 from ironic_async_events import plugin
 from ironic_async_events.patching import installer
-from ironic_async_events.patching import row
-from ironic_async_events.repairs import rows
+from ironic_async_events.patching import requirement
+from ironic_async_events.repairs import requirements
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 REPLACED = {
@@ -75,14 +75,16 @@ class RepairsTestCase(base.BaseTestCase):
         )
 
     def test_all_are_on_by_default(self):
-        self.assertEqual(set(async_conf.REPAIRS), set(rows.ROWS))
+        self.assertEqual(
+            set(async_conf.REPAIRS), set(requirements.REQUIREMENTS)
+        )
         plugin.install()
-        self.assert_replaced(*rows.ROWS)
+        self.assert_replaced(*requirements.REQUIREMENTS)
         patching.uninstall()
         self.assertEqual(self.before, originals())
 
     def test_each_is_switched_by_itself(self):
-        for name in rows.ROWS:
+        for name in requirements.REQUIREMENTS:
             self.install(name)
             self.assert_replaced(name)
             patching.uninstall()
@@ -106,14 +108,17 @@ class RepairsTestCase(base.BaseTestCase):
         )
 
     def test_a_repair_that_does_not_fit_is_left_out(self):
-        gone = row.Need('futurist', ('Pool._gone',), 'of this')
+        gone = requirement.Requirement('futurist', 'Pool._gone', 'of this')
         with (
-            mock.patch.dict(rows.ROWS, pool=(*rows.ROWS['pool'], gone)),
+            mock.patch.dict(
+                requirements.REQUIREMENTS,
+                pool=(*requirements.REQUIREMENTS['pool'], gone),
+            ),
             mock.patch.object(installer.LOG, 'warning', autospec=True) as log,
         ):
             plugin.install()
         self.assertTrue(patching.state().active)
-        self.assert_replaced(*(rows.ROWS.keys() - {'pool'}))
+        self.assert_replaced(*(requirements.REQUIREMENTS.keys() - {'pool'}))
         self.assertEqual(('pool',), patching.state().left_out)
         log.assert_called_once()
         line = log.call_args.args[0] % log.call_args.args[1]
@@ -127,7 +132,11 @@ class RepairsTestCase(base.BaseTestCase):
         plugin.install()
         patching.register(
             'late',
-            (row.Need('ironic.common.states', ('NOT_THERE',), 'of this'),),
+            (
+                requirement.Requirement(
+                    'ironic.common.states', 'NOT_THERE', 'of this'
+                ),
+            ),
         )
         self.assertIn('NOT_THERE', patching.state().refusal)
         self.assertEqual(self.before, originals())

@@ -122,18 +122,21 @@ class ReservationTestCase(base.TaskTestCase):
 
     def test_the_lock_of_a_task_that_came_in_between_is_left_alone(self):
         # Both write the name of the conductor.
-        insist = database.insist
+        retry = database.retry_until_answered
         others = []
 
-        def take_and_insist(*args):
+        def take_and_retry(*args):
             others.append(self.task())
-            return insist(*args)
+            return retry(*args)
 
         first = self.task()
         with (
             self.failing('release_node', after=True),
             mock.patch.object(
-                database, 'insist', autospec=True, side_effect=take_and_insist
+                database,
+                'retry_until_answered',
+                autospec=True,
+                side_effect=take_and_retry,
             ),
         ):
             first.release_resources()
@@ -211,7 +214,7 @@ class ReservationTestCase(base.TaskTestCase):
         gate = base.Gate()
         self.telling(gate.open)
         reserve = self.dbapi.reserve_node
-        insist = database.insist
+        retry = database.retry_until_answered
         first = self.task()
         tasks = []
         asking = threading.Thread(target=lambda: tasks.append(self.task()))
@@ -224,7 +227,7 @@ class ReservationTestCase(base.TaskTestCase):
         def ask_and_insist(*args):
             asking.start()
             gate.wait_for_arrival()
-            return insist(*args)
+            return retry(*args)
 
         with (
             self.failing('release_node', after=True),
@@ -322,13 +325,13 @@ class ReservationTestCase(base.TaskTestCase):
         seconds = self.waits()
         task = self.task()
         gate = base.Gate()
-        insist = database.insist
+        retry = database.retry_until_answered
         hung = []
 
         def ask_and_insist(*args):
             if not hung:
                 hung.extend(self.hanging(gate))
-            return insist(*args)
+            return retry(*args)
 
         with (
             self.failing('release_node', after=True),

@@ -15,8 +15,8 @@ from oslo_utils import timeutils
 import sqlalchemy as sa
 
 from ironic_async_events.repairs import reserving
+from ironic_async_events.repairs import statements
 from ironic_async_events.task import known
-from ironic_async_events.task import statements
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from laboratory import saved
 
@@ -174,6 +174,6 @@ class ReservingTestCase(db_base.DbTestCase):
     @ddt.data(reserving.reserving, reserving.releasing)
     def test_another_method_is_left_alone(self, wrap):
         method = classmethod(self.assert_equal)
-        with mock.patch.object(known, 'warn', autospec=True) as warn:
+        with mock.patch.object(known.LOG, 'warning', autospec=True) as warn:
             self.assertIs(method, wrap(method))
         warn.assert_called_once()

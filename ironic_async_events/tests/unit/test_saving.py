@@ -126,7 +126,7 @@ class Recognized(db_base.DbTestCase):
                 self.assertGreater(self.statements.count('SELECT'), 0)
                 del self.statements[:]
             self.assertEqual(1, log.call_count)
-            self.assertEqual(name, log.call_args.args[1]['names'])
+            self.assertEqual(name, log.call_args.args[1]['name'])
 
     def test_a_decorated_function_is_called(self):
         real = objects.Node.save

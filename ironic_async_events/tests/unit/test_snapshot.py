@@ -5,7 +5,7 @@ import datetime
 from ironic import objects
 from oslotest import base
 
-from ironic_async_events.task import snapshot
+from ironic_async_events.task import refusal
 
 
 class Node(objects.Node):
@@ -24,11 +24,11 @@ class Node(objects.Node):
 class SnapshotTestCase(base.BaseTestCase):
     def test_an_unchanged_node_has_nothing_to_restore(self):
         node = Node(extra={'a': [1, {'b': None}]}, last_error='no')
-        self.assertEqual([], snapshot.Snapshot(node).restore(node))
+        self.assertEqual([], refusal.Snapshot(node).restore(node))
 
     def test_what_was_changed_in_place_is_restored(self):
         node = Node(clean_step={'args': {'list': [1, 2]}})
-        taken = snapshot.Snapshot(node)
+        taken = refusal.Snapshot(node)
         node.clean_step['args']['list'].append(3)
         node.clean_step['abort_after'] = True
         self.assertEqual(['clean_step'], taken.restore(node))
@@ -37,7 +37,7 @@ class SnapshotTestCase(base.BaseTestCase):
 
     def test_what_is_restored_is_no_part_of_the_snapshot(self):
         node = Node(extra={'a': []})
-        taken = snapshot.Snapshot(node)
+        taken = refusal.Snapshot(node)
         node.extra = {}
         taken.restore(node)
         node.extra['a'].append(1)
@@ -46,7 +46,7 @@ class SnapshotTestCase(base.BaseTestCase):
 
     def test_the_lock_is_not_restored(self):
         node = Node(reservation='one', provision_state='active')
-        taken = snapshot.Snapshot(node)
+        taken = refusal.Snapshot(node)
         node.reservation = 'other'
         node.provision_state = 'rescuing'
         self.assertEqual(['provision_state'], taken.restore(node))
@@ -55,7 +55,7 @@ class SnapshotTestCase(base.BaseTestCase):
     def test_what_json_cannot_hold_is_kept_as_well(self):
         when = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
         node = Node(driver_internal_info={'when': when})
-        taken = snapshot.Snapshot(node)
+        taken = refusal.Snapshot(node)
         node.driver_internal_info['when'] = None
         taken.restore(node)
         self.assertEqual({'when': when}, node.driver_internal_info)
@@ -72,7 +72,7 @@ class SnapshotTestCase(base.BaseTestCase):
         node = Elsewhere()
         node.extra = {'a': 1}
         node.properties = {}
-        taken = snapshot.Snapshot(node)
+        taken = refusal.Snapshot(node)
         node.provision_state = 'rescuing'
         node.extra['a'] = 2
         self.assertEqual(

@@ -17,11 +17,10 @@ from oslo_db import exception as db_exception
 
 import ironic_async_events
 from ironic_async_events import conf as async_conf
-from ironic_async_events.task import base as task_base
+from ironic_async_events.task import change
 from ironic_async_events.task import database
 from ironic_async_events.task import drop_in
-from ironic_async_events.task import handover
-from ironic_async_events.task import native
+from ironic_async_events.task import manager
 from ironic_async_events.tests.unit import base
 
 DEPLOY = 'start deploy: available -> deploying'
@@ -137,12 +136,12 @@ class HandOverTestCase(base.TaskTestCase):
 
     def test_a_reloaded_configuration_that_is_wrong_locks_no_node(self):
         with mock.patch.object(
-            type(task_base.CONF.async_events),
+            type(manager.CONF.async_events),
             '__getattr__',
             autospec=True,
             side_effect=ValueError('soon'),
         ):
-            timeout = async_conf.start_timeout(task_base.CONF)
+            timeout = async_conf.start_timeout(manager.CONF)
         self.assertEqual(async_conf.DEFAULT_START_TIMEOUT, timeout)
 
     def test_a_synchronous_executor_does_not_block(self):
@@ -218,20 +217,22 @@ class HandOverTestCase(base.TaskTestCase):
         gate = base.Gate()
         self.executor.submit(gate.pass_through)
         spawned = []
-        wait = handover.HandOver.wait
+        wait = futures.Future.result
 
         def spawn(*args):
             spawned.append(self.executor.submit(*args))
             return spawned[0]
 
-        def wait_and_tell(hand_over, timeout):
+        def wait_and_tell(started, timeout=None):
+            if timeout is None:
+                return wait(started)  # tenacity's
             canceller = threading.Thread(target=spawned[0].cancel)
             canceller.start()
             self.addCleanup(canceller.join)
-            return wait(hand_over, timeout)
+            return wait(started, timeout)
 
         with mock.patch.object(
-            handover.HandOver, 'wait', autospec=True, side_effect=wait_and_tell
+            futures.Future, 'result', autospec=True, side_effect=wait_and_tell
         ):
             self.assertRaises(
                 exception.NoFreeConductorWorker,
@@ -293,14 +294,16 @@ class HandOverTestCase(base.TaskTestCase):
         self.break_database()
         gate = base.Gate()
         self.executor.submit(gate.pass_through)
-        wait = handover.HandOver.wait
+        wait = futures.Future.result
 
-        def wait_and_tell(hand_over, timeout):
+        def wait_and_tell(started, timeout=None):
+            if timeout is None:
+                return wait(started)  # tenacity's
             gate.open()
-            return wait(hand_over, timeout)
+            return wait(started, timeout)
 
         with mock.patch.object(
-            handover.HandOver, 'wait', autospec=True, side_effect=wait_and_tell
+            futures.Future, 'result', autospec=True, side_effect=wait_and_tell
         ):
             self.assertRaises(db_exception.DBError, self.deploy, self.succeed)
         self.assertEqual(['staged'], self.lines)
@@ -326,32 +329,34 @@ class HandOverTestCase(base.TaskTestCase):
         self.config(start_timeout=0.01, group='async_events')
         self.break_database()
         gate = base.Gate()
-        wait = futures.wait
-        refuse = handover.HandOver.refuse
+        wait = futures.Future.result
+        undo = change.StateChange.undo
 
-        def wait_and_tell(*args, **kwargs):
+        def wait_and_tell(started, timeout=None):
+            if timeout is None:
+                return wait(started)  # tenacity's
             gate.wait_for_arrival()
-            result = wait(*args, **kwargs)
-            gate.open()
-            return result
+            try:
+                return wait(started, timeout)
+            finally:
+                gate.open()
 
-        def refuse_and_tell(hand_over):
-            result = refuse(hand_over)
+        def undo_and_tell(action):
             gate.pass_through()
-            return result
+            undo(action)
 
         with (
             mock.patch.object(
-                handover.futures,
-                'wait',
+                futures.Future,
+                'result',
                 autospec=True,
                 side_effect=wait_and_tell,
             ),
             mock.patch.object(
-                handover.HandOver,
-                'refuse',
+                change.StateChange,
+                'undo',
                 autospec=True,
-                side_effect=refuse_and_tell,
+                side_effect=undo_and_tell,
             ),
         ):
             self.assertRaises(db_exception.DBError, self.deploy, self.succeed)
@@ -652,9 +657,7 @@ class HandOverTestCase(base.TaskTestCase):
         )
 
     def test_a_hook_that_raises_changes_nothing_else(self):
-        with mock.patch.object(
-            task_base.LOG, 'exception', autospec=True
-        ) as log:
+        with mock.patch.object(manager.LOG, 'exception', autospec=True) as log:
             self.assertRaises(
                 exception.NoFreeConductorWorker,
                 self.deploy,
@@ -769,10 +772,10 @@ class ProcessEventTestCase(base.TaskTestCase):
         self.assertEqual([DEPLOY], self.lines)
 
 
-class NativeTestCase(base.TaskTestCase):
+class EventTestCase(base.TaskTestCase):
     """The interface without callbacks."""
 
-    cls = native.AsyncEventTaskManager
+    cls = manager.AsyncTaskManager
 
     def test_an_event_is_spawned_and_post_processed(self):
         def work(task, steps):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Save, log and announce a transition of a node, or undo it."""
+"""One change of a provision state: save, log and announce it, or undo it."""
 
+from concurrent import futures
+import dataclasses
 import time
 from typing import Any
 
@@ -11,75 +13,104 @@ from ironic.conductor import task_manager
 from oslo_config import cfg
 
 from ironic_async_events.task import database
-from ironic_async_events.task import handover
 from ironic_async_events.task import saving
-from ironic_async_events.task import sequence
-from ironic_async_events.task import transition as tr
 
 CONF = cfg.CONF
-
-# The states in which an operation is under way; in a hold it waits for its
-# user.
-_WORKING = frozenset(
-    (
-        *states.UNSTABLE_STATES,
-        states.CLEANHOLD,
-        states.DEPLOYHOLD,
-        states.SERVICEHOLD,
-    )
-)
-
 # The lines that Ironic's own task manager writes stay where they were.
 LOG = task_manager.LOG
 
 
-class Step:
-    """The actions on a transition of a task.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Transition:
+    """The state machine's answer to one event.
+
+    Database, log and bus get their data from this value, and never from
+    attributes of a task, which other threads may have changed.
+
+    :param last_error: what the node's ``last_error`` becomes, if anything
+    :param clears_error: whether an operation starts: it forgets the error of
+        the operation before
+    """
+
+    event: str
+    previous_state: str | None
+    previous_target: str | None
+    state: str
+    target: str | None
+    last_error: str | None = None
+    clears_error: bool = False
+
+    @property
+    def changes_error(self) -> bool:
+        """Whether the node's ``last_error`` is written at all."""
+        return self.clears_error or self.last_error is not None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the event says that work failed."""
+        return self.event in ('fail', 'error')
+
+    @property
+    def level(self) -> str:
+        """Level of the notification."""
+        return 'error' if self.is_failure else 'info'
+
+    @property
+    def status(self) -> str:
+        """Status of the notification, the last word of its event type."""
+        if self.is_failure:
+            return 'error'
+        works = self.state in states.UNSTABLE_STATES
+        worked = self.previous_state in states.UNSTABLE_STATES
+        if works == worked:
+            return 'success'
+        return 'start' if works else 'end'
+
+
+class StateChange:
+    """A transition of a task's node.
+
+    The worker calls all methods, from a delivery; see
+    :mod:`ironic_async_events.task.delivery`.
 
     :param task: the task, which holds the lock on its node
     :param transition: the transition
-    :param hand_over: notified when the state is saved; None when no thread
-        waits
+    :param started: the hand-over; None when no thread waits for the state
     """
 
     def __init__(
         self,
         task: Any,
-        transition: tr.Transition,
-        hand_over: handover.HandOver | None,
+        transition: Transition,
+        started: futures.Future[None] | None,
     ) -> None:
         self._task = task
         self._node = task.node
         self._transition = transition
-        self._hand_over = hand_over
+        self._started = started
         self._fields: dict[str, Any] = {
             'provision_state': transition.state,
             'target_provision_state': transition.target,
         }
         if transition.changes_error:
             self._fields['last_error'] = transition.last_error
-        self._mark: sequence.Mark | None = None
+        self._mark: Any = None
         if CONF.async_events.sequence_notifications:
-            self._number()
+            # Registers its classes with Ironic when it is imported.
+            from ironic_async_events.task import numbered
+
+            self._mark, info = numbered.following(
+                self._node.driver_internal_info, transition, time.time()
+            )
+            self._fields['driver_internal_info'] = info
         self._before = {
             name: getattr(self._node, name) for name in self._fields
         }
         self._saving: set[str] = set()
         self._clean = self._fields.keys() - saving.changed_fields(self._node)
 
-    def _number(self) -> None:
-        """Give the transition its number, which is saved with the state."""
-        info = self._node.driver_internal_info or {}
-        self._mark = sequence.following(
-            sequence.read(info), self._transition, _WORKING, time.time()
-        )
-        self._fields['driver_internal_info'] = {
-            **info,
-            sequence.KEY: self._mark.as_dict(),
-        }
-
     def save(self) -> None:
-        """See :class:`ironic_async_events.task.delivery.Step`."""
+        """Save the new state to the database."""
         self._set(self._fields)
         self._saving = saving.changed_fields(self._node)
         if 'provision_state' in self._clean:
@@ -88,9 +119,10 @@ class Step:
             saving.save_as_ironic_does(self._node)
 
     def rolled_back(self) -> None:
-        """Make the next save write all fields again.
+        """Note that the transaction was rolled back after :meth:`save`.
 
-        This includes fields that the caller has changed on the node.
+        The next save writes all fields again, with those that the caller has
+        changed on the node.
         """
         self._set({name: getattr(self._node, name) for name in self._saving})
 
@@ -102,7 +134,7 @@ class Step:
         decides: every event changes the state, and no other task changes a
         locked node.
         """
-        stored = database.insist(self._stored)
+        stored = database.retry_until_answered(self._stored)
         if stored is None or (
             stored.provision_state != self._transition.state
         ):
@@ -121,49 +153,45 @@ class Step:
             return None
 
     def saved(self) -> None:
-        """Write Ironic's log line and wake the RPC thread."""
-        log = LOG.error if self._transition.failed else LOG.info
+        """Log the commit of the state, and wake the RPC thread."""
+        transition = self._transition
+        failed = transition.state.endswith('failed')
+        log = LOG.error if failed or transition.state == 'error' else LOG.info
         log(
             'Node %(node)s moved to provision state "%(state)s" '
             'from state "%(previous)s"; target provision state is '
             '"%(target)s"',
             {
                 'node': self._node.uuid,
-                'state': self._transition.state,
-                'target': self._transition.target,
-                'previous': self._transition.previous_state,
+                'state': transition.state,
+                'target': transition.target,
+                'previous': transition.previous_state,
             },
         )
-        if self._hand_over is not None:
-            self._hand_over.saved()
+        if self._started is not None:
+            self._started.set_result(None)
 
     def announce(self) -> None:
-        """Send Ironic's notification, and the numbered one if configured."""
+        """Send Ironic's notification, and the numbered one if configured.
+
+        Never raises.
+        """
         transition = self._transition
-        status = transition.status(states.UNSTABLE_STATES)
         notify.emit_provision_set_notification(
             self._task,
             transition.level,
-            status,
+            transition.status,
             transition.previous_state,
             transition.previous_target,
             transition.event,
         )
         if self._mark is not None:
-            # Registers its classes with Ironic when it is imported.
-            from ironic_async_events.task import objects
+            from ironic_async_events.task import numbered
 
-            objects.emit_provision_event(
-                self._task.context,
-                self._node.uuid,
-                transition,
-                status,
-                self._mark,
-                time.time(),
-            )
+            numbered.emit(self._task, transition, self._mark, time.time())
 
     def undo(self) -> None:
-        """Undo a transition that could not be saved."""
+        """Put node and state machine back: the state could not be saved."""
         self._set(self._before)
         self._node.obj_reset_changes(self._clean)
         # Also puts the state machine back.

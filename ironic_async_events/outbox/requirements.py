@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the outbox replaces and uses in private."""
+
+from ironic_async_events.patching.requirement import MANAGER
+from ironic_async_events.patching.requirement import TASK_MANAGER
+from ironic_async_events.patching.requirement import Requirement
+
+REQUIREMENTS = (
+    Requirement(
+        TASK_MANAGER,
+        'TaskManager',
+        'a state and its notification are saved in one transaction',
+        wrap='task.loader:with_delivery',
+    ),
+    Requirement(
+        MANAGER,
+        'ConductorManager.init_host',
+        'the relay of the outbox starts with the conductor',
+        'self admin_context start_consoles start_allocations',
+        'outbox.service:started',
+    ),
+    Requirement(
+        MANAGER,
+        'ConductorManager.del_host',
+        'the relay of the outbox ends with the conductor',
+        'self deregister clear_node_reservations',
+        'outbox.service:stopped',
+    ),
+    Requirement(
+        'ironic.db.sqlalchemy.api',
+        '_session_for_read',
+        'stored messages are read over the sessions of Ironic',
+    ),
+    Requirement(
+        'oslo_messaging.transport',
+        'Transport._send_notification',
+        'only this method raises when a message is not confirmed',
+    ),
+    Requirement(
+        'oslo_messaging.transport',
+        'Transport._driver',
+        'connections are closed in the pool of its driver',
+        optional=True,
+    ),
+    Requirement(
+        'oslo_messaging._drivers.amqpdriver',
+        'AMQPDriverBase._connection_pool',
+        'connections are closed in the pool of its driver',
+        optional=True,
+    ),
+    Requirement(
+        'oslo_messaging._drivers.pool',
+        'Pool._cond Pool._current_size Pool.iter_free',
+        'idle connections are closed after an error',
+        optional=True,
+    ),
+)
