@@ -143,9 +143,7 @@ class Checks(upgradecheck.UpgradeCommands):
             stock: Any = _ironic()[requirement.TASK_MANAGER]
             if patched.is_patched():
                 return _success(patched.ANSWER)
-            loaded = loader.load(
-                CONF.async_events.task_manager, stock.TaskManager
-            )
+            loaded = loader.task_manager(stock.TaskManager)
         except exceptions.AsyncEventsError as e:
             return _failure(f'{e}.')
         except (ImportError, ValueError) as e:

@@ -14,16 +14,15 @@ REQUIREMENTS = (
     ),
     Requirement(
         MANAGER,
-        'ConductorManager.init_host',
+        'ConductorManager.init_host(self, admin_context, start_consoles, '
+        'start_allocations)',
         'the relay of the outbox starts with the conductor',
-        'self admin_context start_consoles start_allocations',
         'outbox.service:started',
     ),
     Requirement(
         MANAGER,
-        'ConductorManager.del_host',
+        'ConductorManager.del_host(self, deregister, clear_node_reservations)',
         'the relay of the outbox ends with the conductor',
-        'self deregister clear_node_reservations',
         'outbox.service:stopped',
     ),
     Requirement(

@@ -33,10 +33,9 @@ class Requirement:
     :param module: name of the module
     :param names: the attributes, dotted below the module and separated by
         spaces; the last part can be an attribute that methods of a class
-        assign
+        assign. An attribute that is replaced or overridden is a single one,
+        with the names of its parameters: ``TaskManager._lock(self)``
     :param why: the reason for this requirement
-    :param parameters: names of the parameters, as in Ironic, separated by
-        spaces; None when they do not matter
     :param wrap: ``module:function`` below this package, which returns the
         replacement of the original; None for what is overridden or used
     :param optional: whether some supported releases lack the attribute
@@ -45,14 +44,17 @@ class Requirement:
     module: str
     names: str
     why: str
-    parameters: str | None = None
     wrap: str | None = None
     optional: bool = False
 
     @property
     def full_names(self) -> tuple[str, ...]:
         """Full names of the attributes."""
-        return tuple(f'{self.module}.{n}' for n in self.names.split())
+        return tuple(f'{self.module}.{name}' for name in self._paths)
+
+    @property
+    def _paths(self) -> list[str]:
+        return self.names.partition('(')[0].split()
 
     @property
     def is_imported(self) -> bool:
@@ -65,8 +67,8 @@ class Requirement:
         :raises UnsupportedIronic: when an attribute is missing or has other
             parameters, or the module cannot be imported
         """
-        for name in self.names.split():
-            self._find(name)
+        for path in self._paths:
+            self._find(path)
 
     def place(self) -> tuple[Any, str] | None:
         """Return the owner and the name of the attribute that is replaced.
@@ -75,8 +77,9 @@ class Requirement:
             to be replaced
         :raises UnsupportedIronic: see :meth:`check`
         """
-        owner = self._find(self.names) if self.wrap else None
-        return owner and (owner, self.names.rpartition('.')[2])
+        path = self._paths[0]
+        owner = self._find(path) if self.wrap else None
+        return owner and (owner, path.rpartition('.')[2])
 
     def replacement(self, original: Any) -> Any:
         """Return what takes the place of an attribute."""
@@ -99,15 +102,15 @@ class Requirement:
                 )
             if isinstance(owner, type):
                 owner = next(c for c in owner.__mro__ if name in vars(c))
-        if self.parameters is not None:
+        if '(' in self.names:
             # A class method cannot be called before it is bound.
             function = getattr(attribute, '__func__', attribute)
-            parameters = ' '.join(inspect.signature(function).parameters)
-            if parameters != self.parameters:
+            found = ', '.join(inspect.signature(function).parameters)
+            wanted = self.names.partition('(')[2].rstrip(')')
+            if found != wanted:
                 raise exceptions.UnsupportedIronic(
-                    f'{self.module}.{path} of this Ironic takes '
-                    f'({parameters}), not ({self.parameters}); it is needed '
-                    f'because {self.why}'
+                    f'{self.module}.{path} of this Ironic takes ({found}), '
+                    f'not ({wanted}); it is needed because {self.why}'
                 )
         return owner
 

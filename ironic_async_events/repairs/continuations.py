@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import contextvars
+import functools
 import itertools
 import threading
 import time
@@ -16,12 +17,12 @@ from typing import Any
 import weakref
 
 import futurist
+from futurist import periodics
 from ironic.common import exception
 from ironic.conductor import task_manager
 from ironic.objects import node as node_object
 from oslo_config import cfg
 from oslo_log import log as logging
-import tenacity
 import wrapt
 
 from ironic_async_events.task import database
@@ -32,43 +33,34 @@ LOG = logging.getLogger('ironic.conductor.manager')
 
 SPACING = 10
 """Seconds between two passes."""
-
-_BACK_OFF = tenacity.Retrying(
-    wait=tenacity.wait_exponential(multiplier=SPACING, max=60)
-)
+_LONGEST_PAUSE = 60
 
 # The task that the method of a retry has to use.
-_lent: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar(
-    'lent', default=None
-)
+_lent: contextvars.ContextVar[list[Any]] = contextvars.ContextVar('lent')
 
 
-class Refused:
+class _Refused:
     """A continuation that was refused.
 
     :param method: the method of the conductor
-    :ivar call: counts the attempts
-    :ivar due: when the next attempt may be made
-    :ivar seen: what the node waits for; None when the database was away
     """
 
     def __init__(self, method: Callable[..., Any]) -> None:
         self.method = method
-        self.call = tenacity.RetryCallState(_BACK_OFF, None, (), {})
+        self.attempts = 0
+        # What the node waits for; None when the database was away.
         self.seen: _Wait | None = None
         self.back_off()
 
     def back_off(self) -> None:
         """Wait longer before the next attempt."""
-        self.due = time.monotonic() + _BACK_OFF.wait(self.call)
-        self.call.prepare_for_next_attempt()
+        pause = min(SPACING * 2**self.attempts, _LONGEST_PAUSE)
+        self.due = time.monotonic() + pause
+        self.attempts += 1
 
 
 class _Wait:
-    """What a node waits for.
-
-    :param node: the node
-    """
+    """What a node waits for."""
 
     def __init__(self, node: Any) -> None:
         info = node.driver_internal_info or {}
@@ -95,20 +87,20 @@ class _Wait:
 
 
 class Continuations:
-    """The continuations that a conductor has refused, one for each node."""
+    """The continuations that a conductor has refused, one for each node.
 
-    def __init__(self) -> None:
+    :param manager: Ironic's ``ConductorManager``
+    """
+
+    def __init__(self, manager: Any) -> None:
+        self._manager = weakref.proxy(manager)
         self._lock = threading.Lock()
-        self._nodes: dict[str, Refused] = {}
+        self._nodes: dict[str, _Refused] = {}
 
-    def remember(self, context: Any, uuid: str, refused: Refused) -> None:
+    def remember(self, context: Any, uuid: str, refused: _Refused) -> None:
         """Remember a refused continuation.
 
         Called by the thread that was refused, when the node is unlocked.
-
-        :param context: for the database
-        :param uuid: the node
-        :param refused: the continuation
         """
         with self._lock:
             self._nodes[uuid] = refused
@@ -124,14 +116,11 @@ class Continuations:
         with self._lock:
             self._nodes.pop(uuid, None)
 
-    def run_pass(self, manager: Any, context: Any) -> None:
+    def continue_refused_nodes(self, context: Any) -> None:
         """Ask for a worker for each node that is due.
 
         Without a worker nothing is written, and the pass ends. Called by the
         thread of the periodic task.
-
-        :param manager: Ironic's ``ConductorManager``
-        :param context: the context of the periodic task
         """
         now = time.monotonic()
         with self._lock:
@@ -141,40 +130,37 @@ class Continuations:
         for uuid, refused in itertools.islice(due, limit):
             refused.back_off()
             try:
-                manager._spawn_worker(
-                    self._retry, manager, context, uuid, refused
+                self._manager._spawn_worker(
+                    self._retry, context, uuid, refused
                 )
             except Exception as e:
                 LOG.debug('Node %s is not continued yet: %s', uuid, e)
                 return
 
-    def _retry(
-        self, manager: Any, context: Any, uuid: str, refused: Refused
-    ) -> None:
+    def _retry(self, context: Any, uuid: str, refused: _Refused) -> None:
         """Continue a node if it waits for the same. Called by a worker."""
         try:
-            with _lending(
-                task_manager.acquire(
-                    context,
-                    uuid,
-                    shared=False,
-                    retry=False,
-                    purpose='retry of a refused continuation',
-                )
-            ) as node:
-                if self._take(manager, node, refused):
-                    self._continue(manager, context, uuid, refused)
+            task = task_manager.acquire(
+                context,
+                uuid,
+                shared=False,
+                retry=False,
+                purpose='retry of a refused continuation',
+            )
+            with _lending(task):
+                if self._take(task.node, refused):
+                    self._continue(context, uuid, refused)
         except exception.NodeNotFound:
             self.forget(uuid)
         except Exception as e:
             error = database.redacted(e)
             LOG.debug('Node %s is not continued yet: %s', uuid, error)
 
-    def _take(self, manager: Any, node: Any, refused: Refused) -> bool:
+    def _take(self, node: Any, refused: _Refused) -> bool:
         """Forget a locked node; return whether it waits for the same."""
         if node.maintenance:
             return False
-        here = manager._mapped_to_this_conductor(
+        here = self._manager._mapped_to_this_conductor(
             node.uuid, node.driver, node.conductor_group
         )
         with self._lock:
@@ -183,31 +169,26 @@ class Continuations:
             del self._nodes[node.uuid]
         return _Wait(node).is_same(refused.seen, here)
 
-    def _continue(
-        self, manager: Any, context: Any, uuid: str, refused: Refused
-    ) -> None:
+    def _continue(self, context: Any, uuid: str, refused: _Refused) -> None:
         LOG.info(
             'Node %(node)s is continued, attempt %(number)d of %(method)s',
             {
                 'node': uuid,
-                'number': refused.call.attempt_number - 1,
+                'number': refused.attempts - 1,
                 'method': refused.method.__name__,
             },
         )
         try:
-            refused.method(_WithWorker(manager), context, uuid)
+            refused.method(_WithWorker(self._manager), context, uuid)
         except Exception as e:
             error = database.redacted(e)
             LOG.warning('Node %s was not continued: %s', uuid, error)
-            if is_refusal(e):
+            if _is_refusal(e):
                 self.remember(context, uuid, refused)
 
 
 class _WithWorker(wrapt.ObjectProxy):  # type: ignore[misc]
-    """The conductor, which has a worker: the calling thread.
-
-    :param manager: Ironic's ``ConductorManager``
-    """
+    """The conductor, which has a worker: the calling thread."""
 
     def _spawn_worker(
         self, func: Callable[..., Any], *args: Any, **kwargs: Any
@@ -217,32 +198,20 @@ class _WithWorker(wrapt.ObjectProxy):  # type: ignore[misc]
 
 
 @contextlib.contextmanager
-def _lending(task: Any) -> Iterator[Any]:
-    """Lend a task to the method that is called; release an unused task.
-
-    :returns: the node of the task
-    """
+def _lending(task: Any) -> Iterator[None]:
+    """Lend a task to the method that is called; release an unused task."""
     tasks = [task]
     token = _lent.set(tasks)
     try:
-        yield task.node
+        yield
     finally:
         _lent.reset(token)
         for unused in tasks:
             unused.release_resources()
 
 
-def lent() -> Any:
-    """Take the task that was lent to this thread, if there is one."""
-    tasks = _lent.get()
-    return tasks.pop() if tasks else None
-
-
-def is_refusal(error: BaseException) -> bool:
-    """Return whether a continuation could not start, for now.
-
-    :param error: what the method of the conductor raised
-    """
+def _is_refusal(error: BaseException) -> bool:
+    """Return whether a continuation could not start, for now."""
     return isinstance(
         error, exception.NoFreeConductorWorker | exception.NodeLocked
     ) or database.failed(error)
@@ -254,18 +223,88 @@ _kept: weakref.WeakKeyDictionary[Any, Continuations] = (
 )
 
 
-def of(manager: Any) -> Continuations:
-    """Return the continuations that a conductor has refused.
+def _of(manager: Any) -> Continuations:
+    return _kept.setdefault(manager, Continuations(manager))
 
-    :param manager: Ironic's ``ConductorManager``
+
+def remembering(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a conductor remember a continuation that it refuses.
+
+    :param method: such as ``ConductorManager.continue_node_clean``; called by
+        the RPC thread
     """
-    return _kept.setdefault(manager, Continuations())
+
+    @functools.wraps(method)
+    def wrapper(self: Any, context: Any, node_id: str) -> Any:
+        try:
+            return method(self, context, node_id)
+        except Exception as e:
+            if _is_refusal(e):
+                LOG.info(
+                    '%(method)s of node %(node)s was refused (%(error)s); '
+                    'the conductor tries again while the node waits',
+                    {
+                        'method': method.__name__,
+                        'node': node_id,
+                        'error': database.redacted(e),
+                    },
+                )
+                _of(self).remember(context, node_id, _Refused(method))
+            raise
+
+    return wrapper
 
 
-def forget(uuid: str) -> None:
-    """Forget a node in every conductor of this process.
+def collecting(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the pass that retries to the periodic tasks of a conductor.
 
-    :param uuid: the node
+    :param method: ``ConductorManager._collect_periodic_tasks``; called by the
+        thread that starts the conductor
     """
-    for continuations in list(_kept.values()):
-        continuations.forget(uuid)
+
+    @functools.wraps(method)
+    def wrapper(self: Any, admin_context: Any) -> Any:
+        result = method(self, admin_context)
+        kept = _of(self)
+
+        @periodics.periodic(spacing=SPACING)
+        def continue_refused_nodes(context: Any) -> None:
+            kept.continue_refused_nodes(context)
+
+        self._periodic_tasks.add(continue_refused_nodes, admin_context)
+        return result
+
+    return wrapper
+
+
+def forgetting(emit: Callable[..., Any]) -> Callable[..., Any]:
+    """Forget a node when its provision state changes.
+
+    The node may wait in the same state again, for something else. Its row
+    does not tell: a heartbeat, too, sets ``provision_updated_at``.
+
+    :param emit: ``emit_provision_set_notification``; called by any thread
+        that changes a state
+    """
+
+    @functools.wraps(emit)
+    def wrapper(task: Any, *args: Any, **kwargs: Any) -> Any:
+        for continuations in list(_kept.values()):
+            continuations.forget(task.node.uuid)
+        return emit(task, *args, **kwargs)
+
+    return wrapper
+
+
+def lending(acquire: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a retry keep the lock under which it has checked its node.
+
+    :param acquire: ``task_manager.acquire``; called by any thread
+    """
+
+    @functools.wraps(acquire)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        tasks = _lent.get([])
+        return tasks.pop() if tasks else acquire(*args, **kwargs)
+
+    return wrapper

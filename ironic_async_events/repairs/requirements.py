@@ -15,44 +15,38 @@ REQUIREMENTS: dict[str, tuple[Requirement, ...]] = {
     'locks': (
         Requirement(
             TASK_MANAGER,
-            'TaskManager._lock',
+            'TaskManager._lock(self)',
             'a lock must not be left when the answer of the database is lost',
-            'self',
             'repairs.locking:locking',
         ),
         Requirement(
             TASK_MANAGER,
-            'TaskManager.downgrade_lock',
+            'TaskManager.downgrade_lock(self)',
             'a task must not release the lock of another',
-            'self',
             'repairs.locking:downgrading',
         ),
         Requirement(
             TASK_MANAGER,
-            'TaskManager.release_resources',
+            'TaskManager.release_resources(self)',
             'a lock must be released when the database is back',
-            'self',
             'repairs.locking:releasing',
         ),
         Requirement(
             _NODE,
-            'Node.reserve',
+            'Node.reserve(cls, context, tag, node_id)',
             'one UPDATE and one read lock a node',
-            'cls context tag node_id',
             'repairs.reserving:reserving',
         ),
         Requirement(
             _NODE,
-            'Node.reserve',
+            'Node.reserve(cls, context, tag, node_id)',
             'the process knows which of its tasks holds a lock',
-            'cls context tag node_id',
             'repairs.locking:reserving',
         ),
         Requirement(
             _NODE,
-            'Node.release',
+            'Node.release(cls, context, tag, node_id)',
             'one UPDATE unlocks a node',
-            'cls context tag node_id',
             'repairs.reserving:releasing',
         ),
         Requirement(
@@ -74,34 +68,31 @@ REQUIREMENTS: dict[str, tuple[Requirement, ...]] = {
     'turns': (
         Requirement(
             _API,
-            'Connection._do_update_node',
+            'Connection._do_update_node(self, node_id, values)',
             'only one thread can write to SQLite',
-            'self node_id values',
             'repairs.turns:in_turn',
         ),
     ),
     'retries': (
         Requirement(
             _API,
-            'Connection._do_update_node',
+            'Connection._do_update_node(self, node_id, values)',
             'a save that another writer rolled back must be retried',
-            'self node_id values',
             'task.database:retried',
         ),
         Requirement(
             'oslo_db.api',
-            'DBAPI.__getattr__',
+            'DBAPI.__getattr__(self, key)',
             'an operation must survive a lost connection',
-            'self key',
             'repairs.retries:in_operations',
         ),
     ),
     'pool': (
         Requirement(
             MANAGER,
-            'ConductorManager._init_executors',
+            'ConductorManager._init_executors(self, total_workers, '
+            'reserved_percentage)',
             'a pool must not count workers that never started',
-            'self total_workers reserved_percentage',
             'repairs.pool:recovering',
         ),
         Requirement(
@@ -121,9 +112,8 @@ REQUIREMENTS: dict[str, tuple[Requirement, ...]] = {
     'orphans': (
         Requirement(
             MANAGER,
-            'ConductorManager._check_orphan_nodes',
+            'ConductorManager._check_orphan_nodes(self, context)',
             'the next pass must retry a node that was not taken over',
-            'self context',
             'repairs.orphans:found_again',
         ),
     ),
@@ -131,34 +121,32 @@ REQUIREMENTS: dict[str, tuple[Requirement, ...]] = {
         *(
             Requirement(
                 MANAGER,
-                f'ConductorManager.continue_node_{kind}',
+                f'ConductorManager.continue_node_{kind}(self, context, '
+                'node_id)',
                 'a continuation that is refused must be tried again',
-                'self context node_id',
-                'repairs.continuing:remembering',
+                'repairs.continuations:remembering',
                 optional=kind == 'service',
             )
             for kind in ('clean', 'deploy', 'service')
         ),
         Requirement(
             MANAGER,
-            'ConductorManager._collect_periodic_tasks',
+            'ConductorManager._collect_periodic_tasks(self, admin_context)',
             'a periodic task of the conductor tries again',
-            'self admin_context',
-            'repairs.continuing:collecting',
+            'repairs.continuations:collecting',
         ),
         Requirement(
             'ironic.conductor.notification_utils',
-            'emit_provision_set_notification',
+            'emit_provision_set_notification(task, level, status, '
+            'prev_state, prev_target, event)',
             'a node whose state has changed waits for something else',
-            'task level status prev_state prev_target event',
-            'repairs.continuing:forgetting',
+            'repairs.continuations:forgetting',
         ),
         Requirement(
             TASK_MANAGER,
-            'acquire',
+            'acquire(context, args, kwargs)',
             'a node is continued under the lock under which it was checked',
-            'context args kwargs',
-            'repairs.continuing:lending',
+            'repairs.continuations:lending',
         ),
         Requirement(
             MANAGER,

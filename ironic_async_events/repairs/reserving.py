@@ -44,28 +44,23 @@ FUNCTIONS = known.Functions(
         ),
     },
 )
-REPLACED = {
-    'ironic.objects.node.Node.reserve': ('25ba49792facb3dd',),
-    'ironic.objects.node.Node.release': ('ae42f6e156ddae59',),
-}
-"""Fingerprints of the methods that are replaced."""
+REPLACED = known.Functions(
+    _WHAT,
+    {
+        'ironic.objects.node.Node.reserve': ('25ba49792facb3dd',),
+        'ironic.objects.node.Node.release': ('ae42f6e156ddae59',),
+    },
+)
 
 
 def _are_known(cls: Any) -> bool:
-    """Tell whether Ironic's way is the one that was read.
-
-    :param cls: the class of the node
-    """
+    """Tell whether Ironic's way is the one that was read."""
     return (
         cls is objects.Node
         and FUNCTIONS.are_known()
         # Not even for this object alone.
         and not {'reserve_node', 'release_node'} & vars(cls.dbapi).keys()
     )
-
-
-def _may_replace(name: str, method: Any) -> bool:
-    return known.is_known(name, method, REPLACED[name], _WHAT)
 
 
 def reserving(method: Any) -> Any:
@@ -76,7 +71,7 @@ def reserving(method: Any) -> Any:
     :returns: the class method that takes its place; it raises what Ironic's
         raises
     """
-    if not _may_replace('ironic.objects.node.Node.reserve', method):
+    if not REPLACED.is_known('ironic.objects.node.Node.reserve', method):
         return method
     original: Callable[..., Any] = method.__func__
 
@@ -101,7 +96,7 @@ def releasing(method: Any) -> Any:
     :returns: the class method that takes its place; it raises what Ironic's
         raises
     """
-    if not _may_replace('ironic.objects.node.Node.release', method):
+    if not REPLACED.is_known('ironic.objects.node.Node.release', method):
         return method
     original: Callable[..., Any] = method.__func__
 

@@ -45,10 +45,7 @@ _TURN = threading.RLock()
 
 
 def failed(error: BaseException | None) -> bool:
-    """Return whether an error comes from the database.
-
-    :param error: the error, if there is one
-    """
+    """Return whether an error comes from the database."""
     return (
         isinstance(error, db_exception.DBError | sa_exc.SQLAlchemyError)
         # Ironic raises it when SQLite stays locked for too long. Subclasses
@@ -63,7 +60,6 @@ def describe(error: BaseException) -> str:
     The text repeats the statement and its parameters: passwords, tokens,
     configuration drives.
 
-    :param error: the error
     :returns: the type of the error and, if known, type and number of the
         error that the driver of the database raised
     """
@@ -80,7 +76,6 @@ def describe(error: BaseException) -> str:
 def redacted(error: BaseException) -> BaseException:
     """Return an error that may be shown to callers and in records.
 
-    :param error: any error
     :returns: the error itself; for an error of the database, a new error
         without statement and parameters, chained to the original error
     """
@@ -99,7 +94,6 @@ def hiding_parameters(method: Callable[..., Any]) -> Callable[..., Any]:
     Ironic itself writes these errors to the log and sends them to clients.
 
     :param method: ``ConductorManager.init_host``
-    :returns: the replacement
     """
 
     @functools.wraps(method)
@@ -177,14 +171,11 @@ def retry_until_answered(
     :raises Exception: the error of the function, if it is no error of the
         database or the limit is reached
     """
-    if getattr(_here, 'retries', False):
+    if _is('retries'):
         # The outermost call counts the attempts.
         return function(*args, **kwargs)
-    _here.retries = True
-    try:
+    with _noted('retries'):
         return _retried(_passes, function, *args, **kwargs)
-    finally:
-        _here.retries = False
 
 
 def retried(function: Callable[..., _T]) -> Callable[..., _T]:
@@ -194,7 +185,6 @@ def retried(function: Callable[..., _T]) -> Callable[..., _T]:
     nothing is retried: all of it was rolled back.
 
     :param function: one transaction; called by any thread
-    :returns: the function that takes its place
     """
 
     @functools.wraps(function)
@@ -230,7 +220,7 @@ def transaction() -> Iterator[Any]:
     from ironic.db.sqlalchemy import api  # configures the database
 
     joins = is_open()
-    with _opened(), turn(), api._session_for_write() as session:
+    with _noted('is_open'), turn(), api._session_for_write() as session:
         if not joins and getattr(CONF.database, _SYNC_WAIT, None):
             # With this option a server of a Galera cluster first catches up
             # with the others before it reads; before an UPDATE it does not.
@@ -261,31 +251,30 @@ def causal() -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _opened() -> Iterator[None]:
-    joins = is_open()
-    _here.is_open = True
-    try:
-        yield
-    finally:
-        _here.is_open = joins
-
-
-@contextlib.contextmanager
-def operation() -> Iterator[None]:
+def operation() -> contextlib.AbstractContextManager[None]:
     """Note that this thread is a worker: no client waits for it."""
-    _here.in_operation = True
-    try:
-        yield
-    finally:
-        _here.in_operation = False
+    return _noted('operates')
 
 
 def is_in_operation() -> bool:
     """Tell whether this thread may wait for the database."""
-    return getattr(_here, 'in_operation', False) and not is_open()
+    return _is('operates') and not is_open()
 
 
 def is_open() -> bool:
     """Tell whether this thread has opened a :func:`transaction`."""
-    return getattr(_here, 'is_open', False)
+    return _is('is_open')
+
+
+def _is(name: str) -> bool:
+    return getattr(_here, name, False)
+
+
+@contextlib.contextmanager
+def _noted(name: str) -> Iterator[None]:
+    before = _is(name)
+    setattr(_here, name, True)
+    try:
+        yield
+    finally:
+        setattr(_here, name, before)

@@ -5,7 +5,6 @@ The shorter way is right as long as a function is the one that was read when
 it was written. Any other function is called.
 """
 
-from collections.abc import Collection
 from collections.abc import Mapping
 import functools
 import hashlib
@@ -28,53 +27,6 @@ _DECORATORS = (
     'oslo_versionedobjects',
 )
 _METHODS = (classmethod, staticmethod, types.MethodType)
-
-
-def fingerprint(method: Any) -> str:
-    """Return what changes with the source of a method: sixteen digits.
-
-    :param method: a function, decorated or not, or a class method
-    :raises OSError: when the source is not there
-    :raises TypeError: when it is no function of Python, or is decorated by
-        somebody else
-    """
-    function = method.__func__ if type(method) in _METHODS else method
-    while True:
-        if type(function) is not types.FunctionType:
-            # The proxy of a tracing agent has every attribute of a function.
-            raise TypeError(f'{method} is no plain function')
-        if not hasattr(function, '__wrapped__'):
-            break
-        # A decorator of somebody else does more.
-        package = function.__globals__['__name__'].partition('.')[0]
-        if package not in _DECORATORS:
-            raise TypeError(f'{method} is decorated by {package}')
-        function = function.__wrapped__
-    source = inspect.getsource(function)
-    return hashlib.sha256(source.encode()).hexdigest()[:16]
-
-
-def is_known(
-    name: str, method: Any, fingerprints: Collection[str], what: str
-) -> bool:
-    """Tell whether the source of a method is a known one; else warn.
-
-    :param name: full name of the method
-    :param method: a function, decorated or not, or a class method
-    :param fingerprints: those of the sources that are known
-    :param what: what the method does
-    """
-    try:
-        if fingerprint(method) in fingerprints:
-            return True
-    except (AttributeError, OSError, TypeError):
-        pass  # There is no source, or it is no function of Python.
-    LOG.warning(
-        'This Ironic has another %(name)s than the releases that the plugin '
-        "knows: %(what)s Ironic's own way, which takes more statements",
-        {'name': name, 'what': what},
-    )
-    return False
 
 
 class Functions:
@@ -102,22 +54,51 @@ class Functions:
         )
 
     def _is_known(self, full_name: str) -> bool:
-        class_name, _, name = full_name.rpartition('.')
-        method = next(
-            (
-                vars(cls)[name]
-                for cls in _class(class_name).__mro__
-                if name in vars(cls)
-            ),
-            None,
-        )
+        owner, _, name = full_name.rpartition('.')
+        method = inspect.getattr_static(_class(owner), name, None)
         seen, answer = self._seen.get(full_name, (None, False))
         if method is None or method is not seen:
-            answer = is_known(
-                full_name, method, self.fingerprints[full_name], self._what
-            )
+            answer = self.is_known(full_name, method)
             self._seen[full_name] = method, answer
         return answer
+
+    def is_known(self, full_name: str, method: Any) -> bool:
+        """Tell whether the source of a method is a known one; else warn."""
+        try:
+            if fingerprint(method) in self.fingerprints[full_name]:
+                return True
+        except (AttributeError, OSError, TypeError):
+            pass  # There is no source, or it is no function of Python.
+        LOG.warning(
+            'This Ironic has another %(name)s than the releases that the '
+            "plugin knows: %(what)s Ironic's own way, which takes more "
+            'statements',
+            {'name': full_name, 'what': self._what},
+        )
+        return False
+
+
+def fingerprint(method: Any) -> str:
+    """Return what changes with the source of a method: sixteen digits.
+
+    :param method: a function, decorated or not, or a class method
+    :raises TypeError: when it is no function of Python, or is decorated by
+        somebody else
+    """
+    function = method.__func__ if type(method) in _METHODS else method
+    while True:
+        if type(function) is not types.FunctionType:
+            # The proxy of a tracing agent has every attribute of a function.
+            raise TypeError(f'{method} is no plain function')
+        if not hasattr(function, '__wrapped__'):
+            break
+        # A decorator of somebody else does more.
+        package = function.__globals__['__name__'].partition('.')[0]
+        if package not in _DECORATORS:
+            raise TypeError(f'{method} is decorated by {package}')
+        function = function.__wrapped__
+    source = inspect.getsource(function)
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
 _class = functools.cache(pkgutil.resolve_name)

@@ -15,53 +15,46 @@ NAMESPACE = 'ironic_async_events.task_manager'
 
 
 def task_manager(stock: type[Any]) -> Any:
-    """Return the class that takes the place of Ironic's own.
+    """Load the class that the configuration names, and no other.
 
     Needs Ironic's own task manager to be imported.
 
-    :param stock: Ironic's own class
-    :raises TaskManagerNotLoaded: see :func:`load`
-    """
-    return load(cfg.CONF.async_events.task_manager, stock)
-
-
-def load(name: str, stock: type[Any]) -> Any:
-    """Load a task manager by the name of its entry point, and no other.
-
-    :param name: value of ``[async_events] task_manager``
     :param stock: Ironic's own class, whose calls it must understand
     :raises TaskManagerNotLoaded: when there is none of that name, when it
         cannot be imported, or when it does not fit this Ironic
     """
-    option = f'[async_events] task_manager = {name}'
+    name = cfg.CONF.async_events.task_manager
     try:
         cls: Any = driver.DriverManager(
             NAMESPACE, name, on_load_failure_callback=_raise
         ).driver
     except stevedore_exceptions.NoMatches:
-        known = importlib.metadata.entry_points(group=NAMESPACE).names
-        raise exceptions.TaskManagerNotLoaded(
-            f'{option} is not known; set it to one of: '
-            f'{", ".join(sorted(known))}'
+        known = sorted(importlib.metadata.entry_points(group=NAMESPACE).names)
+        raise _not_loaded(
+            name, f'is not known; set it to one of: {", ".join(known)}'
         ) from None
     except Exception as e:
-        raise exceptions.TaskManagerNotLoaded(
-            f'{option} cannot be loaded: {e}'
-        ) from e
+        raise _not_loaded(name, f'cannot be loaded: {e}') from e
     if not (isinstance(cls, type) and issubclass(cls, stock)):
-        raise exceptions.TaskManagerNotLoaded(
-            f'{option} is not a subclass of {stock.__module__}.'
-            f"{stock.__name__}, Ironic's own"
-        )
-    found: Any = cls
-    accepted = inspect.signature(found.process_event).parameters.keys()
-    missing = inspect.signature(stock.process_event).parameters - accepted
-    if missing:
-        raise exceptions.TaskManagerNotLoaded(
-            f'{option} does not fit this Ironic, which calls process_event() '
-            f'with {", ".join(sorted(missing))}; set it to drop_in'
+        own = f'{stock.__module__}.{stock.__name__}'
+        raise _not_loaded(name, f"is not a subclass of {own}, Ironic's own")
+    expected, accepted = (
+        inspect.signature(each.process_event).parameters.keys()
+        for each in (stock, cls)
+    )
+    if missing := sorted(expected - accepted):
+        raise _not_loaded(
+            name,
+            'does not fit this Ironic, which calls process_event() with '
+            f'{", ".join(missing)}; set it to drop_in',
         )
     return cls
+
+
+def _not_loaded(name: str, why: str) -> exceptions.TaskManagerNotLoaded:
+    return exceptions.TaskManagerNotLoaded(
+        f'[async_events] task_manager = {name} {why}'
+    )
 
 
 def with_delivery(current: type[Any]) -> Any:

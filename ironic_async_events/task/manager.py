@@ -87,31 +87,15 @@ class AsyncTaskManager(task_manager.TaskManager):
         /,
         *args: Any,
         event: str | None = None,
-        target_state: str | None = None,
-        last_error: str | None = None,
         **kwargs: Any,
     ) -> None:
         """Have a worker started when the ``with`` block ends.
 
-        Called by the RPC thread.
-
-        :param method: asks for the worker and returns its future, such as
-            ``ConductorManager._spawn_worker``
-        :param args: arguments of the method: the function for the worker,
-            and its arguments
-        :param event: name of the event with which the work starts; see
-            :meth:`start`
-        :param kwargs: keyword arguments of the method
+        With an event as :meth:`start`, else as in Ironic. Called by the RPC
+        thread.
         """
         if event is not None:
-            self.start(
-                method,
-                *args,
-                event=event,
-                target_state=target_state,
-                last_error=last_error,
-                **kwargs,
-            )
+            self.start(method, *args, event=event, **kwargs)
         else:
             self._spawn_with(method, args, kwargs)
 
@@ -128,9 +112,13 @@ class AsyncTaskManager(task_manager.TaskManager):
         """Start an operation with an event, when the ``with`` block ends.
 
         The state machine advances now, the worker saves the state. Called by
-        the RPC thread. Parameters as in :meth:`spawn_after` and
-        :meth:`process_event`.
+        the RPC thread. Parameters of the event as in :meth:`process_event`.
 
+        :param method: asks for the worker and returns its future, such as
+            ``ConductorManager._spawn_worker``
+        :param args: arguments of the method: the function for the worker,
+            and its arguments
+        :param kwargs: keyword arguments of the method
         :raises InvalidState: when the state machine refuses the event;
             nothing has changed then
         :raises TypeError: when the arguments do not have this task

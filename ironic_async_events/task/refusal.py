@@ -4,7 +4,6 @@
 from collections.abc import Callable
 from concurrent import futures
 import functools
-import marshal
 import operator
 import pickle
 from typing import Any
@@ -14,7 +13,6 @@ from ironic.common import exception
 from ironic.common import states
 from ironic.common.i18n import _
 from ironic.conductor import task_manager
-from oslo_versionedobjects import fields as object_fields
 
 from ironic_async_events.task import database
 
@@ -31,62 +29,38 @@ _NOT_KEPT = frozenset(
     ('id', 'uuid', 'created_at', 'updated_at', 'reservation', 'traits')
 )
 
-_IMMUTABLE = (
-    object_fields.BooleanField,
-    object_fields.DateTimeField,
-    object_fields.FloatField,
-    object_fields.IntegerField,
-    object_fields.StringField,
-    object_fields.UUIDField,
-)
+
+@functools.cache
+def _kept(cls: Any) -> tuple[str, ...]:
+    return tuple(name for name in cls.fields if name not in _NOT_KEPT)
 
 
 @functools.cache
-def _fields(cls: Any) -> tuple[list[str], list[str]]:
-    """Return the names of the immutable and of the mutable fields."""
-    names = [name for name in cls.fields if name not in _NOT_KEPT]
-    plain = [n for n in names if isinstance(cls.fields[n], _IMMUTABLE)]
-    return plain, [name for name in names if name not in plain]
-
-
-@functools.cache
-def _readers(cls: Any, prefix: str) -> list[Callable[[Any], Any]]:
-    """Return functions that read the immutable and the mutable fields."""
-    return [
-        operator.attrgetter(*(prefix + name for name in names))
-        for names in _fields(cls)
-    ]
+def _reader(cls: Any) -> Callable[[Any], Any]:
+    # The attributes behind the properties: the properties are Python code and
+    # would take most of the time.
+    return operator.attrgetter(*(f'_obj_{name}' for name in _kept(cls)))
 
 
 class Snapshot:
     """The fields of a node at one moment.
 
-    Every exclusive lock takes a snapshot, and few snapshots are used. So
-    taking a snapshot is fast: dictionaries, which Ironic changes in place,
-    are serialized in one call. For JSON types this runs no Python code; a
-    deep copy would.
+    Every exclusive lock takes a snapshot, and few snapshots are used: the
+    dictionaries, which Ironic changes in place, are not copied but serialized
+    in one call.
 
     :param node: the node object, which is not kept
     """
 
-    __slots__ = ('_mutable', '_plain', '_unpack')
+    __slots__ = ('_values',)
 
     def __init__(self, node: Any) -> None:
         cls = node.__class__
         try:
-            # The attributes behind the properties: the properties are Python
-            # code and would take most of the time.
-            plain, mutable = (read(node) for read in _readers(cls, '_obj_'))
+            values = _reader(cls)(node)
         except AttributeError:
-            plain, mutable = (read(node) for read in _readers(cls, ''))
-        self._plain = plain
-        self._unpack: Callable[[bytes], Any] = marshal.loads
-        try:
-            # Half the time of pickle; it takes JSON's own types only.
-            self._mutable = marshal.dumps(mutable)
-        except ValueError:
-            self._unpack = pickle.loads
-            self._mutable = pickle.dumps(mutable, pickle.HIGHEST_PROTOCOL)
+            values = [getattr(node, name) for name in _kept(cls)]
+        self._values = pickle.dumps(values, pickle.HIGHEST_PROTOCOL)
 
     def restore(self, node: Any) -> list[str]:
         """Set the fields that differ; saving is the caller's.
@@ -94,15 +68,12 @@ class Snapshot:
         :param node: an object of the node that the snapshot was taken of
         :returns: names of the fields that were set
         """
-        plain, mutable = _fields(node.__class__)
-        before = dict(zip(plain, self._plain, strict=True))
-        values = self._unpack(self._mutable)
-        before.update(zip(mutable, values, strict=True))
-        changed = [
-            name for name in before if getattr(node, name) != before[name]
-        ]
-        for name in changed:
-            setattr(node, name, before[name])
+        values = pickle.loads(self._values)  # noqa: S301  # our own
+        changed = []
+        for name, value in zip(_kept(node.__class__), values, strict=True):
+            if getattr(node, name) != value:
+                setattr(node, name, value)
+                changed.append(name)
         return changed
 
 
@@ -111,8 +82,6 @@ def answer_to(cause: BaseException) -> BaseException:
 
     Clients retry on ``NoFreeConductorWorker``. So it is returned only when
     there was no worker; else the cause, without the text of the database.
-
-    :param cause: the error that kept the worker from starting
     """
     if isinstance(cause, futurist.RejectedSubmission | futures.CancelledError):
         return _no_worker(cause)
@@ -148,10 +117,7 @@ class RedactedFuture:
         self._future = future
 
     def exception(self) -> BaseException | None:
-        """Return the error of the worker, without the text of the database.
-
-        :raises CancelledError: when the future was cancelled
-        """
+        """See ``concurrent.futures.Future``."""
         error: BaseException | None = self._future.exception()
         return None if error is None else database.redacted(error)
 

@@ -9,16 +9,16 @@ from ironic_async_events.task import patched
 _START = (
     Requirement(
         MANAGER,
-        'ConductorManager.init_host',
+        'ConductorManager.init_host(self, admin_context, start_consoles, '
+        'start_allocations)',
         'errors of the database must not repeat the passwords of nodes',
-        'self admin_context start_consoles start_allocations',
         'task.database:hiding_parameters',
     ),
     Requirement(
         MANAGER,
-        'ConductorManager.init_host',
+        'ConductorManager.init_host(self, admin_context, start_consoles, '
+        'start_allocations)',
         'the conductor says that it runs with the plugin, or refuses',
-        'self admin_context start_consoles start_allocations',
         'patching.installer:confirming',
     ),
 )
@@ -26,53 +26,52 @@ _START = (
 REQUIREMENTS = (
     Requirement(
         TASK_MANAGER,
-        'TaskManager',
+        'TaskManager(context, node_id, shared, purpose, retry, patient, '
+        'load_driver)',
         'its workers shall save the state',
-        'context node_id shared purpose retry patient load_driver',
         'task.loader:task_manager',
     ),
     Requirement(
         TASK_MANAGER,
-        'TaskManager.process_event',
+        'TaskManager.process_event(self, event, callback, call_args, '
+        'call_kwargs, err_handler, target_state, last_error)',
         'Ironic passes its callbacks with its events',
-        'self event callback call_args call_kwargs err_handler target_state '
-        'last_error',
     ),
     Requirement(
         TASK_MANAGER,
-        'TaskManager.spawn_after',
+        'TaskManager.spawn_after(self, _spawn_method, args, kwargs)',
         'it keeps what the end of the with block spawns',
-        'self _spawn_method args kwargs',
     ),
     Requirement(
         TASK_MANAGER,
-        'TaskManager.set_spawn_error_hook',
+        'TaskManager.set_spawn_error_hook(self, _on_error_method, args, '
+        'kwargs)',
         'hooks are called when no worker can be had',
-        'self _on_error_method args kwargs',
     ),
     Requirement(
         TASK_MANAGER,
-        'TaskManager._lock TaskManager.release_resources',
-        'the node is remembered while it is locked',
-        'self',
+        'TaskManager._lock(self)',
+        'the node is remembered when it is locked',
     ),
     Requirement(
         TASK_MANAGER,
-        'TaskManager._thread_release_resources',
+        'TaskManager.release_resources(self)',
+        'it ends the work of a task',
+    ),
+    Requirement(
+        TASK_MANAGER,
+        'TaskManager._thread_release_resources(self, fut)',
         'it ends the work of a worker',
-        'self fut',
     ),
     Requirement(
         TASK_MANAGER,
-        'TaskManager._write_exception',
+        'TaskManager._write_exception(self, future)',
         'the text of a database error must not be recorded',
-        'self future',
     ),
     Requirement(
         TASK_MANAGER,
-        'TaskManager.__exit__',
+        'TaskManager.__exit__(self, exc_type, exc_val, exc_tb)',
         'it starts the worker',
-        'self exc_type exc_val exc_tb',
     ),
     Requirement(
         TASK_MANAGER,
@@ -84,9 +83,8 @@ REQUIREMENTS = (
     *(
         Requirement(
             MANAGER,
-            f'ConductorManager.continue_node_{kind}',
+            f'ConductorManager.continue_node_{kind}(self, context, node_id)',
             'a node whose operation cannot go on must keep waiting',
-            'self context node_id',
             'task.drop_in:late',
             optional=kind == 'service',
         )
@@ -94,9 +92,8 @@ REQUIREMENTS = (
     ),
     Requirement(
         MANAGER,
-        'ConductorManager._do_abort',
+        'ConductorManager._do_abort(self, task)',
         'the abort of a service fails the node before it asks for a worker',
-        'self task',
         'task.drop_in:late',
     ),
     Requirement(

@@ -17,7 +17,7 @@ from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import enginefacade
 
 from ironic_async_events.outbox import transaction
-from ironic_async_events.repairs import continuing
+from ironic_async_events.repairs import continuations
 from ironic_async_events.task import patched
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
@@ -291,5 +291,5 @@ class ContinuationsTestCase(base.Bench):
         conductor._executor = None
         conductor._collect_periodic_tasks(self.context)
         works = [w.work for w in conductor._periodic_tasks.iter_watchers()]
-        (own,) = [w for w in works if continuing.__name__ in w.name]
+        (own,) = [w for w in works if continuations.__name__ in w.name]
         self.assertEqual((self.context,), own.args)

@@ -147,20 +147,24 @@ class PatchingTestCase(base.BaseTestCase):
 
     def test_an_ironic_without_a_target_is_refused(self):
         self.with_requirements(
-            dataclasses.replace(PROCESS_EVENT, names='TaskManager.not_there')
+            dataclasses.replace(
+                PROCESS_EVENT, names='TaskManager.not_there(self)'
+            )
         )
         self.assert_refused('has no .*TaskManager.not_there')
 
     def test_an_ironic_with_other_parameters_is_refused(self):
         self.with_requirements(
-            dataclasses.replace(PROCESS_EVENT, parameters='self event')
+            dataclasses.replace(
+                PROCESS_EVENT, names='TaskManager.process_event(self, event)'
+            )
         )
-        self.assert_refused(r'process_event .* takes \(self event call')
+        self.assert_refused(r'process_event .* takes \(self, event, call')
 
     def test_what_is_optional_may_be_missing(self):
         optional = dataclasses.replace(
             PROCESS_EVENT,
-            names='TaskManager.not_there',
+            names='TaskManager.not_there(self)',
             optional=True,
         )
         self.with_requirements(*requirements.REQUIREMENTS, optional)

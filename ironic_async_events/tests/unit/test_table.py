@@ -35,7 +35,6 @@ def table_of(path):
     room, name = path.parts[0], path.stem
     if room == 'repairs':
         name = {
-            'continuing': 'continuations',
             'locking': 'locks',
             'reserving': 'locks',
             'statements': 'locks',
