@@ -8,6 +8,7 @@ from oslo_messaging.notify import notifier
 
 from ironic_async_events import patching
 from ironic_async_events import plugin
+from ironic_async_events import redaction
 from ironic_async_events.outbox import requirements
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
@@ -65,4 +66,4 @@ class OutboxDriver(notifier.Driver):  # type: ignore[misc]
                     # The transaction is tried again, or its end is reported.
                     return
             # Without its cause: oslo.messaging would log the cause as well.
-            raise database.redacted(e) from None
+            raise redaction.redacted(e) from None

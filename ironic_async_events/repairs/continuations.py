@@ -25,6 +25,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 import wrapt
 
+from ironic_async_events import redaction
 from ironic_async_events.task import database
 
 CONF = cfg.CONF
@@ -109,7 +110,9 @@ class Continuations:
         try:
             refused.seen = _Wait(node_object.Node.get_by_uuid(context, uuid))
         except Exception as e:
-            LOG.debug('Node %s cannot be read: %s', uuid, database.redacted(e))
+            LOG.debug(
+                'Node %s cannot be read: %s', uuid, redaction.redacted(e)
+            )
 
     def forget(self, uuid: str) -> None:
         """Forget a node. Called by any thread."""
@@ -153,7 +156,7 @@ class Continuations:
         except exception.NodeNotFound:
             self.forget(uuid)
         except Exception as e:
-            error = database.redacted(e)
+            error = redaction.redacted(e)
             LOG.debug('Node %s is not continued yet: %s', uuid, error)
 
     def _take(self, node: Any, refused: _Refused) -> bool:
@@ -181,7 +184,7 @@ class Continuations:
         try:
             refused.method(_WithWorker(self._manager), context, uuid)
         except Exception as e:
-            error = database.redacted(e)
+            error = redaction.redacted(e)
             LOG.warning('Node %s was not continued: %s', uuid, error)
             if _is_refusal(e):
                 self.remember(context, uuid, refused)
@@ -246,7 +249,7 @@ def remembering(method: Callable[..., Any]) -> Callable[..., Any]:
                     {
                         'method': method.__name__,
                         'node': node_id,
-                        'error': database.redacted(e),
+                        'error': redaction.redacted(e),
                     },
                 )
                 _of(self).remember(context, node_id, _Refused(method))

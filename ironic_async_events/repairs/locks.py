@@ -20,6 +20,7 @@ from oslo_config import cfg
 from oslo_db import exception as db_exception
 from oslo_log import log as logging
 
+from ironic_async_events import redaction
 from ironic_async_events.task import database
 
 # How long a release waits for statements that ask for the same lock. Most are
@@ -227,7 +228,7 @@ class Reservations:
                 'does not use it: the database failed while the lock was '
                 'asked for (%(error)s). The lock is released when it is '
                 'asked for again.',
-                {'node': task.node_id, 'error': database.describe(e)},
+                {'node': task.node_id, 'error': redaction.describe(e)},
             )
         return False
 

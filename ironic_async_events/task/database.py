@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Retry on database errors, and hide the parameters of statements.
+"""Retry on database errors; transactions, and turns to write.
 
 A statement that raised may have been carried out. So a caller reads the row
 again, until the database answers.
@@ -52,60 +52,6 @@ def failed(error: BaseException | None) -> bool:
         # of it mean other things.
         or type(error) is exception.TemporaryFailure
     )
-
-
-def describe(error: BaseException) -> str:
-    """Name an error of the database without its text.
-
-    The text repeats the statement and its parameters: passwords, tokens,
-    configuration drives.
-
-    :returns: the type of the error and, if known, type and number of the
-        error that the driver of the database raised
-    """
-    text = type(error).__name__
-    cause: Any = getattr(error, 'inner_exception', error)
-    cause = getattr(cause, 'orig', cause)
-    if isinstance(cause, BaseException) and cause is not error:
-        number = next(iter(cause.args), None)
-        text += f' ({type(cause).__name__}'
-        text += f' {number})' if isinstance(number, int) else ')'
-    return text
-
-
-def redacted(error: BaseException) -> BaseException:
-    """Return an error that may be shown to callers and in records.
-
-    :returns: the error itself; for an error of the database, a new error
-        without statement and parameters, chained to the original error
-    """
-    if not failed(error):
-        return error
-    answer: BaseException = db_exception.DBError(
-        RuntimeError(f'the database failed: {describe(error)}')
-    )
-    answer.__cause__ = error
-    return answer
-
-
-def hiding_parameters(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Make SQLAlchemy leave parameters out of its errors.
-
-    Ironic itself writes these errors to the log and sends them to clients.
-
-    :param method: ``ConductorManager.init_host``
-    """
-
-    @functools.wraps(method)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        from ironic.db import sqlalchemy  # noqa: F401  # sets up the database
-        from oslo_db.sqlalchemy import enginefacade
-
-        for facade in (enginefacade.reader, enginefacade.writer):
-            facade.get_engine().hide_parameters = True
-        return method(*args, **kwargs)
-
-    return wrapper
 
 
 def is_conflict(error: BaseException) -> bool:

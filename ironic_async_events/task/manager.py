@@ -23,6 +23,7 @@ from oslo_config import cfg
 import wrapt
 
 from ironic_async_events import conf as async_conf
+from ironic_async_events import redaction
 from ironic_async_events.task import change
 from ironic_async_events.task import database
 from ironic_async_events.task import delivery
@@ -193,7 +194,7 @@ class AsyncTaskManager(task_manager.TaskManager):
             except Exception as e:
                 action.undo()
                 self._transitions.clear()
-                error = database.redacted(e)
+                error = redaction.redacted(e)
                 if error is e:
                     raise
                 raise error from e

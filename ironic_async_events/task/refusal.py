@@ -14,6 +14,7 @@ from ironic.common import states
 from ironic.common.i18n import _
 from ironic.conductor import task_manager
 
+from ironic_async_events import redaction
 from ironic_async_events.task import database
 
 LOG = task_manager.LOG
@@ -85,7 +86,7 @@ def answer_to(cause: BaseException) -> BaseException:
     """
     if isinstance(cause, futurist.RejectedSubmission | futures.CancelledError):
         return _no_worker(cause)
-    return database.redacted(cause)
+    return redaction.redacted(cause)
 
 
 def answer_to_spawn(cause: BaseException) -> BaseException:
@@ -119,7 +120,7 @@ class RedactedFuture:
     def exception(self) -> BaseException | None:
         """See ``concurrent.futures.Future``."""
         error: BaseException | None = self._future.exception()
-        return None if error is None else database.redacted(error)
+        return None if error is None else redaction.redacted(error)
 
 
 def take_back(
@@ -163,7 +164,7 @@ def take_back(
             {
                 'node': node.uuid,
                 'reason': reason,
-                'error': database.redacted(e),
+                'error': redaction.redacted(e),
             },
             exc_info=not database.failed(e),
         )

@@ -12,7 +12,7 @@ _START = (
         'ConductorManager.init_host(self, admin_context, start_consoles, '
         'start_allocations)',
         'errors of the database must not repeat the passwords of nodes',
-        'task.database:hiding_parameters',
+        'redaction:hiding_parameters',
     ),
     Requirement(
         MANAGER,

@@ -20,7 +20,7 @@ from ironic.conf import CONF
 from oslo_db.sqlalchemy import enginefacade
 
 from ironic_async_events import patching
-from ironic_async_events.task import database as async_database
+from ironic_async_events import redaction
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
@@ -67,7 +67,7 @@ class FaultBench(base.Bench):
         if self.world in (World.PLUGIN, World.OUTBOX):
             self.useFixture(async_fixtures.Plugin())
             # As a conductor does that starts with it.
-            async_database.hiding_parameters(lambda: None)()
+            redaction.hiding_parameters(lambda: None)()
             # Without its entry points it would be stock Ironic, in silence.
             assert patching.state().active, patching.state().refusal
         if self.world is World.PATCHED:

@@ -18,7 +18,7 @@ from oslo_db.sqlalchemy import enginefacade
 
 from ironic_async_events.outbox import transaction
 from ironic_async_events.repairs import continuations
-from ironic_async_events.task import patched
+from ironic_async_events.task import delivery
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
@@ -181,8 +181,7 @@ class ContinuationsTestCase(base.Bench):
         self.assert_went_on(node)
 
     def test_a_change_that_is_rolled_back_forgets_no_node(self):
-        delivery = patched.delivery()
-        before = delivery.use(transaction.InOneTransaction())
+        before = delivery.use(transaction.in_one_transaction)
         self.addCleanup(delivery.use, before)
         node = self.refused_node()
         with fixtures.MockPatchObject(

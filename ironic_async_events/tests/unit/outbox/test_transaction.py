@@ -103,7 +103,7 @@ class TransactionTestCase(base.OutboxTestCase):
         return len(seen)
 
     def test_the_driver_chooses_the_delivery(self):
-        self.assertIsInstance(delivery.current(), transaction.InOneTransaction)
+        self.assertIs(transaction.in_one_transaction, delivery.current())
 
     def test_state_and_notification_are_stored(self):
         with self.task() as task:
