@@ -89,7 +89,7 @@ class ReservationTestCase(base.TaskTestCase):
             pass
         self.assert_locked()
         # The first repetition is at once.
-        self.assertEqual(4, self.pause.call_count)
+        self.assertEqual(3, self.pause.call_count)
 
     def test_a_release_whose_answer_is_lost_is_a_release(self):
         with self.failing('release_node', after=True):
@@ -181,7 +181,7 @@ class ReservationTestCase(base.TaskTestCase):
                 db_exception.DBConnectionError, task.release_resources
             )
         self.assertEqual(
-            cfg.CONF.database.db_max_retries, self.pause.call_count
+            cfg.CONF.database.db_max_retries - 1, self.pause.call_count
         )
         self.assert_locked(cfg.CONF.host)
         # The next task that asks finds out that nobody has the lock.
@@ -224,7 +224,7 @@ class ReservationTestCase(base.TaskTestCase):
             gate.pass_through()
             return node
 
-        def ask_and_insist(*args):
+        def ask_and_retry(*args):
             asking.start()
             gate.wait_for_arrival()
             return retry(*args)
@@ -238,7 +238,10 @@ class ReservationTestCase(base.TaskTestCase):
                 side_effect=answer_late,
             ),
             mock.patch.object(
-                database, 'insist', autospec=True, side_effect=ask_and_insist
+                database,
+                'retry_until_answered',
+                autospec=True,
+                side_effect=ask_and_retry,
             ),
         ):
             first.release_resources()
@@ -328,7 +331,7 @@ class ReservationTestCase(base.TaskTestCase):
         retry = database.retry_until_answered
         hung = []
 
-        def ask_and_insist(*args):
+        def ask_and_retry(*args):
             if not hung:
                 hung.extend(self.hanging(gate))
             return retry(*args)
@@ -336,7 +339,10 @@ class ReservationTestCase(base.TaskTestCase):
         with (
             self.failing('release_node', after=True),
             mock.patch.object(
-                database, 'insist', autospec=True, side_effect=ask_and_insist
+                database,
+                'retry_until_answered',
+                autospec=True,
+                side_effect=ask_and_retry,
             ),
         ):
             task.release_resources()
@@ -362,7 +368,7 @@ class ReservationTestCase(base.TaskTestCase):
         with self.failing('get_node_by_uuid', times=3):
             reservation.Reservations()._clear(task)
         self.assert_locked()
-        self.assertEqual(3, self.pause.call_count)
+        self.assertEqual(2, self.pause.call_count)
 
     def test_the_lock_of_another_task_is_left_alone(self):
         with self.task():

@@ -106,7 +106,7 @@ class RetriesTestCase(base.TaskTestCase):
         (error,) = self.deploy(work)
         self.assertIsInstance(error, db_exception.DBConnectionError)
         self.assertEqual(
-            cfg.CONF.database.db_max_retries, self.pause.call_count
+            cfg.CONF.database.db_max_retries - 1, self.pause.call_count
         )
 
     def test_a_client_does_not_wait(self):
