@@ -16,7 +16,6 @@ def locking(method: Callable[[Any], None]) -> Callable[[Any], None]:
 
     :param method: ``TaskManager._lock``; called by the thread that makes the
         task
-    :returns: the replacement
     """
 
     @functools.wraps(method)
@@ -32,7 +31,6 @@ def reserving(method: Any) -> Any:
 
     :param method: ``Node.reserve``, a class method; called by the thread that
         makes a task, for each attempt
-    :returns: the class method that takes its place
     """
 
     @functools.wraps(method.__func__)
@@ -50,7 +48,6 @@ def downgrading(method: Callable[[Any], None]) -> Callable[[Any], None]:
     """Make a task give back only its own lock.
 
     :param method: ``TaskManager.downgrade_lock``
-    :returns: the replacement
     """
 
     @functools.wraps(method)

@@ -55,11 +55,7 @@ class Orphans:
         self._hosts[uuid] = host
 
     def begin(self, context: Any, dbapi: Any) -> None:
-        """Deal with what the last pass has left. Never raises.
-
-        :param context: the context of the periodic task
-        :param dbapi: Ironic's database API
-        """
+        """Deal with what the last pass has left. Never raises."""
         for uuid, node in list(self._given.items()):
             host = node.reservation
             if _settled(self._unlock_if_back, context, dbapi, uuid, host):
@@ -86,11 +82,7 @@ class Orphans:
             )
 
     def give_back(self, context: Any, dbapi: Any) -> None:
-        """Reserve nodes that are still unfinished again. Never raises.
-
-        :param context: the context of the periodic task
-        :param dbapi: Ironic's database API
-        """
+        """Reserve nodes that are still unfinished again. Never raises."""
         for uuid, host in list(self._hosts.items()):
             if _settled(self._reserve, context, dbapi, uuid, host):
                 del self._hosts[uuid]
@@ -183,7 +175,6 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
 
     :param method: ``ConductorManager._check_orphan_nodes``; called by the
         thread of the periodic task
-    :returns: the replacement
     """
 
     @functools.wraps(method)

@@ -25,7 +25,6 @@ def recovering(method: Callable[..., Any]) -> Callable[..., Any]:
 
     :param method: ``ConductorManager._init_executors``; called by the thread
         that starts the conductor
-    :returns: the replacement
     """
 
     @functools.wraps(method)

@@ -68,8 +68,6 @@ def reserving(method: Any) -> Any:
 
     :param method: ``Node.reserve``, a class method; called by the thread that
         makes a task
-    :returns: the class method that takes its place; it raises what Ironic's
-        raises
     """
     if not REPLACED.is_known('ironic.objects.node.Node.reserve', method):
         return method
@@ -93,8 +91,6 @@ def releasing(method: Any) -> Any:
 
     :param method: ``Node.release``, a class method; called by the thread that
         ends a task
-    :returns: the class method that takes its place; it raises what Ironic's
-        raises
     """
     if not REPLACED.is_known('ironic.objects.node.Node.release', method):
         return method

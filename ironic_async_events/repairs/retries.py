@@ -27,7 +27,6 @@ def in_operations(method: Callable[..., Any]) -> Callable[..., Any]:
 
     :param method: ``DBAPI.__getattr__`` of oslo.db, by which each method of
         the database API is found
-    :returns: the method that takes its place
     """
 
     @functools.wraps(method)

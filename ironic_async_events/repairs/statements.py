@@ -31,17 +31,14 @@ _TRAITS_OF = sa.select(_TRAITS).where(
 @database.retried
 @api.wrap_sqlite_retry  # type: ignore[untyped-decorator]
 def reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
-    """Lock a node and read it.
+    """Lock a node and return its row, with its ``traits``.
 
-    Retried as Ironic's method is, after a deadlock and while SQLite is locked.
-    Called by the thread that makes the task.
+    Raises what Ironic's method raises, and is retried as this is: after a
+    deadlock and while SQLite is locked. Called by the thread that makes the
+    task.
 
     :param host: who gets the lock
     :param node_id: number or UUID of the node
-    :returns: the row of the node, with its ``traits``
-    :raises NodeNotFound: when there is no such node
-    :raises NodeLocked: when the node is locked
-    :raises InvalidIdentity: when this is no number and no UUID
     """
     identity = _identity(node_id)
     try:
@@ -92,15 +89,11 @@ def _reserve_node(
 def release_node(host: str, node_id: int | str) -> None:
     """Unlock a node.
 
-    Has the name of Ironic's method: because of it, a locked SQLite is retried
-    without a limit. Called by the thread that ends the task.
+    Raises what Ironic's method raises. Has its name: because of it, a locked
+    SQLite is retried without a limit. Called by the thread that ends the task.
 
     :param host: who has the lock
     :param node_id: number or UUID of the node
-    :raises NodeNotFound: when there is no such node
-    :raises NodeLocked: when the lock is another's
-    :raises NodeNotLocked: when the node is not locked
-    :raises InvalidIdentity: when this is no number and no UUID
     """
     with database.transaction() as session:
         identity = _identity(node_id)
@@ -146,11 +139,7 @@ def mark_reservation(
 
 
 def _identity(node_id: int | str) -> Any:
-    """Return the condition for one node.
-
-    :param node_id: number or UUID of the node
-    :raises InvalidIdentity: when this is no number and no UUID
-    """
+    """Return the condition for a node with a number or a UUID."""
     if strutils.is_int_like(node_id):
         return _NODES.c.id == int(node_id)
     if uuidutils.is_uuid_like(node_id):

@@ -18,7 +18,6 @@ def in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
 
     :param method: ``Connection._do_update_node``; called by any thread that
         saves a node
-    :returns: the method that takes its place
     """
 
     @functools.wraps(method)

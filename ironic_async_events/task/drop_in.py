@@ -56,7 +56,6 @@ def late(method: Callable[..., Any]) -> Callable[..., Any]:
     """Have the worker save the state that a method changes early.
 
     :param method: one of ``EARLY_EVENTS``; called by the RPC thread
-    :returns: the replacement
     """
     event = EARLY_EVENTS[method.__name__]
 
