@@ -270,11 +270,13 @@ def collecting(method: Callable[..., Any]) -> Callable[..., Any]:
         result = method(self, admin_context)
         kept = _of(self)
 
-        @periodics.periodic(spacing=SPACING)
         def continue_refused_nodes(context: Any) -> None:
             kept.continue_refused_nodes(context)
 
-        self._periodic_tasks.add(continue_refused_nodes, admin_context)
+        periodic = periodics.periodic(spacing=SPACING)
+        self._periodic_tasks.add(
+            periodic(continue_refused_nodes), admin_context
+        )
         return result
 
     return wrapper

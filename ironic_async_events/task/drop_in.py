@@ -115,7 +115,7 @@ class DropInTaskManager(manager.AsyncTaskManager):
             self.set_spawn_error_hook(err_handler, self.node, *before)
         self._spawn_with(callback, args, kwargs)
 
-    def spawn_after(  # type: ignore[override]
+    def spawn_after(
         self, method: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> None:
         """Have a worker started when the task's ``with`` block ends.

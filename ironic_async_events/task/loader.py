@@ -14,7 +14,7 @@ from ironic_async_events import exceptions
 NAMESPACE = 'ironic_async_events.task_manager'
 
 
-def task_manager(stock: type[Any]) -> Any:
+def task_manager(stock: Any) -> Any:
     """Load the class that the configuration names, and no other.
 
     Needs Ironic's own task manager to be imported.

@@ -362,7 +362,7 @@ class AsyncTaskManager(task_manager.TaskManager):
         if started is None:
             return None
         if started.running() and error is not None:
-            return error  # type: ignore[no-any-return]
+            return error
         return refusal.answer_to(error or futures.CancelledError())
 
     def _failed(self, error: BaseException) -> None:

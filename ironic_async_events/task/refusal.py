@@ -154,9 +154,10 @@ def take_back(
     if not record_type:
         inspects = node.provision_state in _INSPECTION
         record_type = states.INTROSPECTION if inspects else states.PROVISIONING
-    attempt = _Attempt(node, before, reason, record_type)
     try:
-        database.retry_until_answered(attempt)
+        database.retry_until_answered(
+            _restore, node, before, reason, record_type, []
+        )
     except Exception as e:
         LOG.error(
             'Could not set node %(node)s back to what it was before a request '
@@ -183,57 +184,36 @@ def take_back(
     )
 
 
-class _Attempt:
-    """Restores a node; a retry first checks the attempt before.
+def _restore(
+    node: Any,
+    before: Snapshot | None,
+    reason: str,
+    record_type: str,
+    attempts: list[int],
+) -> None:
+    """Restore a node; a retry first checks the attempt before.
 
     The row decides, not the node object: a save that raised may have been
     committed. Parameters as in :func:`take_back`.
+
+    :param attempts: not empty after the first attempt
     """
+    from ironic.conductor import utils  # imports the task manager itself
 
-    def __init__(
-        self,
-        node: Any,
-        before: Snapshot | None,
-        reason: str,
-        record_type: str,
-    ) -> None:
-        self._node = node
-        self._before = before
-        self._reason = reason
-        self._record_type = record_type
-        self._repeated = False
-
-    def __call__(self) -> None:
-        from ironic.conductor import utils  # imports the task manager itself
-
-        node = self._node
-        with database.causal():
-            stored = type(node).get_by_uuid(node._context, node.uuid)
-        error = stored.last_error
-        differing = self._before.restore(stored) if self._before else []
-        if self._repeated and self._is_done(error, differing):
-            stored.last_error = error
-        else:
-            self._repeated = True
-            with database.transaction():
-                utils.node_history_record(
-                    stored,
-                    event=self._reason,
-                    event_type=self._record_type,
-                    error=True,
-                )
-                stored.save()
-        node.obj_refresh(stored)
-        node.obj_reset_changes()
-
-    def _is_done(self, error: str | None, differing: list[str]) -> bool:
-        """Return whether the attempt before was committed.
-
-        :param error: the error in the row; Ironic shortens a long one
-        :param differing: the fields of the row that are not as before
-        """
-        return (
-            bool(error)
-            and self._reason.startswith(str(error))
-            and _WRITTEN.issuperset(differing)
-        )
+    with database.causal():
+        stored = type(node).get_by_uuid(node._context, node.uuid)
+    error = stored.last_error
+    differing = before.restore(stored) if before else []
+    # Ironic shortens a long error.
+    recorded = bool(error) and reason.startswith(error)
+    if attempts and recorded and _WRITTEN.issuperset(differing):
+        stored.last_error = error
+    else:
+        attempts.append(1)
+        with database.transaction():
+            utils.node_history_record(
+                stored, event=reason, event_type=record_type, error=True
+            )
+            stored.save()
+    node.obj_refresh(stored)
+    node.obj_reset_changes()
