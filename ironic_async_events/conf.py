@@ -30,10 +30,9 @@ OPTS = [
         default='drop_in',
         help='Task manager of the conductor: the name of an entry point in '
         '"ironic_async_events.task_manager". "drop_in" understands the '
-        'calls of today\'s Ironic. "native" is for an Ironic that passes no '
-        'callbacks with its events; any other conductor refuses to start '
-        'with "native". A site can register its own class. Ignored by an '
-        'Ironic to which the patch set of the plugin was applied.',
+        "calls of today's Ironic. A site can register its own class. "
+        'Ignored by an Ironic to which the patch set of the plugin was '
+        'applied.',
     ),
     cfg.ListOpt(
         'repairs',

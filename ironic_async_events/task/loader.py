@@ -38,9 +38,10 @@ def task_manager(stock: Any) -> Any:
     if not (isinstance(cls, type) and issubclass(cls, stock)):
         own = f'{stock.__module__}.{stock.__name__}'
         raise _not_loaded(name, f"is not a subclass of {own}, Ironic's own")
+    pair: tuple[Any, Any] = (stock, cls)
     expected, accepted = (
         inspect.signature(each.process_event).parameters.keys()
-        for each in (stock, cls)
+        for each in pair
     )
     if missing := sorted(expected - accepted):
         raise _not_loaded(
