@@ -127,7 +127,7 @@ class TransactionTestCase(base.OutboxTestCase):
     def test_they_share_one_commit(self):
         task = self.task()
         together = self.commits(lambda: task.process_event('manage'))
-        before = delivery.use(delivery.SaveThenAnnounce())
+        before = delivery.use(delivery.save_then_announce)
         self.useFixture(
             fixtures.MockPatchObject(
                 notification_utils, 'emit_provision_set_notification'
