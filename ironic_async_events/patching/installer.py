@@ -7,6 +7,7 @@ the conductor before the service has parsed its configuration breaks Ironic.
 """
 
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 import contextlib
 import dataclasses
@@ -49,7 +50,7 @@ class State:
 @dataclasses.dataclass(frozen=True)
 class _Component:
     name: str
-    requirements: tuple[requirement.Requirement, ...]
+    requirements: Collection[requirement.Requirement]
     required: bool
 
 
@@ -70,7 +71,7 @@ def state() -> State:
 
 def register(
     name: str,
-    requirements: Iterable[requirement.Requirement],
+    requirements: Collection[requirement.Requirement],
     *,
     required: bool = True,
 ) -> None:
@@ -79,14 +80,10 @@ def register(
     When Ironic is patched already, the attributes are replaced at once.
     Called by the main thread of a service, while it parses its configuration.
 
-    :param name: name of the component
-    :param requirements: what it requires of Ironic
     :param required: whether the conductor refuses to start when something
         does not fit; else the component is left out with a warning
     """
-    _components.setdefault(
-        name, _Component(name, tuple(requirements), required)
-    )
+    _components.setdefault(name, _Component(name, requirements, required))
     _attempt()
 
 
@@ -184,16 +181,16 @@ def _patch(components: Iterable[_Component]) -> None:
     ready = []
     for component in components:
         needs = component.requirements
-        late = tuple(need for need in needs if not need.is_imported)
-        if late and component.required:
-            early = tuple(need for need in needs if need not in late)
+        late = [need for need in needs if not need.is_imported]
+        if not late:
+            ready.append(component)
+        elif component.required:
+            early = [need for need in needs if need.is_imported]
             ready.append(dataclasses.replace(component, requirements=early))
             _late.append(dataclasses.replace(component, requirements=late))
-        elif late:
+        else:
             # A repair is made as a whole.
             _late.append(component)
-        else:
-            ready.append(component)
     _replace(ready)
 
 
