@@ -857,7 +857,7 @@ class EventTestCase(base.TaskTestCase):
 
 PAGE = (
     pathlib.Path(ironic_async_events.__file__).parents[1]
-    / 'doc/source/contributor/architecture.rst'
+    / 'doc/source/contributor/extending.rst'
 )
 
 
