@@ -8,6 +8,6 @@ confirmed it. The way of a message::
     driver -> transaction -> store.put            in the worker
     relay_thread -> relay -> lanes -> publisher   in the relay's thread
 
-A lease keeps two relays apart: ``lease``. Refused messages: ``judging``,
-``suspects``. Statements: ``store``; tables: ``schema``.
+A lease keeps two relays apart: ``lease``. What the bus refuses: ``breaker``.
+Statements: ``store``; tables: ``schema``.
 """

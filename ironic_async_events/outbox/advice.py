@@ -51,10 +51,7 @@ def beside(conf: cfg.ConfigOpts) -> Concern | None:
 
     All drivers are called within the transaction of the node. A driver that
     publishes announces the state before its commit, with another id, and
-    locks the row of the node while the bus is slow. The outbox exists to
-    prevent this, so it is an error.
-
-    :param conf: the configuration of the service
+    locks the row of the node while the bus is slow.
     """
     drivers: list[str] = conf[GROUP].driver
     names = [name for name in drivers if name in _PUBLISHERS]
@@ -81,7 +78,6 @@ def beside(conf: cfg.ConfigOpts) -> Concern | None:
 def transport(conf: cfg.ConfigOpts) -> Concern | None:
     """Warn of a bus that does not confirm messages.
 
-    :param conf: the configuration of the service
     :raises InvalidTransportURL: when the URL cannot be read
     :raises ValueError: likewise
     """
@@ -108,12 +104,7 @@ def transport(conf: cfg.ConfigOpts) -> Concern | None:
 
 
 def galera(conf: cfg.ConfigOpts, engine: sa.Engine) -> Concern | None:
-    """Warn of a Galera cluster whose reads do not wait.
-
-    :param conf: the configuration of the service
-    :param engine: the database
-    :raises Exception: the error of the database
-    """
+    """Warn of a Galera cluster whose reads do not wait."""
     # Older releases of oslo.db lack the option.
     value = getattr(conf.database, 'mysql_wsrep_sync_wait', None)
     waits = (value or 0) & _READS
@@ -135,11 +126,6 @@ def galera(conf: cfg.ConfigOpts, engine: sa.Engine) -> Concern | None:
 
 
 def concerns(conf: cfg.ConfigOpts, engine: sa.Engine) -> list[Concern]:
-    """Return all concerns about a configuration.
-
-    :param conf: the configuration of a service that has made its transport
-    :param engine: the database
-    :raises Exception: the error of the database
-    """
+    """Return all concerns of a service that has made its transport."""
     every = (beside(conf), transport(conf), galera(conf, engine))
     return [concern for concern in every if concern]

@@ -19,19 +19,14 @@ from sqlalchemy.sql import functions
 
 from ironic_async_events.task import database
 
-# For how long a transaction that meets a conflict is retried.
-
 
 class Kept:
     """A connection that a thread keeps, opened when it is needed.
 
-    Taking a connection from the pool, checking it, opening a session and
-    returning the connection cost more than most statements. That is too much
-    for a thread that runs many statements a second.
+    To take a connection from the pool, check it, open a session and return the
+    connection costs more than most statements.
 
-    :param engine: the database
     :param seconds: after which a connection is replaced, as in a pool
-    :param clock: tells the time, in seconds
     """
 
     def __init__(
@@ -43,9 +38,6 @@ class Kept:
         self._engine = engine
         self._seconds = seconds
         self._clock = clock
-        # A COMMIT costs as much as a statement. oslo.db begins transactions
-        # on SQLite itself, in any case.
-        self._begins = engine.dialect.name == 'sqlite'
         self._connection: sa.Connection | None = None
         self._opened_at = 0.0
 
@@ -55,24 +47,23 @@ class Kept:
 
         On SQLite it may be several statements: they are one transaction.
         After an error the next statement gets a new connection.
-
-        :raises Exception: the error of the database
         """
+        # A COMMIT costs as much as a statement. oslo.db begins transactions
+        # on SQLite itself, in any case.
+        begins = self._engine.dialect.name == 'sqlite'
         if self._clock() - self._opened_at >= self._seconds:
             self.close()
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
-                if not self._begins:
+                if not begins:
                     self._connection.execution_options(
                         isolation_level='AUTOCOMMIT'
                     )
                 self._opened_at = self._clock()
-            if self._begins:
-                with self._connection.begin():
-                    yield self._connection
-            else:
-                yield self._connection
+            kept = self._connection
+            with kept.begin() if begins else contextlib.nullcontext():
+                yield kept
         except BaseException:
             self.close()
             raise
@@ -85,13 +76,7 @@ class Kept:
                 connection.close()
 
 
-class _Own(threading.local):
-    """The connection that this thread keeps; most threads keep none."""
-
-    connection: Kept | None = None
-
-
-_own = _Own()
+_here = threading.local()
 
 
 def engine() -> sa.Engine:
@@ -109,38 +94,33 @@ def keep() -> Iterator[None]:
 
     For the thread of the relay. Its statements join no other transaction.
     """
-    kept = _own.connection = Kept(
-        engine(), cfg.CONF.database.connection_recycle_time
-    )
-    try:
-        yield
-    finally:
-        _own.connection = None
-        kept.close()
+    seconds = cfg.CONF.database.connection_recycle_time
+    with contextlib.closing(Kept(engine(), seconds)) as _here.kept:
+        try:
+            yield
+        finally:
+            del _here.kept
 
 
 @contextlib.contextmanager
 def writer() -> Iterator[Any]:
     """Open Ironic's session for writing, or join the open one."""
-    if _own.connection is None:
-        with database.transaction() as session:
-            yield session
-    else:
-        with database.turn(), _own.connection.statement() as connection:
-            yield connection
+    kept = getattr(_here, 'kept', None)
+    with (
+        database.turn(),
+        kept.statement() if kept else database.transaction() as session,
+    ):
+        yield session
 
 
 @contextlib.contextmanager
 def reader() -> Iterator[Any]:
     """Open Ironic's session for reading, or join the open one."""
-    if _own.connection is None:
-        from ironic.db.sqlalchemy import api  # configures the database
+    from ironic.db.sqlalchemy import api  # configures the database
 
-        with api._session_for_read() as session:
-            yield session
-    else:
-        with _own.connection.statement() as connection:
-            yield connection
+    kept = getattr(_here, 'kept', None)
+    with kept.statement() if kept else api._session_for_read() as session:
+        yield session
 
 
 class epoch(functions.FunctionElement[float]):
@@ -153,22 +133,19 @@ class epoch(functions.FunctionElement[float]):
     inherit_cache = True
 
 
-@compiler.compiles(epoch, 'sqlite')
-def _sqlite(element: epoch, compiler: Any, **kw: Any) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
+# Not UNIX_TIMESTAMP(NOW(6)): in the hour in which summer time ends, the local
+# time is ambiguous.
+_MYSQL = (
+    "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000000E0)"
+)
+_EPOCH = {
+    'sqlite': "((julianday('now') - 2440587.5) * 86400.0)",
+    'mysql': _MYSQL,
+    'mariadb': _MYSQL,
+    'postgresql': 'extract(epoch from statement_timestamp())',
+}
 
 
-@compiler.compiles(epoch, 'mysql')
-@compiler.compiles(epoch, 'mariadb')
-def _mysql(element: epoch, compiler: Any, **kw: Any) -> str:
-    # Not UNIX_TIMESTAMP(NOW(6)): in the hour in which summer time ends, the
-    # local time is ambiguous.
-    return (
-        "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) "
-        '/ 1000000E0)'
-    )
-
-
-@compiler.compiles(epoch, 'postgresql')
-def _postgresql(element: epoch, compiler: Any, **kw: Any) -> str:
-    return 'extract(epoch from statement_timestamp())'
+@compiler.compiles(epoch)
+def _compile(element: epoch, compiler: Any, **kw: Any) -> str:
+    return _EPOCH[compiler.dialect.name]

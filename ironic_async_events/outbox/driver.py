@@ -45,22 +45,14 @@ class OutboxDriver(notifier.Driver):  # type: ignore[misc]
 
         :raises Exception: why it is not stored; oslo.messaging logs the error
         """
-        notification = Message(
-            topics=tuple(self.topics),
-            context=ctxt,
-            body=message,
-            priority=priority,
-        )
-        note = transaction.open_note()
+        notification = Message(tuple(self.topics), ctxt, message, priority)
         try:
-            if note is None:
-                database.retried(store.put)(notification, service.wake)
-            else:
-                store.put(notification, service.wake)
-                note.stored += 1
+            # Within a transition it is the transaction that is retried.
+            database.retried(store.put)(notification, service.wake)
         except Exception as e:
-            if note is not None:
-                note.error = e
+            errors = transaction.errors()
+            if errors is not None:
+                errors.append(e)
                 if database.failed(e):
                     # The transaction is tried again, or its end is reported.
                     return

@@ -17,21 +17,63 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
+import dataclasses
+import itertools
 import queue
 import threading
+from typing import NamedTuple
 
-from ironic_async_events.outbox import trains
+from ironic_async_events.outbox.message import Unreadable
 from ironic_async_events.outbox.stored import Row
-from ironic_async_events.outbox.trains import HANGS
-from ironic_async_events.outbox.trains import Outcome
-from ironic_async_events.outbox.trains import Train
 
 #: The threads' names begin like this.
 THREAD = 'async-events-relay'
+#: A publication without an answer for this many seconds hangs.
+HANGS = 0.25
 
-# How many publications may hang, in all. With the lanes that is less than
-# rpc_conn_pool_size of oslo.messaging, which is 30.
+# How many publications may hang, in all; each destination may have one all the
+# same. With the lanes that is less than rpc_conn_pool_size of oslo.messaging,
+# which is 30.
 _MOST = 24
+_NEVER = float('inf')
+
+
+class Outcome(NamedTuple):
+    """The outcome of a message.
+
+    :param error: the refusal; None when the message was confirmed
+    :param hung: whether the publication hung before
+    """
+
+    row: Row
+    error: Exception | None
+    hung: bool = False
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Train:
+    """Messages about one subject to one destination, in their order.
+
+    :param may: asked before each message
+    :param again: asked when a message is refused: whether to retry it at
+        once, because only use shows that an idle connection is broken
+    :param since: when the publication under way began
+    """
+
+    rows: Sequence[Row]
+    may: Callable[[], bool]
+    again: Callable[[], bool]
+    since: float = _NEVER
+
+    @property
+    def subject(self) -> str:
+        """What the messages are about."""
+        return self.rows[0].subject
+
+    @property
+    def destination(self) -> str:
+        """Where the messages are published."""
+        return self.rows[0].destination
 
 
 class Lanes:
@@ -40,9 +82,6 @@ class Lanes:
     :param publish: publishes one message and waits for the confirmation;
         called by several threads
     :param count: how many lanes that do not hang
-    :param clock: tells the time, in seconds; called by several threads
-    :param most: how many publications may hang; each destination may have one
-        all the same
     """
 
     def __init__(
@@ -50,17 +89,17 @@ class Lanes:
         publish: Callable[[str], None],
         count: int,
         clock: Callable[[], float],
-        most: int = _MOST,
     ) -> None:
         self._publish = publish
         self._count = count
         self._clock = clock
-        self._most = most
         # Threads that were needed so far; each has a connection to the bus.
         self._threads = 0
         self._trains: queue.Queue[Train | None] = queue.Queue()
-        # Outcomes, and the subject of a train that ended without a last one.
-        self._outcomes: queue.Queue[Outcome | str] = queue.Queue()
+        # Without an outcome the train has ended.
+        self._outcomes: queue.Queue[tuple[Train, Outcome | None]] = (
+            queue.Queue()
+        )
         # The trains under way, by subject.
         self._busy: dict[str, Train] = {}
 
@@ -75,20 +114,14 @@ class Lanes:
         return collections.Counter(
             train.destination
             for train in self._busy.values()
-            if train.seconds() >= HANGS
+            if self._seconds(train) >= HANGS
         )
 
     @property
     def closed(self) -> set[str]:
         """The destinations for which no more publications may hang."""
         hanging = self.hanging
-        return {x for x in hanging if hanging[x] >= self._limit(x, hanging)}
-
-    def _limit(
-        self, destination: str, hanging: collections.Counter[str]
-    ) -> int:
-        others = hanging.total() - hanging[destination]
-        return max(1, (self._most - others) // 2)
+        return {x for x in hanging if hanging[x] >= _limit(x, hanging)}
 
     def go(
         self,
@@ -102,30 +135,34 @@ class Lanes:
         Ends when all publications have ended or hang. Outcomes of
         publications that hung in earlier calls are returned as well.
 
-        :param rows: the messages, about no subject that is busy
+        :param rows: the messages, about no subject that is busy; what follows
+            where the destination of a subject changes is not published
         :param may: asked before each message, by the threads of the lanes
         :param again: asked when a message is refused, likewise
         :param share: use only one of so many lanes
         :returns: the outcome of each message that was tried; None from time
             to time, for what the caller has to do meanwhile
         """
-        left = trains.form(rows, may, again, self._clock)
-        begun: set[Train] = set()
-        before = self.hanging
-        while self._threads - before.total() > self._count:
+        about = collections.defaultdict(list)
+        for row in rows:
+            about[row.subject].append(row)
+        left = [
+            Train(_to_one_destination(each), may, again)
+            for each in about.values()
+        ]
+        while self._threads - self.hanging.total() > self._count:
             # What hung has ended.
             self._threads -= 1
             self._trains.put(None)
         while True:
-            if left:
-                left = self._hand_over(left, begun, before, share)
+            left = self._hand_over(left, share) if left and may() else []
             seconds = [
-                max(0.0, train.seconds())
-                for train in self._busy.values()
-                if train in begun and train.seconds() < HANGS
+                max(0.0, since)
+                for since in map(self._seconds, self._busy.values())
+                if since < HANGS
             ]
             try:
-                outcome = self._outcomes.get(
+                train, outcome = self._outcomes.get(
                     timeout=max(0.01, HANGS - max(seconds)) if seconds else 0
                 )
             except queue.Empty:
@@ -133,47 +170,34 @@ class Lanes:
                     return
                 yield None
                 continue
-            if not isinstance(outcome, Outcome):
-                del self._busy[outcome]
-                continue
-            if outcome.is_last:
-                del self._busy[outcome.row.subject]
-            yield outcome
+            if outcome is None:
+                del self._busy[train.subject]
+            else:
+                yield outcome
 
     def end(self) -> None:
         """Let the threads end."""
         for _ in range(self._threads):
             self._trains.put(None)
 
-    def _hand_over(
-        self,
-        left: list[Train],
-        begun: set[Train],
-        before: collections.Counter[str],
-        share: int,
-    ) -> list[Train]:
-        """Hand trains over to lanes that are free.
+    def _seconds(self, train: Train) -> float:
+        """Return for how long the publication under way has no answer."""
+        return self._clock() - train.since
 
-        :param left: the trains
-        :param begun: the trains that were handed over are added here
-        :param before: what hung before; where more hangs, no train begins
-        :param share: use only one of so many lanes
-        :returns: the trains that are left
-        """
-        hanging = self.hanging
-        running = len(self._busy) - hanging.total()
+    def _hand_over(self, left: list[Train], share: int) -> list[Train]:
+        """Hand trains over to lanes that are free, and return the others."""
+        hanging = self.hanging.total()
+        free = max(1, self._count // share) + hanging - len(self._busy)
         under_way = collections.Counter(
             train.destination for train in self._busy.values()
         )
         stay: list[Train] = []
         for place, train in enumerate(left):
-            if running >= max(1, self._count // share):
+            if free <= 0:
                 return stay + left[place:]
             to = train.destination
-            if hanging[to] > before[to] or (
-                hanging
-                and under_way[to]
-                >= max(1, self._limit(to, under_way) // share)
+            if hanging and (
+                under_way[to] >= max(1, _limit(to, under_way) // share)
             ):
                 stay.append(train)
                 continue
@@ -181,8 +205,7 @@ class Lanes:
                 self._start()
             self._busy[train.subject] = train
             under_way[to] += 1
-            running += 1
-            begun.add(train)
+            free -= 1
             train.since = self._clock()
             self._trains.put(train)
         return stay
@@ -194,11 +217,46 @@ class Lanes:
 
     def _run(self) -> None:
         while (train := self._trains.get()) is not None:
-            has_ended = False
             try:
-                for outcome in train.go(self._publish):
-                    has_ended = outcome.is_last
-                    self._outcomes.put(outcome)
+                for outcome in self._publish_some(train):
+                    self._outcomes.put((train, outcome))
             finally:
-                if not has_ended:
-                    self._outcomes.put(train.subject)
+                self._outcomes.put((train, None))
+
+    def _publish_some(self, train: Train) -> Iterator[Outcome]:
+        """Publish the messages of a train until one is refused."""
+        for row in train.rows:
+            if not train.may():
+                return
+            outcome = self._attempt(train, row)
+            if (
+                outcome.error is not None
+                and not outcome.hung
+                and not isinstance(outcome.error, Unreadable)
+                and train.again()
+            ):
+                outcome = self._attempt(train, row)
+            yield outcome
+            if outcome.error is not None:
+                return
+
+    def _attempt(self, train: Train, row: Row) -> Outcome:
+        train.since = self._clock()
+        error = None
+        try:
+            self._publish(row.body)
+        except Exception as e:
+            error = e
+        hung = self._seconds(train) >= HANGS
+        train.since = _NEVER
+        return Outcome(row, error, hung)
+
+
+def _limit(destination: str, hanging: collections.Counter[str]) -> int:
+    others = hanging.total() - hanging[destination]
+    return max(1, (_MOST - others) // 2)
+
+
+def _to_one_destination(rows: Sequence[Row]) -> list[Row]:
+    groups = itertools.groupby(rows, key=lambda row: row.destination)
+    return list(next(groups)[1])

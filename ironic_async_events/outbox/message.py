@@ -10,6 +10,8 @@ from oslo_serialization import jsonutils
 
 _NODE = 'baremetal.node.'
 _DATA = 'ironic_object.data'
+# What is encoded, and as what it is decoded.
+_PARTS = {'topics': list, 'context': dict, 'body': dict, 'priority': str}
 
 
 class Unreadable(ValueError):
@@ -66,39 +68,23 @@ class Message:
         :raises ValueError: likewise
         """
         return str(
-            jsonutils.dumps(
-                {
-                    'topics': list(self.topics),
-                    'context': self.context,
-                    'body': self.body,
-                    'priority': self.priority,
-                }
-            )
+            jsonutils.dumps({name: getattr(self, name) for name in _PARTS})
         )
 
     @classmethod
     def decode(cls, text: str) -> 'Message':
-        """Decode a message.
+        """Decode what :meth:`encode` returned.
 
-        :param text: what :meth:`encode` returned
         :raises Unreadable: when the text is something else
         """
         try:
-            parts = jsonutils.loads(text)
-            message = cls(
-                topics=parts['topics'],
-                context=parts['context'],
-                body=parts['body'],
-                priority=parts['priority'],
-            )
+            stored = jsonutils.loads(text)
+            parts = {name: stored[name] for name in _PARTS}
         except (KeyError, RecursionError, TypeError, ValueError) as e:
             raise Unreadable(f'not a stored message: {e!r}') from e
         if not (
-            isinstance(message.topics, list)
-            and all(isinstance(topic, str) for topic in message.topics)
-            and isinstance(message.context, dict)
-            and isinstance(message.body, dict)
-            and isinstance(message.priority, str)
+            all(isinstance(parts[name], _PARTS[name]) for name in _PARTS)
+            and all(isinstance(topic, str) for topic in parts['topics'])
         ):
             raise Unreadable('not a stored message: a part has another type')
-        return message
+        return cls(**parts)

@@ -29,13 +29,8 @@ ROWS: tuple[Row, ...] = (
     ),
     Need(
         'oslo_db.sqlalchemy.enginefacade',
-        ('reader.get_engine', 'writer.get_engine'),
+        ('writer.get_engine',),
         'the outbox is in the database of Ironic',
-    ),
-    Need(
-        'oslo_db.exception',
-        ('DBDeadlock', 'DBError'),
-        'they say which transaction can be retried',
     ),
     Need(
         'ironic.common.metrics_utils',

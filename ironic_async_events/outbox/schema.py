@@ -81,22 +81,18 @@ _VERSION = sa.Table(
 _TABLES = (_VERSION, RELAY, OUTBOX)
 
 
-def current(engine: sa.Engine) -> str | None:
-    """Return the version of the tables; None without tables.
-
-    :param engine: the database
-    """
-    with engine.connect() as connection:
-        return _version(connection)
-
-
 def tables(engine: sa.Engine) -> set[str]:
-    """Return the names of the tables of the outbox that exist.
+    """Return the names of the tables of the outbox that exist."""
+    names = {each.name for each in _TABLES}
+    return names & set(sa.inspect(engine).get_table_names())
 
-    :param engine: the database
-    """
-    with engine.connect() as connection:
-        return {each.name for each in _TABLES if _has(connection, each)}
+
+def current(engine: sa.Engine) -> str | None:
+    """Return the version of the tables; None without tables."""
+    version: str | None = None
+    if VERSION_TABLE in tables(engine):
+        version = _scalar(engine, sa.select(_VERSION.c.version_num))
+    return version
 
 
 def upgrade(engine: sa.Engine) -> None:
@@ -106,7 +102,6 @@ def upgrade(engine: sa.Engine) -> None:
     So an upgrade repairs what an interrupted upgrade has left: most databases
     cannot roll back a new table.
 
-    :param engine: the database
     :raises UnknownVersion: when a newer release has created the tables
     """
     import alembic.command
@@ -130,8 +125,6 @@ def drop(engine: sa.Engine) -> None:
     """Drop all tables; messages that were not published are lost.
 
     Works with any version, and when some tables are missing.
-
-    :param engine: the database
     """
     with engine.begin() as connection:
         for each in _TABLES:
@@ -141,12 +134,10 @@ def drop(engine: sa.Engine) -> None:
 def problem(engine: sa.Engine) -> str | None:
     """Return what is wrong with the tables.
 
-    :param engine: the database
     :returns: one line that says what to do; None when the tables are complete
     """
-    with engine.connect() as connection:
-        version = _version(connection)
-        missing = list(_missing(connection))
+    version = current(engine)
+    missing = list(_missing(engine))
     if version is None:
         return (
             'driver = async_events_outbox needs tables that this database '
@@ -168,33 +159,23 @@ def problem(engine: sa.Engine) -> str | None:
     return None
 
 
-def _has(connection: sa.Connection, wanted: sa.Table) -> bool:
-    return sa.inspect(connection).has_table(wanted.name)
-
-
-def _version(connection: sa.Connection) -> str | None:
-    if not _has(connection, _VERSION):
-        return None
-    return connection.scalars(sa.select(_VERSION.c.version_num)).first()
-
-
-def _missing(connection: sa.Connection) -> Iterator[str]:
+def _missing(engine: sa.Engine) -> Iterator[str]:
     """Name missing tables and rows; a missing index only costs time."""
-    for each in (OUTBOX, RELAY):
-        if not _has(connection, each):
-            yield f'the table {each.name}'
-        elif each is RELAY and not connection.scalar(
-            sa.select(sa.func.count()).where(each.c.id == 1)
-        ):
-            yield f'the row of {each.name} that is the lease of the relay'
+    there = tables(engine)
+    for name in (OUTBOX.name, RELAY.name):
+        if name not in there:
+            yield f'the table {name}'
+        elif name == RELAY.name and not _scalar(engine, sa.select(RELAY.c.id)):
+            yield f'the row of {name} that is the lease of the relay'
+
+
+def _scalar(engine: sa.Engine, query: sa.Select[Any]) -> Any:
+    with engine.connect() as connection:
+        return connection.scalar(query)
 
 
 def check(engine: sa.Engine) -> None:
-    """Refuse a database without the tables.
-
-    :param engine: the database
-    :raises RefusedToStart: when something is wrong with the tables
-    """
+    """Refuse to start with a database that lacks the tables."""
     wrong = problem(engine)
     if wrong is not None:
         raise exceptions.RefusedToStart(f'ironic-async-events: {wrong}')
@@ -206,8 +187,6 @@ def glance(url: str) -> Iterator[sa.Engine]:
 
     For the main process of a service: its children would inherit an open
     connection.
-
-    :param url: the database
     """
     engine = sa.create_engine(url, poolclass=pool.NullPool)
     try:

@@ -3,11 +3,10 @@
 
 Between this delivery and the driver are Ironic's notification helpers and
 oslo.messaging's notifier, which log every exception and go on. So the driver
-writes the outcome into a note.
+notes the errors.
 """
 
-from collections.abc import Iterator
-import contextlib
+from collections.abc import Sequence
 import threading
 
 from ironic_async_events.task import database
@@ -16,46 +15,19 @@ from ironic_async_events.task import delivery
 _here = threading.local()
 
 
-class Note:
-    """The outcome of the notifications of a transition.
+def errors() -> list[BaseException] | None:
+    """Return where the driver notes errors; None outside of a transition."""
+    return getattr(_here, 'errors', None)
 
-    :ivar stored: how many notifications were stored
-    :ivar error: why a notification was not stored
+
+def check(errors: Sequence[BaseException]) -> None:
+    """Raise an error of the database.
+
+    A payload that cannot be built, or is no JSON, stops no transition: the
+    error is logged, as without the outbox.
     """
-
-    def __init__(self) -> None:
-        self.stored = 0
-        self.error: BaseException | None = None
-
-    def check(self) -> None:
-        """Raise the error of the database.
-
-        A payload that cannot be built, or is no JSON, stops no transition:
-        the error is logged, as without the outbox.
-
-        :raises Exception: the error of the database
-        """
-        if database.failed(self.error):
-            assert self.error is not None
-            raise self.error
-
-
-@contextlib.contextmanager
-def note_taken() -> Iterator[Note]:
-    """Collect what the driver notes in this thread. Used by the worker.
-
-    :returns: the note
-    """
-    _here.note = note = Note()
-    try:
-        yield note
-    finally:
-        _here.note = None
-
-
-def open_note() -> Note | None:
-    """Return the note of this thread, if there is one. For the driver."""
-    return getattr(_here, 'note', None)
+    for error in filter(database.failed, errors):
+        raise error
 
 
 class InOneTransaction:
@@ -76,9 +48,12 @@ class InOneTransaction:
         try:
             with database.transaction():
                 step.save()
-                with note_taken() as note:
-                    step.announce()
-                note.check()
+                errors: list[BaseException] = []
+                _here.errors = errors
+                step.announce()
+                check(errors)
         except Exception:
             step.rolled_back()
             raise
+        finally:
+            _here.errors = None

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the lanes: side by side, and in order all the same."""
 
-import dataclasses
 import threading
 
+import fixtures
 from oslotest import base
 
 from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import stored
-from ironic_async_events.outbox import trains
 from ironic_async_events.tests.unit import base as unit_base
 from ironic_async_events.tests.unit.outbox import base as outbox_base
 
@@ -18,17 +17,15 @@ PATIENCE = unit_base.PATIENCE
 
 def rows(*names):
     return [
-        stored.Row(number, name, name[0], name)
-        for number, name in enumerate(names)
+        stored.Row(number, name[0], name) for number, name in enumerate(names)
     ]
 
 
 class TrainTestCase(base.BaseTestCase):
     def go(self, publish, *names, may=lambda: True, again=False):
-        train = trains.Train(
-            rows(*names), may, lambda: again, outbox_base.Clock()
-        )
-        return [(one.row.body, one.error) for one in train.go(publish)]
+        one = lanes.Lanes(publish, 1, outbox_base.Clock())
+        train = lanes.Train(rows(*names), may, lambda: again)
+        return [(x.row.body, x.error) for x in one._publish_some(train)]
 
     def test_it_ends_with_a_refusal(self):
         error = OSError('no')
@@ -66,17 +63,14 @@ class LanesTestCase(base.BaseTestCase):
         super().setUp()
         self.clock = outbox_base.Clock()
 
-    def lanes(self, publish, count, **more):
-        found = lanes.Lanes(publish, count, self.clock, **more)
+    def lanes(self, publish, count):
+        found = lanes.Lanes(publish, count, self.clock)
         self.addCleanup(found.end)
         return found
 
     def go(self, found, *names, destination='', share=1):
         return found.go(
-            [
-                dataclasses.replace(row, destination=destination)
-                for row in rows(*names)
-            ],
+            [row._replace(destination=destination) for row in rows(*names)],
             lambda: True,
             lambda: False,
             share,
@@ -86,7 +80,7 @@ class LanesTestCase(base.BaseTestCase):
         """Publish what hangs; the gate says when it has begun."""
         outcomes = self.go(found, *names, **more)
         self.assertIsNone(next(outcomes))
-        self.clock.now += trains.HANGS
+        self.clock.now += lanes.HANGS
         return [x.row.body for x in outcomes if x is not None]
 
     def test_subjects_are_published_side_by_side(self):
@@ -110,7 +104,7 @@ class LanesTestCase(base.BaseTestCase):
             list(self.go(found, 'a1', 'a2', 'a3'))
         self.assertEqual(1, len(threads))
 
-    def gated(self, count, **more):
+    def gated(self, count):
         """Make lanes that publish nothing about a before the gate opens."""
         gate = unit_base.Gate()
         self.addCleanup(gate.open)
@@ -119,7 +113,7 @@ class LanesTestCase(base.BaseTestCase):
             if body[0] == 'a':
                 gate.pass_through()
 
-        return gate, self.lanes(publish, count, **more)
+        return gate, self.lanes(publish, count)
 
     def test_another_thread_takes_the_place_of_a_lane_that_hangs(self):
         gate, found = self.gated(1)
@@ -150,7 +144,8 @@ class LanesTestCase(base.BaseTestCase):
     def test_what_hangs_leaves_room_for_others(self):
         gate = unit_base.Gate()
         self.addCleanup(gate.open)
-        found = self.lanes(lambda body: gate.pass_through(), 2, most=8)
+        self.useFixture(fixtures.MockPatchObject(lanes, '_MOST', 8))
+        found = self.lanes(lambda body: gate.pass_through(), 2)
         closed = []
         names = iter('abcdefghijklmnopqrstuvwxyz')
         for destination in 'xyz':
@@ -164,7 +159,7 @@ class LanesTestCase(base.BaseTestCase):
         two = [f'{next(names)}1' for _ in range(2)]
         outcomes = self.go(found, *two, destination=destination)
         if next(outcomes, 'nothing was published') is None:
-            self.clock.now += trains.HANGS
+            self.clock.now += lanes.HANGS
             list(outcomes)
 
     def test_suspects_use_a_share_of_the_lanes(self):
@@ -176,10 +171,13 @@ class LanesTestCase(base.BaseTestCase):
         self.assertEqual(2, len(found.busy))
 
     def test_a_train_ends_where_the_destination_changes(self):
+        published = []
+        found = self.lanes(published.append, 2)
         a, b, c = rows('a1', 'a2', 'a3')
-        b = dataclasses.replace(b, destination='other')
-        (train,) = trains.form([a, b, c], bool, bool, self.clock)
-        self.assertEqual([a], train.rows)
+        b = b._replace(destination='other')
+        list(found.go([a, b, c], lambda: True, lambda: False))
+        self.assertEqual(['a1'], published)
+        self.assertEqual(set(), {*found.busy})
 
     def test_one_subject_is_published_in_order(self):
         published = []
