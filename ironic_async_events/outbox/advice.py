@@ -15,14 +15,6 @@ import sqlalchemy as sa
 
 GROUP = 'oslo_messaging_notifications'
 
-#: Notification drivers that publish by themselves.
-_PUBLISHERS = frozenset(('messaging', 'messagingv2'))
-#: The driver that calls other drivers, which are listed in a separate file.
-_ROUTER = 'routing'
-
-# The bit of wsrep_sync_wait that makes reads wait.
-_READS = 1
-
 #: Whether a driver of oslo.messaging waits until the bus has a message, by
 #: the scheme of the transport URL.
 CONFIRMS = {
@@ -54,7 +46,7 @@ def beside(conf: cfg.ConfigOpts) -> Concern | None:
     locks the row of the node while the bus is slow.
     """
     drivers: list[str] = conf[GROUP].driver
-    names = [name for name in drivers if name in _PUBLISHERS]
+    names = [x for x in drivers if x in ('messaging', 'messagingv2')]
     if names:
         lines = ' and '.join(f'driver = {name}' for name in names)
         return Concern(
@@ -64,10 +56,11 @@ def beside(conf: cfg.ConfigOpts) -> Concern | None:
             'and a slow bus locks the node in the database. Remove from the '
             f'configuration: [{GROUP}] {lines}',
         )
-    if _ROUTER in drivers:
+    # It calls other drivers, which are listed in a separate file.
+    if 'routing' in drivers:
         return Concern(
             logging.WARNING,
-            f'{_ROUTER} beside async_events_outbox must not publish to a bus: '
+            'routing beside async_events_outbox must not publish to a bus: '
             'its drivers are called before the state is committed, and a slow '
             'one locks the node in the database. Check the file that '
             f'[{GROUP}] routing_config names',
@@ -107,7 +100,8 @@ def galera(conf: cfg.ConfigOpts, engine: sa.Engine) -> Concern | None:
     """Warn of a Galera cluster whose reads do not wait."""
     # Older releases of oslo.db lack the option.
     value = getattr(conf.database, 'mysql_wsrep_sync_wait', None)
-    waits = (value or 0) & _READS
+    # The bit that makes reads wait.
+    waits = (value or 0) & 1
     if waits or engine.dialect.name not in ('mysql', 'mariadb'):
         return None
     with engine.connect() as connection:

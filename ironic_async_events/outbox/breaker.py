@@ -90,7 +90,6 @@ class Breaker:
     the next leader reads them, and where suspects stay for which there is no
     room here.
 
-    :param rows: :mod:`ironic_async_events.outbox.store`
     :param seconds: for how long a message is refused, while others pass,
         before it is set aside
     """
@@ -105,10 +104,9 @@ class Breaker:
         self._limit = _FEWEST
         self._retry_at = clock()
         #: Destinations where messages that were never tried before hung or
-        #: were refused, and those where they were refused at once. Until
-        #: they take a message, others go first.
-        self.doubted: set[str] = set()
-        self.refusing: set[str] = set()
+        #: were refused, and whether they were refused at once. Until they
+        #: take a message, others go first.
+        self.doubted: dict[str, bool] = {}
         # A clock that advances only while messages pass.
         self._passing = 0.0
         self._passed_at = float('-inf')
@@ -133,11 +131,6 @@ class Breaker:
         most = _MOST_REFUSALS if self._passed else self._limit
         return self._refusals < most
 
-    @property
-    def is_trusted(self) -> bool:
-        """Whether no message was refused. Read by the threads of the lanes."""
-        return not self._refusals
-
     def seconds_to_retry(self) -> float:
         """Return after how many seconds messages are retried."""
         return max(0.0, self._retry_at - self._clock())
@@ -146,7 +139,6 @@ class Breaker:
         """Begin a turn."""
         if not self._by_subject:
             self.doubted.clear()
-            self.refusing.clear()
         self._refusals = 0
         self._passed = False
         self._pauses = False
@@ -178,18 +170,14 @@ class Breaker:
         if self._pauses:
             self._retry_at = self._clock() + pause(failures)
 
-    def confirmed(self, row: Row, waited: Callable[[], int]) -> None:
-        """Note a confirmation, which accuses all that was refused before.
-
-        :param waited: counts the messages that waited for the bus
-        """
+    def confirmed(self, row: Row) -> None:
+        """Note a confirmation: the bus is not away."""
         now = self._clock()
         self._passed = True
         self._refusals = 0
         self._limit = _FEWEST
         self._retry_at = now
-        self.doubted.discard(row.destination)
-        self.refusing.discard(row.destination)
+        self.doubted.pop(row.destination, None)
         if self._outage.lasts:
             # It was the bus: all suspects are retried now.
             self._due.clear()
@@ -201,6 +189,9 @@ class Breaker:
         self._forget(self._suspect(row))
         self._passing += min(now - self._passed_at, _GAP)
         self._passed_at = now
+        waited = ''
+        if self._outage.lasts:
+            waited = f'; {self._rows.backlog().count} messages have waited'
         self._outage.over(waited)
 
     def refused(self, row: Row, error: Exception, hung: bool) -> None:
@@ -229,9 +220,8 @@ class Breaker:
             self._pauses = True
             self._refusals += 1
         if known is None:
-            self.doubted.add(row.destination)
-            if not hung:
-                self.refusing.add(row.destination)
+            was_refused = self.doubted.get(row.destination, False)
+            self.doubted[row.destination] = was_refused or not hung
 
     def _accuse(self, suspect: Suspect, now: float) -> None:
         """Count the time since the refusal before, if others passed."""
@@ -243,10 +233,7 @@ class Breaker:
         suspect.at = self._passing
 
     def mark(self, holder: str) -> None:
-        """Mark new suspects in the database, before fresh messages are read.
-
-        :param holder: the relay, which has to have the lease
-        """
+        """Mark new suspects in the database, before messages are read."""
         if self._unmarked:
             self._rows.mark_refused(self._unmarked, holder)
             self._unmarked.clear()
@@ -281,8 +268,7 @@ class Breaker:
 
         :param busy: subjects to pass over
         :param closed: destinations to pass over
-        :param confirmed: numbers of messages that were published
-        :returns: rows, the longest waiting first
+        :param confirmed: see :func:`ironic_async_events.outbox.store.waiting`
         """
         self._refusals = 0
         now = self._clock()

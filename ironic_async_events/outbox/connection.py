@@ -5,7 +5,6 @@ Most threads use Ironic's sessions: a writer within a writer of the same thread
 joins its transaction. The thread of the relay keeps a connection instead.
 """
 
-from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import threading
@@ -29,15 +28,9 @@ class Kept:
     :param seconds: after which a connection is replaced, as in a pool
     """
 
-    def __init__(
-        self,
-        engine: sa.Engine,
-        seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, engine: sa.Engine, seconds: float) -> None:
         self._engine = engine
         self._seconds = seconds
-        self._clock = clock
         self._connection: sa.Connection | None = None
         self._opened_at = 0.0
 
@@ -51,7 +44,7 @@ class Kept:
         # A COMMIT costs as much as a statement. oslo.db begins transactions
         # on SQLite itself, in any case.
         begins = self._engine.dialect.name == 'sqlite'
-        if self._clock() - self._opened_at >= self._seconds:
+        if time.monotonic() - self._opened_at >= self._seconds:
             self.close()
         try:
             if self._connection is None:
@@ -60,7 +53,7 @@ class Kept:
                     self._connection.execution_options(
                         isolation_level='AUTOCOMMIT'
                     )
-                self._opened_at = self._clock()
+                self._opened_at = time.monotonic()
             kept = self._connection
             with kept.begin() if begins else contextlib.nullcontext():
                 yield kept
@@ -90,10 +83,7 @@ def engine() -> sa.Engine:
 
 @contextlib.contextmanager
 def keep() -> Iterator[None]:
-    """Make this thread keep a connection instead of opening sessions.
-
-    For the thread of the relay. Its statements join no other transaction.
-    """
+    """Make the relay's thread keep a connection, and open no sessions."""
     seconds = cfg.CONF.database.connection_recycle_time
     with contextlib.closing(Kept(engine(), seconds)) as _here.kept:
         try:

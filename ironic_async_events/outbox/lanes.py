@@ -18,12 +18,10 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
-import itertools
 import queue
 import threading
 from typing import NamedTuple
 
-from ironic_async_events.outbox.message import Unreadable
 from ironic_async_events.outbox.stored import Row
 
 #: The threads' names begin like this.
@@ -55,25 +53,14 @@ class Train:
     """Messages about one subject to one destination, in their order.
 
     :param may: asked before each message
-    :param again: asked when a message is refused: whether to retry it at
-        once, because only use shows that an idle connection is broken
     :param since: when the publication under way began
     """
 
-    rows: Sequence[Row]
+    subject: str
+    destination: str
     may: Callable[[], bool]
-    again: Callable[[], bool]
+    rows: list[Row] = dataclasses.field(default_factory=list)
     since: float = _NEVER
-
-    @property
-    def subject(self) -> str:
-        """What the messages are about."""
-        return self.rows[0].subject
-
-    @property
-    def destination(self) -> str:
-        """Where the messages are published."""
-        return self.rows[0].destination
 
 
 class Lanes:
@@ -124,32 +111,24 @@ class Lanes:
         return {x for x in hanging if hanging[x] >= _limit(x, hanging)}
 
     def go(
-        self,
-        rows: Sequence[Row],
-        may: Callable[[], bool],
-        again: Callable[[], bool],
-        share: int = 1,
+        self, rows: Sequence[Row], may: Callable[[], bool], share: int = 1
     ) -> Iterator[Outcome | None]:
         """Publish messages, in order for each subject.
 
         Ends when all publications have ended or hang. Outcomes of
         publications that hung in earlier calls are returned as well.
 
-        :param rows: the messages, about no subject that is busy; what follows
-            where the destination of a subject changes is not published
-        :param may: asked before each message, by the threads of the lanes
-        :param again: asked when a message is refused, likewise
+        :param rows: the messages, about no subject that is busy
+        :param may: asked before each message, also by the threads of the lanes
         :param share: use only one of so many lanes
         :returns: the outcome of each message that was tried; None from time
             to time, for what the caller has to do meanwhile
         """
-        about = collections.defaultdict(list)
+        trains: dict[str, Train] = {}
         for row in rows:
-            about[row.subject].append(row)
-        left = [
-            Train(_to_one_destination(each), may, again)
-            for each in about.values()
-        ]
+            train = Train(row.subject, row.destination, may)
+            trains.setdefault(row.subject, train).rows.append(row)
+        left = [*trains.values()]
         while self._threads - self.hanging.total() > self._count:
             # What hung has ended.
             self._threads -= 1
@@ -224,39 +203,23 @@ class Lanes:
                 self._outcomes.put((train, None))
 
     def _publish_some(self, train: Train) -> Iterator[Outcome]:
-        """Publish the messages of a train until one is refused."""
+        """Publish until a message is refused or has another destination."""
         for row in train.rows:
-            if not train.may():
+            if row.destination != train.destination or not train.may():
                 return
-            outcome = self._attempt(train, row)
-            if (
-                outcome.error is not None
-                and not outcome.hung
-                and not isinstance(outcome.error, Unreadable)
-                and train.again()
-            ):
-                outcome = self._attempt(train, row)
-            yield outcome
-            if outcome.error is not None:
+            train.since = self._clock()
+            error = None
+            try:
+                self._publish(row.body)
+            except Exception as e:
+                error = e
+            hung = self._seconds(train) >= HANGS
+            train.since = _NEVER
+            yield Outcome(row, error, hung)
+            if error is not None:
                 return
-
-    def _attempt(self, train: Train, row: Row) -> Outcome:
-        train.since = self._clock()
-        error = None
-        try:
-            self._publish(row.body)
-        except Exception as e:
-            error = e
-        hung = self._seconds(train) >= HANGS
-        train.since = _NEVER
-        return Outcome(row, error, hung)
 
 
 def _limit(destination: str, hanging: collections.Counter[str]) -> int:
     others = hanging.total() - hanging[destination]
     return max(1, (_MOST - others) // 2)
-
-
-def _to_one_destination(rows: Sequence[Row]) -> list[Row]:
-    groups = itertools.groupby(rows, key=lambda row: row.destination)
-    return list(next(groups)[1])

@@ -50,17 +50,11 @@ class Lease:
         self._trusted_until = self._ask_at = clock()
 
     def is_valid(self) -> bool:
-        """Return whether this relay leads, without asking the database.
-
-        Called by the threads of the lanes as well.
-        """
+        """Return whether this relay leads. Called by the lanes as well."""
         return self._clock() < self._trusted_until
 
     def hold(self) -> bool:
-        """Take or renew the lease when it is due.
-
-        :returns: whether this relay leads
-        """
+        """Take or renew the lease when it is due; return if it is valid."""
         # Before the statement, which may take some time.
         now = self._clock()
         if now >= self._ask_at:

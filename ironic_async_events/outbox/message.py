@@ -25,7 +25,6 @@ class Message:
     :param topics: the topics of the notifier
     :param context: the request's context, serialised
     :param body: the notification itself
-    :param priority: its priority, as the notifier names it
     """
 
     topics: Sequence[str]

@@ -50,8 +50,7 @@ class Relay:
     first occurrences are in order, even when two relays publish at once.
 
     :param rows: :mod:`ironic_async_events.outbox.store`
-    :param publish: publishes a message and waits for the confirmation; called
-        by the threads of the lanes
+    :param publish: see :class:`ironic_async_events.outbox.lanes.Lanes`
     :param holder: a name that no other relay has
     :param options: the group of options
     """
@@ -188,8 +187,10 @@ class Relay:
         self._breaker.mark(self._lease.holder)
         closed = self._lanes.closed
         if pauses:
-            closed |= self._breaker.refusing
-        troubled = self._breaker.doubted | self._lanes.hanging.keys()
+            closed |= {
+                x for x, at_once in self._breaker.doubted.items() if at_once
+            }
+        troubled = self._breaker.doubted.keys() | self._lanes.hanging.keys()
         rows: dict[int, Row] = {}
         for without in (closed | troubled, closed):
             for row in self._rows.waiting(
@@ -228,18 +229,13 @@ class Relay:
                 and self._breaker.may_be_asked
                 and self._lease.is_valid()
             ),
-            again=lambda: self._breaker.is_trusted,
             share=share,
         ):
             try:
                 if outcome is not None:
                     self._heard_at = self._clock()
-                    row, error, hung = outcome
-                    if error is None:
-                        count += 1
-                        self._confirm(row)
-                    else:
-                        self._breaker.refused(row, error, hung)
+                    count += outcome.error is None
+                    self._note(*outcome)
                 if self._leads and not trouble:
                     self._lease.hold()
             except Exception as e:
@@ -252,16 +248,14 @@ class Relay:
             raise trouble[0]
         return count
 
-    def _confirm(self, row: Row) -> None:
+    def _note(self, row: Row, error: Exception | None, hung: bool) -> None:
+        if error is not None:
+            self._breaker.refused(row, error, hung)
+            return
         if not self._confirmed:
             self._delete_at = self._clock() + _LINGER
         self._confirmed.add(row.id)
-        self._breaker.confirmed(row, self._waited)
-
-    def _waited(self) -> int:
-        """Count the messages that wait, and the message that just passed."""
-        waiting: int = self._rows.backlog().count
-        return waiting - len(self._confirmed) + 1
+        self._breaker.confirmed(row)
 
     def _delete(self) -> None:
         """Delete confirmed messages; an error of the database forgets none."""

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Report outages and the backlog to the log and to Ironic's metrics.
-
-For the thread of the relay.
-"""
+"""Report outages and the backlog to the log and to Ironic's metrics."""
 
 import collections
 from collections.abc import Callable
@@ -52,11 +49,10 @@ class Outage:
             )
         return self._failures
 
-    def over(self, waiting: Callable[[], int] | None = None) -> None:
+    def over(self, more: str = '') -> None:
         """Note a success, and log the end of an outage that was logged.
 
-        :param waiting: counts the messages that wait; when it raises, nothing
-            is noted
+        :param more: what the line says as well
         """
         if self.lasts:
             LOG.warning(
@@ -64,7 +60,7 @@ class Outage:
                 'seconds%s',
                 self._what,
                 self._clock() - self._since,
-                f'; {waiting()} messages have waited' if waiting else '',
+                more,
             )
         self.lasts = False
         self._failures = 0

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of the outbox in Ironic's database, and their versions.
 
-Statements use these definitions; the migrations create the tables.
+Statements use these definitions; the migrations create tables and indexes.
 """
 
 from collections.abc import Iterator
-import contextlib
 import pathlib
 from typing import Any
 
@@ -19,20 +18,20 @@ from ironic_async_events import exceptions
 VERSION_TABLE = 'ironic_async_events_alembic_version'
 
 _METADATA = sa.MetaData()
-
 # SQLite counts up INTEGER keys only.
-ID = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
+_ID = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
 # A TEXT of MySQL ends at 64 KiB.
-BODY = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
+_BODY = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
 
+#: One row for each message that the bus has not confirmed yet.
 OUTBOX = sa.Table(
     'async_events_outbox',
     _METADATA,
-    sa.Column('id', ID, primary_key=True, autoincrement=True),
+    sa.Column('id', _ID, primary_key=True),
     sa.Column('message_id', sa.String(36), nullable=False),
     # What the message is about; messages about one subject stay in order.
     sa.Column('subject', sa.String(64), nullable=False),
-    sa.Column('body', BODY, nullable=False),
+    sa.Column('body', _BODY, nullable=False),
     sa.Column('stored_at', sa.Double(), nullable=False),
     sa.Column('set_aside_at', sa.Double(), nullable=True),
     # While the message waits: 1 if it was refused, else 0.
@@ -40,31 +39,18 @@ OUTBOX = sa.Table(
     sa.Column('error', sa.String(255), nullable=True),
     # Where the bus takes the message; NULL if an older release stored it.
     sa.Column('destination', sa.String(128), nullable=True),
-    # For the oldest messages that wait and were not refused, and to count.
-    sa.Index(
-        'ix_async_events_outbox_waiting',
-        'set_aside_at',
-        'attempts',
-        'id',
-        'destination',
-    ),
-    # For the question whether an older message about the subject was refused.
-    sa.Index('ix_async_events_outbox_subject', 'subject', 'attempts'),
-    mysql_engine='InnoDB',
 )
-"""One row for each message that the bus has not confirmed yet."""
 
+#: One row, the lease: which relay leads, and until when.
 RELAY = sa.Table(
     'async_events_relay',
     _METADATA,
-    sa.Column('id', sa.Integer(), primary_key=True, autoincrement=False),
+    sa.Column('id', sa.Integer(), primary_key=True),
     sa.Column('holder', sa.String(255), nullable=False),
     # How often the lease has changed hands.
     sa.Column('term', sa.BigInteger(), nullable=False),
     sa.Column('expires_at', sa.Double(), nullable=False),
-    mysql_engine='InnoDB',
 )
-"""One row, the lease: which relay leads, and until when."""
 
 _PLACE = pathlib.Path(__file__).parent / 'migrations'
 
@@ -98,9 +84,9 @@ def current(engine: sa.Engine) -> str | None:
 def upgrade(engine: sa.Engine) -> None:
     """Create the tables, repair them, or bring them up to date.
 
-    Each migration creates only what is missing, so all of them run each time.
-    So an upgrade repairs what an interrupted upgrade has left: most databases
-    cannot roll back a new table.
+    All migrations run each time, and create only what is missing. So an
+    upgrade repairs what an interrupted upgrade has left: most databases cannot
+    roll back a new table.
 
     :raises UnknownVersion: when a newer release has created the tables
     """
@@ -122,20 +108,14 @@ def upgrade(engine: sa.Engine) -> None:
 
 
 def drop(engine: sa.Engine) -> None:
-    """Drop all tables; messages that were not published are lost.
-
-    Works with any version, and when some tables are missing.
-    """
+    """Drop all tables of any version that are there, with their messages."""
     with engine.begin() as connection:
         for each in _TABLES:
             each.drop(connection, checkfirst=True)
 
 
 def problem(engine: sa.Engine) -> str | None:
-    """Return what is wrong with the tables.
-
-    :returns: one line that says what to do; None when the tables are complete
-    """
+    """Return one line about what is wrong with the tables, and what to do."""
     version = current(engine)
     missing = list(_missing(engine))
     if version is None:
@@ -181,18 +161,12 @@ def check(engine: sa.Engine) -> None:
         raise exceptions.RefusedToStart(f'ironic-async-events: {wrong}')
 
 
-@contextlib.contextmanager
-def glance(url: str) -> Iterator[sa.Engine]:
-    """Open an engine that leaves no connection behind.
+def glance(url: str) -> sa.Engine:
+    """Make an engine that leaves no connection behind.
 
-    For the main process of a service: its children would inherit an open
-    connection.
+    For the main process of a service, whose children would inherit it.
     """
-    engine = sa.create_engine(url, poolclass=pool.NullPool)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+    return sa.create_engine(url, poolclass=pool.NullPool)
 
 
 def _config(connection: sa.Connection) -> Any:

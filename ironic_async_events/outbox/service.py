@@ -44,11 +44,9 @@ _checked = False
 
 
 def use(transport: Any) -> None:
-    """Make the outbox the delivery of this process.
+    """Make the outbox the delivery of this process, over a transport.
 
     Called by the main thread of a service, for each of its notifiers.
-
-    :param transport: the notification transport
     """
     global _transport
     _transport = transport
@@ -64,8 +62,7 @@ def check_api(conf: cfg.ConfigOpts) -> None:
         return
     _checked = True
     try:
-        with schema.glance(conf.database.connection) as engine:
-            schema.check(engine)
+        schema.check(schema.glance(conf.database.connection))
     except exceptions.RefusedToStart as e:
         LOG.error('%s', e)
         raise
@@ -79,10 +76,7 @@ def check_api(conf: cfg.ConfigOpts) -> None:
 
 
 def wake() -> None:
-    """Wake the relay of this process, if there is a relay.
-
-    Called by any thread, after the commit.
-    """
+    """Wake the relay of this process. Called by any thread after a commit."""
     if _thread is not None:
         _thread.wake()
 
@@ -127,10 +121,7 @@ def stopped(del_host: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class RelayThread(threading.Thread):
-    """Runs a relay until :meth:`stop`.
-
-    :param transport: the notification transport
-    """
+    """Runs a relay over a transport until :meth:`stop`."""
 
     def __init__(self, transport: Any) -> None:
         # A daemon: a bus that does not answer must not keep the process.
@@ -179,13 +170,11 @@ class RelayThread(threading.Thread):
             self._news.clear()
             if self._ending.is_set():
                 break
-            pause = relay.turn()
+            seconds, for_messages = relay.turn()
             event = self._ending
-            if pause.for_messages and not event.wait(
-                min(_APART, pause.seconds)
-            ):
+            if for_messages and not event.wait(min(_APART, seconds)):
                 event = self._news
-            event.wait(pause.seconds)
+            event.wait(seconds)
         # As long as there is more to publish.
         while time.monotonic() < self._drain_until:
             if relay.turn().seconds:

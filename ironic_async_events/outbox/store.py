@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """All SQL about the messages of the outbox and about the lease of the relay.
 
-Only the relay calls what publishes and deletes: :func:`waiting` to
-:func:`set_aside`, and the lease. The simulation has the same in memory.
+From :func:`waiting` to :func:`set_aside`, and about the lease, for the relay
+alone. The simulation has the same in memory.
 """
 
 from collections.abc import Callable
@@ -109,11 +109,9 @@ def waiting(
     Always from the beginning: ids are assigned before the commit, so a message
     may become visible after a message with a higher id.
 
-    :param limit: how many at most
     :param but: subjects to leave out
     :param confirmed: numbers of messages to leave out
     :param closed: destinations to leave out
-    :returns: messages in the order in which they were stored
     """
     more = {'closed': sorted(closed)} if closed else {}
     return _rows(
@@ -131,16 +129,12 @@ def still_waiting(
     """Read the messages among the given ones that can be published.
 
     :param confirmed: numbers of messages for which no other waits
-    :returns: messages, in any order
     """
     return _rows(_STILL_WAITING, ids=sorted(ids), confirmed=sorted(confirmed))
 
 
 def mark_refused(ids: Collection[int], holder: str) -> None:
-    """Note that the bus has refused messages.
-
-    :param holder: the relay, which has the lease or changes nothing
-    """
+    """Note that the bus has refused messages, if the holder has the lease."""
     leads = sa.exists().where(
         _RELAY.holder == holder, _RELAY.expires_at > epoch()
     )
@@ -152,11 +146,9 @@ def mark_refused(ids: Collection[int], holder: str) -> None:
 
 
 def refused(limit: int, after: int = 0) -> list[Row]:
-    """Read the oldest messages that were refused and still wait.
+    """Read the oldest refused messages that wait, without their bodies.
 
-    :param limit: how many at most
     :param after: only messages with higher numbers
-    :returns: messages without their bodies
     """
     return _rows(
         sa.select(_OUTBOX.id, _OUTBOX.subject, sa.literal(''), _DESTINATION)
@@ -172,11 +164,7 @@ def delete(ids: Collection[int]) -> None:
 
 
 def set_aside(id: int, attempts: int, error: str) -> None:
-    """Set a message aside, if it waits.
-
-    :param attempts: how often the bus refused it
-    :param error: the last refusal
-    """
+    """Set a message aside, if it waits."""
     _execute(
         schema.OUTBOX.update()
         .where(_OUTBOX.id == id, _WAITS)
@@ -187,14 +175,9 @@ def set_aside(id: int, attempts: int, error: str) -> None:
 
 
 def backlog() -> Backlog:
-    """Return the number of waiting messages, and the age of the oldest."""
-    oldest = (
-        sa.select(_OUTBOX.stored_at)
-        .where(_WAITS)
-        .order_by(_OUTBOX.id)
-        .limit(1)
-        .scalar_subquery()
-    )
+    """Count the messages, and return the age of the oldest."""
+    stored_at = sa.select(_OUTBOX.stored_at).where(_WAITS)
+    oldest = stored_at.order_by(_OUTBOX.id).limit(1).scalar_subquery()
     counted = sa.select(sa.func.count()).select_from(schema.OUTBOX)
     query = sa.select(
         counted.where(_WAITS).scalar_subquery(),
@@ -271,8 +254,6 @@ def leader() -> tuple[str, float]:
 def take_lease(holder: str, seconds: float) -> float | None:
     """Take the lease, or renew it, by the clock of the database.
 
-    :param holder: the relay that asks
-    :param seconds: for how long
     :returns: None when the holder has the lease; else the seconds until the
         lease ends
     """

@@ -7,7 +7,6 @@ import fixtures
 from oslotest import base
 
 from ironic_async_events.outbox import lanes
-from ironic_async_events.outbox import message
 from ironic_async_events.outbox import stored
 from ironic_async_events.tests.unit import base as unit_base
 from ironic_async_events.tests.unit.outbox import base as outbox_base
@@ -22,9 +21,9 @@ def rows(*names):
 
 
 class TrainTestCase(base.BaseTestCase):
-    def go(self, publish, *names, may=lambda: True, again=False):
+    def go(self, publish, *names, may=lambda: True):
         one = lanes.Lanes(publish, 1, outbox_base.Clock())
-        train = lanes.Train(rows(*names), may, lambda: again)
+        train = lanes.Train('a', '', may, rows(*names))
         return [(x.row.body, x.error) for x in one._publish_some(train)]
 
     def test_it_ends_with_a_refusal(self):
@@ -45,18 +44,6 @@ class TrainTestCase(base.BaseTestCase):
         )
         self.assertEqual([('a1', None), ('a2', None)], found)
 
-    def test_a_broken_connection_is_tried_twice_but_not_a_bad_message(self):
-        attempts = []
-
-        def publish(body):
-            attempts.append(body)
-            raise OSError('no') if body == 'a1' else message.Unreadable()
-
-        self.go(publish, 'a1', again=True)
-        self.go(publish, 'a1', again=False)
-        self.go(publish, 'a2', again=True)
-        self.assertEqual(['a1', 'a1', 'a1', 'a2'], attempts)
-
 
 class LanesTestCase(base.BaseTestCase):
     def setUp(self):
@@ -72,7 +59,6 @@ class LanesTestCase(base.BaseTestCase):
         return found.go(
             [row._replace(destination=destination) for row in rows(*names)],
             lambda: True,
-            lambda: False,
             share,
         )
 
@@ -175,7 +161,7 @@ class LanesTestCase(base.BaseTestCase):
         found = self.lanes(published.append, 2)
         a, b, c = rows('a1', 'a2', 'a3')
         b = b._replace(destination='other')
-        list(found.go([a, b, c], lambda: True, lambda: False))
+        list(found.go([a, b, c], lambda: True))
         self.assertEqual(['a1'], published)
         self.assertEqual(set(), {*found.busy})
 

@@ -41,7 +41,7 @@ class OutageTestCase(LogTestCase):
             self.clock.now += 1
         self.assertTrue(one.lasts)
         for _ in range(3):
-            one.over(lambda: 7)
+            one.over('; 7 messages')
         first, last = self.lines()
         self.assertIn('cannot reach the bus', first)
         self.assertTrue(first.endswith('OSError: refused'), first)
@@ -54,9 +54,9 @@ class OutageTestCase(LogTestCase):
         (line,) = self.lines()
         self.assertNotIn('s3c', line)
 
-    def test_without_one_nothing_is_said_or_counted(self):
+    def test_without_one_nothing_is_said(self):
         one = reports.Outage('the bus', self.clock)
-        one.over(self.fail)
+        one.over()
         self.assertEqual([], self.lines())
 
 
