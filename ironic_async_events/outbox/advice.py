@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Warn of a configuration that breaks a promise of the outbox.
 
-A conductor logs the warning when it starts; the upgrade check reports it
-before.
+For the log of a conductor that starts, and for the upgrade check.
 """
 
 import logging
@@ -27,12 +26,7 @@ CONFIRMS = {
 
 
 class Concern(NamedTuple):
-    """A promise that the outbox cannot keep with this configuration.
-
-    :param level: ``logging.ERROR`` when a promise is broken,
-        ``logging.WARNING`` when it may be broken
-    :param text: one line that says what to do
-    """
+    """A promise that is broken, or may be broken, and what to do."""
 
     level: int
     text: str

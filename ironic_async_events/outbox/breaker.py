@@ -86,9 +86,8 @@ class Suspect:
 class Breaker:
     """Counts refusals, sets pauses and remembers suspects.
 
-    Used by the relay's thread. Suspects are also marked in the database, where
-    the next leader reads them, and where suspects stay for which there is no
-    room here.
+    Used by the relay's thread. Suspects are also marked in the database, for
+    the next leader, and for suspects for which there is no room here.
 
     :param seconds: for how long a message is refused, while others pass,
         before it is set aside
@@ -239,10 +238,7 @@ class Breaker:
             self._unmarked.clear()
 
     def read(self, refused: int) -> None:
-        """Read more of the suspects that are marked in the database.
-
-        :param refused: how many are marked, as far as that is known
-        """
+        """Read more suspects if so many are marked in the database."""
         known = len(self._by_subject)
         if self._after is None and refused > known:
             self._after = 0
@@ -264,11 +260,8 @@ class Breaker:
 
         Each is due again after its pause, whatever becomes of it now. A
         suspect is forgotten if it does not wait any more, or if it is not the
-        oldest of its subject, until it is read again.
-
-        :param busy: subjects to pass over
-        :param closed: destinations to pass over
-        :param confirmed: see :func:`ironic_async_events.outbox.store.waiting`
+        oldest of its subject, until it is read again. The parameters are those
+        of :func:`ironic_async_events.outbox.store.waiting`.
         """
         self._refusals = 0
         now = self._clock()

@@ -20,12 +20,10 @@ from ironic_async_events.task import database
 
 
 class Kept:
-    """A connection that a thread keeps, opened when it is needed.
+    """A connection that a thread keeps, and replaces after some seconds.
 
     To take a connection from the pool, check it, open a session and return the
     connection costs more than most statements.
-
-    :param seconds: after which a connection is replaced, as in a pool
     """
 
     def __init__(self, engine: sa.Engine, seconds: float) -> None:

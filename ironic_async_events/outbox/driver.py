@@ -19,9 +19,7 @@ from ironic_async_events.task import database
 class OutboxDriver(notifier.Driver):  # type: ignore[misc]
     """Stores every notification for the relay to publish.
 
-    Ironic makes one driver for each of its notifiers, which differ in their
-    topics. Takes the arguments of
-    :class:`ironic_async_events.driver.AsyncEventsDriver`.
+    Ironic makes one driver for each of its notifiers, which differ in topics.
 
     :raises RefusedToStart: in an API whose database lacks the tables
     """
@@ -39,9 +37,7 @@ class OutboxDriver(notifier.Driver):  # type: ignore[misc]
     def notify(
         self, ctxt: Any, message: Any, priority: Any, retry: Any
     ) -> None:
-        """Store a notification.
-
-        Called for every notification, by the thread that sends it.
+        """Store a notification. Called by the thread that sends it.
 
         :raises Exception: why it is not stored; oslo.messaging logs the error
         """

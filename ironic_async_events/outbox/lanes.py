@@ -5,11 +5,10 @@ Each confirmation takes a round trip to the bus, which is mostly waiting. The
 messages about one subject form a train. One lane, which is a thread, publishes
 a train, each message after the confirmation of the message before.
 
-A publication without an answer *hangs*. It blocks its train, and another
-thread takes the place of its lane. So there is always a lane that does not
-hang. What hangs is bounded, because each publication has a connection: the
-messages to one destination may hang in half of what the others leave free, so
-one destination that hangs leaves room for the next.
+A publication without an answer *hangs*. Another thread takes the place of its
+lane, so there is always a lane that does not hang. What hangs is bounded,
+because each publication has a connection: the messages to one destination may
+hang in half of what the others leave free.
 """
 
 import collections
@@ -20,7 +19,6 @@ from collections.abc import Sequence
 import dataclasses
 import queue
 import threading
-from typing import NamedTuple
 
 from ironic_async_events.outbox.stored import Row
 
@@ -35,17 +33,8 @@ HANGS = 0.25
 _MOST = 24
 _NEVER = float('inf')
 
-
-class Outcome(NamedTuple):
-    """The outcome of a message.
-
-    :param error: the refusal; None when the message was confirmed
-    :param hung: whether the publication hung before
-    """
-
-    row: Row
-    error: Exception | None
-    hung: bool = False
+#: A message, its refusal if it was refused, and whether it hung before.
+Outcome = tuple[Row, Exception | None, bool]
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -66,8 +55,6 @@ class Train:
 class Lanes:
     """Publishes with several threads. Used by the relay's thread.
 
-    :param publish: publishes one message and waits for the confirmation;
-        called by several threads
     :param count: how many lanes that do not hang
     """
 
@@ -215,7 +202,7 @@ class Lanes:
                 error = e
             hung = self._seconds(train) >= HANGS
             train.since = _NEVER
-            yield Outcome(row, error, hung)
+            yield row, error, hung
             if error is not None:
                 return
 

@@ -31,7 +31,6 @@ def clock() -> float:
 class Lease:
     """The lease as one relay sees it. Used by the relay's thread.
 
-    :param rows: :mod:`ironic_async_events.outbox.store`
     :param holder: a name that no other relay has
     :param seconds: within which another relay takes over from a dead leader
     """

@@ -8,8 +8,6 @@ from typing import Any
 
 from oslo_serialization import jsonutils
 
-_NODE = 'baremetal.node.'
-_DATA = 'ironic_object.data'
 # What is encoded, and as what it is decoded.
 _PARTS = {'topics': list, 'context': dict, 'body': dict, 'priority': str}
 
@@ -20,12 +18,7 @@ class Unreadable(ValueError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
-    """The arguments of a notification driver, as a value.
-
-    :param topics: the topics of the notifier
-    :param context: the request's context, serialised
-    :param body: the notification itself
-    """
+    """The arguments of a notification driver, as a value."""
 
     topics: Sequence[str]
     context: Mapping[str, Any]
@@ -39,16 +32,13 @@ class Message:
 
     @property
     def subject(self) -> str:
-        """What the message is about: a node, or only itself.
-
-        Messages about one subject are published in the order in which they
-        were stored.
-        """
+        """What the message is about: a node, or only itself."""
         payload = self.body.get('payload')
-        if isinstance(payload, Mapping) and str(
-            self.body.get('event_type')
-        ).startswith(_NODE):
-            data = payload.get(_DATA, payload)
+        event_type = str(self.body.get('event_type'))
+        if event_type.startswith('baremetal.node.') and isinstance(
+            payload, Mapping
+        ):
+            data = payload.get('ironic_object.data', payload)
             if isinstance(data, Mapping):
                 uuid = data.get('uuid') or data.get('node_uuid')
                 if isinstance(uuid, str) and 0 < len(uuid) <= 64:
@@ -63,8 +53,7 @@ class Message:
     def encode(self) -> str:
         """Return the message as ASCII text.
 
-        :raises TypeError: when a part is no JSON
-        :raises ValueError: likewise
+        :raises TypeError: when a part is no JSON; or a ``ValueError``
         """
         return str(
             jsonutils.dumps({name: getattr(self, name) for name in _PARTS})

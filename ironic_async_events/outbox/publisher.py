@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publish a message as oslo.messaging's own driver does, and raise errors.
-
-Called by the threads of the lanes.
-"""
+"""Publish a message as oslo.messaging's own driver does, and raise errors."""
 
 from collections.abc import Iterator
 import contextlib
@@ -29,14 +26,11 @@ _LOGGERS = (
 
 
 def publish(transport: Any, body: str) -> None:
-    """Publish a message, and wait until the bus has confirmed it.
+    """Publish an encoded message, and wait until the bus has confirmed it.
 
-    Uses the topics and the format of ``messagingv2``. A failure is raised, and
-    not retried here.
+    Called by several threads. Uses the topics and format of ``messagingv2``.
 
-    :param transport: the notification transport of the service
-    :param body: the message, encoded
-    :raises Unreadable: when it cannot be decoded
+    :raises Unreadable: when the message cannot be decoded
     """
     message = Message.decode(body)
     for place, topic in enumerate(message.topics):
@@ -83,11 +77,9 @@ def _close_connections(transport: Any) -> None:
 
 @contextlib.contextmanager
 def quiet(threads: str) -> Iterator[None]:
-    """Silence oslo.messaging's drivers in some threads, above DEBUG.
+    """Silence oslo.messaging's drivers in threads whose names begin like this.
 
     The relay itself logs one line when the bus is away.
-
-    :param threads: how the names of the threads begin
     """
 
     def is_heard(record: logging.LogRecord) -> bool:

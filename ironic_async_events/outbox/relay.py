@@ -34,7 +34,7 @@ _LINGER = 0.5
 
 
 class Pause(NamedTuple):
-    """The pause before the next turn.
+    """The pause before the next turn, 0 if there is more to publish.
 
     :param for_messages: whether a message of this process ends the pause
     """
@@ -50,9 +50,8 @@ class Relay:
     first occurrences are in order, even when two relays publish at once.
 
     :param rows: :mod:`ironic_async_events.outbox.store`
-    :param publish: see :class:`ironic_async_events.outbox.lanes.Lanes`
+    :param publish: publishes a message; called by several threads
     :param holder: a name that no other relay has
-    :param options: the group of options
     """
 
     def __init__(
@@ -83,10 +82,7 @@ class Relay:
         self._delete_at = 0.0
 
     def turn(self) -> Pause:
-        """Publish a batch if this relay leads. Never raises.
-
-        :returns: the pause before the next turn; 0 if there is more to publish
-        """
+        """Publish a batch if this relay leads. Never raises."""
         try:
             pause = self._turn()
             self._database.over()
@@ -207,14 +203,12 @@ class Relay:
     def _publish(
         self, rows: Sequence[Row], seconds: float = _FRESH, share: int = 1
     ) -> int:
-        """Publish messages, and note the outcomes.
+        """Publish messages, and return how many the bus has confirmed.
 
-        Also returns when the bus does not answer. A later turn notes the
-        outcome of a publication that hangs.
+        A later turn notes the outcome of a publication that hangs.
 
         :param seconds: after which no more publication begins
         :param share: use only one of so many lanes
-        :returns: how many the bus has confirmed
         """
         count = 0
         trouble: list[Exception] = []
@@ -234,8 +228,7 @@ class Relay:
             try:
                 if outcome is not None:
                     self._heard_at = self._clock()
-                    count += outcome.error is None
-                    self._note(*outcome)
+                    count += self._note(*outcome)
                 if self._leads and not trouble:
                     self._lease.hold()
             except Exception as e:
@@ -248,14 +241,15 @@ class Relay:
             raise trouble[0]
         return count
 
-    def _note(self, row: Row, error: Exception | None, hung: bool) -> None:
+    def _note(self, row: Row, error: Exception | None, hung: bool) -> bool:
         if error is not None:
             self._breaker.refused(row, error, hung)
-            return
+            return False
         if not self._confirmed:
             self._delete_at = self._clock() + _LINGER
         self._confirmed.add(row.id)
         self._breaker.confirmed(row)
+        return True
 
     def _delete(self) -> None:
         """Delete confirmed messages; an error of the database forgets none."""

@@ -18,7 +18,6 @@ LOG = logging.getLogger(__name__)
 class Outage:
     """The outage of a service that the relay needs: two lines in the log.
 
-    :param what: the name of the service
     :ivar lasts: whether the log knows of an outage that is not over
     """
 
@@ -50,10 +49,7 @@ class Outage:
         return self._failures
 
     def over(self, more: str = '') -> None:
-        """Note a success, and log the end of an outage that was logged.
-
-        :param more: what the line says as well
-        """
+        """Note a success, and log the end of an outage that was logged."""
         if self.lasts:
             LOG.warning(
                 'The relay of the outbox reaches %s again after %.0f '
@@ -83,10 +79,7 @@ class Watch:
         self._reached: collections.Counter[str] = collections.Counter()
 
     def look(self) -> Backlog | None:
-        """Read and report the backlog if it is time to.
-
-        :returns: the backlog, if it was read
-        """
+        """Read, report and return the backlog if it is time to."""
         if self._clock() < self._due:
             return None
         backlog = self._read()

@@ -4,7 +4,6 @@
 Statements use these definitions; the migrations create tables and indexes.
 """
 
-from collections.abc import Iterator
 import pathlib
 from typing import Any
 
@@ -116,8 +115,17 @@ def drop(engine: sa.Engine) -> None:
 
 def problem(engine: sa.Engine) -> str | None:
     """Return one line about what is wrong with the tables, and what to do."""
-    version = current(engine)
-    missing = list(_missing(engine))
+    there, version = tables(engine), current(engine)
+    # A missing index only costs time.
+    missing = [
+        f'the table {name}'
+        for name in (OUTBOX.name, RELAY.name)
+        if name not in there
+    ]
+    if RELAY.name in there and not _scalar(engine, sa.select(RELAY.c.id)):
+        missing.append(
+            f'the row of {RELAY.name} that is the lease of the relay'
+        )
     if version is None:
         return (
             'driver = async_events_outbox needs tables that this database '
@@ -137,16 +145,6 @@ def problem(engine: sa.Engine) -> str | None:
             f'{" and ".join(missing)}; create it with "{COMMAND}"'
         )
     return None
-
-
-def _missing(engine: sa.Engine) -> Iterator[str]:
-    """Name missing tables and rows; a missing index only costs time."""
-    there = tables(engine)
-    for name in (OUTBOX.name, RELAY.name):
-        if name not in there:
-            yield f'the table {name}'
-        elif name == RELAY.name and not _scalar(engine, sa.select(RELAY.c.id)):
-            yield f'the row of {name} that is the lease of the relay'
 
 
 def _scalar(engine: sa.Engine, query: sa.Select[Any]) -> Any:

@@ -136,11 +136,9 @@ class RelayThread(threading.Thread):
         self._news.set()
 
     def stop(self, seconds: float) -> None:
-        """Publish what is left, give the lease up, and end.
+        """Publish what is left for some seconds, give the lease up, and end.
 
         Called by the conductor's main thread when its workers have ended.
-
-        :param seconds: how long at most
         """
         self._drain_until = time.monotonic() + seconds
         self._ending.set()
@@ -159,24 +157,20 @@ class RelayThread(threading.Thread):
         number = uuid.uuid4().hex[:8]
         name = f'{socket.gethostname()}:{os.getpid()}:{number}'
         with connection.keep(), publisher.quiet(lanes.THREAD):
-            self._run(
-                Relay(store, publish, name, CONF.async_events, lease.clock)
-            )
-
-    def _run(self, relay: Relay) -> None:
-        while not self._ending.is_set():
-            # First: the turn reads a message that comes from now on, or the
-            # message ends the pause.
-            self._news.clear()
-            if self._ending.is_set():
-                break
-            seconds, for_messages = relay.turn()
-            event = self._ending
-            if for_messages and not event.wait(min(_APART, seconds)):
-                event = self._news
-            event.wait(seconds)
-        # As long as there is more to publish.
-        while time.monotonic() < self._drain_until:
-            if relay.turn().seconds:
-                break
-        relay.end()
+            relay = Relay(store, publish, name, CONF.async_events, lease.clock)
+            while not self._ending.is_set():
+                # First: the turn reads a message that comes from now on, or
+                # the message ends the pause.
+                self._news.clear()
+                if self._ending.is_set():
+                    break
+                seconds, for_messages = relay.turn()
+                event = self._ending
+                if for_messages and not event.wait(min(_APART, seconds)):
+                    event = self._news
+                event.wait(seconds)
+            while time.monotonic() < self._drain_until:
+                if relay.turn().seconds:
+                    # There is no more to publish now.
+                    break
+            relay.end()

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All SQL about the messages of the outbox and about the lease of the relay.
-
-From :func:`waiting` to :func:`set_aside`, and about the lease, for the relay
-alone. The simulation has the same in memory.
-"""
+"""All SQL about the messages of the outbox and the lease of the relay."""
 
 from collections.abc import Callable
 from collections.abc import Collection
@@ -76,8 +72,7 @@ def put(message: Message, committed: Callable[[], None]) -> None:
     Called by whatever thread sends a notification.
 
     :param committed: called in the same thread after the commit
-    :raises TypeError: when the message is no JSON
-    :raises ValueError: likewise
+    :raises TypeError: when the message is no JSON; or a ``ValueError``
     """
     insert = schema.OUTBOX.insert().values(
         message_id=message.id,
@@ -102,10 +97,8 @@ def waiting(
 ) -> list[Row]:
     """Read the oldest messages that wait, and were not refused.
 
-    Leaves out messages after a refused message about the same subject. Where
-    destinations are left out, only the oldest message about each subject is
-    read.
-
+    Leaves out messages after a refused message about the same subject and,
+    where destinations are closed, all but the oldest about each subject.
     Always from the beginning: ids are assigned before the commit, so a message
     may become visible after a message with a higher id.
 
@@ -126,10 +119,7 @@ def waiting(
 def still_waiting(
     ids: Collection[int], confirmed: Collection[int] = ()
 ) -> list[Row]:
-    """Read the messages among the given ones that can be published.
-
-    :param confirmed: numbers of messages for which no other waits
-    """
+    """Read the messages among the given ones that can be published."""
     return _rows(_STILL_WAITING, ids=sorted(ids), confirmed=sorted(confirmed))
 
 
@@ -146,10 +136,7 @@ def mark_refused(ids: Collection[int], holder: str) -> None:
 
 
 def refused(limit: int, after: int = 0) -> list[Row]:
-    """Read the oldest refused messages that wait, without their bodies.
-
-    :param after: only messages with higher numbers
-    """
+    """Read refused messages after a number, without their bodies."""
     return _rows(
         sa.select(_OUTBOX.id, _OUTBOX.subject, sa.literal(''), _DESTINATION)
         .where(_WAITS, _OUTBOX.attempts == 1, _OUTBOX.id > after)
@@ -213,19 +200,13 @@ def list_set_aside() -> Sequence[sa.Row[Any]]:
 
 
 def retry(ids: Sequence[int]) -> set[int]:
-    """Let messages that are set aside wait again. For the operator.
-
-    :returns: which of these numbers were set aside
-    """
+    """Let messages that are set aside wait again; return their numbers."""
     waits = {'set_aside_at': None, 'attempts': 0, 'error': None}
     return _change_set_aside(ids, schema.OUTBOX.update().values(waits))
 
 
 def purge(ids: Sequence[int]) -> set[int]:
-    """Delete messages that are set aside, unpublished. For the operator.
-
-    :returns: which of these numbers were set aside
-    """
+    """Delete messages that are set aside, and return their numbers."""
     return _change_set_aside(ids, schema.OUTBOX.delete())
 
 

@@ -21,11 +21,7 @@ def errors() -> list[BaseException] | None:
 
 
 def check(errors: Sequence[BaseException]) -> None:
-    """Raise an error of the database.
-
-    A payload that cannot be built, or is no JSON, stops no transition: the
-    error is logged, as without the outbox.
-    """
+    """Raise an error of the database; other errors are logged, as on stock."""
     for error in filter(database.failed, errors):
         raise error
 

@@ -8,23 +8,16 @@ from sqlalchemy.dialects import mysql
 revision = '3b1f6d0c9a52'
 down_revision = None
 
+ID = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
+BODY = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
 METADATA = sa.MetaData()
 OUTBOX = sa.Table(
     'async_events_outbox',
     METADATA,
-    sa.Column(
-        'id',
-        sa.BigInteger().with_variant(sa.Integer(), 'sqlite'),
-        primary_key=True,
-        autoincrement=True,
-    ),
+    sa.Column('id', ID, primary_key=True, autoincrement=True),
     sa.Column('message_id', sa.String(36), nullable=False),
     sa.Column('subject', sa.String(64), nullable=False),
-    sa.Column(
-        'body',
-        sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb'),
-        nullable=False,
-    ),
+    sa.Column('body', BODY, nullable=False),
     sa.Column('stored_at', sa.Double(), nullable=False),
     sa.Column('set_aside_at', sa.Double(), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=False),

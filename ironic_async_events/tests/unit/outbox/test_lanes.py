@@ -24,7 +24,7 @@ class TrainTestCase(base.BaseTestCase):
     def go(self, publish, *names, may=lambda: True):
         one = lanes.Lanes(publish, 1, outbox_base.Clock())
         train = lanes.Train('a', '', may, rows(*names))
-        return [(x.row.body, x.error) for x in one._publish_some(train)]
+        return [(x[0].body, x[1]) for x in one._publish_some(train)]
 
     def test_it_ends_with_a_refusal(self):
         error = OSError('no')
@@ -67,7 +67,7 @@ class LanesTestCase(base.BaseTestCase):
         outcomes = self.go(found, *names, **more)
         self.assertIsNone(next(outcomes))
         self.clock.now += lanes.HANGS
-        return [x.row.body for x in outcomes if x is not None]
+        return [x[0].body for x in outcomes if x is not None]
 
     def test_subjects_are_published_side_by_side(self):
         together = threading.Barrier(2)
@@ -77,7 +77,7 @@ class LanesTestCase(base.BaseTestCase):
 
         found = self.lanes(publish, 2)
         outcomes = list(self.go(found, 'a1', 'b2'))
-        self.assertEqual([None, None], [x.error for x in outcomes])
+        self.assertEqual([None, None], [error for _, error, _ in outcomes])
 
     def test_there_are_no_more_lanes_than_were_needed(self):
         threads = set()
@@ -106,7 +106,7 @@ class LanesTestCase(base.BaseTestCase):
         self.assertEqual([], self.hang(found, 'a1'))
         self.assertEqual({'a'}, found.busy)
         self.assertEqual(
-            ['b2', 'c3'], [x.row.body for x in self.go(found, 'b2', 'c3') if x]
+            ['b2', 'c3'], [x[0].body for x in self.go(found, 'b2', 'c3') if x]
         )
         self.assertEqual(2, found._threads)
         gate.open()
@@ -115,7 +115,7 @@ class LanesTestCase(base.BaseTestCase):
         while found.busy:
             late += self.go(found)
         self.assertEqual(
-            [('a1', True)], [(x.row.body, x.hung) for x in late if x]
+            [('a1', True)], [(x[0].body, x[2]) for x in late if x]
         )
         # The thread in its place ends.
         list(self.go(found))
@@ -124,7 +124,7 @@ class LanesTestCase(base.BaseTestCase):
     def test_others_go_on_while_it_is_not_known_whether_it_hangs(self):
         _, found = self.gated(2)
         outcomes = self.go(found, 'a1', 'b2', 'c3', 'b4', 'd5')
-        seen = [x.row.body for x in iter(lambda: next(outcomes), None)]
+        seen = [x[0].body for x in iter(lambda: next(outcomes), None)]
         self.assertEqual({'b2', 'b4', 'c3', 'd5'}, set(seen))
 
     def test_what_hangs_leaves_room_for_others(self):

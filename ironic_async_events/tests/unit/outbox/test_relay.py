@@ -115,7 +115,7 @@ class Inline(lanes.Lanes):
             if row.subject not in refused:
                 train = lanes.Train(row.subject, '', may, [row])
                 for outcome in self._publish_some(train):
-                    if outcome.error is not None:
+                    if outcome[1] is not None:
                         refused.add(row.subject)
                     yield outcome
 
@@ -435,7 +435,7 @@ class RelayTestCase(base.BaseTestCase):
             self.clock.now += 5
             self.rows.take_lease = away
             for row in rows:
-                yield lanes.Outcome(row, None)
+                yield row, None, False
             self.assertFalse(may())
 
         self.relay._lanes.go = go

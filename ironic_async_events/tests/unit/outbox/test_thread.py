@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the thread: it wakes, waits and ends when it should."""
 
+import contextlib
 import threading
+from unittest import mock
 
+import fixtures
 from oslotest import base
 
+from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import relay
 from ironic_async_events.outbox import service
 from ironic_async_events.tests.unit import base as unit_base
@@ -31,16 +35,19 @@ class Relay:
         self.ended.set()
 
 
-class Thread(service.RelayThread):
-    """Runs another relay."""
-
-    def run(self):
-        self._run(self._transport)
-
-
 class ThreadTestCase(base.BaseTestCase):
+    def thread(self, fake):
+        """Make a thread that runs another relay."""
+        for owner, name, value in (
+            (service, 'Relay', lambda *args: fake),
+            (service, 'CONF', mock.Mock()),
+            (connection, 'keep', contextlib.nullcontext),
+        ):
+            self.useFixture(fixtures.MockPatchObject(owner, name, value))
+        return service.RelayThread(None)
+
     def start(self, fake):
-        one = Thread(fake)
+        one = self.thread(fake)
         self.addCleanup(one.stop, 0)
         one.start()
         return one
@@ -58,7 +65,7 @@ class ThreadTestCase(base.BaseTestCase):
 
     def test_turns_are_apart_while_messages_come(self):
         fake = Relay([relay.Pause(LONG), relay.Pause(LONG)])
-        one = Thread(fake)
+        one = self.thread(fake)
         self.addCleanup(one.stop, 0)
         apart = unit_base.Gate()
         asked = []
