@@ -20,8 +20,8 @@ from ironic_async_events import conf as async_conf
 from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import lanes
 from ironic_async_events.outbox import message
-from ironic_async_events.outbox import relay_thread
 from ironic_async_events.outbox import schema
+from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
 from laboratory import broker
 from laboratory import database
@@ -73,7 +73,8 @@ class _Spent:
 
 def _measure(operations: int, rate: float, bus: str) -> None:
     transport = oslo_messaging.get_notification_transport(CONF, url=bus)
-    relay = relay_thread.start(transport)
+    relay = service.RelayThread(transport)
+    relay.start()
 
     def put(number: int) -> None:
         store.put(
@@ -89,7 +90,7 @@ def _measure(operations: int, rate: float, bus: str) -> None:
 
     put(0)
     wait()
-    spent, began = _Spent(relay._thread), time.monotonic()
+    spent, began = _Spent(relay), time.monotonic()
     for number in range(operations):
         for _ in 'start', 'end':
             put(number)
@@ -100,7 +101,7 @@ def _measure(operations: int, rate: float, bus: str) -> None:
         f'{operations / seconds:.1f} operations a second, each: '
         f'{spent.each(operations)}'
     )
-    spent = _Spent(relay._thread)
+    spent = _Spent(relay)
     time.sleep(_IDLE_SECONDS)
     print(f'idle, each second: {spent.each(_IDLE_SECONDS)}')
     relay.stop(5.0)

@@ -201,8 +201,7 @@ class Checks(upgradecheck.UpgradeCommands):
             from ironic_async_events.outbox import advice  # chooses a backend
             from ironic_async_events.outbox import schema
 
-            with schema.glance(url) as engine:
-                return _judged(advice.galera(CONF, engine))
+            return _judged(advice.galera(CONF, schema.glance(url)))
         except Exception as e:
             return _warning(
                 'The database does not say whether it is a Galera cluster: '

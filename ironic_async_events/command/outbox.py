@@ -11,7 +11,6 @@ from cliff import lister
 from cliff import show
 
 from ironic_async_events.command import ironic_conf
-from ironic_async_events.outbox import lease_row
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import store
 
@@ -66,8 +65,7 @@ class Status(_Outbox, show.ShowOne):
         """Run the command."""
         self.open(parsed_args)
         backlog = store.backlog()
-        held = lease_row.leader()
-        relay = held.holder if held.seconds else 'none'
+        holder, seconds = store.leader()
         return (
             (
                 'waiting',
@@ -82,8 +80,8 @@ class Status(_Outbox, show.ShowOne):
                 backlog.refused,
                 round(backlog.seconds, 3),
                 backlog.set_aside,
-                relay,
-                round(held.seconds, 3),
+                holder if seconds else 'none',
+                round(seconds, 3),
             ),
         )
 

@@ -5,9 +5,9 @@ A transition and its notification are committed in one transaction. A relay
 publishes the stored messages in order, and deletes a message when the bus has
 confirmed it. The way of a message::
 
-    driver -> transaction -> store.put            in the worker
-    relay_thread -> relay -> lanes -> publisher   in the relay's thread
+    driver -> transaction -> store.put       in the worker
+    service -> relay -> lanes -> publisher   in threads of the conductor
 
-A lease keeps two relays apart: ``lease``. Refused messages: ``judging``,
-``suspects``. Statements: ``store``; tables: ``schema``.
+A lease keeps two relays apart: ``lease``. What the bus refuses: ``breaker``.
+Statements: ``store``; tables: ``schema``.
 """

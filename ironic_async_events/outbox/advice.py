@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Warn of a configuration that breaks a promise of the outbox.
 
-A conductor logs the warning when it starts; the upgrade check reports it
-before.
+For the log of a conductor that starts, and for the upgrade check.
 """
 
 import logging
@@ -14,14 +13,6 @@ import oslo_messaging
 import sqlalchemy as sa
 
 GROUP = 'oslo_messaging_notifications'
-
-#: Notification drivers that publish by themselves.
-_PUBLISHERS = frozenset(('messaging', 'messagingv2'))
-#: The driver that calls other drivers, which are listed in a separate file.
-_ROUTER = 'routing'
-
-# The bit of wsrep_sync_wait that makes reads wait.
-_READS = 1
 
 #: Whether a driver of oslo.messaging waits until the bus has a message, by
 #: the scheme of the transport URL.
@@ -35,12 +26,7 @@ CONFIRMS = {
 
 
 class Concern(NamedTuple):
-    """A promise that the outbox cannot keep with this configuration.
-
-    :param level: ``logging.ERROR`` when a promise is broken,
-        ``logging.WARNING`` when it may be broken
-    :param text: one line that says what to do
-    """
+    """A promise that is broken, or may be broken, and what to do."""
 
     level: int
     text: str
@@ -51,13 +37,10 @@ def beside(conf: cfg.ConfigOpts) -> Concern | None:
 
     All drivers are called within the transaction of the node. A driver that
     publishes announces the state before its commit, with another id, and
-    locks the row of the node while the bus is slow. The outbox exists to
-    prevent this, so it is an error.
-
-    :param conf: the configuration of the service
+    locks the row of the node while the bus is slow.
     """
     drivers: list[str] = conf[GROUP].driver
-    names = [name for name in drivers if name in _PUBLISHERS]
+    names = [x for x in drivers if x in ('messaging', 'messagingv2')]
     if names:
         lines = ' and '.join(f'driver = {name}' for name in names)
         return Concern(
@@ -67,10 +50,11 @@ def beside(conf: cfg.ConfigOpts) -> Concern | None:
             'and a slow bus locks the node in the database. Remove from the '
             f'configuration: [{GROUP}] {lines}',
         )
-    if _ROUTER in drivers:
+    # It calls other drivers, which are listed in a separate file.
+    if 'routing' in drivers:
         return Concern(
             logging.WARNING,
-            f'{_ROUTER} beside async_events_outbox must not publish to a bus: '
+            'routing beside async_events_outbox must not publish to a bus: '
             'its drivers are called before the state is committed, and a slow '
             'one locks the node in the database. Check the file that '
             f'[{GROUP}] routing_config names',
@@ -81,7 +65,6 @@ def beside(conf: cfg.ConfigOpts) -> Concern | None:
 def transport(conf: cfg.ConfigOpts) -> Concern | None:
     """Warn of a bus that does not confirm messages.
 
-    :param conf: the configuration of the service
     :raises InvalidTransportURL: when the URL cannot be read
     :raises ValueError: likewise
     """
@@ -108,15 +91,11 @@ def transport(conf: cfg.ConfigOpts) -> Concern | None:
 
 
 def galera(conf: cfg.ConfigOpts, engine: sa.Engine) -> Concern | None:
-    """Warn of a Galera cluster whose reads do not wait.
-
-    :param conf: the configuration of the service
-    :param engine: the database
-    :raises Exception: the error of the database
-    """
+    """Warn of a Galera cluster whose reads do not wait."""
     # Older releases of oslo.db lack the option.
     value = getattr(conf.database, 'mysql_wsrep_sync_wait', None)
-    waits = (value or 0) & _READS
+    # The bit that makes reads wait.
+    waits = (value or 0) & 1
     if waits or engine.dialect.name not in ('mysql', 'mariadb'):
         return None
     with engine.connect() as connection:
@@ -135,11 +114,6 @@ def galera(conf: cfg.ConfigOpts, engine: sa.Engine) -> Concern | None:
 
 
 def concerns(conf: cfg.ConfigOpts, engine: sa.Engine) -> list[Concern]:
-    """Return all concerns about a configuration.
-
-    :param conf: the configuration of a service that has made its transport
-    :param engine: the database
-    :raises Exception: the error of the database
-    """
+    """Return all concerns of a service that has made its transport."""
     every = (beside(conf), transport(conf), galera(conf, engine))
     return [concern for concern in every if concern]

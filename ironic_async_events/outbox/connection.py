@@ -5,7 +5,6 @@ Most threads use Ironic's sessions: a writer within a writer of the same thread
 joins its transaction. The thread of the relay keeps a connection instead.
 """
 
-from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import threading
@@ -19,33 +18,17 @@ from sqlalchemy.sql import functions
 
 from ironic_async_events.task import database
 
-# For how long a transaction that meets a conflict is retried.
-
 
 class Kept:
-    """A connection that a thread keeps, opened when it is needed.
+    """A connection that a thread keeps, and replaces after some seconds.
 
-    Taking a connection from the pool, checking it, opening a session and
-    returning the connection cost more than most statements. That is too much
-    for a thread that runs many statements a second.
-
-    :param engine: the database
-    :param seconds: after which a connection is replaced, as in a pool
-    :param clock: tells the time, in seconds
+    To take a connection from the pool, check it, open a session and return the
+    connection costs more than most statements.
     """
 
-    def __init__(
-        self,
-        engine: sa.Engine,
-        seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, engine: sa.Engine, seconds: float) -> None:
         self._engine = engine
         self._seconds = seconds
-        self._clock = clock
-        # A COMMIT costs as much as a statement. oslo.db begins transactions
-        # on SQLite itself, in any case.
-        self._begins = engine.dialect.name == 'sqlite'
         self._connection: sa.Connection | None = None
         self._opened_at = 0.0
 
@@ -55,24 +38,23 @@ class Kept:
 
         On SQLite it may be several statements: they are one transaction.
         After an error the next statement gets a new connection.
-
-        :raises Exception: the error of the database
         """
-        if self._clock() - self._opened_at >= self._seconds:
+        # A COMMIT costs as much as a statement. oslo.db begins transactions
+        # on SQLite itself, in any case.
+        begins = self._engine.dialect.name == 'sqlite'
+        if time.monotonic() - self._opened_at >= self._seconds:
             self.close()
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
-                if not self._begins:
+                if not begins:
                     self._connection.execution_options(
                         isolation_level='AUTOCOMMIT'
                     )
-                self._opened_at = self._clock()
-            if self._begins:
-                with self._connection.begin():
-                    yield self._connection
-            else:
-                yield self._connection
+                self._opened_at = time.monotonic()
+            kept = self._connection
+            with kept.begin() if begins else contextlib.nullcontext():
+                yield kept
         except BaseException:
             self.close()
             raise
@@ -85,13 +67,7 @@ class Kept:
                 connection.close()
 
 
-class _Own(threading.local):
-    """The connection that this thread keeps; most threads keep none."""
-
-    connection: Kept | None = None
-
-
-_own = _Own()
+_here = threading.local()
 
 
 def engine() -> sa.Engine:
@@ -105,42 +81,34 @@ def engine() -> sa.Engine:
 
 @contextlib.contextmanager
 def keep() -> Iterator[None]:
-    """Make this thread keep a connection instead of opening sessions.
-
-    For the thread of the relay. Its statements join no other transaction.
-    """
-    kept = _own.connection = Kept(
-        engine(), cfg.CONF.database.connection_recycle_time
-    )
-    try:
-        yield
-    finally:
-        _own.connection = None
-        kept.close()
+    """Make the relay's thread keep a connection, and open no sessions."""
+    seconds = cfg.CONF.database.connection_recycle_time
+    with contextlib.closing(Kept(engine(), seconds)) as _here.kept:
+        try:
+            yield
+        finally:
+            del _here.kept
 
 
 @contextlib.contextmanager
 def writer() -> Iterator[Any]:
     """Open Ironic's session for writing, or join the open one."""
-    if _own.connection is None:
-        with database.transaction() as session:
-            yield session
-    else:
-        with database.turn(), _own.connection.statement() as connection:
-            yield connection
+    kept = getattr(_here, 'kept', None)
+    with (
+        database.turn(),
+        kept.statement() if kept else database.transaction() as session,
+    ):
+        yield session
 
 
 @contextlib.contextmanager
 def reader() -> Iterator[Any]:
     """Open Ironic's session for reading, or join the open one."""
-    if _own.connection is None:
-        from ironic.db.sqlalchemy import api  # configures the database
+    from ironic.db.sqlalchemy import api  # configures the database
 
-        with api._session_for_read() as session:
-            yield session
-    else:
-        with _own.connection.statement() as connection:
-            yield connection
+    kept = getattr(_here, 'kept', None)
+    with kept.statement() if kept else api._session_for_read() as session:
+        yield session
 
 
 class epoch(functions.FunctionElement[float]):
@@ -153,22 +121,19 @@ class epoch(functions.FunctionElement[float]):
     inherit_cache = True
 
 
-@compiler.compiles(epoch, 'sqlite')
-def _sqlite(element: epoch, compiler: Any, **kw: Any) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
+# Not UNIX_TIMESTAMP(NOW(6)): in the hour in which summer time ends, the local
+# time is ambiguous.
+_MYSQL = (
+    "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000000E0)"
+)
+_EPOCH = {
+    'sqlite': "((julianday('now') - 2440587.5) * 86400.0)",
+    'mysql': _MYSQL,
+    'mariadb': _MYSQL,
+    'postgresql': 'extract(epoch from statement_timestamp())',
+}
 
 
-@compiler.compiles(epoch, 'mysql')
-@compiler.compiles(epoch, 'mariadb')
-def _mysql(element: epoch, compiler: Any, **kw: Any) -> str:
-    # Not UNIX_TIMESTAMP(NOW(6)): in the hour in which summer time ends, the
-    # local time is ambiguous.
-    return (
-        "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) "
-        '/ 1000000E0)'
-    )
-
-
-@compiler.compiles(epoch, 'postgresql')
-def _postgresql(element: epoch, compiler: Any, **kw: Any) -> str:
-    return 'extract(epoch from statement_timestamp())'
+@compiler.compiles(epoch)
+def _compile(element: epoch, compiler: Any, **kw: Any) -> str:
+    return _EPOCH[compiler.dialect.name]

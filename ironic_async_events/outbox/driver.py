@@ -20,9 +20,7 @@ from ironic_async_events.task import database
 class OutboxDriver(notifier.Driver):  # type: ignore[misc]
     """Stores every notification for the relay to publish.
 
-    Ironic makes one driver for each of its notifiers, which differ in their
-    topics. Takes the arguments of
-    :class:`ironic_async_events.driver.AsyncEventsDriver`.
+    Ironic makes one driver for each of its notifiers, which differ in topics.
 
     :raises RefusedToStart: in an API whose database lacks the tables
     """
@@ -40,28 +38,18 @@ class OutboxDriver(notifier.Driver):  # type: ignore[misc]
     def notify(
         self, ctxt: Any, message: Any, priority: Any, retry: Any
     ) -> None:
-        """Store a notification.
-
-        Called for every notification, by the thread that sends it.
+        """Store a notification. Called by the thread that sends it.
 
         :raises Exception: why it is not stored; oslo.messaging logs the error
         """
-        notification = Message(
-            topics=tuple(self.topics),
-            context=ctxt,
-            body=message,
-            priority=priority,
-        )
-        note = transaction.open_note()
+        notification = Message(tuple(self.topics), ctxt, message, priority)
         try:
-            if note is None:
-                database.retried(store.put)(notification, service.wake)
-            else:
-                store.put(notification, service.wake)
-                note.stored += 1
+            # Within a transition it is the transaction that is retried.
+            database.retried(store.put)(notification, service.wake)
         except Exception as e:
-            if note is not None:
-                note.error = e
+            errors = transaction.errors()
+            if errors is not None:
+                errors.append(e)
                 if database.failed(e):
                     # The transaction is tried again, or its end is reported.
                     return

@@ -7,7 +7,7 @@ connection, and a relay cannot know for how long it may trust the lock.
 
 from collections.abc import Callable
 import time
-from typing import Protocol
+from typing import Any
 
 # A relay takes the lease for this share of outbox_lease, so that another relay
 # has taken over when outbox_lease is over.
@@ -28,64 +28,36 @@ def clock() -> float:
     )
 
 
-class Claims(Protocol):
-    """Where the lease is stored, with a clock that all relays share.
-
-    :class:`ironic_async_events.outbox.lease_row.LeaseRow` in a conductor.
-    """
-
-    def take(self, holder: str, seconds: float) -> float | None:
-        """Take the lease, or renew it.
-
-        :param holder: the relay that asks
-        :param seconds: for how long
-        :returns: None when the holder has the lease; else the seconds until
-            the lease ends
-        """
-
-    def give_up(self, holder: str) -> None:
-        """Let another relay take the lease at once."""
-
-
 class Lease:
     """The lease as one relay sees it. Used by the relay's thread.
 
-    :param claims: where the lease is stored
     :param holder: a name that no other relay has
     :param seconds: within which another relay takes over from a dead leader
-    :param clock: tells the time, in seconds
     """
 
     def __init__(
         self,
-        claims: Claims,
+        rows: Any,
         holder: str,
         seconds: float,
         clock: Callable[[], float] = clock,
     ) -> None:
         self.holder = holder
         self.seconds = seconds
-        self._claims = claims
+        self._rows = rows
         self._clock = clock
         self._trusted_until = self._ask_at = clock()
 
     def is_valid(self) -> bool:
-        """Return whether this relay leads, without asking the database.
-
-        Called by the threads of the lanes as well.
-        """
+        """Return whether this relay leads. Called by the lanes as well."""
         return self._clock() < self._trusted_until
 
     def hold(self) -> bool:
-        """Take or renew the lease when it is due.
-
-        :returns: whether this relay leads
-        :raises Exception: the error of the database
-        """
+        """Take or renew the lease when it is due; return if it is valid."""
         # Before the statement, which may take some time.
         now = self._clock()
         if now >= self._ask_at:
-            left = self._claims.take(self.holder, self.seconds * _TAKEN)
+            left = self._rows.take_lease(self.holder, self.seconds * _TAKEN)
             pause = self.seconds / _RENEWALS
             if left is None:
                 self._trusted_until = now + self.seconds * _TRUSTED
@@ -100,9 +72,6 @@ class Lease:
         return max(0.0, self._ask_at - self._clock())
 
     def give_up(self) -> None:
-        """Let another relay take the lease at once.
-
-        :raises Exception: the error of the database
-        """
+        """Let another relay take the lease at once."""
         self._trusted_until = self._ask_at = self._clock()
-        self._claims.give_up(self.holder)
+        self._rows.give_up_lease(self.holder)

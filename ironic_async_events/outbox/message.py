@@ -8,8 +8,8 @@ from typing import Any
 
 from oslo_serialization import jsonutils
 
-_NODE = 'baremetal.node.'
-_DATA = 'ironic_object.data'
+# What is encoded, and as what it is decoded.
+_PARTS = {'topics': list, 'context': dict, 'body': dict, 'priority': str}
 
 
 class Unreadable(ValueError):
@@ -18,13 +18,7 @@ class Unreadable(ValueError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
-    """The arguments of a notification driver, as a value.
-
-    :param topics: the topics of the notifier
-    :param context: the request's context, serialised
-    :param body: the notification itself
-    :param priority: its priority, as the notifier names it
-    """
+    """The arguments of a notification driver, as a value."""
 
     topics: Sequence[str]
     context: Mapping[str, Any]
@@ -38,16 +32,13 @@ class Message:
 
     @property
     def subject(self) -> str:
-        """What the message is about: a node, or only itself.
-
-        Messages about one subject are published in the order in which they
-        were stored.
-        """
+        """What the message is about: a node, or only itself."""
         payload = self.body.get('payload')
-        if isinstance(payload, Mapping) and str(
-            self.body.get('event_type')
-        ).startswith(_NODE):
-            data = payload.get(_DATA, payload)
+        event_type = str(self.body.get('event_type'))
+        if event_type.startswith('baremetal.node.') and isinstance(
+            payload, Mapping
+        ):
+            data = payload.get('ironic_object.data', payload)
             if isinstance(data, Mapping):
                 uuid = data.get('uuid') or data.get('node_uuid')
                 if isinstance(uuid, str) and 0 < len(uuid) <= 64:
@@ -62,43 +53,26 @@ class Message:
     def encode(self) -> str:
         """Return the message as ASCII text.
 
-        :raises TypeError: when a part is no JSON
-        :raises ValueError: likewise
+        :raises TypeError: when a part is no JSON; or a ``ValueError``
         """
         return str(
-            jsonutils.dumps(
-                {
-                    'topics': list(self.topics),
-                    'context': self.context,
-                    'body': self.body,
-                    'priority': self.priority,
-                }
-            )
+            jsonutils.dumps({name: getattr(self, name) for name in _PARTS})
         )
 
     @classmethod
     def decode(cls, text: str) -> 'Message':
-        """Decode a message.
+        """Decode what :meth:`encode` returned.
 
-        :param text: what :meth:`encode` returned
         :raises Unreadable: when the text is something else
         """
         try:
-            parts = jsonutils.loads(text)
-            message = cls(
-                topics=parts['topics'],
-                context=parts['context'],
-                body=parts['body'],
-                priority=parts['priority'],
-            )
+            stored = jsonutils.loads(text)
+            parts = {name: stored[name] for name in _PARTS}
         except (KeyError, RecursionError, TypeError, ValueError) as e:
             raise Unreadable(f'not a stored message: {e!r}') from e
         if not (
-            isinstance(message.topics, list)
-            and all(isinstance(topic, str) for topic in message.topics)
-            and isinstance(message.context, dict)
-            and isinstance(message.body, dict)
-            and isinstance(message.priority, str)
+            all(isinstance(parts[name], _PARTS[name]) for name in _PARTS)
+            and all(isinstance(topic, str) for topic in parts['topics'])
         ):
             raise Unreadable('not a stored message: a part has another type')
-        return message
+        return cls(**parts)

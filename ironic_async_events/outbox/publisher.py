@@ -9,7 +9,6 @@ from typing import Any
 import oslo_messaging
 
 from ironic_async_events.outbox.message import Message
-from ironic_async_events.outbox.message import Unreadable
 
 # The attributes of a pool of connections that can be emptied.
 _POOL = ('_cond', '_current_size', 'iter_free')
@@ -26,102 +25,73 @@ _LOGGERS = (
 )
 
 
-class Publisher:
-    """Publishes a message. Used by the threads of the lanes.
+def publish(transport: Any, body: str) -> None:
+    """Publish an encoded message, and wait until the bus has confirmed it.
 
-    :param transport: the notification transport of the service
+    Called by several threads. Uses the topics and format of ``messagingv2``.
+
+    :raises Unreadable: when the message cannot be decoded
     """
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-
-    def publish(self, body: str) -> None:
-        """Publish a message, and wait until the bus has confirmed it.
-
-        Uses the topics and the format of ``messagingv2``. A failure is
-        raised, and not retried here.
-
-        :param body: the message, encoded
-        :raises Unreadable: when it cannot be decoded
-        :raises Exception: when the bus does not take it
-        """
+    message = Message.decode(body)
+    for place, topic in enumerate(message.topics):
+        if place:
+            # Decoded for each topic: the driver changes its arguments.
+            message = Message.decode(body)
         try:
-            self._publish(body)
-        except Unreadable:
-            raise
-        except Exception:
-            self._close_connections()
-            raise
-
-    def _publish(self, body: str) -> None:
-        message = Message.decode(body)
-        for place in range(len(message.topics)):
-            if place:
-                # Decoded for each topic: the driver changes its arguments.
-                message = Message.decode(body)
-            self._transport._send_notification(
+            transport._send_notification(
                 oslo_messaging.Target(
-                    topic=f'{message.topics[place]}.{message.priority.lower()}'
+                    topic=f'{topic}.{message.priority.lower()}'
                 ),
                 message.context,
                 message.body,
                 version=2.0,
                 retry=0,
             )
-
-    def _close_connections(self) -> None:
-        """Close the idle connections; the next publication opens another.
-
-        oslo.messaging gives a connection back to its pool whatever became of
-        it. After RabbitMQ has refused two messages, its channel is closed, and
-        without retries of its own oslo.messaging never opens another: every
-        later publication fails.
-        """
-        driver = getattr(self._transport, '_driver', None)
-        pool: Any = getattr(driver, '_connection_pool', None)
-        if not all(hasattr(pool, name) for name in _POOL):
-            # This bus or this oslo.messaging has another kind of pool.
-            return
-        # pool.empty() would not notify threads that wait for a connection.
-        with pool._cond:
-            free = list(pool.iter_free())
-            pool._current_size -= len(free)
-            pool._cond.notify_all()
-        for connection in free:
-            with contextlib.suppress(Exception):
-                connection.close()
+        except Exception:
+            _close_connections(transport)
+            raise
 
 
-class _NotFrom(logging.Filter):
-    """Drops lines of some threads above DEBUG.
+def _close_connections(transport: Any) -> None:
+    """Close the idle connections; the next publication opens another.
 
-    :param threads: how their names begin
+    oslo.messaging gives a connection back to its pool whatever became of it.
+    After RabbitMQ has refused two messages, its channel is closed, and without
+    retries of its own oslo.messaging never opens another: every later
+    publication fails.
     """
-
-    def __init__(self, threads: str) -> None:
-        super().__init__()
-        self._threads = threads
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno <= logging.DEBUG or (
-            not str(record.threadName).startswith(self._threads)
-        )
+    driver = getattr(transport, '_driver', None)
+    pool: Any = getattr(driver, '_connection_pool', None)
+    if not all(hasattr(pool, name) for name in _POOL):
+        # This bus or this oslo.messaging has another kind of pool.
+        return
+    # pool.empty() would not notify threads that wait for a connection.
+    with pool._cond:
+        free = list(pool.iter_free())
+        pool._current_size -= len(free)
+        pool._cond.notify_all()
+    for connection in free:
+        with contextlib.suppress(Exception):
+            connection.close()
 
 
 @contextlib.contextmanager
 def quiet(threads: str) -> Iterator[None]:
-    """Silence oslo.messaging's drivers in some threads.
+    """Silence oslo.messaging's drivers in threads whose names begin like this.
 
     The relay itself logs one line when the bus is away.
-
-    :param threads: how the names of the threads begin
     """
-    not_from = _NotFrom(threads)
+
+    def is_heard(record: logging.LogRecord) -> bool:
+        return record.levelno <= logging.DEBUG or not str(
+            record.threadName
+        ).startswith(threads)
+
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
-        logger.addFilter(not_from)
+        logger.addFilter(is_heard)
     try:
         yield
     finally:
         for logger in loggers:
-            logger.removeFilter(not_from)
+            logger.removeFilter(is_heard)

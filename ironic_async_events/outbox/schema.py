@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of the outbox in Ironic's database, and their versions.
 
-Statements use these definitions; the migrations create the tables.
+Statements use these definitions; the migrations create tables and indexes.
 """
 
-from collections.abc import Iterator
-import contextlib
 import pathlib
 from typing import Any
 
@@ -19,20 +17,20 @@ from ironic_async_events import exceptions
 VERSION_TABLE = 'ironic_async_events_alembic_version'
 
 _METADATA = sa.MetaData()
-
 # SQLite counts up INTEGER keys only.
-ID = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
+_ID = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
 # A TEXT of MySQL ends at 64 KiB.
-BODY = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
+_BODY = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
 
+#: One row for each message that the bus has not confirmed yet.
 OUTBOX = sa.Table(
     'async_events_outbox',
     _METADATA,
-    sa.Column('id', ID, primary_key=True, autoincrement=True),
+    sa.Column('id', _ID, primary_key=True),
     sa.Column('message_id', sa.String(36), nullable=False),
     # What the message is about; messages about one subject stay in order.
     sa.Column('subject', sa.String(64), nullable=False),
-    sa.Column('body', BODY, nullable=False),
+    sa.Column('body', _BODY, nullable=False),
     sa.Column('stored_at', sa.Double(), nullable=False),
     sa.Column('set_aside_at', sa.Double(), nullable=True),
     # While the message waits: 1 if it was refused, else 0.
@@ -40,31 +38,18 @@ OUTBOX = sa.Table(
     sa.Column('error', sa.String(255), nullable=True),
     # Where the bus takes the message; NULL if an older release stored it.
     sa.Column('destination', sa.String(128), nullable=True),
-    # For the oldest messages that wait and were not refused, and to count.
-    sa.Index(
-        'ix_async_events_outbox_waiting',
-        'set_aside_at',
-        'attempts',
-        'id',
-        'destination',
-    ),
-    # For the question whether an older message about the subject was refused.
-    sa.Index('ix_async_events_outbox_subject', 'subject', 'attempts'),
-    mysql_engine='InnoDB',
 )
-"""One row for each message that the bus has not confirmed yet."""
 
+#: One row, the lease: which relay leads, and until when.
 RELAY = sa.Table(
     'async_events_relay',
     _METADATA,
-    sa.Column('id', sa.Integer(), primary_key=True, autoincrement=False),
+    sa.Column('id', sa.Integer(), primary_key=True),
     sa.Column('holder', sa.String(255), nullable=False),
     # How often the lease has changed hands.
     sa.Column('term', sa.BigInteger(), nullable=False),
     sa.Column('expires_at', sa.Double(), nullable=False),
-    mysql_engine='InnoDB',
 )
-"""One row, the lease: which relay leads, and until when."""
 
 _PLACE = pathlib.Path(__file__).parent / 'migrations'
 
@@ -81,32 +66,27 @@ _VERSION = sa.Table(
 _TABLES = (_VERSION, RELAY, OUTBOX)
 
 
-def current(engine: sa.Engine) -> str | None:
-    """Return the version of the tables; None without tables.
-
-    :param engine: the database
-    """
-    with engine.connect() as connection:
-        return _version(connection)
-
-
 def tables(engine: sa.Engine) -> set[str]:
-    """Return the names of the tables of the outbox that exist.
+    """Return the names of the tables of the outbox that exist."""
+    names = {each.name for each in _TABLES}
+    return names & set(sa.inspect(engine).get_table_names())
 
-    :param engine: the database
-    """
-    with engine.connect() as connection:
-        return {each.name for each in _TABLES if _has(connection, each)}
+
+def current(engine: sa.Engine) -> str | None:
+    """Return the version of the tables; None without tables."""
+    version: str | None = None
+    if VERSION_TABLE in tables(engine):
+        version = _scalar(engine, sa.select(_VERSION.c.version_num))
+    return version
 
 
 def upgrade(engine: sa.Engine) -> None:
     """Create the tables, repair them, or bring them up to date.
 
-    Each migration creates only what is missing, so all of them run each time.
-    So an upgrade repairs what an interrupted upgrade has left: most databases
-    cannot roll back a new table.
+    All migrations run each time, and create only what is missing. So an
+    upgrade repairs what an interrupted upgrade has left: most databases cannot
+    roll back a new table.
 
-    :param engine: the database
     :raises UnknownVersion: when a newer release has created the tables
     """
     import alembic.command
@@ -127,26 +107,25 @@ def upgrade(engine: sa.Engine) -> None:
 
 
 def drop(engine: sa.Engine) -> None:
-    """Drop all tables; messages that were not published are lost.
-
-    Works with any version, and when some tables are missing.
-
-    :param engine: the database
-    """
+    """Drop all tables of any version that are there, with their messages."""
     with engine.begin() as connection:
         for each in _TABLES:
             each.drop(connection, checkfirst=True)
 
 
 def problem(engine: sa.Engine) -> str | None:
-    """Return what is wrong with the tables.
-
-    :param engine: the database
-    :returns: one line that says what to do; None when the tables are complete
-    """
-    with engine.connect() as connection:
-        version = _version(connection)
-        missing = list(_missing(connection))
+    """Return one line about what is wrong with the tables, and what to do."""
+    there, version = tables(engine), current(engine)
+    # A missing index only costs time.
+    missing = [
+        f'the table {name}'
+        for name in (OUTBOX.name, RELAY.name)
+        if name not in there
+    ]
+    if RELAY.name in there and not _scalar(engine, sa.select(RELAY.c.id)):
+        missing.append(
+            f'the row of {RELAY.name} that is the lease of the relay'
+        )
     if version is None:
         return (
             'driver = async_events_outbox needs tables that this database '
@@ -168,52 +147,24 @@ def problem(engine: sa.Engine) -> str | None:
     return None
 
 
-def _has(connection: sa.Connection, wanted: sa.Table) -> bool:
-    return sa.inspect(connection).has_table(wanted.name)
-
-
-def _version(connection: sa.Connection) -> str | None:
-    if not _has(connection, _VERSION):
-        return None
-    return connection.scalars(sa.select(_VERSION.c.version_num)).first()
-
-
-def _missing(connection: sa.Connection) -> Iterator[str]:
-    """Name missing tables and rows; a missing index only costs time."""
-    for each in (OUTBOX, RELAY):
-        if not _has(connection, each):
-            yield f'the table {each.name}'
-        elif each is RELAY and not connection.scalar(
-            sa.select(sa.func.count()).where(each.c.id == 1)
-        ):
-            yield f'the row of {each.name} that is the lease of the relay'
+def _scalar(engine: sa.Engine, query: sa.Select[Any]) -> Any:
+    with engine.connect() as connection:
+        return connection.scalar(query)
 
 
 def check(engine: sa.Engine) -> None:
-    """Refuse a database without the tables.
-
-    :param engine: the database
-    :raises RefusedToStart: when something is wrong with the tables
-    """
+    """Refuse to start with a database that lacks the tables."""
     wrong = problem(engine)
     if wrong is not None:
         raise exceptions.RefusedToStart(f'ironic-async-events: {wrong}')
 
 
-@contextlib.contextmanager
-def glance(url: str) -> Iterator[sa.Engine]:
-    """Open an engine that leaves no connection behind.
+def glance(url: str) -> sa.Engine:
+    """Make an engine that leaves no connection behind.
 
-    For the main process of a service: its children would inherit an open
-    connection.
-
-    :param url: the database
+    For the main process of a service, whose children would inherit it.
     """
-    engine = sa.create_engine(url, poolclass=pool.NullPool)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+    return sa.create_engine(url, poolclass=pool.NullPool)
 
 
 def _config(connection: sa.Connection) -> Any:

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Use the outbox in a process; start and stop the relay in a conductor."""
+"""Use the outbox in a process; run the relay of a conductor in a thread."""
 
 from collections.abc import Callable
 import functools
+import os
+import socket
 import sys
+import threading
+import time
 from typing import Any
+import uuid
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -13,8 +18,13 @@ from ironic_async_events import exceptions
 from ironic_async_events import redaction
 from ironic_async_events.outbox import advice
 from ironic_async_events.outbox import connection
+from ironic_async_events.outbox import lanes
+from ironic_async_events.outbox import lease
+from ironic_async_events.outbox import publisher
 from ironic_async_events.outbox import schema
+from ironic_async_events.outbox import store
 from ironic_async_events.outbox import transaction
+from ironic_async_events.outbox.relay import Relay
 from ironic_async_events.task import delivery
 
 CONF = cfg.CONF
@@ -23,18 +33,20 @@ LOG = logging.getLogger(__name__)
 # A process that serves the API imports this module before it parses its
 # configuration. ironic-dbsync does not, and must run without these tables.
 _API = 'ironic.api.app'
+# Most of a turn is the search for messages. Turns are so many seconds apart,
+# so that under load a turn finds several messages. After a pause a message is
+# published at once.
+_APART = 0.1
 
 _transport: Any = None
-_thread: Any = None
+_thread: 'RelayThread | None' = None
 _checked = False
 
 
 def use(transport: Any) -> None:
-    """Make the outbox the delivery of this process.
+    """Make the outbox the delivery of this process, over a transport.
 
     Called by the main thread of a service, for each of its notifiers.
-
-    :param transport: the notification transport
     """
     global _transport
     _transport = transport
@@ -42,18 +54,13 @@ def use(transport: Any) -> None:
 
 
 def check_api(conf: cfg.ConfigOpts) -> None:
-    """Refuse to serve the API with a database that lacks the tables.
-
-    :param conf: the configuration of the service
-    :raises RefusedToStart: when something is wrong with the tables
-    """
+    """Refuse to serve the API with a database that lacks the tables."""
     global _checked
     if _checked or _API not in sys.modules:
         return
     _checked = True
     try:
-        with schema.glance(conf.database.connection) as engine:
-            schema.check(engine)
+        schema.check(schema.glance(conf.database.connection))
     except exceptions.RefusedToStart as e:
         LOG.error('%s', e)
         raise
@@ -67,23 +74,17 @@ def check_api(conf: cfg.ConfigOpts) -> None:
 
 
 def wake() -> None:
-    """Wake the relay of this process, if there is a relay.
-
-    Called by any thread, after the commit.
-    """
+    """Wake the relay of this process. Called by any thread after a commit."""
     if _thread is not None:
         _thread.wake()
 
 
 def started(init_host: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a conductor start its relay.
-
-    :param init_host: the method of the manager that starts a conductor
-    :returns: the replacement
-    """
+    """Make a conductor start its relay, after ``init_host``."""
 
     @functools.wraps(init_host)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        global _thread
         if _transport is None:
             return init_host(*args, **kwargs)
         # First: without the tables the conductor must not start.
@@ -92,40 +93,82 @@ def started(init_host: Callable[..., Any]) -> Callable[..., Any]:
         for concern in advice.concerns(CONF, engine):
             LOG.log(concern.level, 'ironic-async-events: %s', concern.text)
         result = init_host(*args, **kwargs)
-        _start()
+        if _thread is None:
+            _thread = RelayThread(_transport)
+            _thread.start()
         return result
 
     return wrapper
 
 
 def stopped(del_host: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a conductor end its relay.
-
-    :param del_host: the method of the manager that ends a conductor
-    :returns: the replacement
-    """
+    """Make a conductor end its relay, after ``del_host``."""
 
     @functools.wraps(del_host)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        global _thread
         try:
             # This waits for the workers, which may still send notifications.
             return del_host(*args, **kwargs)
         finally:
-            _stop()
+            if _thread is not None:
+                _thread.stop(CONF.async_events.outbox_drain_timeout)
+                _thread = None
 
     return wrapper
 
 
-def _start() -> None:
-    global _thread
-    if _thread is None:
-        from ironic_async_events.outbox import relay_thread  # no API needs it
+class RelayThread(threading.Thread):
+    """Runs a relay over a transport until :meth:`stop`."""
 
-        _thread = relay_thread.start(_transport)
+    def __init__(self, transport: Any) -> None:
+        # A daemon: a bus that does not answer must not keep the process.
+        super().__init__(name=lanes.THREAD, daemon=True)
+        self._transport = transport
+        self._news = threading.Event()
+        self._ending = threading.Event()
+        self._drain_until = 0.0
 
+    def wake(self) -> None:
+        """Wake the relay for a new message. Called by any thread."""
+        self._news.set()
 
-def _stop() -> None:
-    global _thread
-    if _thread is not None:
-        _thread.stop(CONF.async_events.outbox_drain_timeout)
-        _thread = None
+    def stop(self, seconds: float) -> None:
+        """Publish what is left for some seconds, give the lease up, and end.
+
+        Called by the conductor's main thread when its workers have ended.
+        """
+        self._drain_until = time.monotonic() + seconds
+        self._ending.set()
+        self._news.set()
+        # Some time is for giving up the lease.
+        self.join(seconds + 1)
+        if self.is_alive():
+            LOG.warning(
+                'The relay of the outbox has not ended in time; messages '
+                'that it has not published stay in the database'
+            )
+
+    def run(self) -> None:
+        """Build the relay and run it. Called in the new thread."""
+        publish = functools.partial(publisher.publish, self._transport)
+        number = uuid.uuid4().hex[:8]
+        name = f'{socket.gethostname()}:{os.getpid()}:{number}'
+        with connection.keep(), publisher.quiet(lanes.THREAD):
+            relay = Relay(store, publish, name, CONF.async_events, lease.clock)
+            while not self._ending.is_set():
+                # First: the turn reads a message that comes from now on, or
+                # the message ends the pause.
+                self._news.clear()
+                if self._ending.is_set():
+                    break
+                seconds, for_messages = relay.turn()
+                event = self._ending
+                if for_messages and not event.wait(min(_APART, seconds)):
+                    event = self._news
+                event.wait(seconds)
+            while time.monotonic() < self._drain_until:
+                if relay.turn().seconds:
+                    # There is no more to publish now.
+                    break
+            relay.end()

@@ -3,11 +3,10 @@
 
 Between this delivery and the driver are Ironic's notification helpers and
 oslo.messaging's notifier, which log every exception and go on. So the driver
-writes the outcome into a note.
+notes the errors.
 """
 
-from collections.abc import Iterator
-import contextlib
+from collections.abc import Sequence
 import threading
 from typing import Any
 
@@ -16,46 +15,15 @@ from ironic_async_events.task import database
 _here = threading.local()
 
 
-class Note:
-    """The outcome of the notifications of a transition.
-
-    :ivar stored: how many notifications were stored
-    :ivar error: why a notification was not stored
-    """
-
-    def __init__(self) -> None:
-        self.stored = 0
-        self.error: BaseException | None = None
-
-    def check(self) -> None:
-        """Raise the error of the database.
-
-        A payload that cannot be built, or is no JSON, stops no transition:
-        the error is logged, as without the outbox.
-
-        :raises Exception: the error of the database
-        """
-        if database.failed(self.error):
-            assert self.error is not None
-            raise self.error
+def errors() -> list[BaseException] | None:
+    """Return where the driver notes errors; None outside of a transition."""
+    return getattr(_here, 'errors', None)
 
 
-@contextlib.contextmanager
-def note_taken() -> Iterator[Note]:
-    """Collect what the driver notes in this thread. Used by the worker.
-
-    :returns: the note
-    """
-    _here.note = note = Note()
-    try:
-        yield note
-    finally:
-        _here.note = None
-
-
-def open_note() -> Note | None:
-    """Return the note of this thread, if there is one. For the driver."""
-    return getattr(_here, 'note', None)
+def check(errors: Sequence[BaseException]) -> None:
+    """Raise an error of the database; other errors are logged, as on stock."""
+    for error in filter(database.failed, errors):
+        raise error
 
 
 def in_one_transaction(change: Any) -> None:
@@ -78,9 +46,12 @@ def _attempt(change: Any) -> None:
     try:
         with database.transaction():
             change.save()
-            with note_taken() as note:
-                change.announce()
-            note.check()
+            errors: list[BaseException] = []
+            _here.errors = errors
+            change.announce()
+            check(errors)
     except Exception:
         change.rolled_back()
         raise
+    finally:
+        _here.errors = None

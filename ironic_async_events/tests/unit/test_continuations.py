@@ -185,7 +185,7 @@ class ContinuationsTestCase(base.Bench):
         self.addCleanup(delivery.use, before)
         node = self.refused_node()
         with fixtures.MockPatchObject(
-            transaction.Note, 'check', side_effect=db_exc.DBConnectionError()
+            transaction, 'check', side_effect=db_exc.DBConnectionError()
         ):
             self.run_passes()
         self.assert_waits(node)

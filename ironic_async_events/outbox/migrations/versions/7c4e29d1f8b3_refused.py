@@ -12,12 +12,14 @@ down_revision = '3b1f6d0c9a52'
 
 OUTBOX = 'async_events_outbox'
 INDEXES = {
+    # For the oldest messages that wait and were not refused, and to count.
     'ix_async_events_outbox_waiting': [
         'set_aside_at',
         'attempts',
         'id',
         'destination',
     ],
+    # For the question whether an older message about the subject was refused.
     'ix_async_events_outbox_subject': ['subject', 'attempts'],
 }
 
@@ -35,8 +37,7 @@ def upgrade() -> None:
         for index in inspector.get_indexes(OUTBOX)
     }
     for name, wanted in INDEXES.items():
-        if present.get(name) == wanted:
-            continue
-        if name in present:
+        if present.get(name) not in (None, wanted):
             op.drop_index(name, OUTBOX)
-        op.create_index(name, OUTBOX, wanted)
+        if present.get(name) != wanted:
+            op.create_index(name, OUTBOX, wanted)

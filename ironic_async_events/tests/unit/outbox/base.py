@@ -2,6 +2,7 @@
 """A database with the tables of the outbox, and clocks that stand still."""
 
 import logging
+import types
 from typing import Any
 
 import fixtures
@@ -21,6 +22,27 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def options(**more: Any) -> types.SimpleNamespace:
+    """Return the options of a relay.
+
+    :param more: those that differ, without ``outbox_``
+    """
+    found = {
+        'lease': 10.0,
+        'poll_interval': 0.05,
+        'batch': 5,
+        'lanes': 4,
+        'set_aside_after': 20.0,
+        'watch_interval': 60.0,
+        'backlog_thresholds': [],
+        'age_thresholds': [],
+        **more,
+    }
+    return types.SimpleNamespace(
+        **{f'outbox_{name}': value for name, value in found.items()}
+    )
 
 
 class Log(fixtures.Fixture):

@@ -130,7 +130,7 @@ class StartTestCase(outbox_base.OutboxTestCase):
             self.addCleanup(cfg.CONF.clear_override, name, group=GROUP)
         for owner, name, value in (
             (service, '_transport', object()),
-            (service, '_start', lambda: None),
+            (service, '_thread', object()),
             (schema, 'check', lambda engine: None),
         ):
             self.useFixture(fixtures.MockPatchObject(owner, name, value))

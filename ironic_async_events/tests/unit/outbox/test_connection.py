@@ -3,6 +3,7 @@
 
 from unittest import mock
 
+import fixtures
 import sqlalchemy as sa
 from sqlalchemy import event
 
@@ -15,7 +16,12 @@ class KeptTestCase(base.OutboxTestCase):
     def setUp(self):
         super().setUp()
         self.clock = base.Clock()
-        self.kept = connection.Kept(self.engine, 60.0, self.clock)
+        self.useFixture(
+            fixtures.MockPatchObject(
+                connection, 'time', mock.Mock(monotonic=self.clock)
+            )
+        )
+        self.kept = connection.Kept(self.engine, 60.0)
         self.addCleanup(self.kept.close)
 
     def used(self):
@@ -37,7 +43,7 @@ class KeptTestCase(base.OutboxTestCase):
             opened = engine.connect.return_value = mock.MagicMock(
                 spec=sa.Connection
             )
-            kept = connection.Kept(engine, 60.0, self.clock)
+            kept = connection.Kept(engine, 60.0)
             for _ in range(2):
                 with kept.statement():
                     pass

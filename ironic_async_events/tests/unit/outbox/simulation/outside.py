@@ -13,7 +13,6 @@ from typing import Any
 from ironic_async_events import guarantees
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox.stored import Backlog
-from ironic_async_events.outbox.stored import Refused
 from ironic_async_events.outbox.stored import Row
 from ironic_async_events.tests.unit.outbox.simulation import world as worlds
 
@@ -76,7 +75,6 @@ class Stored:
         """What the database holds of it."""
         return Row(
             self.id,
-            str(self.id),
             self.subject,
             '{' if self.broken else self._message.encode(),
             self.destination,
@@ -184,12 +182,12 @@ class Database:
             self.lost_answers -= 1
             raise OSError('the answer of the database was lost')
 
-    def refused(self, limit: int, after: int) -> list[Refused]:
+    def refused(self, limit: int, after: int) -> list[Row]:
         """Stand for the function of the store."""
         self._ask()
         ids = sorted(id for id in self.marked if id > after)
         return [
-            Refused(id, self.messages[id].subject, self._goes_to(id))
+            Row(id, self.messages[id].subject, '', self._goes_to(id))
             for id in ids[:limit]
         ]
 
@@ -237,7 +235,7 @@ class Database:
         self._ask()
         return Backlog(len(self.waiting_rows), 0.0, 0, len(self.marked))
 
-    def take(self, holder: str, seconds: float) -> float | None:
+    def take_lease(self, holder: str, seconds: float) -> float | None:
         """Stand for the lease."""
         self._ask()
         if self._holder != holder and self._world.now < self._until:
@@ -246,7 +244,7 @@ class Database:
         self._until = self._world.now + seconds
         return None
 
-    def give_up(self, holder: str) -> None:
+    def give_up_lease(self, holder: str) -> None:
         """Stand for the lease."""
         self._ask()
         if self._holder == holder:

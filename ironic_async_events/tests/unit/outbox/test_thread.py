@@ -3,11 +3,14 @@
 
 import contextlib
 import threading
+from unittest import mock
 
+import fixtures
 from oslotest import base
 
+from ironic_async_events.outbox import connection
 from ironic_async_events.outbox import relay
-from ironic_async_events.outbox import relay_thread
+from ironic_async_events.outbox import service
 from ironic_async_events.tests.unit import base as unit_base
 
 LONG = 3600.0
@@ -16,9 +19,8 @@ LONG = 3600.0
 class Relay:
     """Meets the test at each turn."""
 
-    def __init__(self, pauses, left=0):
+    def __init__(self, pauses):
         self.pauses = pauses
-        self.left = left
         self.lines = []
         self.begun = threading.Semaphore(0)
         self.ended = threading.Event()
@@ -28,19 +30,24 @@ class Relay:
         self.begun.release()
         return self.pauses.pop(0)
 
-    def drain(self):
-        self.lines.append('drain')
-        self.left -= 1
-        return self.left > 0
-
     def end(self):
         self.lines.append('end')
         self.ended.set()
 
 
 class ThreadTestCase(base.BaseTestCase):
+    def thread(self, fake):
+        """Make a thread that runs another relay."""
+        for owner, name, value in (
+            (service, 'Relay', lambda *args: fake),
+            (service, 'CONF', mock.Mock()),
+            (connection, 'keep', contextlib.nullcontext),
+        ):
+            self.useFixture(fixtures.MockPatchObject(owner, name, value))
+        return service.RelayThread(None)
+
     def start(self, fake):
-        one = relay_thread.RelayThread(lambda: contextlib.nullcontext(fake))
+        one = self.thread(fake)
         self.addCleanup(one.stop, 0)
         one.start()
         return one
@@ -58,7 +65,7 @@ class ThreadTestCase(base.BaseTestCase):
 
     def test_turns_are_apart_while_messages_come(self):
         fake = Relay([relay.Pause(LONG), relay.Pause(LONG)])
-        one = relay_thread.RelayThread(lambda: contextlib.nullcontext(fake))
+        one = self.thread(fake)
         self.addCleanup(one.stop, 0)
         apart = unit_base.Gate()
         asked = []
@@ -77,7 +84,7 @@ class ThreadTestCase(base.BaseTestCase):
         self.assertEqual(['turn'], fake.lines)
         apart.open()
         self.turns(fake, 1)
-        self.assertEqual(relay_thread._APART, asked[0])
+        self.assertEqual(service._APART, asked[0])
 
     def test_a_message_during_the_turn_is_not_missed(self):
         inside = unit_base.Gate()
@@ -98,24 +105,23 @@ class ThreadTestCase(base.BaseTestCase):
         self.turns(fake, 2)
 
     def test_a_message_does_not_end_a_pause_of_another_kind(self):
-        fake = Relay([relay.Pause(LONG, for_messages=False)])
+        fake = Relay([relay.Pause(LONG, for_messages=False)] * 2)
         one = self.start(fake)
         self.turns(fake, 1)
         one.wake()
         one.stop(10)
-        self.assertEqual(['turn', 'drain', 'end'], fake.lines)
+        self.assertEqual(['turn', 'turn', 'end'], fake.lines)
 
-    def test_it_drains_and_gives_up_the_lease(self):
-        fake = Relay([relay.Pause(LONG)], left=3)
+    def test_on_the_way_out_it_publishes_while_there_is_more(self):
+        more = relay.Pause(0)
+        fake = Relay([relay.Pause(LONG), more, more, relay.Pause(0.1)])
         one = self.start(fake)
         self.turns(fake, 1)
         one.stop(10)
-        self.assertEqual(
-            ['turn', 'drain', 'drain', 'drain', 'end'], fake.lines
-        )
+        self.assertEqual([*['turn'] * 4, 'end'], fake.lines)
 
-    def test_without_time_it_does_not_drain(self):
-        fake = Relay([relay.Pause(LONG)], left=3)
+    def test_without_time_it_publishes_no_more(self):
+        fake = Relay([relay.Pause(LONG)])
         one = self.start(fake)
         self.turns(fake, 1)
         one.stop(0)

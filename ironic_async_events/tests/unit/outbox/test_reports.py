@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of back-off, outage and thresholds."""
 
+import fixtures
 from oslotest import base
 
-from ironic_async_events.outbox import outage
+from ironic_async_events.outbox import breaker
+from ironic_async_events.outbox import reports
 from ironic_async_events.outbox import stored
-from ironic_async_events.outbox import watch
 from ironic_async_events.tests.unit.outbox import base as outbox_base
 
 
@@ -13,7 +14,7 @@ class PauseTestCase(base.BaseTestCase):
     def test_it_grows_to_a_bound_with_jitter(self):
         means = []
         for failures in range(1, 2000, 7):
-            each = [outage.pause(failures) for _ in range(200)]
+            each = [breaker.pause(failures) for _ in range(200)]
             # Each pause is between a quarter of the first and twice the one
             # before, and the bound.
             self.assertGreaterEqual(min(each), 0.25 / 4)
@@ -34,13 +35,13 @@ class LogTestCase(base.BaseTestCase):
 
 class OutageTestCase(LogTestCase):
     def test_it_is_said_once_and_once_more_when_over(self):
-        one = outage.Outage('the bus', self.clock)
+        one = reports.Outage('the bus', self.clock)
         for _ in range(50):
             one.failed(OSError('refused\nby a statement'))
             self.clock.now += 1
         self.assertTrue(one.lasts)
         for _ in range(3):
-            one.over(lambda: 7)
+            one.over('; 7 messages')
         first, last = self.lines()
         self.assertIn('cannot reach the bus', first)
         self.assertTrue(first.endswith('OSError: refused'), first)
@@ -48,14 +49,14 @@ class OutageTestCase(LogTestCase):
         self.assertFalse(one.lasts)
 
     def test_no_password_is_said(self):
-        one = outage.Outage('the bus', self.clock)
+        one = reports.Outage('the bus', self.clock)
         one.failed(OSError("no route to 'rabbit://u:s3c/ret@host'"))
         (line,) = self.lines()
         self.assertNotIn('s3c', line)
 
-    def test_without_one_nothing_is_said_or_counted(self):
-        one = outage.Outage('the bus', self.clock)
-        one.over(self.fail)
+    def test_without_one_nothing_is_said(self):
+        one = reports.Outage('the bus', self.clock)
+        one.over()
         self.assertEqual([], self.lines())
 
 
@@ -64,14 +65,17 @@ class WatchTestCase(LogTestCase):
         super().setUp()
         self.backlog = stored.Backlog(0, 0.0, 0)
         self.sent = []
-        self.watch = watch.Watch(
-            lambda: self.backlog,
-            10,
-            [100, 10],
-            [60],
-            lambda name, value: self.sent.append((name, value)),
-            self.clock,
+        self.useFixture(
+            fixtures.MockPatchObject(
+                reports, 'send_gauge', lambda *gauge: self.sent.append(gauge)
+            )
         )
+        options = outbox_base.options(
+            watch_interval=10,
+            backlog_thresholds=[100, 10],
+            age_thresholds=[60],
+        )
+        self.watch = reports.Watch(lambda: self.backlog, options, self.clock)
 
     def look(self, count, seconds=0.0):
         self.backlog = stored.Backlog(count, seconds, 3)
@@ -101,5 +105,7 @@ class WatchTestCase(LogTestCase):
             [('backlog', 5), ('age', 1.5), ('set_aside', 3)], self.sent
         )
 
+
+class GaugeTestCase(base.BaseTestCase):
     def test_ironic_takes_the_gauges(self):
-        watch.send_gauge('backlog', 1)
+        reports.send_gauge('backlog', 1)
