@@ -11,8 +11,8 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from ironic_async_events import redaction
-from ironic_async_events.audit import metrics
 from ironic_async_events.command import ironic_conf
+from ironic_async_events.command import metrics
 from ironic_async_events.command import sources
 from ironic_async_events.outbox import stored
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib import parse
 
 from ironic_async_events import redaction
-from ironic_async_events.audit import bindings
+from ironic_async_events.command import bindings
 
 _SECONDS = 30.0
 _SUCCESS = 0

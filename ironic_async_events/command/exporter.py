@@ -10,7 +10,7 @@ import time
 
 from cliff import command
 
-from ironic_async_events.audit import metrics
+from ironic_async_events.command import metrics
 from ironic_async_events.command import options
 from ironic_async_events.command import sources
 

@@ -11,8 +11,8 @@ import prometheus_client
 from prometheus_client import core
 from prometheus_client import registry
 
-from ironic_async_events.audit import metrics
 from ironic_async_events.audit import operations
+from ironic_async_events.command import metrics
 
 Read = Callable[[], Iterable[metrics.Reading]]
 

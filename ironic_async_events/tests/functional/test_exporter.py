@@ -8,11 +8,11 @@ import sys
 from oslo_config import cfg
 import oslo_messaging
 
-from ironic_async_events.audit import metrics
 from ironic_async_events.audit import summary
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.command import backlog
 from ironic_async_events.command import bus
+from ironic_async_events.command import metrics
 from ironic_async_events.tests.functional import base
 from laboratory import broker
 from laboratory import clients

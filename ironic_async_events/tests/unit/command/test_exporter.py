@@ -14,9 +14,9 @@ from oslotest import base
 import requests
 import testtools
 
-from ironic_async_events.audit import metrics
 from ironic_async_events.command import backlog
 from ironic_async_events.command import exporter
+from ironic_async_events.command import metrics
 from ironic_async_events.command import nodes
 from ironic_async_events.command import sources
 from ironic_async_events.outbox import stored

@@ -4,7 +4,7 @@
 import ddt
 from oslotest import base
 
-from ironic_async_events.audit import bindings
+from ironic_async_events.command import bindings
 
 INFO = f'{bindings.TOPIC}.info'
 ERROR = f'{bindings.TOPIC}.error'

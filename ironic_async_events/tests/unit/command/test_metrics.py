@@ -8,10 +8,10 @@ import re
 from oslotest import base
 
 from ironic_async_events.audit import deleted
-from ironic_async_events.audit import metrics
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import summary
 from ironic_async_events.audit import table
+from ironic_async_events.command import metrics
 from ironic_async_events.tests.samples import recordings
 
 STEPS = [
