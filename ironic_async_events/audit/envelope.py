@@ -7,8 +7,6 @@ import json
 from typing import Any
 
 _DECODER = json.JSONDecoder()
-_EPOCH = datetime.datetime(1970, 1, 1)
-_EPOCH_UTC = _EPOCH.replace(tzinfo=datetime.UTC)
 #: A longer text is not read as a time.
 _LONGEST = 64
 #: The types of a JSON object; the check for dict is fast.
@@ -26,13 +24,12 @@ def seconds(value: Any) -> float | None:
         since 1970.
     :returns: seconds since 1970, or None if the value is no time.
     """
-    if isinstance(value, str):
-        if len(value) > _LONGEST:
-            return None
+    if isinstance(value, str) and len(value) <= _LONGEST:
         try:
             moment = datetime.datetime.fromisoformat(value)
-            start = _EPOCH if moment.tzinfo is None else _EPOCH_UTC
-            return (moment - start).total_seconds()
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=datetime.UTC)
+            return moment.timestamp()
         except (ValueError, OverflowError):
             return None
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -42,15 +39,12 @@ def seconds(value: Any) -> float | None:
 
 
 def unwrap(message: Any) -> tuple[Mapping[str, Any], float | None]:
-    """Unwrap a notification.
+    """Unwrap a notification, plain, recorded or in its wire format.
 
-    :param message: the notification, plain, recorded or in its wire format.
     :returns: the notification, and when a recorder received it.
     :raises Unreadable: when the message holds no notification.
     """
     received = None
-    if type(message) is dict and 'event_type' in message:
-        return message, received
     # Three layers at most: recorder, envelope, notification.
     for _layer in range(3):
         if not isinstance(message, OBJECT):
@@ -76,8 +70,6 @@ def unwrap(message: Any) -> tuple[Mapping[str, Any], float | None]:
 def decode(text: str | bytes) -> Any:
     """Parse JSON.
 
-    :param text: the text.
-    :returns: the value.
     :raises Unreadable: when the text is not JSON.
     """
     try:

@@ -12,6 +12,7 @@ anything. It reads these formats:
   since 1970>, ...}``.
 """
 
+from collections.abc import Mapping
 import functools
 from typing import Any
 from typing import NamedTuple
@@ -29,33 +30,22 @@ _KINDS = _WHOLE_LIVES | {'provision_set', 'provision_event'}
 _REQUIRED = ('event', 'previous_provision_state', 'provision_state')
 #: Most names are known names, which need no check. All observations share
 #: these objects.
-_COMMON = {
-    name: name
-    for state, events in table.TRANSITIONS.items()
-    for name in (state, *events)
-}
+_COMMON = {name: name for step in table.STEPS for name in step}
 
 
 class Observation(NamedTuple):
-    """What a notification says about a node.
+    """What a notification says about a node; None is missing.
 
     :param message_id: the id, which repeats keep.
     :param node: the UUID of the node.
     :param kind: ``provision_set`` or ``provision_event``, ``create`` or
         ``delete``.
     :param status: ``start``, ``end``, ``error`` or ``success``.
-    :param event: the event that the state machine processed.
-    :param previous_state: provision state before the event.
-    :param state: provision state after it.
-    :param previous_target: target provision state before the event.
-    :param target: target provision state after it.
     :param publisher: the sender, for example ``ironic-conductor.host``.
     :param time: when the notification was sent, in seconds since 1970, by the
-        clock of the sender; None if missing.
-    :param received: when a recorder received it; None if not recorded.
-    :param created: when the node was created; None if missing.
-    :param sequence: the number of the notification; None if not numbered.
-    :param operation_id: the operation of the notification; None if missing.
+        clock of the sender.
+    :param received: when a recorder received it.
+    :param created: when the node was created.
     """
 
     message_id: str | None
@@ -65,8 +55,6 @@ class Observation(NamedTuple):
     event: str | None
     previous_state: str | None
     state: str | None
-    previous_target: str | None = None
-    target: str | None = None
     publisher: str = ''
     time: float | None = None
     received: float | None = None
@@ -87,21 +75,19 @@ class Observation(NamedTuple):
 
 
 class Malformed(NamedTuple):
-    """A message that is no notification.
-
-    :param reason: one clear line.
-    """
+    """A message that is no notification; the reason is one clear line."""
 
     reason: str
 
 
 class Ignored(NamedTuple):
-    """A notification that the audit does not check.
-
-    :param event_type: its type, ``baremetal.node.power_set.end`` for example.
-    """
+    """A notification that the audit does not check."""
 
     event_type: str
+
+
+#: What becomes of a message.
+Seen = Observation | Malformed | Ignored
 
 
 def _name(value: Any, what: str) -> str:
@@ -116,12 +102,13 @@ def _name(value: Any, what: str) -> str:
     )
 
 
-def _maybe(value: Any, what: str) -> str | None:
+def _maybe(data: Mapping[str, Any], key: str) -> str | None:
+    value = data.get(key)
     if value is None:
         return None
     if type(value) is str and value in _COMMON:
         return _COMMON[value]
-    return _name(value, what)
+    return _name(value, key)
 
 
 @functools.lru_cache(256)
@@ -141,20 +128,15 @@ def _read(message: Any) -> Observation | Ignored:
         return Ignored(event_type)
     if status not in _STATUSES:
         raise envelope.Unreadable(f'the status of {event_type} is unknown')
-    payload = message.get('payload')
-    data = payload
-    if (
-        isinstance(payload, envelope.OBJECT)
-        and 'ironic_object.data' in payload
-    ):
-        data = payload['ironic_object.data']
+    data = message.get('payload')
+    if isinstance(data, envelope.OBJECT):
+        data = data.get('ironic_object.data', data)
     if not isinstance(data, envelope.OBJECT):
         raise envelope.Unreadable(
             f'the payload of {event_type} is {type(data).__name__}, '
             f'an object is expected'
         )
-    get = data.get
-    sequence = get('sequence')
+    sequence = data.get('sequence')
     if sequence is not None and (
         not isinstance(sequence, int)
         or isinstance(sequence, bool)
@@ -166,33 +148,26 @@ def _read(message: Any) -> Observation | Ignored:
             if required not in data:
                 raise envelope.Unreadable(f'the payload has no {required}')
     return Observation(
-        _maybe(message.get('message_id'), 'message_id'),
-        _name(get('uuid'), "the node's uuid"),
+        _maybe(message, 'message_id'),
+        _name(data.get('uuid'), "the node's uuid"),
         kind,
         status,
-        _maybe(get('event'), 'event'),
-        _maybe(get('previous_provision_state'), 'previous_provision_state'),
-        _maybe(get('provision_state'), 'provision_state'),
-        _maybe(
-            get('previous_target_provision_state'),
-            'previous_target_provision_state',
-        ),
-        _maybe(get('target_provision_state'), 'target_provision_state'),
-        _maybe(message.get('publisher_id'), 'publisher_id') or '',
+        _maybe(data, 'event'),
+        _maybe(data, 'previous_provision_state'),
+        _maybe(data, 'provision_state'),
+        _maybe(message, 'publisher_id') or '',
         envelope.seconds(message.get('timestamp')),
         received,
-        _maybe(get('created_at'), 'created_at'),
+        _maybe(data, 'created_at'),
         sequence,
-        _maybe(get('operation_id'), 'operation_id'),
+        _maybe(data, 'operation_id'),
     )
 
 
-def observe(message: Any) -> Observation | Malformed | Ignored:
+def observe(message: Any) -> Seen:
     """Turn a notification into an observation.
 
     :param message: the notification as a dict, with or without envelopes.
-    :returns: an observation; Ignored for a notification of another kind;
-        Malformed for a message that is no notification.
     """
     try:
         return _read(message)
@@ -200,12 +175,8 @@ def observe(message: Any) -> Observation | Malformed | Ignored:
         return Malformed(str(exc))
 
 
-def observe_line(line: str | bytes) -> Observation | Malformed | Ignored:
-    """Turn a line of JSON into an observation.
-
-    :param line: the text of one message.
-    :returns: as :func:`observe`.
-    """
+def observe_line(line: str | bytes) -> Seen:
+    """Turn a line of JSON into an observation, as :func:`observe` does."""
     try:
         return _read(envelope.decode(line))
     except envelope.Unreadable as exc:

@@ -15,6 +15,7 @@ _HUES = {
     'inspect': 265,
     'clean': 185,
     'deploy': 215,
+    'wait call-back': 215,
     'delet': 30,
     'adopt': 160,
     'rescu': 310,
@@ -29,44 +30,31 @@ _REST = {
     'error': '#3d3d3d',
     'rescue': '#e3b7dd',
 }
-_NAMES = {'wait call-back': 'deploy wait'}
-#: End of the name of a state -> lightness, saturation.
+#: Last word of the name of a state -> lightness, saturation.
 _DOES = {
     'failed': (0.28, 0.45),
     'wait': (0.74, 0.6),
+    'call-back': (0.74, 0.6),
     'hold': (0.86, 0.5),
 }
 _WORKS = (0.52, 0.62)
 
 
 def colour(state: str) -> str:
-    """Return the colour of a provision state.
-
-    :param state: the name of the state; an unknown state gets a fixed colour
-        as well.
-    :returns: the colour as ``#rrggbb``.
-    """
+    """Return the colour of any provision state, as ``#rrggbb``."""
     if state in _REST:
         return _REST[state]
-    name = _NAMES.get(state, state)
-    hue = 20 + zlib.crc32(name.encode()) % 300
+    hue = 20 + zlib.crc32(state.encode()) % 300
     for operation, angle in _HUES.items():
-        if name.startswith(operation):
+        if state.startswith(operation):
             hue = angle
-    lightness, saturation = _WORKS
-    for word, (light, strong) in _DOES.items():
-        if name.endswith(word):
-            lightness, saturation = light, strong
+    lightness, saturation = _DOES.get(state.split()[-1], _WORKS)
     parts = colorsys.hls_to_rgb(hue / 360, lightness, saturation)
     return '#' + ''.join(f'{round(part * 255):02x}' for part in parts)
 
 
 def text_on(background: str) -> str:
-    """Return black or white, whichever is legible.
-
-    :param background: a colour as ``#rrggbb``.
-    :returns: ``#000000`` or ``#ffffff``.
-    """
+    """Return black or white, whichever is legible on a colour."""
     red, green, blue = (int(background[i : i + 2], 16) for i in (1, 3, 5))
     light = 0.299 * red + 0.587 * green + 0.114 * blue
     return '#000000' if light > 140 else '#ffffff'

@@ -4,38 +4,31 @@
 from ironic_async_events.patching.row import Need
 from ironic_async_events.patching.row import Row
 
+_DELETES = 'the audit deletes its queue when it ends'
+
 ROWS: tuple[Row, ...] = (
     Need(
         'oslo_messaging',
         (
             'MessagingException',
             'Target',
+            'TransportURL.parse',
             'get_notification_listener',
             'get_notification_transport',
         ),
         'the audit listens to the bus',
     ),
-    Need(
-        'oslo_messaging._drivers.common',
-        ('PURPOSE_SEND',),
-        'the audit deletes its queue when it ends',
-    ),
+    Need('oslo_messaging._drivers.common', ('PURPOSE_SEND',), _DELETES),
     Need(
         'oslo_messaging.transport',
         ('Transport._driver',),
-        'the audit deletes its queue when it ends',
+        _DELETES,
         optional=True,
     ),
     Need(
         'oslo_messaging._drivers.amqpdriver',
         ('AMQPDriverBase._get_connection',),
-        'the audit deletes its queue when it ends',
-        optional=True,
-    ),
-    Need(
-        'oslo_messaging._drivers.base',
-        ('BaseDriver._url',),
-        'the audit names the bus that it listens to',
+        _DELETES,
         optional=True,
     ),
     Need(

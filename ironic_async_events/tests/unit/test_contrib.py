@@ -54,7 +54,7 @@ class ContribTest(base.BaseTestCase):
                 family = FAMILIES.get(_SUFFIX.sub('', name))
                 self.assertIsNotNone(family, name)
                 self.assertEqual(
-                    family.kind == 'histogram',
+                    family is metrics.DURATION,
                     _SUFFIX.search(name) is not None,
                     name,
                 )

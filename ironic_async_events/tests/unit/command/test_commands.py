@@ -298,8 +298,8 @@ class TimelineTest(CommandTestCase):
 
 class PaletteTest(base.BaseTestCase):
     def test_every_state_has_a_colour_of_its_own(self):
-        colours = {palette.colour(state) for state in table.TARGETS}
-        self.assertEqual(len(table.TARGETS), len(colours))
+        colours = {palette.colour(state) for state in table.STATES}
+        self.assertEqual(len(table.STATES), len(colours))
 
     def test_an_unknown_state_has_always_the_same_colour(self):
         self.assertEqual(palette.colour('new'), palette.colour('new'))

@@ -1,16 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Remember deleted nodes, so that a late notification revives none."""
+"""What is remembered of all nodes together, within constant bounds."""
 
 from ironic_async_events.audit import observation as obs
 
+#: An id is remembered until this many other ids have come. Twice this number
+#: takes about 7 MB.
+KEPT = 1 << 15
 #: The number of deleted nodes that are remembered.
 REMEMBERED = 10000
 # Conductors and the API have different clocks.
 _SKEW = 60.0
 
 
+class RecentIds:
+    """At least the last :data:`KEPT` message ids: repeats keep their id.
+
+    A relay that takes over repeats at most one batch, 1000 messages of any
+    nodes, right after their first publication.
+    """
+
+    def __init__(self) -> None:
+        # Two generations; the older generation is dropped as a whole.
+        self._young: set[int] = set()
+        self._old: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def repeats(self, message_id: str) -> bool:
+        """Remember a message id; return whether it is a repeat."""
+        # 64 bits are enough for some ten thousand ids.
+        short = hash(message_id)
+        if short in self._young:
+            return True
+        if len(self._young) == KEPT:
+            self._old, self._young = self._young, set()
+        self._young.add(short)
+        return short in self._old
+
+
 class Deleted:
-    """The nodes that were deleted last; used by one thread at a time."""
+    """The nodes that were deleted last: no late notification revives one."""
 
     def __init__(self) -> None:
         #: Node -> when it was deleted, the last one at the end.
@@ -20,11 +50,7 @@ class Deleted:
         return len(self._nodes)
 
     def add(self, node: str, now: float) -> None:
-        """Remember a node.
-
-        :param node: the UUID of the node.
-        :param now: when it was deleted.
-        """
+        """Remember a node that is deleted now."""
         self._nodes.pop(node, None)
         self._nodes[node] = now
         if len(self._nodes) > REMEMBERED:
@@ -35,9 +61,6 @@ class Deleted:
 
         A notification that was sent after the deletion is about a new node
         with the same UUID: the old node is forgotten.
-
-        :param seen: the notification.
-        :param now: when it was sent.
         """
         deleted = self._nodes.get(seen.node)
         if deleted is None:
