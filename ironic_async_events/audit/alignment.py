@@ -8,14 +8,7 @@ follows from the state before, overtaking is the better explanation, unless a
 single loss explains them more simply.
 
 Every explanation has a price, and the cheapest explanation wins. Of equal
-prices, the order of arrival wins. The prices:
-
-* a gap (a loss) costs as much as a displaced message;
-* a displaced message costs little when its time of sending agrees;
-* an order against the times of sending costs more, the larger the difference:
-  threads that race send within moments;
-* an order after which the node is still at work, although no more message
-  comes, costs extra.
+prices, the order of arrival wins.
 """
 
 from collections.abc import Iterator
@@ -24,13 +17,15 @@ from collections.abc import Sequence
 from ironic_async_events.audit import links
 from ironic_async_events.audit import machine
 
+#: A loss costs as much as a displaced message.
 GAP = 2.0
 MOVED = 2.0
 #: Displaced, and the times of sending agree.
 MOVED_IN_TIME = 0.5
 #: The node was probably deleted and created again, without notifications.
 REBORN = 2.0
-#: The order contradicts the times of sending, by a moment or by more.
+#: The order contradicts the times of sending, by a moment or by more: threads
+#: that race send within moments.
 AGAINST_TIME = 1.0
 FAR_AGAINST_TIME = 2.5
 MOMENT = 2.0
@@ -42,11 +37,10 @@ _REACH = 4
 
 #: Indices of links in the order of arrival, in the order of the states.
 Order = tuple[int, ...]
+Held = Sequence[links.Link]
 
 
-def explain(
-    ends: links.Ends, held: Sequence[links.Link], final: bool
-) -> Order:
+def explain(ends: links.Ends, held: Held, final: bool) -> Order:
     """Find the cheapest order of links.
 
     Moves one link after the other, as long as the price falls.
@@ -103,10 +97,7 @@ def _moves(order: Order) -> Iterator[Order]:
 
 
 def _price_of_joints(
-    ends: links.Ends,
-    held: Sequence[links.Link],
-    order: Order,
-    limit: float = float('inf'),
+    ends: links.Ends, held: Held, order: Order, limit: float = float('inf')
 ) -> float:
     """Return the price of the gaps, and of what contradicts the times."""
     price, last = 0.0, None
@@ -124,16 +115,14 @@ def _price_of_joints(
     return price
 
 
-def _price_of_rest(
-    held: Sequence[links.Link], order: Order, final: bool
-) -> float:
+def _price_of_rest(held: Held, order: Order, final: bool) -> float:
     """Return the price of a node that is left at work."""
     last = held[order[-1]]
     at_work = machine.is_unstable(last.after[-1], last.seen.status)
     return AT_WORK if final and at_work else 0.0
 
 
-def _price_of_moves(held: Sequence[links.Link], order: Order) -> float:
+def _price_of_moves(held: Held, order: Order) -> float:
     """Return the price of the displaced links."""
 
     def agrees(order: Order, moved: int) -> bool:

@@ -13,7 +13,6 @@ anything. It reads these formats:
 """
 
 from collections.abc import Mapping
-import functools
 from typing import Any
 from typing import NamedTuple
 
@@ -24,9 +23,11 @@ from ironic_async_events.audit import table
 #: a provision state has 15.
 MAX_NAME = 255
 _STATUSES = frozenset(('start', 'end', 'error', 'success'))
-_PREFIX = 'baremetal.node.'
-_WHOLE_LIVES = frozenset(('create', 'delete'))
-_KINDS = _WHOLE_LIVES | {'provision_set', 'provision_event'}
+_WHOLE_LIVES = ('create', 'delete')
+_KINDS = {
+    f'baremetal.node.{kind}': kind
+    for kind in ('provision_set', 'provision_event', *_WHOLE_LIVES)
+}
 _REQUIRED = ('event', 'previous_provision_state', 'provision_state')
 #: Most names are known names, which need no check. All observations share
 #: these objects.
@@ -111,20 +112,12 @@ def _maybe(data: Mapping[str, Any], key: str) -> str | None:
     return _name(value, key)
 
 
-@functools.lru_cache(256)
-def _split(event_type: str) -> tuple[str, str]:
-    """Split an event type into kind and status; empty if not checked."""
-    if not event_type.startswith(_PREFIX):
-        return '', ''
-    what, _dot, status = event_type[len(_PREFIX) :].partition('.')
-    return (what, status) if what in _KINDS else ('', '')
-
-
 def _read(message: Any) -> Observation | Ignored:
     message, received = envelope.unwrap(message)
     event_type = _name(message['event_type'], 'event_type')
-    kind, status = _split(event_type)
-    if not kind:
+    what, _dot, status = event_type.rpartition('.')
+    kind = _KINDS.get(what)
+    if kind is None:
         return Ignored(event_type)
     if status not in _STATUSES:
         raise envelope.Unreadable(f'the status of {event_type} is unknown')

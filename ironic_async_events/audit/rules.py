@@ -6,21 +6,7 @@ of states, and at most eight notifications while one of them does not fit. The
 message ids of all nodes have a constant bound
 (:mod:`~ironic_async_events.audit.memory`).
 
-The checker has limits:
-
-* It believes the first notification of a node. It cannot detect a loss before
-  this notification.
-* It detects the loss of the last notification of a node only if an operation
-  stays *unfinished*.
-* After a loss it knows the state before and the state after, but not the way
-  between. A gap counts once, with the fewest notifications that can be
-  missing.
-* When a node repeats the same operations, the loss of a complete round leaves
-  no trace.
-* A repeat is detected when its message id is among the last 32,768 ids. A
-  later repeat, or a repeat without an id, counts as a new notification.
-
-With sequence numbers only the second and the last limit remain.
+The page of the command ``audit`` says what the checker cannot know.
 """
 
 import dataclasses

@@ -5,6 +5,7 @@ A timeline shows what a consumer believes: a node is in the state that was
 announced last. After a violation this differs from the real state.
 """
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -55,6 +56,13 @@ class Life(NamedTuple):
     def start(self) -> float:
         """When the first notification was received."""
         return self.marks[0].time
+
+
+def extent(shown: Collection[Life]) -> tuple[float, float]:
+    """Return the first start, and the seconds to the last end."""
+    start = min(life.start for life in shown)
+    ends = [span.end - start for life in shown for span in life.spans]
+    return start, max(ends, default=0.0) or 1.0
 
 
 def lives(

@@ -7,10 +7,10 @@ priority a routing key of its own: ``<topic>.info``, ``<topic>.error``.
 
 import argparse
 import base64
-from collections.abc import Iterable
 from collections.abc import Sequence
 import http.client
 import json
+import re
 import sys
 from typing import Any
 from typing import NamedTuple
@@ -37,29 +37,15 @@ class Queue(NamedTuple):
     consumers: int
 
 
-def gets(keys: Iterable[str], key: str) -> bool:
-    """Return whether a queue gets messages with a routing key."""
-    words = key.split('.')
-    return any(matches(pattern.split('.'), words) for pattern in keys)
-
-
-def matches(pattern: Sequence[str], words: Sequence[str]) -> bool:
+def matches(pattern: str, key: str) -> bool:
     """Return whether a topic exchange routes a key to a binding.
 
-    :param pattern: the words of the binding's key; ``*`` is any word, ``#``
-        any number of words.
-    :param words: the words of the message's key.
+    In the key of a binding ``*`` is any word, ``#`` any number of words.
     """
-    if not pattern:
-        return not words
-    first, rest = pattern[0], pattern[1:]
-    if first == '#':
-        return any(
-            matches(rest, words[skipped:]) for skipped in range(len(words) + 1)
-        )
-    return (
-        bool(words) and first in ('*', words[0]) and matches(rest, words[1:])
-    )
+    wild = {'*': r'\.[^.]*', '#': r'(\.[^.]*)*'}
+    words = pattern.split('.')
+    regex = ''.join(wild.get(x) or re.escape(f'.{x}') for x in words)
+    return re.fullmatch(regex, f'.{key}') is not None
 
 
 def concerns(queues: Sequence[Queue], topic: str = TOPIC) -> list[str]:
@@ -73,7 +59,11 @@ def concerns(queues: Sequence[Queue], topic: str = TOPIC) -> list[str]:
     read = {(each.host, each.name) for each in queues if each.consumers}
     lines = []
     for host, name, keys, consumers in sorted(queues):
-        if not gets(keys, info) or gets(keys, failed):
+        gets_info, gets_failed = (
+            any(matches(pattern, key) for pattern in keys)
+            for key in (info, failed)
+        )
+        if not gets_info or gets_failed:
             continue
         where = f'queue {name} (virtual host {host})'
         if name != info:

@@ -8,7 +8,6 @@ without pyplot, which has global state.
 from collections.abc import Sequence
 import logging
 from typing import Any
-from typing import NamedTuple
 
 from ironic_async_events.audit import timeline
 from ironic_async_events.command import palette
@@ -35,23 +34,8 @@ _SETTINGS = {
 }
 
 
-class Panel(NamedTuple):
-    """A recording in a picture, with its nodes from top to bottom."""
-
-    title: str
-    lives: Sequence[timeline.Life]
-
-    @property
-    def start(self) -> float:
-        """When the first notification was received."""
-        return min(life.start for life in self.lives)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds from the first start to the last end."""
-        spans = [span for life in self.lives for span in life.spans]
-        ends = (span.end - self.start for span in spans)
-        return max(ends, default=0.0) or 1.0
+#: The title of a recording, and its nodes from top to bottom.
+Panel = tuple[str, Sequence[timeline.Life]]
 
 
 def draw(panels: Sequence[Panel], path: str) -> None:
@@ -66,16 +50,16 @@ def draw(panels: Sequence[Panel], path: str) -> None:
     import matplotlib
     from matplotlib import figure
 
-    rows = max(len(panel.lives) for panel in panels)
+    rows = max(len(lives) for _, lives in panels)
     # Many nodes leave no room for names and marks.
     large = rows <= 6
-    lives = [life for panel in panels for life in panel.lives]
-    states = sorted({span.state for life in lives for span in life.spans})
+    shown = [life for _, lives in panels for life in lives]
+    states = sorted({span.state for life in shown for span in life.spans})
     legend = 0.19 * ((len(states) + 11) // 6)
     row_height = 0.9 if rows == 1 else 0.55 if large else 0.24
     width = max(11.0, 6.5 * len(panels))
     # All panels have the same scale, so they can be compared.
-    seconds = max(panel.seconds for panel in panels)
+    seconds = max(timeline.extent(lives)[1] for _, lives in panels)
     with matplotlib.rc_context(_SETTINGS):
         picture = figure.Figure(
             (width, 1.27 + row_height * rows + legend), layout='constrained'
@@ -103,10 +87,13 @@ def _draw_panel(
         (unit, name) for least, unit, name in _UNITS if seconds >= least
     )
 
-    def at(time: float) -> float:
-        return (time - panel.start) / unit
+    title, lives = panel
+    start, _ = timeline.extent(lives)
 
-    for row, life in enumerate(panel.lives):
+    def at(time: float) -> float:
+        return (time - start) / unit
+
+    for row, life in enumerate(lives):
         for span in life.spans:
             colour = palette.colour(span.state)
             bars = axes.barh(
@@ -148,7 +135,7 @@ def _draw_panel(
                 markersize=9 if large else 4.5,
                 clip_on=False,
             )
-    nodes = [life.node[:8] for life in panel.lives]
+    nodes = [life.node[:8] for life in lives]
     axes.set_xlim(0, seconds / unit)
     axes.set_ylim(len(nodes) - 0.4, -0.75 if large else -0.6)
     size = 9 if large else 7
@@ -156,7 +143,7 @@ def _draw_panel(
         range(len(nodes)), nodes, fontsize=size, family='monospace'
     )
     axes.set_xlabel(name, fontsize=9)
-    axes.set_title(panel.title, fontsize=11, loc='left')
+    axes.set_title(title, fontsize=11, loc='left')
     axes.tick_params(axis='y', length=0)
     axes.spines[['top', 'right', 'left']].set_visible(False)
 

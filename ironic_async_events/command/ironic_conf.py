@@ -34,24 +34,21 @@ def _without_eventlet() -> Iterator[None]:
         yield
 
 
-def choose_threads_of_ironic() -> bool:
+def choose_threads_of_ironic() -> None:
     """Choose native or green threads, before Ironic is imported.
 
     Importing Ironic's commands chooses the service backend: native threads
     from Ironic 32 on, eventlet in earlier releases.
-
-    :returns: whether Ironic is installed
     """
     for name in ('ironic.command', 'ironic.cmd'):
         green = name == 'ironic.cmd'
         try:
             with contextlib.nullcontext() if green else _without_eventlet():
                 importlib.import_module(name)
-            return True
+            return
         except ModuleNotFoundError as e:
             if e.name not in (name, 'ironic'):
                 raise
-    return False
 
 
 def choose_native_threads() -> None:
@@ -74,15 +71,15 @@ def prepare(native: bool = False) -> None:
     :param native: use native threads also where Ironic uses green ones; for a
         program that listens and serves.
     """
-    if native:
-        choose_native_threads()
-    if importlib.util.find_spec('ironic') is None or not (
-        native or choose_threads_of_ironic()
-    ):
+    if importlib.util.find_spec('ironic') is None:
         sys.exit(
             'Ironic is not installed in this Python environment. Run this '
             'command in the Python environment of Ironic.'
         )
+    if native:
+        choose_native_threads()
+    else:
+        choose_threads_of_ironic()
     register_ironic(CONF)
     logging.register_options(CONF)
     async_conf.register(CONF)

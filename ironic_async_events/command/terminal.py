@@ -47,7 +47,7 @@ class View:
         self._title = title
         self._latest: collections.deque[Violation]
         self._latest = collections.deque(maxlen=_LATEST)
-        self._since = self._shown = time.monotonic()
+        self._since, self._shown = time.monotonic(), 0.0
         self._live = live.Live(
             console=terminal, auto_refresh=False, transient=True
         )
@@ -55,29 +55,23 @@ class View:
     def __enter__(self) -> 'View':
         if self._live.console.is_terminal:
             self._live.start()
-            self.update((), at_once=True)
+            self.update(())
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._live.stop()
 
-    def update(
-        self, violations: Iterable[Violation], at_once: bool = False
-    ) -> None:
-        """Refresh the view at once, or at most four times a second."""
+    def update(self, violations: Iterable[Violation]) -> None:
+        """Refresh the view, at most four times a second."""
         self._latest.extend(violations)
         now = time.monotonic()
-        due = at_once or now - self._shown >= _EVERY
-        if self._live.is_started and due:
+        if self._live.is_started and now - self._shown >= _EVERY:
             self._shown = now
             self._live.update(self.picture(now - self._since), refresh=True)
 
     def picture(self, seconds: float) -> console.Group:
         """Return the content of the view, after some seconds."""
         audit = self._audit
-        counts = table.Table(
-            box=box.SIMPLE, title=text.Text(self._title), title_justify='left'
-        )
         cells = {
             name: text.Text(str(getattr(audit, name)))
             for name in ('messages', 'checked', 'nodes', 'held', 'malformed')
@@ -85,8 +79,12 @@ class View:
         for kind, count in audit.counts.items():
             style = _COLOURS[kind] if count else 'green'
             cells[kind.value] = text.Text(str(count), style)
-        for name in cells:
-            counts.add_column(name, justify='right')
+        counts = table.Table(
+            *(table.Column(name, justify='right') for name in cells),
+            box=box.SIMPLE,
+            title=text.Text(self._title),
+            title_justify='left',
+        )
         counts.add_row(*cells.values())
         foot = text.Text(f'{seconds:.0f} s; Ctrl-C ends the audit', 'dim')
         if not self._latest:
@@ -113,9 +111,7 @@ def show(
     :param lives: the timelines, from top to bottom; a single timeline is also
         listed as a table.
     """
-    start = min(life.start for life in lives)
-    ends = [span.end for life in lives for span in life.spans]
-    seconds = max([*ends, start + 1e-3]) - start
+    start, seconds = timeline.extent(lives)
     width = max(20, terminal.width - 12)
     terminal.print(text.Text(f'{title}: {seconds:.1f} s', 'bold'))
     for life in lives:
@@ -167,9 +163,7 @@ def _bar(
 
 def _history(life: timeline.Life) -> table.Table:
     """Return a table of the notifications and violations of a node."""
-    lines = table.Table(box=box.SIMPLE)
-    for name in ('time (UTC)', 'status', 'notification'):
-        lines.add_column(name)
+    lines = table.Table('time (UTC)', 'status', 'notification', box=box.SIMPLE)
     entries = [
         *((mark.time, 0, mark.status, mark.text, '') for mark in life.marks),
         *(

@@ -93,12 +93,12 @@ class Timeline(reading.Reading):
                     f'chosen node in {path or "the messages of the bus"}'
                 )
             title = [*titles, title][min(number, len(titles))]
-            panels.append(drawing.Panel(title, lives))
+            panels.append((title, lives))
         if not output:
             # Not the application's stdout: rich detects the terminal itself.
             screen = console.Console(highlight=False)
-            for panel in panels:
-                terminal.show(panel.title, panel.lives, screen)
+            for title, lives in panels:
+                terminal.show(title, lives, screen)
             return
         try:
             drawing.draw(panels, output)

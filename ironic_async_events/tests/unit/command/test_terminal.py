@@ -3,6 +3,7 @@
 
 import io
 
+import fixtures
 from oslotest import base
 from rich import console
 
@@ -23,6 +24,7 @@ class LiveTest(base.BaseTestCase):
         screen = console.Console(
             file=out, force_terminal=is_terminal, width=120, color_system=None
         )
+        self.useFixture(fixtures.MockPatchObject(terminal, '_EVERY', 0))
         audit = summary.Audit()
         life = recordings.observations(STEPS)
         # Square brackets are no markup here.
@@ -30,8 +32,8 @@ class LiveTest(base.BaseTestCase):
         del life[5]
         with terminal.View(audit, 'Audit of [bold]x', screen) as view:
             for seen in life:
-                view.update(audit.take(seen), at_once=True)
-            view.update(audit.finish(), at_once=True)
+                view.update(audit.take(seen))
+            view.update(audit.finish())
             screen.print(view.picture(12.0))
         return out.getvalue()
 
