@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is remembered of all nodes together, within constant bounds."""
 
+import collections
+
 from ironic_async_events.audit import observation as obs
 
-#: An id is remembered until this many other ids have come. Twice this number
-#: takes about 7 MB.
+#: An id is remembered until this many other ids have come. They take about
+#: 7 MB.
 KEPT = 1 << 15
 #: The number of deleted nodes that are remembered.
 REMEMBERED = 10000
@@ -13,30 +15,25 @@ _SKEW = 60.0
 
 
 class RecentIds:
-    """At least the last :data:`KEPT` message ids: repeats keep their id.
+    """The last :data:`KEPT` message ids: repeats keep their id.
 
     A relay that takes over repeats at most one batch, 1000 messages of any
     nodes, right after their first publication.
     """
 
     def __init__(self) -> None:
-        # Two generations; the older generation is dropped as a whole.
-        self._young: set[int] = set()
-        self._old: set[int] = set()
-
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        # 64 bits of each are enough for some ten thousand ids.
+        self._ids: collections.OrderedDict[int, None]
+        self._ids = collections.OrderedDict()
 
     def repeats(self, message_id: str) -> bool:
         """Remember a message id; return whether it is a repeat."""
-        # 64 bits are enough for some ten thousand ids.
-        short = hash(message_id)
-        if short in self._young:
-            return True
-        if len(self._young) == KEPT:
-            self._old, self._young = self._young, set()
-        self._young.add(short)
-        return short in self._old
+        known = hash(message_id) in self._ids
+        if not known:
+            self._ids[hash(message_id)] = None
+            if len(self._ids) > KEPT:
+                self._ids.popitem(last=False)
+        return known
 
 
 class Deleted:
@@ -44,17 +41,15 @@ class Deleted:
 
     def __init__(self) -> None:
         #: Node -> when it was deleted, the last one at the end.
-        self._nodes: dict[str, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._nodes)
+        self._nodes: collections.OrderedDict[str, float]
+        self._nodes = collections.OrderedDict()
 
     def add(self, node: str, now: float) -> None:
         """Remember a node that is deleted now."""
-        self._nodes.pop(node, None)
         self._nodes[node] = now
+        self._nodes.move_to_end(node)
         if len(self._nodes) > REMEMBERED:
-            del self._nodes[next(iter(self._nodes))]
+            self._nodes.popitem(last=False)
 
     def names(self, seen: obs.Observation, now: float) -> bool:
         """Return whether a notification is a late one about a deleted node.

@@ -5,8 +5,6 @@ An operation begins when a node at rest is put to work. It includes its wait
 states, and ends when the node is at rest again.
 """
 
-from typing import NamedTuple
-
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import table
@@ -68,14 +66,6 @@ def _must_end(last: obs.Observation) -> bool:
     return not right or machine.is_unstable(right[0])
 
 
-class Ended(NamedTuple):
-    """An operation that has ended: ``done``, ``failed`` or ``aborted``."""
-
-    event: str
-    outcome: str
-    seconds: float
-
-
 class Durations:
     """Measures operations, hold states included; not shared by threads.
 
@@ -86,10 +76,13 @@ class Durations:
         #: Node -> event and time of the start.
         self._running: dict[str, tuple[str, float]] = {}
 
-    def take(self, seen: obs.Observation, now: float) -> Ended | None:
-        """Add a state that is no duplicate; return what has ended with it.
+    def take(
+        self, seen: obs.Observation, now: float
+    ) -> tuple[str, str, float] | None:
+        """Add a change of a node's state, which is no duplicate.
 
         :param now: when the node changed its state.
+        :returns: event, outcome and seconds of the operation that has ended.
         """
         works = _at_work(seen.state)
         worked = _at_work(seen.previous_state)
@@ -105,7 +98,7 @@ class Durations:
         if interrupted or seen.event == 'abort':
             outcome = 'aborted'
         # Two conductors have two clocks.
-        return Ended(start[0], outcome, max(0.0, now - start[1]))
+        return start[0], outcome, max(0.0, now - start[1])
 
     def forget(self, node: str) -> None:
         """Drop the operation of a node."""

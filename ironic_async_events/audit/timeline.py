@@ -52,15 +52,10 @@ class Life(NamedTuple):
     marks: tuple[Mark, ...]
     flags: tuple[Flag, ...]
 
-    @property
-    def start(self) -> float:
-        """When the first notification was received."""
-        return self.marks[0].time
-
 
 def extent(shown: Collection[Life]) -> tuple[float, float]:
     """Return the first start, and the seconds to the last end."""
-    start = min(life.start for life in shown)
+    start = min(life.marks[0].time for life in shown)
     ends = [span.end - start for life in shown for span in life.spans]
     return start, max(ends, default=0.0) or 1.0
 

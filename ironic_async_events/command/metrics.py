@@ -173,10 +173,6 @@ class Metrics:
             if live:
                 self._note(self._audit.advance(time.time()))
 
-    def finish(self) -> None:
-        """Judge the notifications that are held."""
-        self._note(self._audit.finish())
-
     def _note(self, violations: list[Violation]) -> list[Violation]:
         self._late += sum(violation.fills for violation in violations)
         return violations
@@ -190,8 +186,8 @@ class Metrics:
         if seen.kind == _STATE:
             ended = self._operations.take(seen, now)
             if ended is not None:
-                labels = ended.event, ended.outcome
-                self._durations.labels(*labels).observe(ended.seconds)
+                event, outcome, seconds = ended
+                self._durations.labels(event, outcome).observe(seconds)
             self._nodes[seen.node] = (_label(seen.state), now)
         elif seen.kind == 'create' and seen.status == 'end':
             # The API announces it: the conductor may have been faster.

@@ -18,9 +18,9 @@ class OperationsTest(base.BaseTestCase):
         for number, seen in enumerate(recordings.observations(steps)):
             ended = taken.take(seen, number * gap)
             if ended is not None:
-                key = ended.event, ended.outcome
-                count, total = found.get(key, (0, 0.0))
-                found[key] = (count + 1, total + ended.seconds)
+                *key, seconds = ended
+                count, total = found.get(tuple(key), (0, 0.0))
+                found[tuple(key)] = (count + 1, total + seconds)
         return found
 
     def test_an_operation_includes_its_waits_and_its_hold(self):

@@ -299,7 +299,7 @@ class HoldTest(base.BaseTestCase):
         recent = memory.RecentIds()
         for number in range(5 * memory.KEPT):
             self.assertFalse(recent.repeats(str(number)))
-            self.assertLessEqual(len(recent), 2 * memory.KEPT)
+            self.assertLessEqual(len(recent._ids), memory.KEPT)
         # The last ones are still known, the first ones are not.
         self.assertTrue(recent.repeats(str(4 * memory.KEPT)))
         self.assertFalse(recent.repeats('0'))

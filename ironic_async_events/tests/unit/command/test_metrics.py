@@ -147,7 +147,7 @@ class MetricsTest(base.BaseTestCase):
     def test_deleted_nodes_take_a_bounded_memory(self):
         for number in range(memory.REMEMBERED + 10):
             self.gone(100.0 + number, f'node-{number}')
-        self.assertEqual(memory.REMEMBERED, len(self.figures._deleted))
+        self.assertEqual(memory.REMEMBERED, len(self.figures._deleted._nodes))
         (late,) = recordings.observations(STEPS[:1], f'node-{number}', 50.0)
         self.take([late])
         self.assertEqual({}, self.states())
@@ -263,7 +263,7 @@ class MetricsTest(base.BaseTestCase):
             audit.take(one)
         audit.finish()
         self.take(seen)
-        self.figures.finish()
+        self.figures._note(self.figures._audit.finish())
         found = values(self.figures)
         late = found[metrics.LATE.name][()]
         expected = {kind.value: audit.counts[kind] for kind in audit.counts}
