@@ -62,13 +62,10 @@ def explain(ends: links.Ends, held: Held, final: bool) -> Order:
         return whole
 
     by_time = sorted(best, key=lambda index: held[index].seen.time or 0.0)
-    orders = [tuple(by_time), *_moves(best)]
-    while orders:
-        cheapest = min(orders, key=price)
-        orders = []
-        if (found := price(cheapest)) < lowest:
-            best, lowest = cheapest, found
-            orders = list(_moves(best))
+    cheapest = min((tuple(by_time), *_moves(best)), key=price)
+    while price(cheapest) < lowest:
+        best, lowest = cheapest, price(cheapest)
+        cheapest = min(_moves(best), key=price)
     return best
 
 

@@ -51,6 +51,8 @@ class Checker:
     def __init__(
         self, unfinished_after: float | None = None, hold: float = 10.0
     ) -> None:
+        if unfinished_after is None:
+            unfinished_after = float('inf')
         self._unfinished_after = unfinished_after
         self._hold = hold
         self._now = 0.0
@@ -115,7 +117,7 @@ class Checker:
         for key in list(self._held):
             violations += self._settle(key)
         after = 0 if complete else self._unfinished_after
-        return violations + self._late(after)
+        return violations + self._unfinished.overdue(self._now, after)
 
     def _begin(
         self, key: Key, seen: obs.Observation, ends: links.Ends = None
@@ -133,9 +135,8 @@ class Checker:
             return []
         key = ('provision_set', seen.node)
         if seen.kind == 'delete':
-            return self._close(key) + self._close(
-                ('provision_event', seen.node)
-            )
+            numbered = ('provision_event', seen.node)
+            return self._close(key) + self._close(numbered)
         track = self._tracks.get(key)
         # The API announces a creation, the conductor announces the next steps:
         # notifications of the conductor may have come first.
@@ -178,13 +179,9 @@ class Checker:
             if self._now - since < self._hold:
                 break
             violations += self._settle(key)
-        return violations + self._late(self._unfinished_after)
-
-    def _late(self, after: float | None) -> list[Violation]:
-        """Report operations that should have ended, each of them once."""
-        if after is None:
-            return []
-        return self._unfinished.overdue(self._now, after)
+        return violations + self._unfinished.overdue(
+            self._now, self._unfinished_after
+        )
 
 
 def _is_another(track: _Track, seen: obs.Observation) -> bool:

@@ -16,12 +16,6 @@ from ironic_async_events.audit.violation import Violation
 from ironic_async_events.command import reading
 from ironic_async_events.command import terminal
 
-CLEAN = 0
-VIOLATIONS = 1
-# 2 is reading.NOTHING_READ.
-NOTHING_CHECKED = 3
-MALFORMED_ONLY = 4
-
 
 class Audit(reading.Reading, lister.Lister):
     """Check that provision-state notifications are complete and in order.
@@ -86,10 +80,10 @@ class Audit(reading.Reading, lister.Lister):
         if total and not parsed_args.violations:
             say(f'{total} violations; --violations lists them\n')
         if not audit.clean:
-            return VIOLATIONS
+            return 1
         if audit.checked:
-            return CLEAN
-        return MALFORMED_ONLY if audit.malformed else NOTHING_CHECKED
+            return 0
+        return 4 if audit.malformed else 3
 
     def take_action(
         self, parsed_args: argparse.Namespace

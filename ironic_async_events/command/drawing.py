@@ -6,6 +6,7 @@ without pyplot, which has global state.
 """
 
 from collections.abc import Sequence
+import functools
 import logging
 from typing import Any
 
@@ -153,20 +154,15 @@ def _legend(states: Sequence[str], marks: bool) -> list[Any]:
     from matplotlib import lines
     from matplotlib import patches
 
-    entries: list[Any] = [
-        patches.Patch(color=palette.colour(state), label=state)
-        for state in states
-    ]
-    for status, mark in _MARKERS.items() if marks else ():
-        entries.append(
-            lines.Line2D(
-                [], [], color='black', marker=mark, lw=0, label=status
-            )
-        )
-    unsure = {'facecolor': 'white', 'edgecolor': _WRONG, 'hatch': '////'}
-    wrong = {'color': _WRONG, 'marker': 'v', 'lw': 1.6}
+    line = functools.partial(lines.Line2D, [], [])
+    white = {'facecolor': 'white', 'edgecolor': _WRONG}
     return [
-        *entries,
-        patches.Patch(**unsure, label='not sure'),
-        lines.Line2D([], [], **wrong, label='violation'),
+        *(patches.Patch(color=palette.colour(x), label=x) for x in states),
+        *(
+            line(color='black', marker=mark, lw=0, label=status)
+            for status, mark in _MARKERS.items()
+            if marks
+        ),
+        patches.Patch(**white, hatch='////', label='not sure'),
+        line(color=_WRONG, marker='v', lw=1.6, label='violation'),
     ]

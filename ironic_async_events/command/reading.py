@@ -13,8 +13,6 @@ from cliff import command
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.command import sources
 
-NOTHING_READ = 2
-
 
 def _positive(text: str) -> float:
     """Parse a number of seconds."""
@@ -96,7 +94,7 @@ class Reading(command.Command):
             code: int = super().run(parsed_args)
         except sources.SourceError as exc:
             self.app.stderr.write(f'{exc}\n')
-            return NOTHING_READ
+            return 2
         return code
 
 

@@ -85,14 +85,15 @@ class Timeline(reading.Reading):
         titles = parsed_args.title
         panels = []
         for number, path in enumerate(parsed_args.file or [None]):
-            title = os.path.basename(path or 'the bus')
             lives = _read(parsed_args, path)
             if not lives:
                 raise sources.SourceError(
                     f'nothing to draw: no provision-state notification of a '
                     f'chosen node in {path or "the messages of the bus"}'
                 )
-            title = [*titles, title][min(number, len(titles))]
+            title = os.path.basename(path or 'the bus')
+            if number < len(titles):
+                title = titles[number]
             panels.append((title, lives))
         if not output:
             # Not the application's stdout: rich detects the terminal itself.
