@@ -54,7 +54,7 @@ class Chain:
     def __init__(self, ends: links.Ends = None) -> None:
         self._ends = ends
         #: The last few that fitted, and the end of the chain before them.
-        self._back: tuple[obs.Observation, ...] = ()
+        self._back: tuple[links.Link, ...] = ()
         self._start = ends
         self._gaps: list[_Gap] = []
         #: Notifications that are held; empty while all of them fit.
@@ -62,34 +62,26 @@ class Chain:
         #: The last notification that has its place in the chain.
         self.last: obs.Observation | None = None
 
-    def add(self, seen: obs.Observation, legal: bool) -> list[Violation]:
-        """Add a notification; return what is now known of the order.
-
-        :param legal: whether the state machine allows its step.
-        """
-        last, ends = self.last, self._ends
-        if self.window or (
-            last is not None and links.against_time(last, seen)
-        ):
-            return self._add_odd(links.link(seen))
-        # Most notifications are legal and fit: they need no link.
-        if legal and (ends is None or seen.previous_state in ends):
-            self._accept(seen, (seen.state,))
-            return []
+    def add(self, seen: obs.Observation) -> list[Violation]:
+        """Add a notification; return what is now known of the order."""
         nxt = links.link(seen)
-        if not nxt.fits(ends):
+        if self.window or not self._continues(self._ends, self.last, nxt):
             return self._add_odd(nxt)
-        self._accept(seen, nxt.leads(ends))
+        if len(self._back) == _BACK:
+            self._start = self._back[0].leads(self._start)
+            self._back = self._back[1:]
+        self._back = (*self._back, nxt)
+        self._ends, self.last = nxt.leads(self._ends), seen
         return []
 
-    def _accept(self, seen: obs.Observation, ends: links.States) -> None:
-        """Continue the chain."""
-        back = self._back
-        if len(back) == _BACK:
-            self._start = links.link(back[0]).leads(self._start)
-            back = back[1:]
-        self._back = (*back, seen)
-        self._ends, self.last = ends, seen
+    @staticmethod
+    def _continues(
+        ends: links.Ends, last: obs.Observation | None, nxt: links.Link
+    ) -> bool:
+        """Return whether a link continues a chain, also by its time."""
+        return nxt.fits(ends) and not (
+            last is not None and links.against_time(last, nxt.seen)
+        )
 
     def _add_odd(self, nxt: links.Link) -> list[Violation]:
         """Add a notification that does not continue the chain."""
@@ -104,9 +96,9 @@ class Chain:
                         )
                     ]
             if self._start is None or any(
-                links.against_time(seen, nxt.seen) for seen in self._back
+                links.against_time(old.seen, nxt.seen) for old in self._back
             ):
-                self.window = [links.link(seen) for seen in self._back]
+                self.window = list(self._back)
                 self._ends = self._start
             self._back = ()
         self.window.append(nxt)
@@ -137,9 +129,7 @@ class Chain:
         self._start = ends = self._ends
         last = self.last
         for nxt in self.window:
-            if not nxt.fits(ends) or (
-                last is not None and links.against_time(last, nxt.seen)
-            ):
+            if not self._continues(ends, last, nxt):
                 return
             ends, last = nxt.leads(ends), nxt.seen
         self._start = self._ends = ends

@@ -23,8 +23,7 @@ class RecentIds:
 
     def __init__(self) -> None:
         # 64 bits of each are enough for some ten thousand ids.
-        self._ids: collections.OrderedDict[int, None]
-        self._ids = collections.OrderedDict()
+        self._ids = collections.OrderedDict[int, None]()
 
     def repeats(self, message_id: str) -> bool:
         """Remember a message id; return whether it is a repeat."""
@@ -41,8 +40,7 @@ class Deleted:
 
     def __init__(self) -> None:
         #: Node -> when it was deleted, the last one at the end.
-        self._nodes: collections.OrderedDict[str, float]
-        self._nodes = collections.OrderedDict()
+        self._nodes = collections.OrderedDict[str, float]()
 
     def add(self, node: str, now: float) -> None:
         """Remember a node that is deleted now."""

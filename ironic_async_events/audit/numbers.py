@@ -29,7 +29,7 @@ class NumberedChain:
         #: The last notification that has its place in the chain.
         self.last: obs.Observation | None = None
 
-    def add(self, seen: obs.Observation, legal: bool) -> list[Violation]:
+    def add(self, seen: obs.Observation) -> list[Violation]:
         """Add a notification; see :meth:`chain.Chain.add`."""
         number = seen.sequence
         if number is None:

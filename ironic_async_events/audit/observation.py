@@ -12,12 +12,11 @@ anything. It reads these formats:
   since 1970>, ...}``.
 """
 
-from collections.abc import Mapping
+import datetime
+import json
+import sys
 from typing import Any
 from typing import NamedTuple
-
-from ironic_async_events.audit import envelope
-from ironic_async_events.audit import table
 
 #: Longer names are malformed: a UUID has 36 characters, Ironic's column for
 #: a provision state has 15.
@@ -29,9 +28,6 @@ _KINDS = {
     for kind in ('provision_set', 'provision_event', *_WHOLE_LIVES)
 }
 _REQUIRED = ('event', 'previous_provision_state', 'provision_state')
-#: Most names are known names, which need no check. All observations share
-#: these objects.
-_COMMON = {name: name for step in table.STEPS for name in step}
 
 
 class Observation(NamedTuple):
@@ -91,41 +87,108 @@ class Ignored(NamedTuple):
 Seen = Observation | Malformed | Ignored
 
 
+class Unreadable(Exception):
+    """A message is no notification. Never leaves the package."""
+
+
+def seconds(value: Any) -> float | None:
+    """Parse a time as oslo.messaging, Ironic or a recorder writes it.
+
+    :param value: ISO 8601 text, UTC without an offset, or a number of seconds
+        since 1970.
+    :returns: seconds since 1970, or None if the value is no time.
+    """
+    if isinstance(value, str):
+        try:
+            moment = datetime.datetime.fromisoformat(value)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=datetime.UTC)
+            return moment.timestamp()
+        except (ValueError, OverflowError):
+            return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # NaN, infinity and years after 9999 are no times.
+        return float(value) if 0 <= value < 253402300800 else None
+    return None
+
+
+def unwrap(message: Any) -> tuple[dict[str, Any], float | None]:
+    """Unwrap a notification, plain, recorded or in its wire format.
+
+    :returns: the notification, and when a recorder received it.
+    :raises Unreadable: when the message holds no notification.
+    """
+    received = None
+    # Three layers at most: recorder, envelope, notification.
+    for _layer in range(3):
+        if not isinstance(message, dict):
+            raise Unreadable(
+                f'a message is {type(message).__name__}, an object is expected'
+            )
+        if 'event_type' in message:
+            return message, received
+        if 'oslo.message' in message:
+            message = message['oslo.message']
+            if isinstance(message, str | bytes):
+                message = _decode(message)
+        elif 'message' in message:
+            received = seconds(message.get('received_at'))
+            message = message['message']
+        else:
+            break
+    raise Unreadable(
+        'neither a notification (no event_type) nor an envelope of one'
+    )
+
+
+def _decode(text: str | bytes) -> Any:
+    """Parse JSON.
+
+    :raises Unreadable: when the text is not JSON.
+    """
+    try:
+        return json.loads(text.decode() if isinstance(text, bytes) else text)
+    except RecursionError:
+        raise Unreadable('JSON is nested too deeply') from None
+    except ValueError as exc:
+        # The text of a decoding error may quote the input: use its position.
+        place = getattr(exc, 'pos', None)
+        where = '' if place is None else f' at character {place}'
+        raise Unreadable(f'not JSON{where}') from None
+
+
 def _name(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise envelope.Unreadable(
+        raise Unreadable(
             f'{what} is {type(value).__name__}, a string is expected'
         )
     if 0 < len(value) <= MAX_NAME and value.isprintable():
         return value
-    raise envelope.Unreadable(
+    raise Unreadable(
         f'{what} is empty, unprintable or longer than {MAX_NAME} characters'
     )
 
 
-def _maybe(data: Mapping[str, Any], key: str) -> str | None:
+def _maybe(data: dict[str, Any], key: str) -> str | None:
     value = data.get(key)
-    if value is None:
-        return None
-    if type(value) is str and value in _COMMON:
-        return _COMMON[value]
-    return _name(value, key)
+    # Observations share the objects of names that come again and again.
+    return None if value is None else sys.intern(str(_name(value, key)))
 
 
 def _read(message: Any) -> Observation | Ignored:
-    message, received = envelope.unwrap(message)
+    message, received = unwrap(message)
     event_type = _name(message['event_type'], 'event_type')
     what, _dot, status = event_type.rpartition('.')
     kind = _KINDS.get(what)
     if kind is None:
         return Ignored(event_type)
     if status not in _STATUSES:
-        raise envelope.Unreadable(f'the status of {event_type} is unknown')
+        raise Unreadable(f'the status of {event_type} is unknown')
     data = message.get('payload')
-    if isinstance(data, envelope.OBJECT):
+    if isinstance(data, dict):
         data = data.get('ironic_object.data', data)
-    if not isinstance(data, envelope.OBJECT):
-        raise envelope.Unreadable(
+    if not isinstance(data, dict):
+        raise Unreadable(
             f'the payload of {event_type} is {type(data).__name__}, '
             f'an object is expected'
         )
@@ -135,11 +198,11 @@ def _read(message: Any) -> Observation | Ignored:
         or isinstance(sequence, bool)
         or not 0 < sequence < 1 << 63
     ):
-        raise envelope.Unreadable('sequence is not a positive whole number')
+        raise Unreadable('sequence is not a positive whole number')
     if kind not in _WHOLE_LIVES:
         for required in _REQUIRED:
             if required not in data:
-                raise envelope.Unreadable(f'the payload has no {required}')
+                raise Unreadable(f'the payload has no {required}')
     return Observation(
         _maybe(message, 'message_id'),
         _name(data.get('uuid'), "the node's uuid"),
@@ -149,7 +212,7 @@ def _read(message: Any) -> Observation | Ignored:
         _maybe(data, 'previous_provision_state'),
         _maybe(data, 'provision_state'),
         _maybe(message, 'publisher_id') or '',
-        envelope.seconds(message.get('timestamp')),
+        seconds(message.get('timestamp')),
         received,
         _maybe(data, 'created_at'),
         sequence,
@@ -164,13 +227,13 @@ def observe(message: Any) -> Seen:
     """
     try:
         return _read(message)
-    except envelope.Unreadable as exc:
+    except Unreadable as exc:
         return Malformed(str(exc))
 
 
 def observe_line(line: str | bytes) -> Seen:
     """Turn a line of JSON into an observation, as :func:`observe` does."""
     try:
-        return _read(envelope.decode(line))
-    except envelope.Unreadable as exc:
+        return _read(_decode(line))
+    except Unreadable as exc:
         return Malformed(str(exc))

@@ -93,9 +93,8 @@ class Checker:
         elif _is_another(track, seen):
             violations += self._close(key)
             track = self._begin(key, seen)
-        illegal = _illegal(seen)
-        violations += illegal
-        violations += track.chain.add(seen, not illegal)
+        violations += _illegal(seen)
+        violations += track.chain.add(seen)
         self._note(key, track)
         return violations
 

@@ -80,11 +80,9 @@ class Audit(rules.Checker):
 
     def rows(self) -> list[tuple[str, int]]:
         """Return all counts with their names, for a table."""
+        names = ('messages', 'checked', 'ignored', 'malformed')
         return [
-            ('messages', self.messages),
-            ('checked', self.checked),
-            ('ignored', self.ignored),
-            ('malformed', self.malformed),
+            *((name, getattr(self, name)) for name in names),
             *((kind.value, count) for kind, count in self.counts.items()),
             ('missing at least', self.missing),
         ]

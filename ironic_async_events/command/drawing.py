@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw timelines of nodes as SVG or PNG, with matplotlib.
 
+Each provision state has a fixed colour. The hue is the operation. The
+brightness is the status: at work (full), waiting (light), held (lighter),
+failed (dark). States at rest are grey and green. Red is for violations.
+
 matplotlib is imported late, because other commands do not need it, and
 without pyplot, which has global state.
 """
 
 from collections.abc import Sequence
+import colorsys
 import functools
 import logging
 from typing import Any
+import zlib
 
 from ironic_async_events.audit import timeline
-from ironic_async_events.command import palette
 
 FORMATS = ('.svg', '.png')
 
@@ -25,6 +30,35 @@ _UNITS = (
     (300, 60, 'minutes'),
     (0, 1, 'seconds'),
 )
+#: Operation -> hue in degrees. From 20 to 320, clear of red.
+_HUES = {
+    'verify': 55,
+    'inspect': 265,
+    'clean': 185,
+    'deploy': 215,
+    'wait call-back': 215,
+    'delet': 30,
+    'adopt': 160,
+    'rescu': 310,
+    'unrescu': 290,
+    'servic': 85,
+}
+_REST = {
+    'enroll': '#d9d9d9',
+    'manageable': '#a8a8a8',
+    'available': '#f1e4b3',
+    'active': '#5aa35a',
+    'error': '#3d3d3d',
+    'rescue': '#e3b7dd',
+}
+#: Last word of the name of a state -> lightness, saturation.
+_DOES = {
+    'failed': (0.28, 0.45),
+    'wait': (0.74, 0.6),
+    'call-back': (0.74, 0.6),
+    'hold': (0.86, 0.5),
+}
+_WORKS = (0.52, 0.62)
 #: Width of a character of a label, in inches.
 _CHARACTER = 0.066
 #: Text stays text, and the same input makes the same file.
@@ -37,6 +71,26 @@ _SETTINGS = {
 
 #: The title of a recording, and its nodes from top to bottom.
 Panel = tuple[str, Sequence[timeline.Life]]
+
+
+def colour(state: str) -> str:
+    """Return the colour of any provision state, as ``#rrggbb``."""
+    if state in _REST:
+        return _REST[state]
+    hue = 20 + zlib.crc32(state.encode()) % 300
+    for operation, angle in _HUES.items():
+        if state.startswith(operation):
+            hue = angle
+    lightness, saturation = _DOES.get(state.split()[-1], _WORKS)
+    parts = colorsys.hls_to_rgb(hue / 360, lightness, saturation)
+    return '#' + ''.join(f'{round(part * 255):02x}' for part in parts)
+
+
+def text_on(background: str) -> str:
+    """Return black or white, whichever is legible on a colour."""
+    red, green, blue = (int(background[i : i + 2], 16) for i in (1, 3, 5))
+    light = 0.299 * red + 0.587 * green + 0.114 * blue
+    return '#000000' if light > 140 else '#ffffff'
 
 
 def draw(panels: Sequence[Panel], path: str) -> None:
@@ -96,13 +150,13 @@ def _draw_panel(
 
     for row, life in enumerate(lives):
         for span in life.spans:
-            colour = palette.colour(span.state)
+            back = colour(span.state)
             bars = axes.barh(
                 row,
                 (span.end - span.start) / unit,
                 left=at(span.start),
                 height=0.5 if large else 0.72,
-                color=colour,
+                color=back,
                 edgecolor='white' if span.sure else _WRONG,
                 linewidth=0.4,
                 hatch=None if span.sure else '////',
@@ -114,7 +168,7 @@ def _draw_panel(
                     [span.state],
                     label_type='center',
                     fontsize=8,
-                    color=palette.text_on(colour),
+                    color=text_on(back),
                 )
         for mark in life.marks if large else ():
             axes.plot(
@@ -157,7 +211,7 @@ def _legend(states: Sequence[str], marks: bool) -> list[Any]:
     line = functools.partial(lines.Line2D, [], [])
     white = {'facecolor': 'white', 'edgecolor': _WRONG}
     return [
-        *(patches.Patch(color=palette.colour(x), label=x) for x in states),
+        *(patches.Patch(color=colour(x), label=x) for x in states),
         *(
             line(color='black', marker=mark, lw=0, label=status)
             for status, mark in _MARKERS.items()

@@ -7,7 +7,6 @@ import contextlib
 from typing import Any
 
 from ironic_async_events import redaction
-from ironic_async_events.audit import envelope
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.command import metrics
 from ironic_async_events.command import reading
@@ -175,7 +174,7 @@ def nodes(
             connection = openstack.connect(cloud=cloud)
         for node in _pages(connection.baremetal):
             uuid, state, since = (node[name] for name in _FIELDS)
-            yield uuid, state, envelope.seconds(since)
+            yield uuid, state, obs.seconds(since)
     except redaction.BadURL as exc:
         raise sources.SourceError(str(exc)) from None
     except Exception as exc:

@@ -159,7 +159,6 @@ def run(
         batch when no message came for a while.
     :raises SourceError: when the source cannot be read.
     """
-    end = float('inf')
 
     def interrupt(_number: int, _frame: Any) -> None:
         raise KeyboardInterrupt
@@ -168,8 +167,7 @@ def run(
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         with _source(args, path) as batches:
-            if args.duration is not None:
-                end = time.monotonic() + args.duration
+            end = time.monotonic() + (args.duration or float('inf'))
             for batch in batches:
                 take(batch)
                 if time.monotonic() >= end:

@@ -18,7 +18,7 @@ from ironic_async_events.audit import summary
 from ironic_async_events.audit import timeline
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.audit.violation import Violation
-from ironic_async_events.command import palette
+from ironic_async_events.command import drawing
 
 _LATEST = 10
 _EVERY = 0.25
@@ -45,8 +45,7 @@ class View:
     ) -> None:
         self._audit = audit
         self._title = title
-        self._latest: collections.deque[Violation]
-        self._latest = collections.deque(maxlen=_LATEST)
+        self._latest = collections.deque[Violation](maxlen=_LATEST)
         self._since, self._shown = time.monotonic(), 0.0
         self._live = live.Live(
             console=terminal, auto_refresh=False, transient=True
@@ -127,8 +126,8 @@ def show(
 
 
 def _style(state: str) -> str:
-    colour = palette.colour(state)
-    return f'{palette.text_on(colour)} on {colour}'
+    back = drawing.colour(state)
+    return f'{drawing.text_on(back)} on {back}'
 
 
 def _bar(
