@@ -56,8 +56,7 @@ def judge(
 def is_unstable(state: str | None, status: str = '') -> bool:
     """Return whether a conductor or an agent works on a node in this state.
 
-    :param status: the status of the notification that announced the state; it
-        decides for an unknown state.
+    The status of the notification decides for an unknown state.
     """
     return state in _UNSTABLE or (
         status == 'start' and state not in table.STATES

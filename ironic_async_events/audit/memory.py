@@ -52,8 +52,7 @@ class Deleted:
     def names(self, seen: obs.Observation, now: float) -> bool:
         """Return whether a notification is a late one about a deleted node.
 
-        A notification that was sent after the deletion is about a new node
-        with the same UUID: the old node is forgotten.
+        After a notification that was sent later the node is a new one.
         """
         deleted = self._nodes.get(seen.node)
         if deleted is None:

@@ -221,10 +221,7 @@ def _read(message: Any) -> Observation | Ignored:
 
 
 def observe(message: Any) -> Seen:
-    """Turn a notification into an observation.
-
-    :param message: the notification as a dict, with or without envelopes.
-    """
+    """Turn a notification, with or without envelopes, into a value."""
     try:
         return _read(message)
     except Unreadable as exc:
@@ -232,7 +229,7 @@ def observe(message: Any) -> Seen:
 
 
 def observe_line(line: str | bytes) -> Seen:
-    """Turn a line of JSON into an observation, as :func:`observe` does."""
+    """Turn a line of JSON into a value, as :func:`observe` does."""
     try:
         return _read(_decode(line))
     except Unreadable as exc:

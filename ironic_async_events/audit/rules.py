@@ -99,10 +99,7 @@ class Checker:
         return violations
 
     def advance(self, now: float) -> list[Violation]:
-        """Advance the clock without a notification.
-
-        :param now: seconds since 1970, by the clock of the notifications.
-        """
+        """Advance the clock of the notifications, in seconds since 1970."""
         self._now = max(self._now, now)
         return self._overdue()
 

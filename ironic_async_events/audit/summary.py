@@ -40,10 +40,7 @@ class Audit(rules.Checker):
 
     @property
     def clean(self) -> bool:
-        """Whether there is no violation.
-
-        A malformed message is no violation: it names no node.
-        """
+        """Whether there is no violation; a malformed message is none."""
         return not any(self.counts.values())
 
     def take(self, seen: obs.Seen) -> list[Violation]:

@@ -69,7 +69,6 @@ def lives(
 
     :param observations: the observations, in the order of receiving; the same
         objects that the checker has received.
-    :param violations: the violations of the checker.
     :param until: the end of the picture, in seconds since 1970; by default
         the time of the last notification of any node.
     """

@@ -37,7 +37,6 @@ class Violation(NamedTuple):
     :param observation: the notification with the violation: the displaced,
         repeated or illegal notification, the first notification after a loss,
         or the notification that started the operation.
-    :param detail: one line for people.
     :param missing: how many notifications are missing: the exact number with
         sequence numbers, else the fewest that the machine allows; None if
         unknown; 0 for a violation that is not a loss.

@@ -49,8 +49,6 @@ def listen(
     """Listen until the block ends.
 
     :param url: the transport URL; None for the URL in the configuration.
-    :param config_files: Ironic's configuration files, for the URL and the
-        options of the driver.
     :param pool: the name of a queue that is kept; None for a queue that is
         deleted at the end.
     :param timeout: seconds to wait for the first connection.

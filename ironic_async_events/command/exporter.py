@@ -146,8 +146,6 @@ def nodes(
 ) -> Iterator[tuple[str, str | None, float | None]]:
     """Read all nodes from the API of Ironic.
 
-    :param cloud: the name of a cloud in ``clouds.yaml``.
-    :param url: the URL of an API without authentication, instead of a cloud.
     :returns: UUID and provision state of each node, and since when; None if
         the node is in its first state.
     :raises SourceError: when the nodes cannot be read.

@@ -145,10 +145,7 @@ class Metrics:
         self._last = 0.0
 
     def know(self, node: str, state: str | None, since: float | None) -> None:
-        """Add a node that no notification has named so far.
-
-        :param since: when the node came into this state; None if unknown.
-        """
+        """Add a node that no notification has named so far."""
         self._nodes.setdefault(node, (_label(state), since))
 
     def take(self, batch: list[obs.Seen], live: bool = False) -> None:

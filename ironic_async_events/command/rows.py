@@ -10,13 +10,14 @@ ROWS: tuple[Row, ...] = (
     Need(
         'oslo_messaging',
         (
+            'InvalidTransportURL',
             'MessagingException',
             'Target',
             'TransportURL.parse',
             'get_notification_listener',
             'get_notification_transport',
         ),
-        'the audit listens to the bus',
+        'the audit listens to the bus, the upgrade check reads its URL',
     ),
     Need('oslo_messaging._drivers.common', ('PURPOSE_SEND',), _DELETES),
     Need(
@@ -30,11 +31,6 @@ ROWS: tuple[Row, ...] = (
         ('AMQPDriverBase._get_connection',),
         _DELETES,
         optional=True,
-    ),
-    Need(
-        'oslo_messaging',
-        ('InvalidTransportURL',),
-        'the upgrade check reads the URL of the bus',
     ),
     Need(
         'oslo_messaging.opts',

@@ -105,11 +105,7 @@ class View:
 def show(
     title: str, lives: Sequence[timeline.Life], terminal: console.Console
 ) -> None:
-    """Print timelines as text.
-
-    :param lives: the timelines, from top to bottom; a single timeline is also
-        listed as a table.
-    """
+    """Print timelines as text; a single timeline also as a table."""
     start, seconds = timeline.extent(lives)
     width = max(20, terminal.width - 12)
     terminal.print(text.Text(f'{title}: {seconds:.1f} s', 'bold'))
