@@ -6,8 +6,8 @@ from typing import NamedTuple
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import observation as obs
 
-#: The possible states at the end of a chain; None if unknown.
 States = tuple[str | None, ...]
+#: The possible states at the end of a chain; None if unknown.
 Ends = States | None
 
 #: The state in which nodes are created.

@@ -89,10 +89,9 @@ def _get(url: parse.SplitResult, path: str) -> Any:
     user = f'{url.username or "guest"}:{url.password or "guest"}'
     token = base64.b64encode(parse.unquote(user).encode()).decode()
     place = url.netloc.rpartition('@')[2] + url.path.rstrip('/')
-    query = request.Request(  # noqa: S310 (redaction.web checks the scheme)
-        f'{url.scheme}://{place}/api/{path}',
-        headers={'Authorization': f'Basic {token}'},
-    )
+    # redaction.web has checked the scheme.
+    query = request.Request(f'{url.scheme}://{place}/api/{path}')  # noqa: S310
+    query.add_unredirected_header('Authorization', f'Basic {token}')
     # Not through the proxy of the environment.
     opener = request.build_opener(request.ProxyHandler({}))
     try:

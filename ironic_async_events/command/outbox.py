@@ -44,9 +44,9 @@ class _Outbox(command.Command):
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; a database error ends it with one line."""
-        ironic_conf.prepare()
-        ironic_conf.read((), parsed_args.config_file)
         with ironic_conf.database():
+            ironic_conf.prepare()
+            ironic_conf.read((), parsed_args.config_file)
             schema.check(ironic_conf.engine())
             code: int = super().run(parsed_args)
         return code
