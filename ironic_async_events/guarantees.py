@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guarantees, each with a number, a name and a sentence.
 
-Documentation and tests repeat these sentences. This module needs only the
-standard library, because the audit imports it.
+Documentation and tests repeat these sentences.
 """
 
 from typing import NamedTuple

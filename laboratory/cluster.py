@@ -13,7 +13,6 @@ import signal
 from typing import Any
 from typing import Self
 
-from ironic_async_events.audit import envelope
 from ironic_async_events.audit import observation
 from ironic_async_events.tests.tempest import bus
 from laboratory import configuration
@@ -312,7 +311,7 @@ class Cluster:
         """Read what was recorded; what the broker repeated counts once."""
         ids = set()
         for line in recorder.read(self.consumer.path):
-            message, _ = envelope.unwrap(line)
+            message, _ = observation.unwrap(line)
             if not (line['redelivered'] and message['message_id'] in ids):
                 ids.add(message['message_id'])
                 yield {**line, 'message': message}

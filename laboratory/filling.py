@@ -12,7 +12,7 @@ from typing import Self
 import kombu
 import sqlalchemy as sa
 
-from ironic_async_events.audit import envelope
+from ironic_async_events.audit import observation
 
 _ROWS = 1000
 
@@ -177,7 +177,7 @@ class Refusing:
     def _arrived(self, message: Any) -> None:
         body = json.loads(message.body)
         if body:
-            notification, _ = envelope.unwrap(body)
+            notification, _ = observation.unwrap(body)
             data = notification['payload']['ironic_object.data']
             self.numbers.append(data['number'])
         message.ack()

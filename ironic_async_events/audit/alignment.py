@@ -8,30 +8,24 @@ follows from the state before, overtaking is the better explanation, unless a
 single loss explains them more simply.
 
 Every explanation has a price, and the cheapest explanation wins. Of equal
-prices, the order of arrival wins. The prices:
-
-* a gap (a loss) costs as much as a displaced message;
-* a displaced message costs little when its time of sending agrees;
-* an order against the times of sending costs more, the larger the difference:
-  threads that race send within moments;
-* an order after which the node is still at work, although no more message
-  comes, costs extra.
+prices, the order of arrival wins.
 """
 
 from collections.abc import Iterator
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ironic_async_events.audit import links
 from ironic_async_events.audit import machine
 
+#: A loss costs as much as a displaced message.
 GAP = 2.0
 MOVED = 2.0
 #: Displaced, and the times of sending agree.
 MOVED_IN_TIME = 0.5
 #: The node was probably deleted and created again, without notifications.
 REBORN = 2.0
-#: The order contradicts the times of sending, by a moment or by more.
+#: The order contradicts the times of sending, by a moment or by more: threads
+#: that race send within moments.
 AGAINST_TIME = 1.0
 FAR_AGAINST_TIME = 2.5
 MOMENT = 2.0
@@ -40,44 +34,44 @@ AT_WORK = 1.5
 
 #: A message is moved by at most this many places.
 _REACH = 4
-#: After this many steps the search returns the best explanation so far.
-_BUDGET = 150
+
+#: Indices of links in the order of arrival, in the order of the states.
+Order = tuple[int, ...]
+Held = Sequence[links.Link]
 
 
-class Explanation(NamedTuple):
-    """An order of links, with its price.
+def explain(ends: links.Ends, held: Held, final: bool) -> Order:
+    """Find the cheapest order of links.
 
-    :param order: indices of the held links, in the order of the states.
-    :param moved: the indices that were displaced, as few as possible.
-    :param price: the price.
+    Moves one link after the other, as long as the price falls.
+
+    :param held: the links in the order of arrival, about eight at most.
+    :param final: True if no more message will come.
     """
+    best = tuple(range(len(held)))
+    lowest = _price_of_joints(ends, held, best)
+    if not lowest:
+        return best
+    lowest += _price_of_rest(held, best, final)
 
-    order: tuple[int, ...]
-    moved: frozenset[int]
-    price: float
+    def price(order: Order) -> float:
+        whole = _price_of_joints(ends, held, order, lowest)
+        if whole < lowest:
+            whole += _price_of_rest(held, order, final)
+            whole += _price_of_moves(held, order)
+        return whole
+
+    by_time = sorted(best, key=lambda index: held[index].seen.time or 0.0)
+    cheapest = min((tuple(by_time), *_moves(best)), key=price)
+    while price(cheapest) < lowest:
+        best, lowest = cheapest, price(cheapest)
+        cheapest = min(_moves(best), key=price)
+    return best
 
 
-def _joint(
-    ends: links.States | None, last: links.Link | None, nxt: links.Link
-) -> float:
-    """Return the price of putting a link after another link."""
-    price = 0.0
-    if not links.fits(ends, nxt):
-        price = REBORN if links.reborn(ends, nxt) else GAP
-    if last is not None:
-        late = links.against_time(last.seen, nxt.seen)
-        if late:
-            price += AGAINST_TIME if late <= MOMENT else FAR_AGAINST_TIME
-    return price
-
-
-def displaced(order: Sequence[int]) -> frozenset[int]:
-    """Return the fewest indices whose removal leaves an ascending order.
-
-    :param order: a permutation.
-    :returns: the indices that were displaced.
-    """
-    runs: list[tuple[int, ...]] = []
+def displaced(order: Order) -> frozenset[int]:
+    """Return the fewest indices whose removal leaves an ascending order."""
+    runs: list[Order] = []
     for index in order:
         longest = max(
             (run for run in reversed(runs) if run[-1] < index),
@@ -86,129 +80,63 @@ def displaced(order: Sequence[int]) -> frozenset[int]:
         )
         runs.append((*longest, index))
     # Of equally long runs the last run keeps the order of arrival.
-    best: tuple[int, ...] = ()
-    for run in runs:
-        if len(run) >= len(best):
-            best = run
+    best = max(reversed(runs), key=len, default=())
     return frozenset(order) - frozenset(best)
 
 
-def _price_of_moves(order: Sequence[int], held: Sequence[links.Link]) -> float:
-    price = 0.0
-    places = {index: place for place, index in enumerate(order)}
-    for moved in displaced(order):
-        supported = False
-        for other in range(len(held)):
-            if other == moved:
-                continue
-            one, two = sorted((moved, other))
-            arrived = links.against_time(held[one].seen, held[two].seen)
-            supported = supported or bool(arrived)
-            if places[one] > places[two]:
-                one, two = two, one
-            if links.against_time(held[one].seen, held[two].seen):
-                supported = False
-                break
-        price += MOVED_IN_TIME if supported else MOVED
+def _moves(order: Order) -> Iterator[Order]:
+    """Yield the orders in which one link has another place."""
+    for at, index in enumerate(order):
+        rest = order[:at] + order[at + 1 :]
+        for place in range(max(0, at - _REACH), at + _REACH + 1):
+            if place != at and place < len(order):
+                yield (*rest[:place], index, *rest[place:])
+
+
+def _price_of_joints(
+    ends: links.Ends, held: Held, order: Order, limit: float = float('inf')
+) -> float:
+    """Return the price of the gaps, and of what contradicts the times."""
+    price, last = 0.0, None
+    for index in order:
+        if price >= limit:
+            break
+        nxt = held[index]
+        if not nxt.fits(ends):
+            price += REBORN if nxt.reborn(ends) else GAP
+        if last is not None and (
+            late := links.against_time(last.seen, nxt.seen)
+        ):
+            price += AGAINST_TIME if late <= MOMENT else FAR_AGAINST_TIME
+        ends, last = nxt.leads(ends), nxt
     return price
 
 
-def explain(
-    ends: links.States | None, held: Sequence[links.Link], final: bool
-) -> Explanation:
-    """Find the cheapest order of links.
-
-    :param ends: the states of the chain before the links; None if unknown.
-    :param held: the links in the order of arrival, about eight at most.
-    :param final: True if no more message will come.
-    :returns: the best explanation.
-    """
-    search = _Search(held, final)
-    price = 0.0
-    here, last = ends, None
-    for nxt in held:
-        price += _joint(here, last, nxt)
-        here, last = links.leads(here, nxt), nxt
-    if price:
-        search.best_price = price + search.rest(last)
-        for order in _likely(held):
-            search.try_order(ends, order)
-        search.descend(ends, None, [], 0.0)
-    return Explanation(search.best, displaced(search.best), search.best_price)
+def _price_of_rest(held: Held, order: Order, final: bool) -> float:
+    """Return the price of a node that is left at work."""
+    last = held[order[-1]]
+    at_work = machine.is_unstable(last.after[-1], last.seen.status)
+    return AT_WORK if final and at_work else 0.0
 
 
-def _likely(held: Sequence[links.Link]) -> Iterator[list[int]]:
-    """Yield likely orders: a good first price cuts the search."""
-    count = len(held)
-    arrived = list(range(count))
-    yield sorted(arrived, key=lambda index: held[index].seen.time or 0.0)
-    for index in range(count):
-        rest = arrived[:index] + arrived[index + 1 :]
-        nearest = range(max(0, index - _REACH), index + _REACH + 1)
-        for place in nearest[: count - nearest.start]:
-            yield [*rest[:place], index, *rest[place:]]
+def _price_of_moves(held: Held, order: Order) -> float:
+    """Return the price of the displaced links."""
 
-
-class _Search:
-    """Search depth first, cheapest joint first; cut what is too expensive."""
-
-    def __init__(self, held: Sequence[links.Link], final: bool) -> None:
-        self.held = held
-        self.final = final
-        self.best = tuple(range(len(held)))
-        self.best_price = 0.0
-        self.budget = _BUDGET
-
-    def rest(self, last: links.Link | None) -> float:
-        """Return the price of an order that ends with this link."""
-        if not self.final or last is None:
-            return 0.0
-        seen = last.seen
-        at_work = machine.is_unstable(last.after[-1], seen.status)
-        return AT_WORK if at_work else 0.0
-
-    def try_order(
-        self, ends: links.States | None, order: Sequence[int]
-    ) -> None:
-        """Keep an order if its price is the lowest so far."""
-        price, last = 0.0, None
-        for index in order:
-            nxt = self.held[index]
-            price += _joint(ends, last, nxt)
-            if price >= self.best_price:
-                return
-            ends, last = links.leads(ends, nxt), nxt
-        price += self.rest(last) + _price_of_moves(order, self.held)
-        if price < self.best_price:
-            self.best, self.best_price = tuple(order), price
-
-    def descend(
-        self,
-        ends: links.States | None,
-        last: links.Link | None,
-        order: list[int],
-        price: float,
-    ) -> None:
-        """Try every continuation of an order that can still win."""
-        if len(order) == len(self.held):
-            price += self.rest(last) + _price_of_moves(order, self.held)
-            if price < self.best_price:
-                self.best, self.best_price = tuple(order), price
-            return
-        waiting = [i for i in range(len(self.held)) if i not in order]
-        choices = sorted(
-            (_joint(ends, last, self.held[i]), i)
-            for i in waiting
-            if i <= waiting[0] + _REACH
+    def agrees(order: Order, moved: int) -> bool:
+        """Whether the place of a link agrees with all times of sending."""
+        place = order.index(moved)
+        return not any(
+            links.against_time(held[one].seen, held[two].seen)
+            for one, two in (
+                *((earlier, moved) for earlier in order[:place]),
+                *((moved, later) for later in order[place + 1 :]),
+            )
         )
-        for joint, i in choices:
-            self.budget -= 1
-            least = price + joint + (MOVED_IN_TIME if i > waiting[0] else 0)
-            if least >= self.best_price or self.budget < 0:
-                # Later choices cost more, except for the order of arrival.
-                continue
-            order.append(i)
-            nxt = self.held[i]
-            after = links.leads(ends, nxt)
-            self.descend(after, nxt, order, price + joint)
-            order.pop()
+
+    arrived = tuple(range(len(held)))
+    return sum(
+        MOVED_IN_TIME
+        if agrees(order, moved) and not agrees(arrived, moved)
+        else MOVED
+        for moved in displaced(order)
+    )

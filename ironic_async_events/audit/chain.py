@@ -7,6 +7,8 @@ window holds this notification and the next few, until their number or the
 time allows a decision.
 """
 
+from typing import NamedTuple
+
 from ironic_async_events.audit import alignment
 from ironic_async_events.audit import links
 from ironic_async_events.audit import machine
@@ -26,28 +28,19 @@ _BACK = 3
 _GAPS = 4
 
 
-class _Gap:
+class _Gap(NamedTuple):
     """A reported loss, which a late notification may still fill."""
 
-    __slots__ = ('after', 'before', 'until')
-
-    def __init__(self, before: links.States, nxt: links.Link) -> None:
-        self.before = before
-        self.after = nxt.before
-        self.until = nxt.seen.time
+    before: links.States
+    after: links.Link
 
     def filled_by(self, nxt: links.Link) -> bool:
         """Return whether a late notification fills this gap."""
-        time = nxt.seen.time
-        return (
-            links.fits(self.before, nxt)
-            and any(state in self.after for state in nxt.after)
-            and (
-                time is None
-                or self.until is None
-                or time <= self.until + alignment.MOMENT
-            )
+        time, until = nxt.seen.time, self.after.seen.time
+        in_time = (
+            time is None or until is None or time <= until + alignment.MOMENT
         )
+        return nxt.fits(self.before) and self.after.fits(nxt.after) and in_time
 
 
 class Chain:
@@ -58,10 +51,10 @@ class Chain:
 
     __slots__ = ('_back', '_ends', '_gaps', '_start', 'last', 'window')
 
-    def __init__(self, ends: links.States | None = None) -> None:
+    def __init__(self, ends: links.Ends = None) -> None:
         self._ends = ends
         #: The last few that fitted, and the end of the chain before them.
-        self._back: tuple[obs.Observation, ...] = ()
+        self._back: tuple[links.Link, ...] = ()
         self._start = ends
         self._gaps: list[_Gap] = []
         #: Notifications that are held; empty while all of them fit.
@@ -69,111 +62,83 @@ class Chain:
         #: The last notification that has its place in the chain.
         self.last: obs.Observation | None = None
 
-    def add(self, seen: obs.Observation, legal: bool) -> list[Violation]:
-        """Add a notification.
-
-        :param seen: the notification; not a duplicate.
-        :param legal: whether the state machine allows its step.
-        :returns: the violations of the order that are now known.
-        """
-        last = self.last
-        if self.window or (
-            last is not None and links.against_time(last, seen)
-        ):
-            return self._add_odd(links.link(seen))
-        if legal:
-            if self._ends is None or seen.previous_state in self._ends:
-                self._accept(seen, (seen.state,))
-                return []
-            return self._add_odd(links.link(seen))
+    def add(self, seen: obs.Observation) -> list[Violation]:
+        """Add a notification; return what is now known of the order."""
         nxt = links.link(seen)
-        if not links.fits(self._ends, nxt):
+        if self.window or not self._continues(self._ends, self.last, nxt):
             return self._add_odd(nxt)
-        self._accept(seen, links.leads(self._ends, nxt))
+        if len(self._back) == _BACK:
+            self._start = self._back[0].leads(self._start)
+            self._back = self._back[1:]
+        self._back = (*self._back, nxt)
+        self._ends, self.last = nxt.leads(self._ends), seen
         return []
 
-    def _accept(self, seen: obs.Observation, ends: links.States) -> None:
-        """Continue the chain."""
-        back = self._back
-        if len(back) == _BACK:
-            self._start = links.leads(self._start, links.link(back[0]))
-            back = back[1:]
-        self._back = (*back, seen)
-        self._ends, self.last = ends, seen
+    @staticmethod
+    def _continues(
+        ends: links.Ends, last: obs.Observation | None, nxt: links.Link
+    ) -> bool:
+        """Return whether a link continues a chain, also by its time."""
+        return nxt.fits(ends) and not (
+            last is not None and links.against_time(last, nxt.seen)
+        )
 
     def _add_odd(self, nxt: links.Link) -> list[Violation]:
         """Add a notification that does not continue the chain."""
         if not self.window:
             for gap in self._gaps:
-                if not links.fits(self._ends, nxt) and gap.filled_by(nxt):
+                if not nxt.fits(self._ends) and gap.filled_by(nxt):
                     self._gaps.remove(gap)
+                    detail = 'arrived so late that it was taken for lost'
                     return [
                         Violation(
-                            Kind.OUT_OF_ORDER,
-                            nxt.seen.node,
-                            nxt.seen,
-                            'arrived so late that it was taken for lost',
-                            fills=True,
+                            Kind.OUT_OF_ORDER, nxt.seen, detail, fills=True
                         )
                     ]
             if self._start is None or any(
-                links.against_time(seen, nxt.seen) for seen in self._back
+                links.against_time(old.seen, nxt.seen) for old in self._back
             ):
-                self.window = [links.link(seen) for seen in self._back]
+                self.window = list(self._back)
                 self._ends = self._start
             self._back = ()
         self.window.append(nxt)
-        if len(self.window) < _WINDOW:
-            return []
-        return self.settle(final=False)
+        return self.settle(False) if len(self.window) >= _WINDOW else []
 
     def settle(self, final: bool = True) -> list[Violation]:
-        """Decide on the held notifications.
-
-        :param final: False to leave the last few undecided.
-        :returns: the violations that are now known.
-        """
-        if not self.window:
-            return []
+        """Decide on the held notifications; unless final, on the first."""
         held = self.window
-        best = alignment.explain(self._ends, held, final)
-        count = len(held) if final else _cut(best.order)
+        order = alignment.explain(self._ends, held, final)
+        moved = alignment.displaced(order)
+        count = len(held) if final else _cut(order)
         violations: list[Violation] = []
-        for place, index in enumerate(best.order[:count]):
+        for place, index in enumerate(order[:count]):
             nxt = held[index]
             violations += self._gap(nxt)
-            if index in best.moved:
+            if index in moved:
+                where = _where(order, place, held)
                 violations.append(
-                    Violation(
-                        Kind.OUT_OF_ORDER,
-                        nxt.seen.node,
-                        nxt.seen,
-                        _where(best.order, place, held),
-                    )
+                    Violation(Kind.OUT_OF_ORDER, nxt.seen, where)
                 )
-            self._ends = links.leads(self._ends, nxt)
-            self.last = nxt.seen
-        self.window = [held[i] for i in sorted(best.order[count:])]
-        self._start = self._ends
+            self._ends, self.last = nxt.leads(self._ends), nxt.seen
+        self.window = [held[index] for index in sorted(order[count:])]
         self._resume()
         return violations
 
     def _resume(self) -> None:
         """Close the window if its notifications continue the chain."""
-        ends, last = self._ends, self.last
+        self._start = ends = self._ends
+        last = self.last
         for nxt in self.window:
-            if not links.fits(ends, nxt) or (
-                last is not None and links.against_time(last, nxt.seen)
-            ):
+            if not self._continues(ends, last, nxt):
                 return
-            ends, last = links.leads(ends, nxt), nxt.seen
-        self._ends, self.last, self.window = ends, last, []
-        self._start = ends
+            ends, last = nxt.leads(ends), nxt.seen
+        self._start = self._ends = ends
+        self.last, self.window = last, []
 
     def _gap(self, nxt: links.Link) -> list[Violation]:
         """Report a loss before a link, if there is a gap."""
         ends = self._ends
-        if ends is None or links.fits(ends, nxt) or links.reborn(ends, nxt):
+        if ends is None or nxt.fits(ends) or nxt.reborn(ends):
             return []
         self._gaps = [*self._gaps[1 - _GAPS :], _Gap(ends, nxt)]
         ways = [
@@ -182,20 +147,15 @@ class Chain:
             for goal in nxt.before
             if (steps := machine.distance(start, goal)) is not None
         ]
+        detail = (
+            f'nothing told how the node came from {ends[0]!r} to '
+            f'{nxt.seen.previous_state!r}'
+        )
         missing = min(ways, default=None)
-        return [
-            Violation(
-                Kind.LOST,
-                nxt.seen.node,
-                nxt.seen,
-                f'nothing told how the node came from {ends[0]!r} to '
-                f'{nxt.seen.previous_state!r}',
-                missing,
-            )
-        ]
+        return [Violation(Kind.LOST, nxt.seen, detail, missing)]
 
 
-def _cut(order: tuple[int, ...]) -> int:
+def _cut(order: alignment.Order) -> int:
     """Return how many links of an order can be decided.
 
     A displaced link must stay together with the links that it overtook.
@@ -205,17 +165,15 @@ def _cut(order: tuple[int, ...]) -> int:
         for size in range(1, len(order) + 1)
         if max(order[:size]) == size - 1
     ]
-    early = [size for size in cuts if size <= len(order) - _UNDECIDED]
-    return early[-1] if early else cuts[0]
+    most = len(order) - _UNDECIDED
+    return max((size for size in cuts if size <= most), default=cuts[0])
 
 
-def _where(order: tuple[int, ...], place: int, held: list[links.Link]) -> str:
+def _where(order: alignment.Order, place: int, held: list[links.Link]) -> str:
     """Describe how a notification was displaced."""
     index = order[place]
     for later in order[place + 1 :]:
         if later < index:
             return f'arrived after {held[later].seen}, which follows it'
-    for earlier in order[:place]:
-        if earlier > index:
-            return f'arrived before {held[earlier].seen}, which precedes it'
-    return 'arrived at another place'
+    earlier = next(each for each in order[:place] if each > index)
+    return f'arrived before {held[earlier].seen}, which precedes it'

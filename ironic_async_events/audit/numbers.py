@@ -16,52 +16,41 @@ _MISSED = 64
 
 
 class NumberedChain:
-    """The numbers of one node; used by one thread at a time.
+    """The numbers of one node; used by one thread at a time."""
 
-    :param number: the number before the next expected number; None if
-        unknown.
-    """
+    __slots__ = ('_missed', '_number', 'last', 'window')
 
-    __slots__ = ('_held', '_missed', '_number', 'last')
-
-    def __init__(self, number: int | None = None) -> None:
-        self._number = number
-        self._held: dict[int, obs.Observation] = {}
+    def __init__(self) -> None:
+        #: The number before the next expected number; None if unknown.
+        self._number: int | None = None
         self._missed: list[int] = []
+        #: Notifications that are held; empty while no number is missing.
+        self.window: dict[int, obs.Observation] = {}
         #: The last notification that has its place in the chain.
         self.last: obs.Observation | None = None
 
-    @property
-    def window(self) -> dict[int, obs.Observation]:
-        """The held notifications; empty while no number is missing."""
-        return self._held
-
-    def add(self, seen: obs.Observation, number: int) -> list[Violation]:
-        """Add a notification.
-
-        :param seen: the notification; not a duplicate by its message id.
-        :param number: its sequence number.
-        :returns: the violations of the order that are now known.
-        """
+    def add(self, seen: obs.Observation) -> list[Violation]:
+        """Add a notification; see :meth:`chain.Chain.add`."""
+        number = seen.sequence
+        if number is None:
+            # It has no place in this chain.
+            return []
         if self._number is None:
             self._number = number - 1
-        if number > self._number + 1 and number not in self._held:
-            self._held[number] = seen
-            return self.settle() if len(self._held) >= _HELD else []
+        if number > self._number + 1 and number not in self.window:
+            self.window[number] = seen
+            return self.settle() if len(self.window) >= _HELD else []
         if number != self._number + 1:
             return [self._again(seen, number)]
-        overtaken = min(self._held, default=None)
-        self._take(seen, number)
+        overtaken = min(self.window, default=None)
+        self._number, self.last = number, seen
         if overtaken is None:
             return []
-        while self._number + 1 in self._held:
-            following = self._number + 1
-            self._take(self._held.pop(following), following)
+        while self._number + 1 in self.window:
+            self._number += 1
+            self.last = self.window.pop(self._number)
         detail = f'number {number} arrived after number {overtaken}'
-        return [Violation(Kind.OUT_OF_ORDER, seen.node, seen, detail)]
-
-    def _take(self, seen: obs.Observation, number: int) -> None:
-        self._number, self.last = number, seen
+        return [Violation(Kind.OUT_OF_ORDER, seen, detail)]
 
     def _again(self, seen: obs.Observation, number: int) -> Violation:
         """Report a number that is not above the last number."""
@@ -69,39 +58,27 @@ class NumberedChain:
             self._missed.remove(number)
             detail = f'number {number} arrived so late that it was taken for '
             return Violation(
-                Kind.OUT_OF_ORDER, seen.node, seen, detail + 'lost', fills=True
+                Kind.OUT_OF_ORDER, seen, detail + 'lost', fills=True
             )
-        return Violation(
-            Kind.DUPLICATE,
-            seen.node,
-            seen,
-            f'number {number} was received or passed before',
-        )
+        detail = f'number {number} was received or passed before'
+        return Violation(Kind.DUPLICATE, seen, detail)
 
-    def settle(self, final: bool = True) -> list[Violation]:
-        """Decide on the held notifications.
-
-        :param final: is ignored.
-        :returns: the violations that are now known.
-        """
+    def settle(self) -> list[Violation]:
+        """Decide on the held notifications; see :meth:`chain.Chain.settle`."""
         violations: list[Violation] = []
-        for number in sorted(self._held):
-            seen = self._held[number]
+        for number, seen in sorted(self.window.items()):
             first = (self._number or 0) + 1
             if number > first:
+                what = f'number {first}'
+                if number > first + 1:
+                    what = f'numbers {first} to {number - 1}'
                 violations.append(
                     Violation(
-                        Kind.LOST,
-                        seen.node,
-                        seen,
-                        f'number {first} never came'
-                        if number == first + 1
-                        else f'numbers {first} to {number - 1} never came',
-                        number - first,
+                        Kind.LOST, seen, f'{what} never came', number - first
                     )
                 )
                 lost = range(max(first, number - _MISSED), number)
                 self._missed = [*self._missed, *lost][-_MISSED:]
-            self._take(seen, number)
-        self._held.clear()
+            self._number, self.last = number, seen
+        self.window.clear()
         return violations

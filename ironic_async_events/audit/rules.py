@@ -4,35 +4,21 @@
 Memory is bounded by the number of nodes. Each node keeps the end of its chain
 of states, and at most eight notifications while one of them does not fit. The
 message ids of all nodes have a constant bound
-(:mod:`~ironic_async_events.audit.ids`).
+(:mod:`~ironic_async_events.audit.memory`).
 
-The checker has limits:
-
-* It believes the first notification of a node. It cannot detect a loss before
-  this notification.
-* It detects the loss of the last notification of a node only if an operation
-  stays *unfinished*.
-* After a loss it knows the state before and the state after, but not the way
-  between. A gap counts once, with the fewest notifications that can be
-  missing.
-* When a node repeats the same operations, the loss of a complete round leaves
-  no trace.
-* A repeat is detected when its message id is among the last 32,768 ids. A
-  later repeat, or a repeat without an id, counts as a new notification.
-
-With sequence numbers only the second and the last limit remain.
+The page of the command ``audit`` says what the checker cannot know.
 """
 
-from collections.abc import Iterable
+import dataclasses
 
 from ironic_async_events.audit import chain
-from ironic_async_events.audit import ids
 from ironic_async_events.audit import links
 from ironic_async_events.audit import machine
+from ironic_async_events.audit import memory
 from ironic_async_events.audit import numbers
 from ironic_async_events.audit import observation as obs
-from ironic_async_events.audit import tracks
-from ironic_async_events.audit import work
+from ironic_async_events.audit import operations
+from ironic_async_events.audit.operations import Key
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.audit.violation import Violation
 
@@ -40,9 +26,18 @@ from ironic_async_events.audit.violation import Violation
 _FAR = 32
 
 
+@dataclasses.dataclass(slots=True)
+class _Track:
+    """The chain of a node's notifications of one kind."""
+
+    created: str | None
+    chain: chain.Chain | numbers.NumberedChain
+
+
 class Checker:
     """Apply the rules to a stream; used by one thread at a time.
 
+    The methods return the violations that are now known, of any node.
     The notifications are the clock (:attr:`Observation.when`), so a recording
     is judged as in real time. A caller that listens to a bus also calls
     :meth:`advance`, because time passes without notifications.
@@ -56,14 +51,16 @@ class Checker:
     def __init__(
         self, unfinished_after: float | None = None, hold: float = 10.0
     ) -> None:
+        if unfinished_after is None:
+            unfinished_after = float('inf')
         self._unfinished_after = unfinished_after
         self._hold = hold
         self._now = 0.0
-        self._tracks: dict[tuple[str, str], tracks.Track] = {}
-        self._ids = ids.RecentIds()
-        # Both are sorted by time, because time only advances.
-        self._held: dict[tuple[str, str], float] = {}
-        self._work = work.Work()
+        self._tracks: dict[Key, _Track] = {}
+        self._ids = memory.RecentIds()
+        # Sorted by time, because time only advances.
+        self._held: dict[Key, float] = {}
+        self._unfinished = operations.Unfinished()
 
     @property
     def nodes(self) -> int:
@@ -75,14 +72,8 @@ class Checker:
         """Number of nodes with held notifications."""
         return len(self._held)
 
-    def add(
-        self, seen: obs.Observation | obs.Malformed | obs.Ignored
-    ) -> list[Violation]:
-        """Add an observation.
-
-        :param seen: the observation; other values are ignored.
-        :returns: the violations that are now known, of any node.
-        """
+    def add(self, seen: obs.Seen) -> list[Violation]:
+        """Add an observation; what else a message is, is ignored."""
         if not isinstance(seen, obs.Observation):
             return []
         violations: list[Violation] = []
@@ -92,36 +83,23 @@ class Checker:
             violations = self._overdue()
         if seen.message_id is not None and self._ids.repeats(seen.message_id):
             detail = f'message {seen.message_id} was received before'
-            violations.append(
-                Violation(Kind.DUPLICATE, seen.node, seen, detail)
-            )
-            return violations
+            return [*violations, Violation(Kind.DUPLICATE, seen, detail)]
         if seen.kind == 'create' or seen.kind == 'delete':
             return violations + self._life(seen)
         key = (seen.kind, seen.node)
         track = self._tracks.get(key)
         if track is None:
             track = self._begin(key, seen)
-        if self._is_another(track, seen):
+        elif _is_another(track, seen):
             violations += self._close(key)
             track = self._begin(key, seen)
-        legal = self._legal(seen, violations)
-        line = track.chain
-        if isinstance(line, numbers.NumberedChain):
-            # Without a number, the notification has no place in this chain.
-            if seen.sequence is not None:
-                violations += line.add(seen, seen.sequence)
-        else:
-            violations += line.add(seen, legal)
-        self._note(key, line)
+        violations += _illegal(seen)
+        violations += track.chain.add(seen)
+        self._note(key, track)
         return violations
 
     def advance(self, now: float) -> list[Violation]:
-        """Advance the clock without a notification.
-
-        :param now: seconds since 1970, by the clock of the notifications.
-        :returns: the violations that are now known.
-        """
+        """Advance the clock of the notifications, in seconds since 1970."""
         self._now = max(self._now, now)
         return self._overdue()
 
@@ -130,104 +108,63 @@ class Checker:
 
         :param complete: True if all operations should have ended, so that
             every node at work is unfinished.
-        :returns: the violations that are now known.
         """
         violations: list[Violation] = []
         for key in list(self._held):
             violations += self._settle(key)
-        return violations + self._unfinished(0 if complete else None)
-
-    @staticmethod
-    def _is_another(track: tracks.Track, seen: obs.Observation) -> bool:
-        """Return whether the node was re-created without a notification."""
-        if track.created is None:
-            track.created = seen.created
-        elif seen.created is not None and seen.created != track.created:
-            return True
-        last = track.chain.last
-        if seen.sequence != 1 or last is None or not last.sequence:
-            return False
-        # Only a new node begins with 1 again. After few numbers a 1 may be a
-        # repeat, unless its previous state belongs to a new node only.
-        return last.sequence > _FAR or (
-            seen.previous_state == links.BIRTH
-            and machine.distance(last.state, links.BIRTH) is None
-        )
+        after = 0 if complete else self._unfinished_after
+        return violations + self._unfinished.overdue(self._now, after)
 
     def _begin(
-        self,
-        key: tuple[str, str],
-        seen: obs.Observation,
-        ends: tuple[str | None, ...] | None = None,
-    ) -> tracks.Track:
+        self, key: Key, seen: obs.Observation, ends: links.Ends = None
+    ) -> _Track:
         """Begin the track of a new node."""
-        line: chain.Chain | numbers.NumberedChain
+        line: chain.Chain | numbers.NumberedChain = chain.Chain(ends)
         if seen.sequence is not None:
             line = numbers.NumberedChain()
-        else:
-            line = chain.Chain(ends)
-        track = self._tracks[key] = tracks.Track(seen.created, line)
+        track = self._tracks[key] = _Track(seen.created, line)
         return track
 
     def _life(self, seen: obs.Observation) -> list[Violation]:
         """Handle the creation or deletion of a node."""
         if seen.status != 'end':
             return []
-        violations: list[Violation] = []
         key = ('provision_set', seen.node)
         if seen.kind == 'delete':
-            for old in (key, ('provision_event', seen.node)):
-                violations += self._close(old)
-            return violations
+            numbered = ('provision_event', seen.node)
+            return self._close(key) + self._close(numbered)
         track = self._tracks.get(key)
         # The API announces a creation, the conductor announces the next steps:
         # notifications of the conductor may have come first.
-        if track is None or track.created != seen.created:
-            violations += self._close(key)
-            self._begin(key, seen, (seen.state,))
+        if track is not None and track.created == seen.created:
+            return []
+        violations = self._close(key)
+        self._begin(key, seen, (seen.state,))
         return violations
 
-    def _close(self, key: tuple[str, str]) -> list[Violation]:
+    def _close(self, key: Key) -> list[Violation]:
         """Forget a node; none of its operations can be unfinished."""
         violations = self._settle(key)
-        self._work.end(key)
+        self._unfinished.end(key)
         self._tracks.pop(key, None)
         return violations
 
-    def _legal(
-        self, seen: obs.Observation, violations: list[Violation]
-    ) -> bool:
-        """Return whether the machine allows a step; else add a violation."""
-        previous, event, state = seen.previous_state, seen.event, seen.state
-        verdict = machine.judge(previous, event, state)
-        if verdict is not machine.Verdict.ILLEGAL:
-            return True
-        right = ' or '.join(machine.results(previous, event)) or 'nothing'
-        detail = f'{event!r} makes {right} of {previous!r}, not {state!r}'
-        violations.append(Violation(Kind.ILLEGAL, seen.node, seen, detail))
-        return False
-
-    def _note(
-        self,
-        key: tuple[str, str],
-        line: chain.Chain | numbers.NumberedChain,
-    ) -> None:
+    def _note(self, key: Key, track: _Track) -> None:
         """Note whether the node has held notifications, or is at work."""
-        if line.window:
+        if track.chain.window:
             self._held.setdefault(key, self._now)
             return
-        if self._held:
-            self._held.pop(key, None)
-        if line.last is not None:
-            self._work.note(key, line.last, self._now)
+        self._held.pop(key, None)
+        if track.chain.last is not None:
+            self._unfinished.note(key, track.chain.last, self._now)
 
-    def _settle(self, key: tuple[str, str]) -> list[Violation]:
+    def _settle(self, key: Key) -> list[Violation]:
         """Decide on the held notifications of a node."""
         if self._held.pop(key, None) is None:
             return []
-        line = self._tracks[key].chain
-        violations = line.settle()
-        self._note(key, line)
+        track = self._tracks[key]
+        violations = track.chain.settle()
+        self._note(key, track)
         return violations
 
     def _overdue(self) -> list[Violation]:
@@ -238,31 +175,31 @@ class Checker:
             if self._now - since < self._hold:
                 break
             violations += self._settle(key)
-        return violations + self._unfinished()
-
-    def _unfinished(self, after: float | None = None) -> list[Violation]:
-        """Report operations that should have ended, each of them once."""
-        if after is None:
-            after = self._unfinished_after
-        if after is None:
-            return []
-        return self._work.overdue(self._now, after)
+        return violations + self._unfinished.overdue(
+            self._now, self._unfinished_after
+        )
 
 
-def check(
-    observations: Iterable[obs.Observation | obs.Malformed | obs.Ignored],
-    unfinished_after: float | None = None,
-    complete: bool = False,
-) -> list[Violation]:
-    """Check a whole recording.
+def _is_another(track: _Track, seen: obs.Observation) -> bool:
+    """Return whether the node was re-created without a notification."""
+    if track.created is None:
+        track.created = seen.created
+    elif seen.created is not None and seen.created != track.created:
+        return True
+    last = track.chain.last
+    if seen.sequence != 1 or last is None or not last.sequence:
+        return False
+    # Only a new node begins with 1 again. After few numbers a 1 may be a
+    # repeat, unless its previous state belongs to a new node only.
+    return last.sequence > _FAR or links.link(seen).reborn((last.state,))
 
-    :param observations: the observations, in the order of receiving.
-    :param unfinished_after: as for :class:`Checker`.
-    :param complete: as for :meth:`Checker.finish`.
-    :returns: all violations.
-    """
-    checker = Checker(unfinished_after)
-    violations: list[Violation] = []
-    for seen in observations:
-        violations += checker.add(seen)
-    return violations + checker.finish(complete)
+
+def _illegal(seen: obs.Observation) -> list[Violation]:
+    """Return a violation if the machine does not allow a step."""
+    previous, event, state = seen.previous_state, seen.event, seen.state
+    verdict = machine.judge(previous, event, state)
+    if verdict is not machine.Verdict.ILLEGAL:
+        return []
+    right = ' or '.join(machine.results(previous, event)) or 'nothing'
+    detail = f'{event!r} makes {right} of {previous!r}, not {state!r}'
+    return [Violation(Kind.ILLEGAL, seen, detail)]

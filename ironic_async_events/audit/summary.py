@@ -2,7 +2,6 @@
 """Count messages and violations of an audit."""
 
 import collections
-from typing import Any
 
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import rules
@@ -14,17 +13,13 @@ from ironic_async_events.audit.violation import Violation
 KEPT = 1000
 
 
-class Audit:
-    """A checker with counters; used by one thread at a time.
-
-    :param unfinished_after: as for :class:`rules.Checker`.
-    :param hold: as for :class:`rules.Checker`.
-    """
+class Audit(rules.Checker):
+    """A checker with counters; used by one thread at a time."""
 
     def __init__(
         self, unfinished_after: float | None = None, hold: float = 10.0
     ) -> None:
-        self._checker = rules.Checker(unfinished_after, hold)
+        super().__init__(unfinished_after, hold)
         #: All messages, including ignored and malformed messages.
         self.messages = 0
         #: Notifications of kinds that are not checked.
@@ -32,23 +27,11 @@ class Audit:
         self.malformed = 0
         #: Reasons of malformed messages, the first :data:`KEPT`.
         self.reasons: collections.Counter[str] = collections.Counter()
-        #: Counts of checked notifications, by status.
-        self.statuses: collections.Counter[str] = collections.Counter()
         self.counts: dict[Kind, int] = dict.fromkeys(Kind, 0)
         #: The fewest notifications that can be missing.
         self.missing = 0
         #: The first :data:`KEPT` violations.
         self.violations: list[Violation] = []
-
-    @property
-    def nodes(self) -> int:
-        """Number of nodes that are known now."""
-        return self._checker.nodes
-
-    @property
-    def held(self) -> int:
-        """Number of nodes with held notifications."""
-        return self._checker.held
 
     @property
     def checked(self) -> int:
@@ -57,48 +40,27 @@ class Audit:
 
     @property
     def clean(self) -> bool:
-        """Whether there is no violation.
-
-        A malformed message is no violation: it names no node.
-        """
+        """Whether there is no violation; a malformed message is none."""
         return not any(self.counts.values())
 
-    def take(
-        self, seen: obs.Observation | obs.Malformed | obs.Ignored
-    ) -> list[Violation]:
-        """Add a message.
-
-        :param seen: the return value of ``observe``.
-        :returns: the violations that are now known.
-        """
+    def take(self, seen: obs.Seen) -> list[Violation]:
+        """Add a message."""
         self.messages += 1
         if isinstance(seen, obs.Malformed):
             self.malformed += 1
             if seen.reason in self.reasons or len(self.reasons) < KEPT:
                 self.reasons[seen.reason] += 1
-            return []
-        if isinstance(seen, obs.Ignored):
+        elif isinstance(seen, obs.Ignored):
             self.ignored += 1
-            return []
-        self.statuses[seen.status] += 1
-        violations = self._checker.add(seen)
-        return self._count(violations) if violations else violations
+        return self._count(self.add(seen))
 
     def advance(self, now: float) -> list[Violation]:
-        """Advance the clock, see :meth:`rules.Checker.advance`.
-
-        :param now: seconds since 1970.
-        :returns: the violations that are now known.
-        """
-        return self._count(self._checker.advance(now))
+        """See :meth:`rules.Checker.advance`."""
+        return self._count(super().advance(now))
 
     def finish(self, complete: bool = False) -> list[Violation]:
-        """End the audit, see :meth:`rules.Checker.finish`.
-
-        :param complete: whether all operations should have ended.
-        :returns: the violations that are now known.
-        """
-        return self._count(self._checker.finish(complete))
+        """See :meth:`rules.Checker.finish`."""
+        return self._count(super().finish(complete))
 
     def _count(self, violations: list[Violation]) -> list[Violation]:
         for violation in violations:
@@ -109,21 +71,15 @@ class Audit:
             if violation.fills:
                 self.counts[Kind.LOST] -= 1
                 self.missing -= 1
-        room = KEPT - len(self.violations)
-        self.violations.extend(violations[: max(0, room)])
+            if len(self.violations) < KEPT:
+                self.violations.append(violation)
         return violations
 
     def rows(self) -> list[tuple[str, int]]:
         """Return all counts with their names, for a table."""
+        names = ('messages', 'checked', 'ignored', 'malformed')
         return [
-            ('messages', self.messages),
-            ('checked', self.checked),
-            ('ignored', self.ignored),
-            ('malformed', self.malformed),
+            *((name, getattr(self, name)) for name in names),
             *((kind.value, count) for kind, count in self.counts.items()),
             ('missing at least', self.missing),
         ]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return all counts by name."""
-        return dict(self.rows())

@@ -4,7 +4,6 @@
 import enum
 from typing import NamedTuple
 
-from ironic_async_events import guarantees
 from ironic_async_events.audit import observation as obs
 
 
@@ -17,18 +16,9 @@ class Kind(enum.Enum):
     ILLEGAL = 'illegal'
     UNFINISHED = 'unfinished'
 
-    @property
-    def meaning(self) -> str:
-        """One sentence that defines this kind."""
-        return _MEANINGS[self]
 
-    @property
-    def guarantee(self) -> guarantees.Guarantee | None:
-        """The broken guarantee; None for an operation that may still run."""
-        return _BROKEN.get(self)
-
-
-_MEANINGS = {
+#: One sentence that defines each kind.
+MEANINGS = {
     Kind.LOST: 'a previous state was never announced',
     Kind.OUT_OF_ORDER: 'a notification arrived at another place than the '
     'one where its states belong',
@@ -40,23 +30,13 @@ _MEANINGS = {
     'in time',
 }
 
-_BROKEN = {
-    Kind.LOST: guarantees.I1,
-    Kind.OUT_OF_ORDER: guarantees.I2,
-    Kind.DUPLICATE: guarantees.I1,
-    Kind.ILLEGAL: guarantees.I1,
-}
-
 
 class Violation(NamedTuple):
     """A violation.
 
-    :param kind: its kind.
-    :param node: the UUID of the node.
     :param observation: the notification with the violation: the displaced,
         repeated or illegal notification, the first notification after a loss,
         or the notification that started the operation.
-    :param detail: one line for people.
     :param missing: how many notifications are missing: the exact number with
         sequence numbers, else the fewest that the machine allows; None if
         unknown; 0 for a violation that is not a loss.
@@ -65,8 +45,12 @@ class Violation(NamedTuple):
     """
 
     kind: Kind
-    node: str
     observation: obs.Observation
     detail: str
     missing: int | None = 0
     fills: bool = False
+
+    @property
+    def node(self) -> str:
+        """The UUID of the node."""
+        return self.observation.node

@@ -8,10 +8,7 @@ import sys
 
 
 def main() -> int:
-    """Run the program, or name the missing library.
-
-    :returns: the exit code
-    """
+    """Run the program, or name the missing library; return the exit code."""
     try:
         from ironic_async_events.command import app
     except ModuleNotFoundError as e:

@@ -11,25 +11,18 @@ from cliff import commandmanager
 from ironic_async_events.command import audit
 from ironic_async_events.command import timeline
 
-NAMESPACE = 'ironic_async_events.cli'
-#: Name -> class: commands that need no Ironic and no installed package. The
-#: other commands are entry points.
-COMMANDS = {
-    'audit': audit.Audit,
-    'timeline': timeline.Timeline,
-}
-
 
 class Commands(commandmanager.CommandManager):
     """The commands of the program.
 
-    :param namespace: the namespace of the entry points.
+    Two of them need no Ironic and no installed package. The other commands
+    are entry points.
     """
 
-    def __init__(self, namespace: str = NAMESPACE) -> None:
-        super().__init__(namespace)
-        for name, command in COMMANDS.items():
-            self.add_command(name, command)
+    def __init__(self) -> None:
+        super().__init__('ironic_async_events.cli')
+        self.add_command('audit', audit.Audit)
+        self.add_command('timeline', timeline.Timeline)
 
 
 class App(app.App):
@@ -53,10 +46,6 @@ class App(app.App):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program.
-
-    :param argv: the arguments; by default the arguments of the process.
-    :returns: the exit code.
-    """
+    """Run the program; return the exit code."""
     code: int = App().run(sys.argv[1:] if argv is None else list(argv))
     return code

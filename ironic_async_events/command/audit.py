@@ -2,26 +2,22 @@
 """``ironic-async-events audit``."""
 
 import argparse
+from collections.abc import Sequence
+import datetime
 import time
 from typing import Any
 
 from cliff import lister
 from rich import console
 
+from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import summary
 from ironic_async_events.audit.violation import Violation
-from ironic_async_events.command import live
-from ironic_async_events.command import options
-from ironic_async_events.command import sources
-
-CLEAN = 0
-VIOLATIONS = 1
-NOTHING_READ = 2
-NOTHING_CHECKED = 3
-MALFORMED_ONLY = 4
+from ironic_async_events.command import reading
+from ironic_async_events.command import terminal
 
 
-class Audit(lister.Lister):
+class Audit(reading.Reading, lister.Lister):
     """Check that provision-state notifications are complete and in order.
 
     Listens to the notifications of a deployment, or reads a recording. The
@@ -42,10 +38,8 @@ class Audit(lister.Lister):
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Return the parser of the command line."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        options.add_sources(parser)
-        rules = options.add_rules(parser)
+        parser = super().get_parser(prog_name)
+        rules = reading.add_rules(parser)
         rules.add_argument(
             '--complete',
             action='store_true',
@@ -66,57 +60,13 @@ class Audit(lister.Lister):
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        """Run the command.
-
-        :param parsed_args: the parsed options.
-        :returns: the exit code.
-        """
-        self.audit = summary.Audit(
+        """Run the command, and print remarks on standard error."""
+        audit = self.audit = summary.Audit(
             parsed_args.unfinished_after, parsed_args.hold
         )
-        try:
-            super().run(parsed_args)
-        except sources.SourceError as exc:
-            self.app.stderr.write(f'{exc}\n')
-            return NOTHING_READ
-        self._remark(parsed_args)
-        return _code(self.audit)
-
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Audit until the source ends, time is over, or Ctrl-C.
-
-        :param parsed_args: the parsed options.
-        :returns: the names of the columns, and the rows.
-        :raises SourceError: when the source cannot be read.
-        """
-        audit = self.audit
-        messages = options.source(parsed_args, parsed_args.file)
-        title = parsed_args.file or 'the bus'
-        terminal = console.Console(
-            stderr=True, quiet=parsed_args.no_live, highlight=False
-        )
-        view = live.View(audit, f'Audit of {title}', terminal)
-
-        def take(batch: list[sources.Seen]) -> None:
-            violations: list[Violation] = []
-            for seen in batch:
-                violations += audit.take(seen)
-            if messages.live:
-                violations += audit.advance(time.time())
-            view.update(violations)
-
-        with view:
-            options.run(messages, parsed_args.duration, take)
-        audit.finish(parsed_args.complete)
-        if parsed_args.violations:
-            return _violations(audit)
-        return ('What', 'Count'), list(audit.rows())
-
-    def _remark(self, parsed_args: argparse.Namespace) -> None:
-        """Print remarks on standard error."""
-        audit = self.audit
+        code = super().run(parsed_args)
+        if code:
+            return code
         say = self.app.stderr.write
         if not audit.checked:
             say(
@@ -129,52 +79,61 @@ class Audit(lister.Lister):
         total = sum(audit.counts.values())
         if total and not parsed_args.violations:
             say(f'{total} violations; --violations lists them\n')
+        if not audit.clean:
+            return 1
+        if audit.checked:
+            return 0
+        return 4 if audit.malformed else 3
 
-
-def _code(audit: summary.Audit) -> int:
-    """Return the exit code."""
-    if not audit.clean:
-        return VIOLATIONS
-    if audit.checked:
-        return CLEAN
-    return MALFORMED_ONLY if audit.malformed else NOTHING_CHECKED
-
-
-def _violations(
-    audit: summary.Audit,
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Return a row for each violation."""
-    columns = (
-        'Node',
-        'Violation',
-        'Time',
-        'Event',
-        'Previous State',
-        'State',
-        'Missing',
-        'Detail',
-        'Message ID',
-    )
-    rows = [
-        (
-            violation.node,
-            violation.kind.value,
-            _time(violation.observation.when),
-            violation.observation.event,
-            violation.observation.previous_state,
-            violation.observation.state,
-            violation.missing,
-            violation.detail,
-            violation.observation.message_id,
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        """Audit until the source ends, time is over, or Ctrl-C."""
+        audit = self.audit
+        path = parsed_args.file
+        view = terminal.View(
+            audit,
+            f'Audit of {path or "the bus"}',
+            console.Console(
+                stderr=True, quiet=parsed_args.no_live, highlight=False
+            ),
         )
-        for violation in audit.violations
-    ]
-    return columns, rows
+
+        def take(batch: list[obs.Seen]) -> None:
+            violations: list[Violation] = []
+            for seen in batch:
+                violations += audit.take(seen)
+            if path is None:
+                violations += audit.advance(time.time())
+            view.update(violations)
+
+        with view:
+            reading.run(parsed_args, path, take)
+        audit.finish(parsed_args.complete)
+        if not parsed_args.violations:
+            return ('What', 'Count'), audit.rows()
+        return _COLUMNS, list(map(_row, audit.violations))
 
 
-def _time(when: float | None) -> str | None:
-    """Format a time as ISO 8601, UTC, with milliseconds."""
-    if when is None:
-        return None
-    text = time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(when))
-    return f'{text}.{int(when % 1 * 1000):03d}Z'
+_COLUMNS = (
+    *('Node', 'Violation', 'Time', 'Event', 'Previous State', 'State'),
+    *('Missing', 'Detail', 'Message ID'),
+)
+
+
+def _row(violation: Violation) -> tuple[Any, ...]:
+    seen, sent = violation.observation, None
+    if seen.when is not None:
+        moment = datetime.datetime.fromtimestamp(seen.when, datetime.UTC)
+        sent = f'{moment:%Y-%m-%dT%H:%M:%S.%f}'[:-3] + 'Z'
+    return (
+        seen.node,
+        violation.kind.value,
+        sent,
+        seen.event,
+        seen.previous_state,
+        seen.state,
+        violation.missing,
+        violation.detail,
+        seen.message_id,
+    )

@@ -6,39 +6,36 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 import threading
 import time
+from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
 from ironic_async_events import redaction
-from ironic_async_events.audit import metrics
 from ironic_async_events.command import ironic_conf
+from ironic_async_events.command import metrics
 from ironic_async_events.command import sources
 from ironic_async_events.outbox import stored
 
 LOG = logging.getLogger(__name__)
 
 _GROUP = 'oslo_messaging_notifications'
-_EVERY = 15.0
+_SECONDS = 15.0
 
 WAITING = metrics.Family(
     'ironic_async_events_outbox_waiting_messages',
-    'gauge',
     'Messages in the outbox that wait to be published.',
 )
 AGE = metrics.Family(
     'ironic_async_events_outbox_oldest_age_seconds',
-    'gauge',
     'Age of the oldest message that waits; 0 if none waits.',
 )
 DEAD = metrics.Family(
     'ironic_async_events_outbox_dead_letters',
-    'gauge',
     'Messages that are set aside.',
 )
 READ_AT = metrics.Family(
     'ironic_async_events_outbox_last_read_timestamp_seconds',
-    'gauge',
     'When the outbox was last read; 0 before the first time.',
 )
 #: All metrics of the outbox.
@@ -50,9 +47,6 @@ class Backlog:
 
     The database can hang, so a thread of its own reads the backlog, and a
     scrape never waits.
-
-    :param read: reads the backlog.
-    :param clock: tells the time, in seconds since 1970.
     """
 
     def __init__(
@@ -66,39 +60,37 @@ class Backlog:
         self._last: tuple[stored.Backlog | None, float] = (None, 0.0)
 
     def look(self) -> None:
-        """Read the backlog. Without an answer there is no backlog to show."""
+        """Read the backlog. Without an answer there is none to show."""
         try:
             self._last = (self._read(), self._clock())
         except Exception as exc:
-            LOG.warning(
-                'The outbox cannot be read: %s', ironic_conf.brief(exc)
-            )
+            reason = ironic_conf.brief(exc)
+            LOG.warning('The outbox cannot be read: %s', reason)
             self._last = (None, self._last[1])
 
     def start(self) -> None:
-        """Read the backlog every 15 s, in a daemon thread."""
+        """Read the backlog again and again, in a daemon thread."""
 
         def watch() -> None:
             while True:
                 self.look()
-                time.sleep(_EVERY)
+                time.sleep(_SECONDS)
 
         threading.Thread(target=watch, name='backlog', daemon=True).start()
 
-    def values(self) -> Iterator[metrics.Reading]:
+    def collect(self) -> Iterator[Any]:
         """Yield the metrics of the outbox. Called by any thread."""
         backlog, when = self._last
-        yield READ_AT, {(): when}
+        yield READ_AT.of({(): when})
         if backlog is not None:
-            yield WAITING, {(): backlog.count}
-            yield AGE, {(): backlog.seconds}
-            yield DEAD, {(): backlog.set_aside}
+            yield WAITING.of({(): backlog.count})
+            yield AGE.of({(): backlog.seconds})
+            yield DEAD.of({(): backlog.set_aside})
 
 
 def uses_outbox(files: Sequence[str]) -> bool:
     """Return whether a configuration names the driver of the outbox.
 
-    :param files: Ironic's configuration files.
     :raises SourceError: when the files cannot be read.
     """
     # Not the options of Ironic, which may not be installed.
@@ -117,8 +109,6 @@ def connect(files: Sequence[str]) -> Backlog:
     """Connect to the outbox in Ironic's database.
 
     Ends the program with one line when the outbox cannot be read.
-
-    :param files: Ironic's configuration files.
     """
     ironic_conf.prepare(native=True)
     ironic_conf.read((), files)

@@ -10,6 +10,7 @@ oslo.messaging's *batch* listener would sort messages by priority, and several
 threads would mix them. So a plain listener with one thread is used.
 """
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
 import logging
@@ -17,8 +18,8 @@ import os
 import socket
 import threading
 import time
+import types
 from typing import Any
-from typing import Self
 
 from oslo_config import cfg
 import oslo_messaging
@@ -29,32 +30,37 @@ from ironic_async_events.command import sources
 
 TOPIC = 'ironic_versioned_notifications'
 EXCHANGE = 'ironic'
+# oslo.messaging listens to the priorities that are methods of an endpoint.
+_PRIORITIES = (
+    *('audit', 'debug', 'info', 'warn', 'error'),
+    *('critical', 'sample'),
+)
 
 
-def own_pool() -> str:
-    """Return the name of a pool that no other listener uses."""
-    return f'ironic-async-events-audit.{socket.gethostname()}.{os.getpid()}'
+@contextlib.contextmanager
+def listen(
+    url: str | None = None,
+    config_files: Sequence[str] = (),
+    topics: Sequence[str] = (TOPIC,),
+    exchange: str = EXCHANGE,
+    pool: str | None = None,
+    timeout: float = 15.0,
+) -> Iterator[sources.Batches]:
+    """Listen until the block ends.
 
+    :param url: the transport URL; None for the URL in the configuration.
+    :param pool: the name of a queue that is kept; None for a queue that is
+        deleted at the end.
+    :param timeout: seconds to wait for the first connection.
+    :raises SourceError: when nothing can be heard.
+    """
+    host = f'{socket.gethostname()}.{os.getpid()}'
+    name = f'ironic-async-events-audit.{host}' if pool is None else pool
+    transport, where = _transport(url, config_files)
+    messages = sources.Queue()
+    closed = threading.Event()
 
-class _Endpoint:
-    """Receives notifications of all priorities; called by the listener."""
-
-    def __init__(self, source: 'Bus') -> None:
-        self._source = source
-        # oslo.messaging listens to the priorities that are method names.
-        for priority in (
-            'audit',
-            'debug',
-            'info',
-            'warn',
-            'error',
-            'critical',
-            'sample',
-        ):
-            setattr(self, priority, self._take)
-
-    def _take(
-        self,
+    def take(
         ctxt: dict[str, Any],
         publisher_id: str,
         event_type: str,
@@ -62,8 +68,6 @@ class _Endpoint:
         metadata: dict[str, Any],
     ) -> None:
         """Queue a notification. Called by the thread of the listener."""
-        if self._source.closed:
-            return
         message = {
             'publisher_id': publisher_id,
             'event_type': event_type,
@@ -71,131 +75,85 @@ class _Endpoint:
             'message_id': metadata.get('message_id'),
             'timestamp': metadata.get('timestamp'),
         }
-        self._source.queue.put(
-            obs.observe({'message': message, 'received_at': time.time()})
-        )
-
-
-class Bus(sources.Queued):
-    """A source of notifications from the bus.
-
-    :param url: the transport URL; None for the URL in the configuration.
-    :param config_files: Ironic's configuration files, for the URL and the
-        options of the driver.
-    :param topics: the topics to listen to.
-    :param exchange: the exchange that Ironic uses.
-    :param pool: the name of a pool that is kept; None for a pool that is
-        deleted at the end.
-    :param timeout: seconds to wait for the first connection.
-    """
-
-    live = True
-
-    def __init__(
-        self,
-        url: str | None = None,
-        config_files: Sequence[str] = (),
-        topics: Sequence[str] = (TOPIC,),
-        exchange: str = EXCHANGE,
-        pool: str | None = None,
-        timeout: float = 15.0,
-    ) -> None:
-        super().__init__()
-        self._url = url
-        self._config_files = list(config_files)
-        self._targets = [
-            oslo_messaging.Target(topic=topic, exchange=exchange)
-            for topic in topics
-        ]
-        self._pool = pool or own_pool()
-        self._keep_pool = pool is not None
-        self._timeout = timeout
-        self._transport: Any = None
-        self._server: Any = None
-        #: Set when no thread reads the queue any more.
-        self.closed = False
-
-    def __enter__(self) -> Self:
-        # Not oslo.config's global configuration: it has other options.
-        conf = cfg.ConfigOpts()
-        try:
-            conf([], default_config_files=self._config_files)
-            self._transport = oslo_messaging.get_notification_transport(
-                conf, url=self._url
+        if not closed.is_set():
+            messages.put(
+                obs.observe({'message': message, 'received_at': time.time()})
             )
-            where = _where(self._transport)
-        except (cfg.Error, oslo_messaging.MessagingException) as exc:
-            raise sources.SourceError(
-                f'no bus to listen to: {redaction.line(exc)}; see '
-                '--transport-url and --config-file'
-            ) from exc
+
+    server = oslo_messaging.get_notification_listener(
+        transport,
+        [oslo_messaging.Target(topic=x, exchange=exchange) for x in topics],
+        [types.SimpleNamespace(**dict.fromkeys(_PRIORITIES, take))],
+        pool=name,
+    )
+    _start(server, where, timeout)
+    try:
+        yield messages.batches()
+    finally:
+        closed.set()
+        server.stop()
+        # The listener may be waiting for room in the queue.
+        while not messages.empty():
+            messages.get()
+        server.wait()
+        if pool is None:
+            _delete_queue(transport, name)
+        transport.cleanup()
+
+
+def _transport(
+    url: str | None, config_files: Sequence[str]
+) -> tuple[Any, str]:
+    """Return the transport, and its hosts without users and passwords."""
+    # Not oslo.config's global configuration: it has other options.
+    conf = cfg.ConfigOpts()
+    try:
+        conf([], default_config_files=list(config_files))
+        transport = oslo_messaging.get_notification_transport(conf, url=url)
+        parts = oslo_messaging.TransportURL.parse(
+            conf, url or conf.oslo_messaging_notifications.transport_url
+        )
+    except (cfg.Error, oslo_messaging.MessagingException) as exc:
+        raise sources.SourceError(
+            f'no bus to listen to: {redaction.line(exc)}; see '
+            '--transport-url and --config-file'
+        ) from exc
+    except Exception as exc:
+        # Drivers raise any exception for a URL that they cannot use.
+        raise sources.SourceError(
+            f'no bus to listen to: {type(exc).__name__}; check --transport-url'
+        ) from exc
+    hosts = ','.join(f'{x.hostname}:{x.port or "-"}' for x in parts.hosts)
+    return transport, f'{parts.transport}://{hosts}'
+
+
+def _start(server: Any, where: str, timeout: float) -> None:
+    """Start to listen; give up after the timeout.
+
+    oslo.messaging itself retries for ever. A start that hangs cannot be
+    stopped, only left behind.
+    """
+    failures: list[Exception] = []
+
+    def start() -> None:
+        try:
+            server.start(override_pool_size=1)
         except Exception as exc:
-            # Drivers raise any exception for a URL that they cannot use.
-            raise sources.SourceError(
-                f'no bus to listen to: {type(exc).__name__}; check '
-                f'--transport-url'
-            ) from exc
-        self._server = oslo_messaging.get_notification_listener(
-            self._transport, self._targets, [_Endpoint(self)], pool=self._pool
-        )
-        self._start(where)
-        return self
+            failures.append(exc)
 
-    def _start(self, where: str) -> None:
-        """Start to listen; give up after the timeout.
-
-        oslo.messaging itself retries for ever.
-        """
-        failures: list[Exception] = []
-
-        def start() -> None:
-            try:
-                self._server.start(override_pool_size=1)
-            except Exception as exc:
-                failures.append(exc)
-
-        starter = threading.Thread(target=start, daemon=True)
-        starter.start()
-        starter.join(self._timeout)
-        if not starter.is_alive() and not failures:
-            return
-        # A start that hangs cannot be stopped, only left behind.
-        self._server = self._transport = None
-        reason = (
-            f'{type(failures[0]).__name__}'
-            if failures
-            else f'no connection within {self._timeout:g} s'
-        )
+    starter = threading.Thread(target=start, daemon=True)
+    starter.start()
+    starter.join(timeout)
+    reason = ''
+    if failures:
+        reason = type(failures[0]).__name__
+    elif starter.is_alive():
+        reason = f'no connection within {timeout:g} s'
+    if reason:
         raise sources.SourceError(
             f'cannot listen to {where}: {reason}; is the bus running, and are '
             f'user, password and virtual host of the URL right?'
         )
-
-    def close(self) -> None:
-        """Stop listening, and delete the queue unless the pool was named."""
-        self.closed = True
-        if self._server is not None:
-            self._server.stop()
-            # The listener may be waiting for room in the queue.
-            while not self.queue.empty():
-                self.queue.get()
-            self._server.wait()
-            if not self._keep_pool:
-                _delete_queue(self._transport, self._pool)
-            self._server = None
-        if self._transport is not None:
-            self._transport.cleanup()
-            self._transport = None
-
-
-def _where(transport: Any) -> str:
-    """Return the hosts of a transport, without users and passwords."""
-    driver: Any = getattr(transport, '_driver', None)
-    url = getattr(driver, '_url', None)
-    if url is None:
-        return 'the bus'
-    hosts = [f'{host.hostname}:{host.port or "-"}' for host in url.hosts]
-    return f'{url.transport}://' + ','.join(hosts)
 
 
 def _delete_queue(transport: Any, name: str) -> None:

@@ -24,8 +24,8 @@ from ironic_async_events.task import requirements as task
 
 CONF = cfg.CONF
 
+#: The group of the options for notification drivers.
 NOTIFICATIONS = 'oslo_messaging_notifications'
-"""The group of the options for notification drivers."""
 
 #: Releases with which the plugin is tested.
 TESTED = ('24.1', '26.1', '29.0', '32.1', '35.1', '39.0')
@@ -36,10 +36,7 @@ _failure = functools.partial(upgradecheck.Result, upgradecheck.Code.FAILURE)
 
 
 def _ironic() -> dict[str, types.ModuleType]:
-    """Import the modules that are patched.
-
-    :raises UnsupportedIronic: when a module cannot be imported
-    """
+    """Import the modules that are patched."""
     try:
         return {
             name: importlib.import_module(name) for name in requirement.MODULES
@@ -76,8 +73,7 @@ class Checks(upgradecheck.UpgradeCommands):
                 'Ironic sends no notifications. Add to the configuration: '
                 '[DEFAULT] notification_level = info'
             )
-        senders = set(CONF[NOTIFICATIONS].driver) - {'async_events', 'noop'}
-        if not senders:
+        if set(CONF[NOTIFICATIONS].driver) <= {'async_events', 'noop'}:
             return _warning(
                 'No driver publishes the notifications. Add to the '
                 f'configuration: [{NOTIFICATIONS}] driver = messagingv2'
@@ -125,11 +121,11 @@ class Checks(upgradecheck.UpgradeCommands):
             for name in CONF.async_events.repairs
         ]
         tables.append(('A command will not work', requirements.REQUIREMENTS))
-        concerns = []
         try:
             _ironic()
         except exceptions.AsyncEventsError as e:
             return _failure(f'{e}.')
+        concerns = []
         for effect, table in tables:
             try:
                 for needed in table:
@@ -192,9 +188,9 @@ class Checks(upgradecheck.UpgradeCommands):
             )
 
     def _check_reads(self) -> upgradecheck.Result:
-        # Without Ironic there is no such option; another check says so.
-        options = getattr(CONF, 'database', None)
         try:
+            # Without Ironic there is no such option; another check says so.
+            options = getattr(CONF, 'database', None)
             url = getattr(options, 'connection', None) or ''
             if not url.startswith(('mysql', 'mariadb')):
                 return _success('')

@@ -1,26 +1,83 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ironic-async-events-status consumers``: who never sees a failure?"""
+"""``ironic-async-events-status consumers``: who never sees a failure?
+
+Ironic announces a failure with priority ERROR. oslo.messaging gives each
+priority a routing key of its own: ``<topic>.info``, ``<topic>.error``.
+"""
 
 import argparse
 import base64
 from collections.abc import Sequence
 import http.client
 import json
+import re
 import sys
 from typing import Any
+from typing import NamedTuple
+from urllib import error
 from urllib import parse
+from urllib import request
 
 from ironic_async_events import redaction
-from ironic_async_events.audit import bindings
 
+TOPIC = 'ironic_versioned_notifications'
 _SECONDS = 30.0
-_SUCCESS = 0
-_WARNING = 1
-_FAILED = 255
 
 
 class ManagementError(Exception):
     """The management interface cannot be used; the text says why."""
+
+
+class Queue(NamedTuple):
+    """A queue of a virtual host that is bound with routing keys."""
+
+    host: str
+    name: str
+    keys: frozenset[str]
+    consumers: int
+
+
+def matches(pattern: str, key: str) -> bool:
+    """Return whether a topic exchange routes a key to a binding.
+
+    In the key of a binding ``*`` is any word, ``#`` any number of words.
+    """
+    wild = {'*': r'\.[^.]*', '#': r'(\.[^.]*)*'}
+    words = pattern.split('.')
+    regex = ''.join(wild.get(x) or re.escape(f'.{x}') for x in words)
+    return re.fullmatch(regex, f'.{key}') is not None
+
+
+def concerns(queues: Sequence[Queue], topic: str = TOPIC) -> list[str]:
+    """Return a line for each queue that gets ``.info`` and not ``.error``.
+
+    The queues ``<topic>.info`` and ``<topic>.error`` are those of
+    oslo.messaging: a sender creates them, each for one priority. A consumer
+    of the first should read the second as well.
+    """
+    info, failed = f'{topic}.info', f'{topic}.error'
+    read = {(each.host, each.name) for each in queues if each.consumers}
+    lines = []
+    for host, name, keys, consumers in sorted(queues):
+        gets_info, gets_failed = (
+            any(matches(pattern, key) for pattern in keys)
+            for key in (info, failed)
+        )
+        if not gets_info or gets_failed:
+            continue
+        where = f'queue {name} (virtual host {host})'
+        if name != info:
+            lines.append(
+                f'{where} gets {info} and not {failed}: its consumer never '
+                f'sees a failure. Bind it to {topic}.*'
+            )
+        elif consumers and (host, failed) not in read:
+            lines.append(
+                f'{where} has a consumer, and {failed} has none: the consumer '
+                'never sees a failure. Give it a queue of its own that is '
+                f'bound to {topic}.*'
+            )
+    return lines
 
 
 def _get(url: parse.SplitResult, path: str) -> Any:
@@ -28,29 +85,23 @@ def _get(url: parse.SplitResult, path: str) -> Any:
 
     :raises ManagementError: when there is no answer, or no good one.
     """
-    kind = (
-        http.client.HTTPSConnection
-        if url.scheme == 'https'
-        else http.client.HTTPConnection
-    )
     where = f'{url.hostname}:{url.port or "-"}'
+    user = f'{url.username or "guest"}:{url.password or "guest"}'
+    token = base64.b64encode(parse.unquote(user).encode()).decode()
+    place = url.netloc.rpartition('@')[2] + url.path.rstrip('/')
+    # redaction.web has checked the scheme.
+    query = request.Request(f'{url.scheme}://{place}/api/{path}')  # noqa: S310
+    query.add_unredirected_header('Authorization', f'Basic {token}')
+    # Not through the proxy of the environment.
+    opener = request.build_opener(request.ProxyHandler({}))
     try:
-        connection = kind(url.hostname or '', url.port, timeout=_SECONDS)
-        user = f'{url.username or "guest"}:{url.password or "guest"}'
-        token = base64.b64encode(parse.unquote(user).encode()).decode()
-        connection.request(
-            'GET',
-            f'{url.path.rstrip("/")}/api/{path}',
-            headers={'Authorization': f'Basic {token}'},
-        )
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != http.client.OK:
-            raise ManagementError(
-                f'{where} answers {answer.status} {answer.reason}; are user '
-                'and password of --url right, and may the user monitor?'
-            )
-        return json.loads(body)
+        with opener.open(query, timeout=_SECONDS) as answer:
+            return json.load(answer)
+    except error.HTTPError as exc:
+        raise ManagementError(
+            f'{where} answers {exc.code} {exc.reason}; are user and password '
+            'of --url right, and may the user monitor?'
+        ) from exc
     except (OSError, ValueError, http.client.HTTPException) as exc:
         raise ManagementError(
             f'no answer from the management interface at {where} '
@@ -59,40 +110,35 @@ def _get(url: parse.SplitResult, path: str) -> Any:
         ) from exc
 
 
-def read(url: str, exchange: str) -> list[bindings.Queue]:
+def read(url: str, exchange: str) -> list[Queue]:
     """Read the queues that are bound to an exchange, of all virtual hosts.
 
-    :param url: the URL of the management interface.
-    :param exchange: the name of the exchange.
-    :returns: the queues.
     :raises BadURL: when the URL is none.
     :raises ManagementError: when they cannot be read.
     """
     parts = redaction.web(url, '--url')
-    keys: dict[tuple[str, str], set[str]] = {}
-    for binding in _get(parts, 'bindings'):
-        if (
-            binding['source'] == exchange
-            and binding['destination_type'] == 'queue'
-        ):
-            keys.setdefault(
-                (binding['vhost'], binding['destination']), set()
-            ).add(binding['routing_key'])
-    consumers = {
-        (queue['vhost'], queue['name']): queue.get('consumers', 0)
-        for queue in _get(parts, 'queues')
-    }
-    return [
-        bindings.Queue(host, name, frozenset(bound), consumers[host, name])
-        for (host, name), bound in keys.items()
-        if (host, name) in consumers
+    bindings = [
+        binding
+        for binding in _get(parts, 'bindings')
+        if binding['source'] == exchange
+        and binding['destination_type'] == 'queue'
     ]
+    queues = []
+    for queue in _get(parts, 'queues'):
+        place = queue['vhost'], queue['name']
+        keys = frozenset(
+            binding['routing_key']
+            for binding in bindings
+            if (binding['vhost'], binding['destination']) == place
+        )
+        if keys:
+            queues.append(Queue(*place, keys, queue.get('consumers', 0)))
+    return queues
 
 
 def main(argv: Sequence[str]) -> int:
     """Check the bindings, and print a line for each concern.
 
-    :param argv: the arguments after ``consumers``.
     :returns: 0; 1 when there is a concern; 255 when nothing was checked.
     """
     parser = argparse.ArgumentParser(
@@ -108,20 +154,18 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         '--exchange', default='ironic', help='default: %(default)s'
     )
-    parser.add_argument(
-        '--topic', default=bindings.TOPIC, help='default: %(default)s'
-    )
+    parser.add_argument('--topic', default=TOPIC, help='default: %(default)s')
     args = parser.parse_args(argv)
     try:
         queues = read(args.url, args.exchange)
     except (ManagementError, redaction.BadURL) as exc:
         print(exc, file=sys.stderr)
-        return _FAILED
-    found = bindings.concerns(queues, args.topic)
+        return 255
+    found = concerns(queues, args.topic)
     for line in found:
         print(f'Warning: {line}')
     print(
         f'{len(queues)} queues are bound to exchange {args.exchange}, '
         f'{len(found)} warnings'
     )
-    return _WARNING if found else _SUCCESS
+    return 1 if found else 0

@@ -4,7 +4,6 @@
 Needs what ``ironic-dbsync`` needs, and nothing else.
 """
 
-import argparse
 from collections.abc import Sequence
 import sys
 from typing import Any
@@ -12,75 +11,65 @@ from typing import Any
 from oslo_config import cfg
 
 from ironic_async_events.command import ironic_conf
+from ironic_async_events.outbox import schema
 
 CONF = cfg.CONF
 
 _NO_TABLES = 'There are no tables of the outbox.'
 
 
-class Commands:
-    """Each method is a command."""
+def upgrade() -> str:
+    """Create the tables, repair them, or upgrade them."""
+    engine = ironic_conf.engine()
+    schema.upgrade(engine)
+    return f'The tables of the outbox are at {schema.current(engine)}.'
 
-    def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self._conf = conf
 
-    def upgrade(self) -> str:
-        """Create the tables, repair them, or upgrade them."""
-        from ironic_async_events.outbox import schema
+def current() -> str:
+    """Show the version of the tables, and what is missing."""
+    engine = ironic_conf.engine()
+    if not schema.tables(engine):
+        return _NO_TABLES
+    lines = (schema.current(engine), schema.problem(engine))
+    return '\n'.join(line for line in lines if line)
 
-        engine = ironic_conf.engine()
-        schema.upgrade(engine)
-        return f'The tables of the outbox are at {schema.current(engine)}.'
 
-    def current(self) -> str:
-        """Show the version of the tables, and what is missing."""
-        from ironic_async_events.outbox import schema
+def drop() -> str:
+    """Drop the tables; Ironic's tables stay as they are."""
+    from ironic_async_events.outbox import store  # imports Ironic
 
-        engine = ironic_conf.engine()
-        if not schema.tables(engine):
-            return _NO_TABLES
-        lines = (schema.current(engine), schema.problem(engine))
-        return '\n'.join(line for line in lines if line)
-
-    def drop(self) -> str:
-        """Drop the tables; Ironic's tables stay as they are."""
-        from ironic_async_events.outbox import schema
-        from ironic_async_events.outbox import store
-
-        engine = ironic_conf.engine()
-        there = schema.tables(engine)
-        if not there:
-            return _NO_TABLES
-        # An interrupted drop may have dropped this table already.
-        empty = schema.OUTBOX.name not in there or store.is_empty()
-        if not (self._conf.command.force or empty):
-            sys.exit(
-                'The outbox holds messages. Let a conductor publish them, or '
-                'delete them with --force.'
-            )
-        schema.drop(engine)
-        return 'The tables of the outbox were dropped.'
+    engine = ironic_conf.engine()
+    there = schema.tables(engine)
+    if not there:
+        return _NO_TABLES
+    # An interrupted drop may have dropped this table already.
+    empty = schema.OUTBOX.name not in there or store.is_empty()
+    if not (CONF.command.force or empty):
+        sys.exit(
+            'The outbox holds messages. Let a conductor publish them, or '
+            'delete them with --force.'
+        )
+    schema.drop(engine)
+    return 'The tables of the outbox were dropped.'
 
 
 def _add_parsers(subparsers: Any) -> None:
-    for name in ('upgrade', 'current', 'drop'):
-        text = getattr(Commands, name).__doc__
-        parser: argparse.ArgumentParser = subparsers.add_parser(
-            name, help=text, description=text
+    for command in (upgrade, current, drop):
+        parser = subparsers.add_parser(
+            command.__name__,
+            help=command.__doc__,
+            description=command.__doc__,
         )
-        if name == 'drop':
-            parser.add_argument(
-                '--force',
-                action='store_true',
-                help='Delete messages that have not been published.',
-            )
+        parser.set_defaults(run=command)
+    parser.add_argument(
+        '--force',
+        action='store_true',
+        help='Delete messages that have not been published.',
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the program.
-
-    :param argv: the arguments; by default the arguments of the process
-    """
+    """Run the program."""
     ironic_conf.prepare()
     CONF.register_cli_opt(
         cfg.SubCommandOpt(
@@ -92,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     ironic_conf.read(list(sys.argv[1:] if argv is None else argv))
     with ironic_conf.database():
-        print(getattr(Commands(CONF), CONF.command.name)())
+        print(CONF.command.run())
 
 
 if __name__ == '__main__':

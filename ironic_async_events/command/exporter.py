@@ -2,26 +2,23 @@
 """``ironic-async-events exporter``."""
 
 import argparse
-from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Iterator
 import contextlib
-import threading
-import time
+from typing import Any
 
-from cliff import command
-
-from ironic_async_events.audit import metrics
-from ironic_async_events.command import options
+from ironic_async_events import redaction
+from ironic_async_events.audit import observation as obs
+from ironic_async_events.command import metrics
+from ironic_async_events.command import reading
 from ironic_async_events.command import sources
 
-_NOTHING_READ = 2
+_FIELDS = ('uuid', 'provision_state', 'provision_updated_at')
+# Has all provision states and pages of chosen fields.
+_MICROVERSION = '1.49'
 
 
 def _address(text: str) -> tuple[str, int]:
-    """Parse an address and a port.
-
-    :raises argparse.ArgumentTypeError: when the text is neither.
-    """
+    """Parse an address and a port."""
     host, colon, port = text.rpartition(':')
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise argparse.ArgumentTypeError(
@@ -30,7 +27,7 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip('[]'), int(port)
 
 
-class Exporter(command.Command):
+class Exporter(reading.Reading):
     """Serve metrics of notifications to Prometheus.
 
     Listens to the notifications of a deployment like the audit. Other
@@ -45,10 +42,8 @@ class Exporter(command.Command):
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Return the parser of the command line."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        options.add_sources(parser)
-        options.add_rules(parser)
+        parser = super().get_parser(prog_name)
+        reading.add_rules(parser)
         parser.add_argument(
             '--listen',
             metavar='ADDRESS:PORT',
@@ -77,125 +72,132 @@ class Exporter(command.Command):
         )
         return parser
 
-    def run(self, parsed_args: argparse.Namespace) -> int:
-        """Run the command.
-
-        :param parsed_args: the parsed options.
-        :returns: the exit code.
-        """
-        try:
-            super().run(parsed_args)
-        except sources.SourceError as exc:
-            self.app.stderr.write(f'{exc}\n')
-            return _NOTHING_READ
-        return 0
-
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        """Serve until the source ends, time is over, or Ctrl-C.
-
-        :param parsed_args: the parsed options.
-        :raises SourceError: when it cannot listen or serve.
-        """
+        """Serve until the source ends, time is over, or Ctrl-C."""
         try:
-            from ironic_async_events.command import scrape
+            import prometheus_client
         except ImportError as exc:
             raise sources.SourceError(
                 'prometheus_client is missing; install ironic-async-events '
                 'with its extra "exporter"'
             ) from exc
-        shared = Shared(
-            metrics.Metrics(
-                parsed_args.unfinished_after,
-                parsed_args.hold,
-                each_node=not parsed_args.no_node_series,
-            )
+        figures = metrics.Metrics(
+            parsed_args.unfinished_after,
+            parsed_args.hold,
+            each_node=not parsed_args.no_node_series,
         )
+        collectors = prometheus_client.CollectorRegistry()
+        collectors.register(figures)
+        prometheus_client.ProcessCollector(registry=collectors)
         if parsed_args.config_file:
-            shared.watch_outbox(parsed_args.config_file)
-        messages = options.source(parsed_args, parsed_args.file)
-        host, port = parsed_args.listen
+            from ironic_async_events.command import backlog
+
+            if backlog.uses_outbox(parsed_args.config_file):
+                outbox = backlog.connect(parsed_args.config_file)
+                outbox.start()
+                collectors.register(outbox)
+        path = parsed_args.file
+        cloud, url = parsed_args.os_cloud, parsed_args.ironic_url
         with contextlib.ExitStack() as serving:
             serves = False
 
-            def take(batch: list[sources.Seen]) -> None:
+            def take(batch: list[obs.Seen]) -> None:
                 nonlocal serves
-                if not serves:
+                if not serves and (cloud or url):
                     # The source listens by now, so no change is missed.
-                    shared.learn(parsed_args.os_cloud, parsed_args.ironic_url)
-                shared.take(batch, messages.live)
+                    for node in nodes(cloud, url):
+                        figures.know(*node)
+                figures.take(batch, live=path is None)
                 if not serves:
-                    _enter(serving, scrape.serve(shared.read, host, port))
+                    serving.enter_context(
+                        serve(collectors, *parsed_args.listen)
+                    )
                     serves = True
 
-            options.run(messages, parsed_args.duration, take)
+            reading.run(parsed_args, path, take)
 
 
-def _enter(
-    stack: contextlib.ExitStack,
-    server: contextlib.AbstractContextManager[None],
-) -> None:
-    """Start the server.
+@contextlib.contextmanager
+def serve(collectors: Any, host: str, port: int) -> Iterator[None]:
+    """Serve the metrics until the block ends.
 
-    :raises SourceError: when it cannot listen.
+    :raises SourceError: when the server cannot listen there.
     """
+    import prometheus_client
+
     try:
-        stack.enter_context(server)
+        server, thread = prometheus_client.start_http_server(
+            port, host, collectors
+        )
     except OSError as exc:
         raise sources.SourceError(
             f'cannot serve the metrics: {exc.strerror}; see --listen'
         ) from exc
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
-class Shared:
-    """Metrics that the main thread feeds and the server's threads read.
+def nodes(
+    cloud: str | None, url: str | None
+) -> Iterator[tuple[str, str | None, float | None]]:
+    """Read all nodes from the API of Ironic.
 
-    :param figures: the metrics.
+    :returns: UUID and provision state of each node, and since when; None if
+        the node is in its first state.
+    :raises SourceError: when the nodes cannot be read.
     """
+    try:
+        import openstack
+    except ImportError as exc:
+        raise sources.SourceError(
+            'openstacksdk is missing; install ironic-async-events with its '
+            'extra "exporter"'
+        ) from exc
+    where = f'the cloud {cloud}'
+    try:
+        if url:
+            parts = redaction.web(url, '--ironic-url')
+            url = parts.geturl()
+            where = f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}'
+            connection: Any = openstack.connection.Connection(
+                auth_type='none',
+                auth={'endpoint': url},
+                baremetal_endpoint_override=url,
+            )
+        else:
+            connection = openstack.connect(cloud=cloud)
+        for node in _pages(connection.baremetal):
+            uuid, state, since = (node[name] for name in _FIELDS)
+            yield uuid, state, obs.seconds(since)
+    except redaction.BadURL as exc:
+        raise sources.SourceError(str(exc)) from None
+    except Exception as exc:
+        # The SDK passes on the errors of the libraries that it uses.
+        raise sources.SourceError(
+            f'cannot read the nodes from {where}: {type(exc).__name__}: '
+            f'{redaction.line(exc)}'
+        ) from exc
 
-    def __init__(self, figures: metrics.Metrics) -> None:
-        self._figures = figures
-        self._lock = threading.Lock()
-        self._outbox: Callable[[], Iterable[metrics.Reading]] = tuple
 
-    def watch_outbox(self, files: list[str]) -> None:
-        """Read the outbox too, if the configuration uses it.
+def _pages(baremetal: Any) -> Iterator[dict[str, Any]]:
+    """Read page after page.
 
-        :param files: Ironic's configuration files.
-        :raises SourceError: when the configuration cannot be read.
-        """
-        from ironic_async_events.command import backlog
+    Not as the SDK's nodes, which do not know when the state was updated.
+    """
+    from openstack import exceptions
 
-        if backlog.uses_outbox(files):
-            outbox = backlog.connect(files)
-            outbox.start()
-            self._outbox = outbox.values
-
-    def learn(self, cloud: str | None, url: str | None) -> None:
-        """Read the nodes from the API, if the options name one.
-
-        :raises SourceError: when the nodes cannot be read.
-        """
-        if cloud or url:
-            from ironic_async_events.command import nodes
-
-            for node in nodes.read(cloud, url):
-                self._figures.know(*node)
-
-    def take(self, batch: list[sources.Seen], live: bool) -> None:
-        """Add a batch. Called by the main thread.
-
-        :param batch: observations.
-        :param live: whether the clock of this machine is the clock of the
-            notifications.
-        """
-        with self._lock:
-            for seen in batch:
-                self._figures.take(seen)
-            if live:
-                self._figures.advance(time.time())
-
-    def read(self) -> list[metrics.Reading]:
-        """Return all metrics. Called by the threads of the server."""
-        with self._lock:
-            figures = list(self._figures.values())
-        return [*figures, *self._outbox()]
+    parameters = {'fields': ','.join(_FIELDS)}
+    while True:
+        answer = baremetal.get(
+            '/nodes', params=parameters, microversion=_MICROVERSION
+        )
+        exceptions.raise_from_response(answer)
+        page = answer.json()
+        yield from page['nodes']
+        if 'next' not in page:
+            return
+        parameters['marker'] = page['nodes'][-1]['uuid']

@@ -2,8 +2,7 @@
 """``ironic-async-events outbox``: list, retry and purge dead letters."""
 
 import argparse
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 from cliff import command
@@ -12,7 +11,10 @@ from cliff import show
 
 from ironic_async_events.command import ironic_conf
 from ironic_async_events.outbox import message
+from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import store
+
+_LISTED = ('id', 'message_id', 'type', 'about', 'seconds', 'tries', 'error')
 
 
 class NotSetAside(SystemExit):
@@ -23,14 +25,12 @@ class NotSetAside(SystemExit):
     """
 
 
-class _Outbox:
+class _Outbox(command.Command):
     """Base of the commands: reads Ironic's configuration."""
 
-    def get_parser(self, name: str) -> argparse.ArgumentParser:
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the option for the configuration."""
-        parser: argparse.ArgumentParser = super().get_parser(  # type: ignore[misc]
-            name
-        )
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument(
             '--config-file',
             action='append',
@@ -44,79 +44,61 @@ class _Outbox:
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; a database error ends it with one line."""
         with ironic_conf.database():
-            code: int = super().run(parsed_args)  # type: ignore[misc]
+            ironic_conf.prepare()
+            ironic_conf.read((), parsed_args.config_file)
+            schema.check(ironic_conf.engine())
+            code: int = super().run(parsed_args)
         return code
-
-    def open(self, arguments: argparse.Namespace) -> None:
-        """Read the configuration, and check the tables."""
-        ironic_conf.prepare()
-        ironic_conf.read((), arguments.config_file)
-        from ironic_async_events.outbox import schema
-
-        schema.check(ironic_conf.engine())
 
 
 class Status(_Outbox, show.ShowOne):
     """Show the backlog, its age, and the relay that leads."""
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[Sequence[str], Sequence[Any]]:
-        """Run the command."""
-        self.open(parsed_args)
+    def take_action(self, parsed_args: argparse.Namespace) -> Any:
+        """Return the figures by name."""
         backlog = store.backlog()
-        holder, seconds = store.leader()
-        return (
-            (
-                'waiting',
-                'refused',
-                'oldest_seconds',
-                'set_aside',
-                'relay',
-                'lease',
-            ),
-            (
-                backlog.count,
-                backlog.refused,
-                round(backlog.seconds, 3),
-                backlog.set_aside,
-                holder if seconds else 'none',
-                round(seconds, 3),
-            ),
-        )
+        holder, lease = store.leader()
+        figures = {
+            'waiting': backlog.count,
+            'refused': backlog.refused,
+            'oldest_seconds': round(backlog.seconds, 3),
+            'set_aside': backlog.set_aside,
+            'relay': holder if lease else 'none',
+            'lease': round(lease, 3),
+        }
+        return tuple(figures), tuple(figures.values())
 
 
 class List(_Outbox, lister.Lister):
     """List the messages that are set aside: the dead letters."""
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
-        """Run the command."""
-        self.open(parsed_args)
-        return (
-            ('id', 'message_id', 'type', 'about', 'seconds', 'tries', 'error'),
-            [
-                (
-                    row.id,
-                    row.message_id,
-                    _event_type(row.body),
-                    row.subject,
-                    round(row.seconds),
-                    row.attempts,
-                    row.error,
-                )
-                for row in store.list_set_aside()
-            ],
-        )
+    def take_action(self, parsed_args: argparse.Namespace) -> Any:
+        """Return the names of the columns, and the rows."""
+        return _LISTED, [
+            (
+                row.id,
+                row.message_id,
+                _event_type(row.body),
+                row.subject,
+                round(row.seconds),
+                row.attempts,
+                row.error,
+            )
+            for row in store.list_set_aside()
+        ]
 
 
-class _Named(_Outbox, command.Command):
-    """Base of commands that change the given messages."""
+class _Named(_Outbox):
+    """Base of commands that change the given messages.
 
-    def get_parser(self, name: str) -> argparse.ArgumentParser:
+    :cvar change: changes messages; returns which of them were set aside.
+    """
+
+    change: Callable[[list[int]], set[int]]
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the numbers of the messages."""
-        parser = super().get_parser(name)
+        parser = super().get_parser(prog_name)
         parser.add_argument(
             'id',
             type=int,
@@ -125,20 +107,12 @@ class _Named(_Outbox, command.Command):
         )
         return parser
 
-    def report(self, wanted: Sequence[int], set_aside: set[int]) -> None:
-        """Fail if a given message is not set aside.
-
-        :param wanted: the given numbers
-        :param set_aside: the numbers that were set aside
-        :raises NotSetAside: when a given number was not set aside
-        """
-        missing = sorted(set(wanted) - set_aside)
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        """Change the messages; name those that are not set aside."""
+        missing = sorted(set(parsed_args.id) - self.change(parsed_args.id))
         if missing:
-            raise NotSetAside(
-                'not set aside: '
-                + ', '.join(map(str, missing))
-                + '; see "outbox list"'
-            )
+            numbers = ', '.join(map(str, missing))
+            raise NotSetAside(f'not set aside: {numbers}; see "outbox list"')
 
 
 class Retry(_Named):
@@ -148,19 +122,13 @@ class Retry(_Named):
     before them.
     """
 
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
-        """Run the command."""
-        self.open(parsed_args)
-        self.report(parsed_args.id, store.retry(parsed_args.id))
+    change = staticmethod(store.retry)
 
 
 class Purge(_Named):
     """Delete messages that are set aside, without publishing them."""
 
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
-        """Run the command."""
-        self.open(parsed_args)
-        self.report(parsed_args.id, store.purge(parsed_args.id))
+    change = staticmethod(store.purge)
 
 
 def _event_type(body: str) -> str:

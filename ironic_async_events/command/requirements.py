@@ -3,28 +3,17 @@
 
 from ironic_async_events.patching.requirement import Requirement
 
+_WHY = 'the audit deletes its queue when it ends'
+
 REQUIREMENTS = (
+    Requirement('oslo_messaging._drivers.common', 'PURPOSE_SEND', _WHY),
     Requirement(
-        'oslo_messaging._drivers.common',
-        'PURPOSE_SEND',
-        'the audit deletes its queue when it ends',
-    ),
-    Requirement(
-        'oslo_messaging.transport',
-        'Transport._driver',
-        'the audit deletes its queue when it ends',
-        optional=True,
+        'oslo_messaging.transport', 'Transport._driver', _WHY, optional=True
     ),
     Requirement(
         'oslo_messaging._drivers.amqpdriver',
         'AMQPDriverBase._get_connection',
-        'the audit deletes its queue when it ends',
-        optional=True,
-    ),
-    Requirement(
-        'oslo_messaging._drivers.base',
-        'BaseDriver._url',
-        'the audit names the bus that it listens to',
+        _WHY,
         optional=True,
     ),
 )

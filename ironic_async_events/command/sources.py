@@ -1,42 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sources of messages: a file, standard input or the bus.
 
-A source is a context manager. Its :meth:`batches` yields lists of
-observations in the order of receiving. An empty list means that no message
-came for a while.
+A source is opened with ``with``, and gives lists of observations in the order
+of receiving. An empty list means that no message came for a while.
 """
 
 from collections.abc import Iterator
 import contextlib
-import io
 import os
 import queue
 import sys
 import threading
-import types
 from typing import BinaryIO
-from typing import Self
 
 from ironic_async_events.audit import observation as obs
-
-Seen = obs.Observation | obs.Malformed | obs.Ignored
 
 #: A longer line is malformed.
 MAX_LINE = 16 << 20
 _BATCH = 1000
 _TICK = 0.25
 
+Batches = Iterator[list[obs.Seen]]
+
 
 class SourceError(Exception):
     """A source cannot be read; the text says why, and what to do."""
 
 
-def read(stream: BinaryIO) -> Iterator[Seen]:
-    """Read JSON lines.
+class Queue(queue.Queue[obs.Seen | None]):
+    """Messages that another thread feeds; None is the end.
 
-    :param stream: the stream to read.
-    :returns: the return value of ``observe`` for each line that is not empty.
+    It is bounded: a sender that is faster than the audit waits.
     """
+
+    def __init__(self) -> None:
+        super().__init__(10 * _BATCH)
+
+    def batches(self) -> Batches:
+        """Yield batches until the end. Called by the main thread."""
+        while True:
+            batch: list[obs.Seen] = []
+            with contextlib.suppress(queue.Empty):
+                seen = self.get(timeout=_TICK)
+                while seen is not None and len(batch) < _BATCH:
+                    batch.append(seen)
+                    seen = self.get_nowait()
+                if seen is None:
+                    yield batch
+                    return
+                batch.append(seen)
+            yield batch
+
+
+def read(stream: BinaryIO) -> Iterator[obs.Seen]:
+    """Read JSON lines; yield an observation for each that is not empty."""
     while line := stream.readline(MAX_LINE + 1):
         if len(line) > MAX_LINE:
             while line and not line.endswith(b'\n'):
@@ -46,130 +63,46 @@ def read(stream: BinaryIO) -> Iterator[Seen]:
             yield obs.observe_line(line)
 
 
-class Source:
-    """Base of the sources.
+@contextlib.contextmanager
+def recording(path: str) -> Iterator[Batches]:
+    """Open a file of recorded messages; ``-`` is standard input.
 
-    :ivar live: whether messages arrive as they are sent, so that the clock of
-        this machine is the clock of the notifications
+    :raises SourceError: when it cannot be read.
     """
-
-    live = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Release the resources of the source."""
-
-    def batches(self) -> Iterator[list[Seen]]:
-        """Yield batches of observations, until the source ends."""
-        raise NotImplementedError
+    try:
+        stream: BinaryIO = sys.stdin.buffer
+        if path != '-':
+            stream = open(path, 'rb')  # noqa: SIM115
+    except OSError as exc:
+        raise SourceError(f'cannot read {path}: {exc.strerror}') from exc
+    if path != '-' and os.path.isfile(path):
+        with stream:
+            yield _batches(stream)
+    else:
+        # Standard input or a pipe may be slow. Its thread may still read when
+        # the run ends, so nobody closes it.
+        yield _fed(stream)
 
 
-class Queued(Source):
-    """A source that another thread feeds."""
-
-    def __init__(self) -> None:
-        # Bounded: a sender that is faster than the audit waits.
-        self.queue: queue.Queue[Seen | None] = queue.Queue(10 * _BATCH)
-
-    def batches(self) -> Iterator[list[Seen]]:
-        """See the base class. Called by the main thread."""
-        while True:
-            batch: list[Seen] = []
-            with contextlib.suppress(queue.Empty):
-                seen = self.queue.get(timeout=_TICK)
-                while seen is not None and len(batch) < _BATCH:
-                    batch.append(seen)
-                    seen = self.queue.get_nowait()
-                if seen is None:
-                    yield batch
-                    return
-                batch.append(seen)
+def _batches(stream: BinaryIO) -> Batches:
+    batch: list[obs.Seen] = []
+    for seen in read(stream):
+        batch.append(seen)
+        if len(batch) >= _BATCH:
             yield batch
+            batch = []
+    yield batch
 
 
-class Stream(Queued):
-    """Standard input or a pipe, which may be slow.
+def _fed(stream: BinaryIO) -> Batches:
+    """Read a stream that may be slow, in a thread of its own."""
+    messages = Queue()
 
-    :param stream: the stream to read.
-    """
+    def feed() -> None:
+        for seen in read(stream):
+            messages.put(seen)
+        messages.put(None)
 
-    def __init__(self, stream: BinaryIO) -> None:
-        super().__init__()
-        self._stream = stream
-
-    def __enter__(self) -> Self:
-        # A daemon: a thread that blocks in a read cannot be ended.
-        threading.Thread(target=self._feed, daemon=True).start()
-        return self
-
-    def _feed(self) -> None:
-        """Read until the end. Called in a thread of its own."""
-        for seen in read(self._stream):
-            self.queue.put(seen)
-        self.queue.put(None)
-
-
-class File(Source):
-    """A file of recorded messages.
-
-    :param path: the path of the file.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._stream: io.BufferedReader | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            self._stream = open(self.path, 'rb')
-            # Some systems can open a directory, but not read it.
-            self._stream.peek(1)
-        except OSError as exc:
-            raise SourceError(
-                f'cannot read {self.path}: {exc.strerror}'
-            ) from exc
-        return self
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._stream is not None:
-            self._stream.close()
-
-    def batches(self) -> Iterator[list[Seen]]:
-        """See the base class."""
-        if self._stream is None:
-            raise SourceError(f'{self.path} was not opened')
-        batch: list[Seen] = []
-        for seen in read(self._stream):
-            batch.append(seen)
-            if len(batch) >= _BATCH:
-                yield batch
-                batch = []
-        yield batch
-
-
-def of_path(path: str) -> Source:
-    """Return the source for a path.
-
-    :param path: the path of a file, ``-`` for standard input.
-    :returns: the source, not entered yet.
-    """
-    if path == '-':
-        return Stream(sys.stdin.buffer)
-    with contextlib.suppress(OSError):
-        if os.path.exists(path) and not (
-            os.path.isfile(path) or os.path.isdir(path)
-        ):
-            # A pipe may be slow, too.
-            return Stream(open(path, 'rb'))
-    return File(path)
+    # A daemon: a thread that blocks in a read cannot be ended.
+    threading.Thread(target=feed, daemon=True).start()
+    return messages.batches()

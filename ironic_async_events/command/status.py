@@ -6,7 +6,6 @@ which consumers never see a failure.
 """
 
 from collections.abc import Sequence
-import importlib
 import sys
 
 from oslo_config import cfg
@@ -16,20 +15,14 @@ from ironic_async_events import conf as async_conf
 from ironic_async_events import redaction
 from ironic_async_events.command import checks
 from ironic_async_events.command import consumers
-from ironic_async_events.command import threads
+from ironic_async_events.command import ironic_conf
 
 CONF = cfg.CONF
 
-# The exit code of oslo.upgradecheck when the command itself failed.
-_FAILED = 255
-
 
 def register(conf: cfg.ConfigOpts) -> None:
-    """Register the options that the checks read.
-
-    :param conf: a configuration
-    """
-    threads.as_ironic()
+    """Register the options that the checks read."""
+    ironic_conf.choose_threads_of_ironic()
     from oslo_messaging import opts as messaging_opts  # chooses a backend too
 
     async_conf.register(conf)
@@ -37,9 +30,7 @@ def register(conf: cfg.ConfigOpts) -> None:
         if group == checks.NOTIFICATIONS:
             conf.register_opts(options, group=group)
     try:
-        importlib.import_module('ironic.conf')
-        # As in Ironic: the modules of its database need these defaults.
-        importlib.import_module('osprofiler.opts').set_defaults(conf)
+        ironic_conf.register_ironic(conf)
     except Exception:
         # Ironic is missing or broken: a check says so.
         if 'notification_level' not in conf:
@@ -49,7 +40,6 @@ def register(conf: cfg.ConfigOpts) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program.
 
-    :param argv: the arguments; by default the arguments of the process
     :returns: the exit code of oslo.upgradecheck: 0, 1, 2 or 255
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -69,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f'The configuration cannot be read: {redaction.line(e)}',
             file=sys.stderr,
         )
-        return _FAILED
+        return 255
     return code
 
 

@@ -2,11 +2,9 @@
 """``ironic-async-events timeline``."""
 
 import argparse
-from collections.abc import Sequence
 import os
 import time
 
-from cliff import command
 from rich import console
 
 from ironic_async_events.audit import observation as obs
@@ -14,15 +12,15 @@ from ironic_async_events.audit import rules
 from ironic_async_events.audit import timeline
 from ironic_async_events.audit.violation import Violation
 from ironic_async_events.command import drawing
-from ironic_async_events.command import options
+from ironic_async_events.command import reading
 from ironic_async_events.command import sources
-from ironic_async_events.command import textual
+from ironic_async_events.command import terminal
 
 #: At most this many notifications are drawn.
 MOST = 1000000
 
 
-class Timeline(command.Command):
+class Timeline(reading.Reading):
     """Draw the provision states of nodes over time, from notifications.
 
     Provision states are coloured bars, notifications are marks, violations
@@ -33,10 +31,10 @@ class Timeline(command.Command):
     to draw or could not be read.
     """
 
+    several_files = True
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Return the parser of the command line."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        options.add_sources(parser, several_files=True)
+        parser = super().get_parser(prog_name)
         picture = parser.add_argument_group('picture')
         picture.add_argument(
             '--output',
@@ -76,51 +74,32 @@ class Timeline(command.Command):
         )
         return parser
 
-    def run(self, parsed_args: argparse.Namespace) -> int:
-        """Run the command.
-
-        :param parsed_args: the parsed options.
-        :returns: the exit code.
-        """
-        try:
-            self.take_action(parsed_args)
-        except sources.SourceError as exc:
-            self.app.stderr.write(f'{exc}\n')
-            return 2
-        return 0
-
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        """Read the sources, then draw.
-
-        :param parsed_args: the parsed options.
-        :raises SourceError: when a source cannot be read or has nothing to
-            draw, or the picture cannot be written.
-        """
+        """Read the sources, then draw."""
         output = parsed_args.output
         if output and not output.endswith(drawing.FORMATS):
             raise sources.SourceError(
                 f'cannot write {output}: the name of a picture must end in '
                 f'{" or ".join(drawing.FORMATS)}'
             )
-        paths: Sequence[str | None] = parsed_args.file or [None]
+        titles = parsed_args.title
         panels = []
-        for number, path in enumerate(paths):
-            titles = parsed_args.title
-            title = os.path.basename(path or 'the bus')
-            if number < len(titles):
-                title = titles[number]
+        for number, path in enumerate(parsed_args.file or [None]):
             lives = _read(parsed_args, path)
             if not lives:
                 raise sources.SourceError(
                     f'nothing to draw: no provision-state notification of a '
                     f'chosen node in {path or "the messages of the bus"}'
                 )
-            panels.append(drawing.Panel(title, lives))
+            title = os.path.basename(path or 'the bus')
+            if number < len(titles):
+                title = titles[number]
+            panels.append((title, lives))
         if not output:
             # Not the application's stdout: rich detects the terminal itself.
-            terminal = console.Console(highlight=False)
-            for panel in panels:
-                textual.show(panel.title, panel.lives, terminal)
+            screen = console.Console(highlight=False)
+            for title, lives in panels:
+                terminal.show(title, lives, screen)
             return
         try:
             drawing.draw(panels, output)
@@ -140,32 +119,28 @@ def _read(args: argparse.Namespace, path: str | None) -> list[timeline.Life]:
     observations: list[obs.Observation] = []
     violations: list[Violation] = []
     checker = rules.Checker()
-    messages = options.source(args, path)
+    wanted = tuple(args.node) or ''
 
-    def take(batch: list[sources.Seen]) -> None:
+    def take(batch: list[obs.Seen]) -> None:
         for seen in batch:
-            if not isinstance(seen, obs.Observation):
-                continue
-            wanted = not args.node or seen.node.startswith(tuple(args.node))
-            if wanted and len(observations) < MOST:
+            if (
+                isinstance(seen, obs.Observation)
+                and seen.node.startswith(wanted)
+                and len(observations) < MOST
+            ):
                 observations.append(seen)
                 violations.extend(checker.add(seen))
 
-    options.run(messages, args.duration, take)
+    reading.run(args, path, take)
     violations += checker.finish(args.complete)
-    lives = timeline.lives(
-        observations, violations, _end(observations, messages.live)
-    )
+    # The last states need some width.
+    times = [seen.when for seen in observations if seen.when is not None]
+    end = None
+    if path is None:
+        end = time.time()
+    elif times:
+        end = max(times) + (0.02 * (max(times) - min(times)) or 1.0)
+    lives = timeline.lives(observations, violations, end)
     # Nodes with violations come first, so the limit hides none of them.
     lives.sort(key=lambda life: not life.flags)
     return lives[: args.limit]
-
-
-def _end(observations: Sequence[obs.Observation], live: bool) -> float | None:
-    """Return the end of the picture; the last states need some width."""
-    times = [seen.when for seen in observations if seen.when is not None]
-    if live:
-        return time.time()
-    if not times:
-        return None
-    return max(times) + (0.02 * (max(times) - min(times)) or 1.0)

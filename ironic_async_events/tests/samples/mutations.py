@@ -16,7 +16,6 @@ import collections
 import random
 
 from ironic_async_events.audit import machine
-from ironic_async_events.audit import rules
 from ironic_async_events.audit import table
 from ironic_async_events.tests.samples import recordings
 from laboratory import truth
@@ -71,7 +70,7 @@ def repeat(clean, dice):
 def alter_state(clean, dice):
     """Let one show every other state than the right one."""
     for at, one in enumerate(clean):
-        for state in table.TARGETS:
+        for state in sorted(table.STATES):
             if state != one.state:
                 wrong = one._replace(state=state)
                 yield at, [*clean[:at], wrong, *clean[at + 1 :]]
@@ -80,7 +79,7 @@ def alter_state(clean, dice):
 def alter_previous(clean, dice):
     """Let one show every other previous state that makes it illegal."""
     for at, one in enumerate(clean):
-        for state in table.TARGETS:
+        for state in sorted(table.STATES):
             if one.state not in machine.results(state, one.event):
                 wrong = one._replace(previous_state=state)
                 yield at, [*clean[:at], wrong, *clean[at + 1 :]]
@@ -145,7 +144,7 @@ def said(spoiled, created=False):
             message_id='birth', kind='create', status='end', state='enroll'
         )
         spoiled = [birth, *spoiled]
-    found = rules.check(spoiled, complete=True)
+    found = recordings.check(spoiled, complete=True)
     return collections.Counter(one.kind.value for one in found)
 
 

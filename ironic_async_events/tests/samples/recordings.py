@@ -16,6 +16,7 @@ import uuid
 
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import observation as obs
+from ironic_async_events.audit import rules
 from ironic_async_events.audit import table
 
 START = datetime.datetime(2026, 3, 1, 12)
@@ -53,6 +54,54 @@ _EMPTY = (
     'secure_boot',
     'target_power_state',
 )
+#: The target provision state in each state that has one.
+TARGETS = {
+    'adopt failed': 'active',
+    'adopting': 'active',
+    'clean failed': 'available',
+    'clean hold': 'available',
+    'clean wait': 'available',
+    'cleaning': 'available',
+    'deleting': 'available',
+    'deploy failed': 'active',
+    'deploy hold': 'active',
+    'deploying': 'active',
+    'inspect failed': 'manageable',
+    'inspect wait': 'manageable',
+    'inspecting': 'manageable',
+    'rescue failed': 'rescue',
+    'rescue wait': 'rescue',
+    'rescuing': 'rescue',
+    'service failed': 'active',
+    'service hold': 'active',
+    'service wait': 'active',
+    'servicing': 'active',
+    'unrescue failed': 'active',
+    'unrescuing': 'active',
+    'verifying': 'manageable',
+    'wait call-back': 'active',
+}
+
+
+def status_of(previous, event, state):
+    """Return the status with which Ironic announces a step."""
+    if event in ('fail', 'error'):
+        return 'error'
+    match machine.is_unstable(previous), machine.is_unstable(state):
+        case False, True:
+            return 'start'
+        case True, False:
+            return 'end'
+    return 'success'
+
+
+def check(observations, unfinished_after=None, complete=False):
+    """Check a whole recording; return all violations."""
+    checker = rules.Checker(unfinished_after)
+    found = []
+    for seen in observations:
+        found += checker.add(seen)
+    return found + checker.finish(complete)
 
 
 def walk(dice, length, start='enroll'):
@@ -91,7 +140,7 @@ def observations(steps, node='node-1', first=0.0, created='c1'):
             f'{node}-{number}',
             node,
             'provision_set',
-            machine.status_of(previous, event, state),
+            status_of(previous, event, state),
             event,
             previous,
             state,
@@ -106,8 +155,6 @@ def observations(steps, node='node-1', first=0.0, created='c1'):
 def message(step, node, number, when, message_id):
     """Make a notification with all that Ironic puts into one."""
     event, previous, state = step
-    (target,) = table.TARGETS[state]
-    (previous_target,) = table.TARGETS[previous]
     second = f'{when:%Y-%m-%dT%H:%M:%SZ}'
     data = {
         'uuid': node,
@@ -115,9 +162,9 @@ def message(step, node, number, when, message_id):
         'driver': 'fake-hardware',
         'power_state': 'power on',
         'provision_state': state,
-        'target_provision_state': target,
+        'target_provision_state': TARGETS.get(state),
         'previous_provision_state': previous,
-        'previous_target_provision_state': previous_target,
+        'previous_target_provision_state': TARGETS.get(previous),
         'event': event,
         'created_at': '2026-02-01T00:00:00Z',
         'updated_at': second,
@@ -145,7 +192,7 @@ def message(step, node, number, when, message_id):
         'message_id': message_id,
         'publisher_id': 'ironic-conductor.one',
         'event_type': 'baremetal.node.provision_set.'
-        + machine.status_of(previous, event, state),
+        + status_of(previous, event, state),
         'priority': 'ERROR' if event == 'fail' else 'INFO',
         'payload': {
             'ironic_object.name': 'NodeSetProvisionStatePayload',

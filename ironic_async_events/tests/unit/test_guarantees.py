@@ -6,7 +6,6 @@ import pathlib
 from oslotest import base
 
 from ironic_async_events import guarantees
-from ironic_async_events.audit.violation import Kind
 
 PAGE = (
     pathlib.Path(__file__).parents[3]
@@ -31,19 +30,3 @@ class GuaranteesTestCase(base.BaseTestCase):
         text = ' '.join(PAGE.read_text().replace('`', '').split())
         for each in guarantees.ALL:
             self.assertIn(f'{each.id}, *{each.name}* {each.sentence}', text)
-
-    def test_each_violation_breaks_a_guarantee_but_an_unfinished_one(self):
-        self.assertEqual(
-            {
-                Kind.LOST: 'I1',
-                Kind.DUPLICATE: 'I1',
-                Kind.ILLEGAL: 'I1',
-                Kind.OUT_OF_ORDER: 'I2',
-            },
-            {
-                kind: kind.guarantee.id
-                for kind in Kind
-                if kind is not Kind.UNFINISHED
-            },
-        )
-        self.assertIsNone(Kind.UNFINISHED.guarantee)

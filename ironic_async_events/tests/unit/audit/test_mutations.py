@@ -6,7 +6,6 @@ import random
 from oslotest import base
 from testtools import content
 
-from ironic_async_events.audit import rules
 from ironic_async_events.tests.samples import mutations
 from ironic_async_events.tests.samples import recordings
 from laboratory import truth
@@ -30,7 +29,7 @@ class MutationsTest(base.BaseTestCase):
 
     def test_clean_recordings_are_clean(self):
         for clean in mutations.clean_recordings(self.seed, number=40):
-            self.assertEqual([], rules.check(clean, complete=True))
+            self.assertEqual([], recordings.check(clean, complete=True))
             changes = [
                 (one.node, one.previous_state, one.state) for one in clean
             ]
@@ -39,7 +38,7 @@ class MutationsTest(base.BaseTestCase):
     def test_clean_parts_of_recordings_are_clean(self):
         (clean,) = mutations.clean_recordings(self.seed, number=1)
         for start in range(len(clean)):
-            self.assertEqual([], rules.check(clean[start:]))
+            self.assertEqual([], recordings.check(clean[start:]))
 
     def test_every_mutation_is_found_by_its_name(self):
         found = mutations.results(self.seed, number=2)
@@ -75,7 +74,7 @@ class MutationsTest(base.BaseTestCase):
             mixed = []
             while any(lives):
                 mixed.append(dice.choice([x for x in lives if x]).pop(0))
-            found = rules.check(mixed, complete=True)
+            found = recordings.check(mixed, complete=True)
             self.assertEqual(
                 sorted(expected), sorted(one.kind.value for one in found)
             )

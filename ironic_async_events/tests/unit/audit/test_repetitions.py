@@ -6,7 +6,6 @@ import random
 from oslotest import base
 from testtools import content
 
-from ironic_async_events.audit import rules
 from ironic_async_events.audit.violation import Kind
 from ironic_async_events.tests.samples import recordings
 
@@ -41,7 +40,7 @@ class RepetitionsTest(base.BaseTestCase):
 
     def assert_duplicates(self, expected, stream):
         """Assert that the audit finds duplicates, these and nothing else."""
-        found = rules.check(stream, complete=True)
+        found = recordings.check(stream, complete=True)
         # First what is short.
         self.assertEqual(set(), {one.kind for one in found} - {Kind.DUPLICATE})
         self.assertEqual(

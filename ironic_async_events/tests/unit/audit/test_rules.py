@@ -5,7 +5,7 @@ import random
 
 from oslotest import base
 
-from ironic_async_events.audit import ids
+from ironic_async_events.audit import memory
 from ironic_async_events.audit import observation as obs
 from ironic_async_events.audit import rules
 from ironic_async_events.audit.violation import Kind
@@ -37,7 +37,9 @@ def lines(violations):
 class RulesTest(base.BaseTestCase):
     def check(self, expected, observations, **options):
         options.setdefault('complete', True)
-        self.assertEqual(expected, lines(rules.check(observations, **options)))
+        self.assertEqual(
+            expected, lines(recordings.check(observations, **options))
+        )
 
     def test_a_life_without_fault_is_clean(self):
         self.check([], recordings.observations(VERIFY + INSPECT + DEPLOY))
@@ -45,7 +47,7 @@ class RulesTest(base.BaseTestCase):
     def test_a_gap_says_from_where_to_where_and_how_many_at_least(self):
         life = recordings.observations(VERIFY + DEPLOY)
         del life[2:6]
-        (found,) = rules.check(life)
+        (found,) = recordings.check(life)
         self.assertEqual(
             "nothing told how the node came from 'manageable' to "
             "'wait call-back'",
@@ -110,7 +112,7 @@ class RulesTest(base.BaseTestCase):
         ]
         life = recordings.observations(VERIFY + DEPLOY + more)
         late = life.pop(2)
-        found = rules.check([*life, late])
+        found = recordings.check([*life, late])
         self.assertEqual(
             [(Kind.LOST, False), (Kind.OUT_OF_ORDER, True)],
             [(one.kind, one.fills) for one in found],
@@ -201,7 +203,7 @@ class RulesTest(base.BaseTestCase):
         ]
         life = recordings.observations(steps)
         del life[1]
-        (found,) = rules.check(life)
+        (found,) = recordings.check(life)
         self.assertEqual((Kind.LOST, None), (found.kind, found.missing))
 
     def test_kinds_of_notifications_do_not_mix(self):
@@ -253,7 +255,7 @@ class UnfinishedTest(base.BaseTestCase):
         )
 
     def test_nothing_is_expected_to_end_unless_asked(self):
-        self.assertEqual([], rules.check(self.life[:1]))
+        self.assertEqual([], recordings.check(self.life[:1]))
 
     def test_an_operation_that_failed_has_ended(self):
         failed = recordings.observations(
@@ -262,7 +264,7 @@ class UnfinishedTest(base.BaseTestCase):
                 ('fail', 'inspecting', 'inspect failed'),
             ]
         )
-        self.assertEqual([], rules.check(failed, complete=True))
+        self.assertEqual([], recordings.check(failed, complete=True))
 
 
 class HoldTest(base.BaseTestCase):
@@ -294,12 +296,12 @@ class HoldTest(base.BaseTestCase):
             self.assertLessEqual(len(track.chain._gaps), 4)
 
     def test_how_many_ids_are_kept_is_bounded(self):
-        recent = ids.RecentIds()
-        for number in range(5 * ids.KEPT):
+        recent = memory.RecentIds()
+        for number in range(5 * memory.KEPT):
             self.assertFalse(recent.repeats(str(number)))
-            self.assertLessEqual(len(recent), 2 * ids.KEPT)
+            self.assertLessEqual(len(recent._ids), memory.KEPT)
         # The last ones are still known, the first ones are not.
-        self.assertTrue(recent.repeats(str(4 * ids.KEPT)))
+        self.assertTrue(recent.repeats(str(4 * memory.KEPT)))
         self.assertFalse(recent.repeats('0'))
 
 
@@ -323,7 +325,7 @@ class NumberedTest(base.BaseTestCase):
         ]
 
     def check(self, expected, observations):
-        self.assertEqual(expected, lines(rules.check(observations)))
+        self.assertEqual(expected, lines(recordings.check(observations)))
 
     def test_joining_anywhere_is_clean(self):
         for start in range(20):
@@ -333,7 +335,7 @@ class NumberedTest(base.BaseTestCase):
         for start in range(1, 19):
             for end in range(start + 1, 20):
                 left = self.life[:start] + self.life[end:]
-                (found,) = rules.check(left)
+                (found,) = recordings.check(left)
                 self.assertEqual(
                     (Kind.LOST, end - start), (found.kind, found.missing)
                 )
@@ -360,7 +362,7 @@ class NumberedTest(base.BaseTestCase):
 
     def test_one_that_comes_much_too_late_fills_its_gap(self):
         late = self.life.pop(5)
-        found = rules.check([*self.life, late])
+        found = recordings.check([*self.life, late])
         self.assertEqual(
             [(Kind.LOST, False), (Kind.OUT_OF_ORDER, True)],
             [(one.kind, one.fills) for one in found],

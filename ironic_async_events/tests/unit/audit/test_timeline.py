@@ -4,7 +4,6 @@
 from oslotest import base
 
 from ironic_async_events.audit import observation as obs
-from ironic_async_events.audit import rules
 from ironic_async_events.audit import summary
 from ironic_async_events.audit import timeline
 from ironic_async_events.audit.violation import Kind
@@ -45,7 +44,7 @@ class TimelineTest(base.BaseTestCase):
 
     def test_where_something_was_lost_the_span_is_not_sure(self):
         del self.life[1]
-        found = rules.check(self.life)
+        found = recordings.check(self.life)
         (life,) = timeline.lives(self.life, found)
         self.assertEqual(
             (
@@ -102,7 +101,7 @@ class SummaryTest(base.BaseTestCase):
                 'unfinished': 0,
                 'missing at least': 1,
             },
-            audit.as_dict(),
+            dict(audit.rows()),
         )
         self.assertEqual({'y': 2}, dict(audit.reasons))
         self.assertFalse(audit.clean)

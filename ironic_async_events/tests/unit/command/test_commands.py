@@ -13,7 +13,7 @@ import testtools
 
 from ironic_async_events.audit import table
 from ironic_async_events.command import app
-from ironic_async_events.command import palette
+from ironic_async_events.command import drawing
 from ironic_async_events.tests.samples import recordings
 
 STEPS = [
@@ -296,11 +296,11 @@ class TimelineTest(CommandTestCase):
             self.assertEqual(1, err.count('\n'), err)
 
 
-class PaletteTest(base.BaseTestCase):
+class ColourTest(base.BaseTestCase):
     def test_every_state_has_a_colour_of_its_own(self):
-        colours = {palette.colour(state) for state in table.TARGETS}
-        self.assertEqual(len(table.TARGETS), len(colours))
+        colours = {drawing.colour(state) for state in table.STATES}
+        self.assertEqual(len(table.STATES), len(colours))
 
     def test_an_unknown_state_has_always_the_same_colour(self):
-        self.assertEqual(palette.colour('new'), palette.colour('new'))
-        self.assertEqual(7, len(palette.colour('new')))
+        self.assertEqual(drawing.colour('new'), drawing.colour('new'))
+        self.assertEqual(7, len(drawing.colour('new')))

@@ -14,10 +14,9 @@ from oslotest import base
 import requests
 import testtools
 
-from ironic_async_events.audit import metrics
 from ironic_async_events.command import backlog
 from ironic_async_events.command import exporter
-from ironic_async_events.command import nodes
+from ironic_async_events.command import metrics
 from ironic_async_events.command import sources
 from ironic_async_events.outbox import stored
 from ironic_async_events.tests.samples import recordings
@@ -28,8 +27,6 @@ STEPS = test_commands.STEPS
 try:
     import prometheus_client
     from prometheus_client import parser
-
-    from ironic_async_events.command import scrape
 except ImportError:
     prometheus_client = None
 
@@ -67,7 +64,7 @@ def scraped(url):
 
 @needs_client
 class ServeTest(base.BaseTestCase):
-    def scrape(self, read):
+    def scrape(self, *figures):
         """Serve metrics on any free port, and scrape them once."""
         server = prometheus_client.start_http_server
         ports = []
@@ -80,16 +77,18 @@ class ServeTest(base.BaseTestCase):
         self.useFixture(
             fixtures.MonkeyPatch('prometheus_client.start_http_server', start)
         )
-        with scrape.serve(read, '127.0.0.1', 0):
+        collectors = prometheus_client.CollectorRegistry()
+        for each in figures:
+            collectors.register(each)
+        with exporter.serve(collectors, '127.0.0.1', 0):
             return scraped(f'http://127.0.0.1:{ports[0]}/metrics')
 
     def test_every_metric_is_served_under_its_name(self):
         figures = metrics.Metrics()
-        for seen in recordings.observations(STEPS):
-            figures.take(seen)
-        found = self.scrape(figures.values)
+        figures.take(recordings.observations(STEPS))
+        found = self.scrape(figures)
         for family in metrics.FAMILIES:
-            name = family.name + '_count' * (family.kind == 'histogram')
+            name = family.name + '_count' * (family is metrics.DURATION)
             self.assertIn(name, found)
         self.assertEqual({('available',): 1}, found['ironic_nodes'])
         count = found['ironic_node_operation_duration_seconds_count']
@@ -104,20 +103,19 @@ class ServeTest(base.BaseTestCase):
         self.assertEqual(
             0, found['ironic_node_notification_violations_total']['lost',]
         )
-        self.assertIn('process_resident_memory_bytes', found)
+        # Nobody asks when a time series began.
+        self.assertEqual([], [x for x in found if x.endswith('_created')])
 
     def test_the_outbox_is_served_beside(self):
         outbox = backlog.Backlog(
             lambda: stored.Backlog(7, 1.5, 2), lambda: 900.0
         )
-        shared = exporter.Shared(metrics.Metrics())
-        shared._outbox = outbox.values
-        before = self.scrape(shared.read)
+        before = self.scrape(outbox, metrics.Metrics())
         name = 'ironic_async_events_outbox_last_read_timestamp_seconds'
         self.assertEqual({(): 0.0}, before[name])
         self.assertNotIn(backlog.WAITING.name, before)
         outbox.look()
-        after = self.scrape(shared.read)
+        after = self.scrape(outbox, metrics.Metrics())
         self.assertEqual(
             [7, 1.5, 2, 900.0],
             [after[family.name][()] for family in backlog.FAMILIES],
@@ -127,21 +125,22 @@ class ServeTest(base.BaseTestCase):
 @needs_client
 class ProgramTest(test_commands.CommandTestCase):
     def test_what_came_first_is_known_before_it_is_served(self):
-        serve = scrape.serve
+        serve = exporter.serve
         served = []
 
-        def look(read, host, port):
-            served.append((host, port, dict(read()[0][1])))
-            return serve(read, host, 0)
-
-        self.useFixture(
-            fixtures.MonkeyPatch(
-                'ironic_async_events.command.scrape.serve', look
+        def look(collectors, host, port):
+            labels = {'provision_state': 'available'}
+            nodes = collectors.get_sample_value('ironic_nodes', labels)
+            memory = collectors.get_sample_value(
+                'process_resident_memory_bytes'
             )
-        )
+            served.append((host, port, nodes, memory > 0))
+            return serve(collectors, host, 0)
+
+        self.useFixture(fixtures.MockPatchObject(exporter, 'serve', look))
         code, out, err = self.run_program('exporter', '--file', self.write())
         self.assertEqual((0, '', ''), (code, out, err))
-        self.assertEqual([('127.0.0.1', 9878, {('available',): 1})], served)
+        self.assertEqual([('127.0.0.1', 9878, 1, True)], served)
 
     def test_what_is_wrong_is_one_clear_line(self):
         path = self.write()
@@ -211,6 +210,7 @@ class AddressTest(base.BaseTestCase):
             )
 
 
+@needs_client
 class BacklogTest(base.BaseTestCase):
     def test_a_database_that_is_away_leaves_no_old_figures(self):
         answers = [stored.Backlog(7, 1.5, 2), None]
@@ -224,12 +224,12 @@ class BacklogTest(base.BaseTestCase):
 
         outbox = backlog.Backlog(read, lambda: next(times))
         outbox.look()
-        self.assertEqual(4, len(list(outbox.values())))
+        self.assertEqual(4, len(list(outbox.collect())))
         outbox.look()
         # The time tells for how long nothing was read.
-        self.assertEqual(
-            [(backlog.READ_AT, {(): 100.0})], list(outbox.values())
-        )
+        (metric,) = outbox.collect()
+        self.assertEqual(backlog.READ_AT.name, metric.name)
+        self.assertEqual([100.0], [x.value for x in metric.samples])
 
     def test_the_driver_line_decides(self):
         path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'x.conf')
@@ -267,12 +267,12 @@ class NodesTest(base.BaseTestCase):
     def test_all_pages_are_read(self):
         for count in range(6):
             found = [{'uuid': f'node-{number}'} for number in range(count)]
-            self.assertEqual(found, list(nodes._pages(Pages(found))))
+            self.assertEqual(found, list(exporter._pages(Pages(found))))
 
     def test_a_missing_sdk_is_named_with_its_extra(self):
         with mock.patch.dict(sys.modules, openstack=None):
             error = self.assertRaises(
-                sources.SourceError, list, nodes.read('cloud', None)
+                sources.SourceError, list, exporter.nodes('cloud', None)
             )
         self.assertIn('extra "exporter"', str(error))
 

@@ -19,8 +19,8 @@ from ironic_async_events.tests.samples import recordings
 
 
 def everything(source):
-    with source:
-        return [seen for batch in source.batches() for seen in batch]
+    with source as batches:
+        return [seen for batch in batches for seen in batch]
 
 
 class FilesTest(base.BaseTestCase):
@@ -41,11 +41,13 @@ class FilesTest(base.BaseTestCase):
         self.assertEqual(299, len(self.expected))
 
     def test_a_file_is_read_in_order(self):
-        self.assertEqual(self.expected, everything(sources.File(self.path)))
+        source = sources.recording(self.path)
+        self.assertEqual(self.expected, everything(source))
 
     def test_a_stream_is_read_in_order(self):
-        with open(self.path, 'rb') as stream:
-            self.assertEqual(self.expected, everything(sources.Stream(stream)))
+        with open(self.path) as stream:
+            self.useFixture(fixtures.MonkeyPatch('sys.stdin', stream))
+            self.assertEqual(self.expected, everything(sources.recording('-')))
 
     def test_a_pipe_is_read_as_a_stream(self):
         pipe = self.path + '.pipe'
@@ -53,9 +55,7 @@ class FilesTest(base.BaseTestCase):
         # A process, because no green thread runs while a pipe is opened.
         feed = subprocess.Popen(['cp', self.path, pipe])
         self.addCleanup(feed.wait)
-        source = sources.of_path(pipe)
-        self.assertIsInstance(source, sources.Stream)
-        self.assertEqual(self.expected, everything(source))
+        self.assertEqual(self.expected, everything(sources.recording(pipe)))
 
     def test_a_line_without_end_is_malformed_and_passed_over(self):
         self.useFixture(fixtures.MockPatchObject(sources, 'MAX_LINE', 100))
@@ -75,7 +75,7 @@ class FilesTest(base.BaseTestCase):
             (os.path.dirname(self.path), 'Is a directory'),
         ):
             error = self.assertRaises(
-                sources.SourceError, everything, sources.of_path(path)
+                sources.SourceError, everything, sources.recording(path)
             )
             self.assertEqual(f'cannot read {path}: {reason}', str(error))
 
@@ -84,14 +84,13 @@ class BusTest(base.BaseTestCase):
     """Over oslo.messaging's driver for tests, which knows pools too."""
 
     def listen(self, **options):
-        source = bus.Bus('fake://', **options)
         # The fake driver's exchanges belong to a transport: share ours.
         self.useFixture(
             fixtures.MonkeyPatch(
                 'oslo_messaging.get_notification_transport', self._transport
             )
         )
-        return source
+        return bus.listen('fake://', **options)
 
     def setUp(self):
         super().setUp()
@@ -122,13 +121,13 @@ class BusTest(base.BaseTestCase):
             ('done', 'inspecting', 'manageable'),
         ] * 10
         heard = []
-        with self.listen(exchange='openstack') as source:
+        with self.listen(exchange='openstack') as batches:
             for number, step in enumerate(steps):
                 message = recordings.message(
                     step, 'node-1', 1, recordings.START, f'm{number}'
                 )
                 self.notify(message['priority'].lower(), message)
-            for batch in source.batches():
+            for batch in batches:
                 heard += batch
                 if len(heard) >= len(steps):
                     break
@@ -150,10 +149,22 @@ class BusTest(base.BaseTestCase):
         self.assertEqual(40, len({x.message_id for x in heard}))
 
     def test_pools_of_two_audits_differ_and_a_named_one_is_kept(self):
-        self.assertIn(str(os.getpid()), bus.own_pool())
-        with self.listen(pool='mine') as source:
-            self.assertEqual('mine', source._pool)
-            self.assertTrue(source._keep_pool)
+        start = self.useFixture(
+            fixtures.MockPatch(
+                'oslo_messaging.get_notification_listener',
+                wraps=oslo_messaging.get_notification_listener,
+            )
+        ).mock
+        delete = self.useFixture(
+            fixtures.MockPatchObject(bus, '_delete_queue')
+        ).mock
+        with self.listen():
+            own = start.call_args.kwargs['pool']
+            self.assertIn(str(os.getpid()), own)
+        self.assertEqual(own, delete.call_args.args[1])
+        with self.listen(pool='mine'):
+            self.assertEqual('mine', start.call_args.kwargs['pool'])
+        self.assertEqual(1, delete.call_count)
 
     def test_a_bus_that_does_not_answer_is_given_up(self):
         hang = threading.Event()
@@ -171,13 +182,13 @@ class BusTest(base.BaseTestCase):
     def test_a_url_without_sense_says_so_without_its_password(self):
         for url in ('nonsense://user:secret@host', 'secret', ':::secret'):
             error = self.assertRaises(
-                sources.SourceError, bus.Bus(url).__enter__
+                sources.SourceError, bus.listen(url).__enter__
             )
             self.assertIn('--transport-url', str(error))
             self.assertNotIn('secret', str(error))
 
     def test_a_configuration_file_that_is_missing_says_so(self):
-        source = bus.Bus(config_files=['/nowhere.conf'])
+        source = bus.listen(config_files=['/nowhere.conf'])
         error = self.assertRaises(sources.SourceError, source.__enter__)
         self.assertIn('/nowhere.conf', str(error))
         self.assertIsInstance(error.__cause__, cfg.Error)

@@ -3,11 +3,12 @@
 
 import io
 
+import fixtures
 from oslotest import base
 from rich import console
 
 from ironic_async_events.audit import summary
-from ironic_async_events.command import live
+from ironic_async_events.command import terminal
 from ironic_async_events.tests.samples import recordings
 
 STEPS = [
@@ -17,26 +18,27 @@ STEPS = [
 
 
 class LiveTest(base.BaseTestCase):
-    def run_view(self, terminal):
+    def run_view(self, is_terminal):
         """Audit a recording that has a loss under a live view."""
         out = io.StringIO()
         screen = console.Console(
-            file=out, force_terminal=terminal, width=120, color_system=None
+            file=out, force_terminal=is_terminal, width=120, color_system=None
         )
+        self.useFixture(fixtures.MockPatchObject(terminal, '_EVERY', 0))
         audit = summary.Audit()
         life = recordings.observations(STEPS)
         # Square brackets are no markup here.
         life = [one._replace(node='node[red]') for one in life]
         del life[5]
-        with live.View(audit, 'Audit of [bold]x', screen) as view:
+        with terminal.View(audit, 'Audit of [bold]x', screen) as view:
             for seen in life:
-                view.update(audit.take(seen), at_once=True)
-            view.update(audit.finish(), at_once=True)
+                view.update(audit.take(seen))
+            view.update(audit.finish())
             screen.print(view.picture(12.0))
         return out.getvalue()
 
     def test_a_terminal_shows_counts_and_the_latest_violations(self):
-        shown = self.run_view(terminal=True)
+        shown = self.run_view(is_terminal=True)
         self.assertIn('Audit of [bold]x', shown)
         (line,) = {line for line in shown.splitlines() if 'node[red]' in line}
         self.assertIn(' lost ', line)
@@ -45,5 +47,5 @@ class LiveTest(base.BaseTestCase):
 
     def test_nothing_is_shown_where_there_is_no_terminal(self):
         # What is left is the picture that the test itself printed.
-        shown = self.run_view(terminal=False)
+        shown = self.run_view(is_terminal=False)
         self.assertEqual(1, shown.count('Ctrl-C'))
