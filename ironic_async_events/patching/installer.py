@@ -118,10 +118,7 @@ def uninstall() -> None:
 
 
 def refuse(reason: str) -> None:
-    """Record and log that the conductor must not run.
-
-    :param reason: one line for the operator
-    """
+    """Record and log in one line that the conductor must not run."""
     global _state
     _state = dataclasses.replace(_state, patched=(), refusal=reason)
     LOG.error('ironic-async-events: %s', reason)
@@ -147,8 +144,8 @@ def confirm() -> None:
 def _on_import(module: types.ModuleType) -> None:
     """Patch Ironic when all modules have been imported.
 
-    A post-import hook of wrapt, called by the thread that imports. It must
-    not raise: Ironic would import the module again, unpatched.
+    A hook of wrapt, called by the thread that imports. It must not raise:
+    Ironic would import the module again, unpatched.
     """
     if _state.installed:
         _arrived[module.__name__] = module
@@ -216,10 +213,7 @@ def _replace(components: Iterable[_Component]) -> None:
 
 
 def _fits(component: _Component) -> bool:
-    """Check the requirements of a component; imports their modules.
-
-    :raises UnsupportedIronic: when a required component does not fit
-    """
+    """Check the requirements of a component; imports their modules."""
     global _state
     try:
         for need in component.requirements:
@@ -245,7 +239,6 @@ def confirming(method: Callable[..., Any]) -> Callable[..., Any]:
     When the driver is constructed, the service has not set its log up.
 
     :param method: ``ConductorManager.init_host``
-    :returns: the replacement
     """
 
     @functools.wraps(method)

@@ -47,11 +47,7 @@ class Orphans:
         self._given: dict[str, Any] = {}
 
     def add(self, uuid: str, host: str) -> None:
-        """Note a node before its reservation is removed.
-
-        :param uuid: the node
-        :param host: the conductor that has reserved it
-        """
+        """Note a node before its reservation by a host is removed."""
         self._hosts[uuid] = host
 
     def begin(self, context: Any, dbapi: Any) -> None:
@@ -64,22 +60,14 @@ class Orphans:
         self.give_back(context, dbapi)
 
     def failed(self, uuid: str, error: Exception) -> None:
-        """Log that a node could not be taken over.
-
-        :param uuid: the node
-        :param error: why; it concerns this node only
-        """
-        names = {'node': uuid, 'error': error}
-        if isinstance(error, exception.IronicException):
-            LOG.warning(
-                'Node %(node)s could not be taken over: %(error)s', names
-            )
-        else:
-            LOG.error(
-                'Node %(node)s could not be taken over: %(error)s',
-                names,
-                exc_info=error,
-            )
+        """Log that a node could not be taken over."""
+        is_known = isinstance(error, exception.IronicException)
+        LOG.log(
+            logging.WARNING if is_known else logging.ERROR,
+            'Node %(node)s could not be taken over: %(error)s',
+            {'node': uuid, 'error': error},
+            exc_info=None if is_known else error,
+        )
 
     def give_back(self, context: Any, dbapi: Any) -> None:
         """Reserve nodes that are still unfinished again. Never raises."""
@@ -198,11 +186,7 @@ def found_again(method: Callable[..., None]) -> Callable[..., None]:
 
 
 class _OneByOne(wrapt.ObjectProxy):  # type: ignore[misc]
-    """The conductor, which finds one orphan at a time.
-
-    :param conductor: Ironic's ``ConductorManager``
-    :param kept: is told of each orphan
-    """
+    """The conductor, which finds one orphan at a time."""
 
     def __init__(self, conductor: Any, kept: Orphans) -> None:
         super().__init__(conductor)
@@ -210,12 +194,6 @@ class _OneByOne(wrapt.ObjectProxy):  # type: ignore[misc]
         self._self_rows: Iterator[Any] | None = None
         # The UUID of the orphan whose turn it is.
         self._self_orphan: str | None = None
-        self._self_dbapi = _AskedOnce(conductor.dbapi)
-
-    @property
-    def dbapi(self) -> Any:
-        """See Ironic."""
-        return self._self_dbapi
 
     def iter_nodes(
         self, fields: Sequence[str] | None = None, **kwargs: Any
@@ -236,23 +214,6 @@ class _OneByOne(wrapt.ObjectProxy):  # type: ignore[misc]
             if not orphan['maintenance']:
                 self._self_kept.add(orphan['uuid'], orphan['reservation'])
             yield row
-
-
-class _AskedOnce(wrapt.ObjectProxy):  # type: ignore[misc]
-    """The database API, which is asked once in a pass who is offline.
-
-    :param dbapi: Ironic's ``Connection``
-    """
-
-    def __init__(self, dbapi: Any) -> None:
-        super().__init__(dbapi)
-        self._self_offline: list[str] | None = None
-
-    def get_offline_conductors(self) -> list[str]:
-        """See Ironic."""
-        if self._self_offline is None:
-            self._self_offline = self.__wrapped__.get_offline_conductors()
-        return self._self_offline
 
 
 _KEPT: weakref.WeakKeyDictionary[Any, Orphans] = weakref.WeakKeyDictionary()
