@@ -16,7 +16,7 @@ _REMEMBERED = 4096
 
 
 class Verdict(enum.Enum):
-    """What the machine says about a step."""
+    """What the machine says about a transition."""
 
     LEGAL = 'legal'
     ILLEGAL = 'illegal'

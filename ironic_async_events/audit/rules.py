@@ -195,7 +195,7 @@ def _is_another(track: _Track, seen: obs.Observation) -> bool:
 
 
 def _illegal(seen: obs.Observation) -> list[Violation]:
-    """Return a violation if the machine does not allow a step."""
+    """Return a violation if the machine does not allow a transition."""
     previous, event, state = seen.previous_state, seen.event, seen.state
     verdict = machine.judge(previous, event, state)
     if verdict is not machine.Verdict.ILLEGAL:
