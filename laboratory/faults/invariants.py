@@ -10,14 +10,14 @@ from typing import Any
 
 from ironic.common import exception
 
-from ironic_async_events.guarantees import I1
-from ironic_async_events.guarantees import I2
-from ironic_async_events.guarantees import I3
-from ironic_async_events.guarantees import I4
-from ironic_async_events.guarantees import I5
-from ironic_async_events.guarantees import I7
 from ironic_async_events.tests.unit.spawn_failures import outcome
 from laboratory.faults import journal
+from laboratory.guarantees import I1
+from laboratory.guarantees import I2
+from laboratory.guarantees import I3
+from laboratory.guarantees import I4
+from laboratory.guarantees import I5
+from laboratory.guarantees import I7
 
 _CHECKED = (I1, I2, I3, I4, I5, I7)
 

@@ -16,7 +16,6 @@ import warnings
 from ironic.conductor import manager
 from ironic.conductor import task_manager
 
-from ironic_async_events.guarantees import I5
 from ironic_async_events.tests.unit.spawn_failures import cases
 from laboratory.faults import bench
 from laboratory.faults import database
@@ -24,6 +23,7 @@ from laboratory.faults import invariants
 from laboratory.faults import journal
 from laboratory.faults import kinds
 from laboratory.faults import rivals
+from laboratory.guarantees import I5
 
 
 def _task(**how: bool) -> cases.Request:

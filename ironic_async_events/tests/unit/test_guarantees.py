@@ -5,7 +5,7 @@ import pathlib
 
 from oslotest import base
 
-from ironic_async_events import guarantees
+from laboratory import guarantees
 
 PAGE = (
     pathlib.Path(__file__).parents[3]

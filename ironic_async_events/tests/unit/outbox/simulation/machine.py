@@ -8,10 +8,10 @@ from hypothesis import stateful
 from hypothesis import strategies as st
 import oslo_messaging
 
-from ironic_async_events import guarantees
 from ironic_async_events.outbox import breaker
 from ironic_async_events.tests.unit.outbox.simulation import cluster
 from ironic_async_events.tests.unit.outbox.simulation import outside
+from laboratory import guarantees
 
 BOUND = 60.0
 """Seconds within which what the bus accepts is published."""

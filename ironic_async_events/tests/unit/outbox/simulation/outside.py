@@ -10,11 +10,11 @@ import dataclasses
 import functools
 from typing import Any
 
-from ironic_async_events import guarantees
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox.stored import Backlog
 from ironic_async_events.outbox.stored import Row
 from ironic_async_events.tests.unit.outbox.simulation import world as worlds
+from laboratory import guarantees
 
 # How long an answer takes.
 _DATABASE = 0.001
