@@ -18,14 +18,7 @@ _WHAT = 'nodes are locked and unlocked in'
 FUNCTIONS = known.Functions(
     _WHAT,
     {
-        'ironic.objects.node.Node._set_from_db_object': (
-            'ddba308bb001a202',  # 39.0 and later
-            'e62cb4977f9eba81',
-        ),
-        'ironic.objects.node.Node._from_db_object': ('133cbb0383b2f458',),
-        'ironic.objects.base.IronicObject._set_from_db_object': (
-            '56f94f7d4c1b870a',
-        ),
+        **known.READING,
         'ironic.db.sqlalchemy.api.Connection.reserve_node': (
             '23d6ef224b8e30d6',
         ),
@@ -69,21 +62,15 @@ def reserving(method: Any) -> Any:
     :param method: ``Node.reserve``, a class method; called by the thread that
         makes a task
     """
-    if not REPLACED.is_known('ironic.objects.node.Node.reserve', method):
-        return method
-    original: Callable[..., Any] = method.__func__
 
-    @functools.wraps(original)
     def reserve(cls: Any, context: Any, tag: str, node_id: int | str) -> Any:
-        if not _are_known(cls):
-            return original(cls, context, tag, node_id)
         # Configures the database.
         from ironic_async_events.repairs import statements
 
         row = statements.reserve_node(tag, node_id)
         return cls._from_db_object(context, cls(), row)
 
-    return classmethod(reserve)
+    return _instead('reserve', method, reserve)
 
 
 def releasing(method: Any) -> Any:
@@ -92,18 +79,25 @@ def releasing(method: Any) -> Any:
     :param method: ``Node.release``, a class method; called by the thread that
         ends a task
     """
-    if not REPLACED.is_known('ironic.objects.node.Node.release', method):
-        return method
-    original: Callable[..., Any] = method.__func__
 
-    @functools.wraps(original)
     def release(cls: Any, context: Any, tag: str, node_id: int | str) -> None:
-        if not _are_known(cls):
-            original(cls, context, tag, node_id)
-            return
         # Configures the database.
         from ironic_async_events.repairs import statements
 
         statements.release_node(tag, node_id)
 
-    return classmethod(release)
+    return _instead('release', method, release)
+
+
+def _instead(name: str, method: Any, shorter: Callable[..., Any]) -> Any:
+    """Return a method that takes the shorter way where Ironic is known."""
+    if not REPLACED.is_known(f'ironic.objects.node.Node.{name}', method):
+        return method
+    original: Callable[..., Any] = method.__func__
+
+    @functools.wraps(original)
+    def wrapper(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        way = shorter if _are_known(cls) else original
+        return way(cls, *args, **kwargs)
+
+    return classmethod(wrapper)

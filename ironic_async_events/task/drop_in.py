@@ -3,8 +3,6 @@
 
 from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Iterator
-import contextlib
 import contextvars
 import functools
 from typing import Any
@@ -43,15 +41,6 @@ _early_event: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 )
 
 
-@contextlib.contextmanager
-def _leaving_to_the_worker(event: str) -> Iterator[None]:
-    token = _early_event.set(event)
-    try:
-        yield
-    finally:
-        _early_event.reset(token)
-
-
 def late(method: Callable[..., Any]) -> Callable[..., Any]:
     """Have the worker save the state that a method changes early.
 
@@ -61,8 +50,11 @@ def late(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with _leaving_to_the_worker(event):
+        token = _early_event.set(event)
+        try:
             return method(*args, **kwargs)
+        finally:
+            _early_event.reset(token)
 
     return wrapper
 

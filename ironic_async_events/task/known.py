@@ -28,6 +28,18 @@ _DECORATORS = (
 )
 _METHODS = (classmethod, staticmethod, types.MethodType)
 
+READING = {
+    'ironic.objects.node.Node._set_from_db_object': (
+        'ddba308bb001a202',  # 39.0 and later
+        'e62cb4977f9eba81',
+    ),
+    'ironic.objects.node.Node._from_db_object': ('133cbb0383b2f458',),
+    'ironic.objects.base.IronicObject._set_from_db_object': (
+        '56f94f7d4c1b870a',
+    ),
+}
+"""The functions that make an object of a row, for :class:`Functions`."""
+
 
 class Functions:
     """Functions that do something together, as the supported releases have it.

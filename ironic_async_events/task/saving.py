@@ -28,14 +28,7 @@ FUNCTIONS = known.Functions(
             'c73b01d0118c4120',  # 29.0 and later
             'b591d14a208b5161',
         ),
-        'ironic.objects.node.Node._set_from_db_object': (
-            'ddba308bb001a202',  # 39.0 and later
-            'e62cb4977f9eba81',
-        ),
-        'ironic.objects.node.Node._from_db_object': ('133cbb0383b2f458',),
-        'ironic.objects.base.IronicObject._set_from_db_object': (
-            '56f94f7d4c1b870a',
-        ),
+        **known.READING,
         'ironic.objects.node.Node.do_version_changes_for_db': (
             '2295d668f513887c',
         ),
