@@ -17,7 +17,6 @@ class AsyncEventsDriver(notifier.Driver):  # type: ignore[misc]
     configuration and before it imports the conductor, more than once per
     process. The other configured drivers publish the notifications.
 
-    :param conf: the configuration of the service
     :param topics: topics of the notifications, unused
     :param transport: transport of the notifications, unused
     """

@@ -38,10 +38,7 @@ _here = threading.local()
 
 @contextlib.contextmanager
 def asking(task: Any) -> Iterator[None]:
-    """Note which task asks for a lock in this thread.
-
-    :param task: the task
-    """
+    """Note which task asks for a lock in this thread."""
     _here.task = task
     try:
         yield
@@ -73,7 +70,6 @@ class Reservations:
         lock that is for no task is not recorded.
 
         :param reserve: Ironic's statements; they return the locked node
-        :returns: the node
         :raises NodeLocked: when another task holds the lock
         :raises Exception: other errors of ``reserve``
         """
@@ -121,7 +117,6 @@ class Reservations:
     def give_back(self, task: Any, release: Callable[[], None]) -> None:
         """Release the lock of a task, unless another task holds it.
 
-        :param task: the task
         :param release: Ironic's method; releases no lock when ``shared`` is
             set on the task
         :raises NodeLocked: when another conductor holds the lock
@@ -187,7 +182,6 @@ class Reservations:
     def _closing(self, node: Any, seconds: float) -> Iterator[None]:
         """Keep all tasks from asking for the lock of a node meanwhile.
 
-        :param node: the node
         :param seconds: how long to wait for those that ask already
         """
         names = frozenset(map(str, (node.uuid, node.id, node.name)))

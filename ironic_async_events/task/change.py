@@ -74,7 +74,6 @@ class StateChange:
     :mod:`ironic_async_events.task.delivery`.
 
     :param task: the task, which holds the lock on its node
-    :param transition: the transition
     :param started: the hand-over; None when no thread waits for the state
     """
 
