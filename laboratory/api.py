@@ -11,10 +11,6 @@ import requests
 class Api:
     """A connection to the API, for one thread.
 
-    :param endpoint: the URL of the API.
-    :param version: of the API.
-    :param timeout: in seconds, for each request.
-    :param headers: more of them.
     :param watch: called with the method, the code and what came.
     """
 

@@ -25,7 +25,6 @@ _PLACE = '/usr/lib/rabbitmq/bin'
 class RabbitMQ(processes.Server):
     """A message broker; a context manager. Starts again on the same port.
 
-    :param directory: an existing directory for everything it writes.
     :param beside: another one, whose epmd and secret it shares.
     """
 
@@ -65,7 +64,6 @@ class RabbitMQ(processes.Server):
 
         :param names: what follows the last slash of :attr:`url`, or
             replaces the last slash of :attr:`amqp_url`.
-        :raises LaboratoryError: when the broker does not take them.
         """
         may = dict.fromkeys(('configure', 'write', 'read'), '.*')
         definitions = {
@@ -116,12 +114,7 @@ class RabbitMQ(processes.Server):
         )
 
     def control(self, *arguments: str) -> str:
-        """Run ``rabbitmqctl``.
-
-        :param arguments: of the command.
-        :returns: what it wrote.
-        :raises LaboratoryError: when it fails.
-        """
+        """Run ``rabbitmqctl``."""
         return processes.run_once(
             processes.Process(
                 'rabbitmqctl',

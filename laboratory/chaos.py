@@ -75,12 +75,6 @@ def _load(
 ) -> Iterator[tuple[cluster.Cluster, wanderer.Wanderers]]:
     """Put services under load; afterwards, judge what was published.
 
-    :param figures: the figures are added there.
-    :param conductors: how many.
-    :param seed: for what the clients do.
-    :param options: more options for ``ironic.conf``.
-    :param clients: how many clients.
-    :param pause: seconds between two operations of one client.
     :param look: returns more figures when everything was published.
     """
     with cluster.Cluster(conductors, options) as place:
@@ -109,11 +103,7 @@ def _load(
 
 
 def kills(times: int, seed: int) -> Figures:
-    """Kill conductors at random moments under load.
-
-    :param times: how often.
-    :param seed: for the moments and the victims.
-    """
+    """Kill conductors at random moments under load."""
     chance = random.Random(seed)
     figures: Figures = {'times': times}
     with _load(figures, 3, seed, clients=6) as (place, load):
@@ -128,11 +118,7 @@ def kills(times: int, seed: int) -> Figures:
 
 
 def broker_away(operations: int, seed: int) -> Figures:
-    """Stop the broker under load.
-
-    :param operations: how many are done meanwhile, and are measured before.
-    :param seed: for what the clients do.
-    """
+    """Stop the broker under load."""
     figures: Figures = {}
     # Paced, so that there is time to measure: what is compared is how long
     # an operation takes, not how many the machine can do.
@@ -254,11 +240,7 @@ def _numbers(place: cluster.Cluster) -> Figures:
 
 
 def database_restarts(times: int, seed: int) -> Figures:
-    """Restart the database under load.
-
-    :param times: how often.
-    :param seed: for what the clients do.
-    """
+    """Restart the database under load."""
     figures: Figures = {'times': times}
     with _load(figures, 2, seed) as (place, load):
         for _ in range(times):
@@ -268,11 +250,7 @@ def database_restarts(times: int, seed: int) -> Figures:
 
 
 def sqlite(operations: int, seed: int) -> Figures:
-    """The all-in-one service on SQLite; the broker goes away once.
-
-    :param operations: how many are done meanwhile.
-    :param seed: for what the clients do.
-    """
+    """The all-in-one service on SQLite; the broker goes away once."""
     figures: Figures = {}
     with _load(figures, 0, seed, {}) as (place, load):
         place.broker.stop()
@@ -283,11 +261,7 @@ def sqlite(operations: int, seed: int) -> Figures:
 
 
 def backlog(messages: int, seed: int) -> Figures:
-    """Let one conductor publish a backlog, in order, in little memory.
-
-    :param messages: how many.
-    :param seed: unused; the messages are always the same.
-    """
+    """Let one conductor publish a backlog, in order, in little memory."""
     with cluster.Cluster(1, _OPTIONS) as place:
         place.kill(0)
         filling.store(place.eye.engine, range(messages), range(1000), 'INFO')
@@ -329,9 +303,6 @@ def refusing(messages: int, seed: int) -> Figures:
     """Have the broker refuse errors while it takes everything else.
 
     The errors are stored first. Then the queue for errors takes again.
-
-    :param messages: how many others there are.
-    :param seed: unused; the messages are always the same.
     """
     errors = range(20)
     others = range(len(errors), len(errors) + messages)
@@ -390,9 +361,6 @@ def latency(operations: int, seed: int) -> Figures:
 
     From the statement of the transition to the arrival at the consumer,
     which is more than from the commit to the publishing.
-
-    :param operations: how many.
-    :param seed: for what the clients do.
     """
     figures: Figures = {}
     with _load(figures, 2, seed, clients=1, pause=0.5, look=_ways) as (
@@ -422,10 +390,7 @@ def _ways(place: cluster.Cluster) -> Figures:
 
 
 def statements(seed: int) -> Figures:
-    """Count what the database has to do, without and with the outbox.
-
-    :param seed: unused; the operations are always the same.
-    """
+    """Count what the database has to do, without and with the outbox."""
     without = _count_statements(('messagingv2', 'async_events'))
     outbox = _count_statements(('async_events_outbox',))
     stock = _count_statements(('messagingv2',))
@@ -501,11 +466,7 @@ SCENARIOS: Mapping[str, tuple[Callable[..., Figures], str]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run scenarios.
-
-    :param argv: the arguments; by default those of the process.
-    :returns: 0 if everything held.
-    """
+    """Run scenarios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('scenario', nargs='+', choices=SCENARIOS)
     parser.add_argument('--times', type=int, default=5)

@@ -31,9 +31,6 @@ def connect(endpoint: str) -> openstack.connection.Connection:
     Requests that are turned away are not repeated by the SDK, so that they
     can be counted. Connections that the API has closed are: it keeps ten of
     them, and closes those of more clients than that when it is done with them.
-
-    :param endpoint: the URL of the API.
-    :returns: a connection for one thread.
     """
     return openstack.connection.Connection(
         auth_type='none',
@@ -63,24 +60,14 @@ class WatchedNode(sdk_node.Node):
 
 @dataclasses.dataclass
 class Account:
-    """What the clients of one run wrote down.
-
-    :param accepted: the requests that were answered with 202.
-    :param refused: how often a request was turned away as busy.
-    """
+    """What the clients of one run wrote down."""
 
     accepted: list[contract.Accepted] = dataclasses.field(default_factory=list)
     refused: int = 0
 
 
 class Client:
-    """One client with a connection of its own, for one thread.
-
-    :param endpoint: the URL of the API.
-    :param account: where accepted and refused requests are written down.
-    :param stopping: set when all clients shall end.
-    :param progress: called after each operation.
-    """
+    """One client with a connection of its own, for one thread."""
 
     def __init__(
         self,
@@ -99,8 +86,6 @@ class Client:
         """Create a node, lead it through operations, and delete it.
 
         :param operations: the first starts in ``enroll`` or ``manageable``.
-        :raises LaboratoryError: when the node does not come to rest where
-            the operation should end.
         """
         self._session.delete_node(self.lead(*operations).id)
 
@@ -108,7 +93,6 @@ class Client:
         """Create a node and lead it through operations.
 
         :param path: operations, or their names in the life.
-        :raises LaboratoryError: when it does not get there.
         """
         node = self.create()
         for one in path:
@@ -130,13 +114,7 @@ class Client:
     def operate(
         self, node: WatchedNode, operation: lifecycle.Operation
     ) -> contract.Accepted:
-        """Do one operation and wait until the node is at rest again.
-
-        :param node: a node that nobody else uses.
-        :param operation: starts in the state in which the node is.
-        :returns: what was asked, accepted and shown.
-        :raises LaboratoryError: when it does not end as it should.
-        """
+        """Do one operation and wait until the node is at rest again."""
         self._prepare(node, operation)
         before = node.provision_state
         asked_at = self._ask(node, operation)
@@ -221,16 +199,7 @@ def drive(
     operations: Sequence[lifecycle.Operation] = lifecycle.LIFE,
     progress: Callable[[], None] = lambda: None,
 ) -> Account:
-    """Let clients lead nodes through their lives, all at once.
-
-    :param endpoint: the URL of the API.
-    :param clients: how many threads.
-    :param cycles: how many nodes each leads through its life, one by one.
-    :param operations: the life.
-    :param progress: called after each operation, by any client's thread.
-    :returns: what all clients wrote down.
-    :raises LaboratoryError: when an operation of any client went wrong.
-    """
+    """Let clients lead nodes through their lives, all at once."""
     # The SDK tells at INFO which microversion it talks.
     logging.getLogger('openstack').setLevel(logging.WARNING)
     account = Account()

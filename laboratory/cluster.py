@@ -34,7 +34,6 @@ class Cluster:
     :param conductors: how many; 0 for the all-in-one service on SQLite.
     :param options: more options for ``ironic.conf``; requests go through the
         broker as well where ``rpc_transport`` is ``oslo`` among them.
-    :param driver: the notification drivers.
     """
 
     def __init__(
@@ -154,11 +153,7 @@ class Cluster:
         return found
 
     def run_once(self, name: str, *arguments: str) -> str:
-        """Run one command to its end.
-
-        :returns: what it wrote.
-        :raises LaboratoryError: when it fails.
-        """
+        """Run one command to its end."""
         return self._ironics[0].run_once(name, *arguments)
 
     def _all_alive(self) -> bool:
@@ -178,10 +173,7 @@ class Cluster:
         )
 
     def move(self, environment: Mapping[str, str]) -> None:
-        """Stop all services, and start them with more variables.
-
-        :param environment: for example, another Ironic on the path.
-        """
+        """Stop all services, and start them with more variables."""
         for process in (*self.conductors, self.api):
             process.stop()
         for one in self._ironics:
@@ -198,7 +190,6 @@ class Cluster:
     def wait_for_rpc(self, number: int, times: int) -> None:
         """Wait until a conductor takes requests.
 
-        :param number: the conductor.
         :param times: how often it has been started.
         """
         self.conductors[number].require(
@@ -215,11 +206,7 @@ class Cluster:
         self.wait_for_rpc(number, times + 1)
 
     def reload(self, number: int, options: configuration.Options) -> None:
-        """Have a conductor read its configuration again.
-
-        :param number: the conductor.
-        :param options: what has changed in it.
-        """
+        """Have a conductor read its configuration again."""
         one = self._ironics[number]
         one.options = configuration.merged(one.options, options)
         # Writes the file; what it prepares is there already.

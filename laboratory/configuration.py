@@ -39,13 +39,7 @@ def base(
 ) -> dict[str, dict[str, object]]:
     """Compose the configuration that all services of the laboratory share.
 
-    :param directory: where the services keep what they write.
-    :param api_port: the port of the API on loopback.
-    :param database: the URL of the database.
-    :param transport: the URL of the message bus.
     :param rpc: ``none``, ``json-rpc`` or ``oslo``.
-    :param drivers: the notification drivers, the plugin's among them or not.
-    :returns: groups of options.
     """
     default: dict[str, object] = {
         'host': 'laboratory',

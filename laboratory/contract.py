@@ -21,13 +21,7 @@ class Accepted:
 
     Times are seconds since the epoch, on the machine of the database.
 
-    :param node: the node's UUID.
-    :param name: the operation.
-    :param before: the provision state before the request.
-    :param asked_at: when the request was sent.
-    :param accepted_at: when the 202 had arrived.
     :param shown: the provision state in the answer to the next GET.
-    :param shown_at: when that answer had arrived.
     :param ended_at: when the client saw the operation at its end.
     """
 
@@ -49,12 +43,7 @@ class Accepted:
 def violations(
     accepted: Iterable[Accepted], seen: Iterable[witness.Seen]
 ) -> list[str]:
-    """Compare what clients were shown with what was committed by then.
-
-    :param accepted: the requests of clients that each had a node alone.
-    :param seen: every change of state that was committed.
-    :returns: one line for each request whose 202 was not kept.
-    """
+    """Compare what clients were shown with what was committed by then."""
     by_node: dict[str, list[witness.Seen]] = collections.defaultdict(list)
     for change in seen:
         by_node[change.node].append(change)

@@ -44,13 +44,7 @@ Line = tuple[str, Mapping[int, float]]
 
 
 def record(workers: int, cycles: int) -> dict[str, list[Line]]:
-    """Run everything, and ask Prometheus.
-
-    :param workers: how many clients at once.
-    :param cycles: how many lives each leads.
-    :returns: the lines of each panel.
-    :raises LaboratoryError: when something does not start or end.
-    """
+    """Run everything, and ask Prometheus."""
     wanted = run.Run(plugin=True, rabbitmq=True, options={'fake': _DELAYS})
     with (
         tempfile.TemporaryDirectory(prefix='lab-') as home,
@@ -113,11 +107,7 @@ def _lines(
 
 
 def draw(found: Mapping[str, Sequence[Line]], path: pathlib.Path) -> None:
-    """Draw the panels.
-
-    :param found: the lines of each panel.
-    :param path: the picture.
-    """
+    """Draw the panels."""
     # It tells of its fonts when it is imported, and nobody asked.
     logging.getLogger('matplotlib').setLevel(logging.WARNING)
     import matplotlib
@@ -184,11 +174,7 @@ def _draw(axes: Any, panel: Mapping[str, Any], lines: Sequence[Line]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, and draw.
-
-    :param arguments: of the command line.
-    :returns: 0, or 2 when a run could not be done.
-    """
+    """Run, and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('output', type=pathlib.Path)
     parser.add_argument('--clients', type=int, default=8)

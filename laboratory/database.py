@@ -25,14 +25,7 @@ _USER = 'postgres'
 
 
 def program(name: str, package: str, *places: str) -> str:
-    """Find a program of a Debian package.
-
-    :param name: the program.
-    :param package: the package that brings it, for the message.
-    :param places: where to look beside the search path.
-    :returns: its path.
-    :raises LaboratoryError: when it is not installed.
-    """
+    """Find a program of a Debian package."""
     for path in (None, '/usr/sbin', *places):
         found = shutil.which(name, path=path)
         if found:
@@ -67,19 +60,12 @@ class Database(processes.Server):
         raise NotImplementedError
 
     def another(self, name: str) -> str:
-        """Create one more empty database.
-
-        :param name: its name.
-        :returns: its URL.
-        """
+        """Create one more empty database."""
         self.execute(self._create.format(name))
         return self._url(name)
 
     def execute(self, *statements: str) -> list[Any]:
-        """Execute statements in one session, each in its own transaction.
-
-        :returns: the rows of the last one.
-        """
+        """Execute statements in one session, each in its own transaction."""
         engine = sqlalchemy.create_engine(
             self._url(self._first),
             poolclass=pool.NullPool,

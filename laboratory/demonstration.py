@@ -26,7 +26,6 @@ from laboratory import run
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run both sides and print the table.
 
-    :param arguments: of the command line.
     :returns: 0 when the last side shows no anomaly, 1 when it shows one,
         2 when a run could not be done.
     """

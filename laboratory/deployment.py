@@ -35,12 +35,8 @@ class Run:
     :param mariadb: on MariaDB, or on SQLite.
     :param rabbitmq: with RabbitMQ, or recorded without a broker.
     :param split: ``ironic-conductor`` and ``ironic-api``, or all in one.
-    :param clients: how many clients at once.
     :param cycles: how many lives each client leads, one after the other.
-    :param operations: the life.
-    :param options: more options for ``ironic.conf``.
     :param command: what to run instead of the all-in-one command.
-    :param environment: more variables for the service.
     """
 
     plugin: bool
@@ -80,12 +76,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bench:
-    """A running service with everything that watches it.
-
-    :param ironic: the service.
-    :param eye: the witness in its database.
-    :param collector: what listens to the bus, if there is one.
-    """
+    """A running service with everything that watches it."""
 
     ironic: service.Ironic
     eye: witness.Witness
@@ -105,10 +96,7 @@ class Bench:
         return list(map(observation.observe, recorder.read(self.recording)))
 
     def account(self, node: str = '') -> truth.Account:
-        """Compare what was committed so far with what was announced.
-
-        :param node: only this node.
-        """
+        """Compare what was committed so far with what was announced."""
         return truth.compare(
             self.eye.changes(node),
             [
@@ -121,12 +109,7 @@ class Bench:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Servers:
-    """What services run on.
-
-    :param directory: for everything that is written.
-    :param database: the database server; None for SQLite.
-    :param rabbitmq: the broker, if there is one.
-    """
+    """What services run on."""
 
     directory: pathlib.Path
     database: Database | None = None
@@ -146,8 +129,6 @@ def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
     The directory stays when ``LABORATORY_KEEP`` is in the environment.
 
     :param name: ``mariadb`` or ``postgresql``; empty for SQLite.
-    :param rabbitmq: whether to start a broker.
-    :raises LaboratoryError: when something is missing or does not start.
     """
     with contextlib.ExitStack() as stack:
         # Short, for it becomes part of the path of a socket.
@@ -175,10 +156,7 @@ def configured(
 ) -> service.Ironic:
     """Configure the service of a run.
 
-    :param home: an existing directory for everything it writes.
-    :param run: what to start.
     :param url: its database; an SQLite file if empty.
-    :param rabbit: the broker, if there is one.
     """
     return service.Ironic(
         home,
@@ -196,10 +174,7 @@ def configured(
 def started(run: Run, copy: pathlib.Path | None = None) -> Iterator[Bench]:
     """Start everything that a run needs, and stop it whatever happens.
 
-    :param run: what to start.
     :param copy: a directory that gets configuration, logs and recordings.
-    :returns: what runs.
-    :raises LaboratoryError: when something is missing or does not start.
     """
     with contextlib.ExitStack() as stack:
         shared = stack.enter_context(
@@ -220,11 +195,7 @@ def watched(
 ) -> Iterator[Bench]:
     """Start a service on an empty database, with everything that watches it.
 
-    :param ironic: the service.
-    :param amqp_url: the broker to listen to, if there is one.
     :param outbox: create the tables of the outbox as well.
-    :returns: what runs.
-    :raises LaboratoryError: when something does not start.
     """
     with contextlib.ExitStack() as stack:
         collector = None
@@ -244,11 +215,7 @@ def watched(
 
 
 def keep(directory: pathlib.Path, copy: pathlib.Path) -> None:
-    """Copy what is worth reading later: configuration, logs, recordings.
-
-    :param directory: of one service, or of some that have rooms in it.
-    :param copy: gets the files; it is made.
-    """
+    """Copy what is worth reading later: configuration, logs, recordings."""
     for pattern in ('*.log', '*.conf', '*.jsonl', '*/etc/*.conf'):
         for path in (
             *directory.glob(pattern),

@@ -33,12 +33,8 @@ def measure(
 ) -> tuple[float, float, float, int]:
     """Feed an exporter, and scrape it.
 
-    :param directory: an existing directory.
-    :param nodes: how many nodes.
-    :param notifications: how many notifications of all nodes together.
     :returns: memory in MB, median and longest scrape in seconds, and the
         bytes of a scrape.
-    :raises LaboratoryError: when the exporter does not start or take all.
     """
     pipe = directory / 'notifications'
     os.mkfifo(pipe)
@@ -69,11 +65,7 @@ def measure(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and print the figures.
-
-    :param arguments: of the command line.
-    :returns: 0, 1 when a promise is broken, 2 when nothing was measured.
-    """
+    """Measure, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--nodes', type=int, default=10000)
     parser.add_argument('--notifications', type=int, default=200000)

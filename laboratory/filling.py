@@ -29,8 +29,6 @@ _POLL_SECONDS = 0.2
 class Order:
     """How messages of known order have arrived.
 
-    :param received: how many different ones.
-    :param repeated: how many came once more.
     :param out_of_order: how many came after a later one of their node.
     """
 
@@ -47,13 +45,7 @@ class Order:
 def store(
     engine: sa.Engine, numbers: range, nodes: range, priority: str
 ) -> None:
-    """Store messages of some nodes in turn.
-
-    :param engine: the database.
-    :param numbers: of the messages, in their order.
-    :param nodes: their numbers.
-    :param priority: of all of them.
-    """
+    """Store messages of some nodes in turn."""
     for begin in range(0, len(numbers), _ROWS):
         rows = [
             _row(number, nodes[number % len(nodes)], priority)
@@ -96,10 +88,7 @@ def _row(number: int, at: int, priority: str) -> dict[str, str]:
 
 
 def check(arrived: Iterable[Mapping[str, Any]]) -> Order:
-    """Check the order of arrival of what :func:`store` has stored.
-
-    :param arrived: what was recorded.
-    """
+    """Check the order of arrival of what :func:`store` has stored."""
     last: dict[str, int] = {}
     seen: set[int] = set()
     repeated = out_of_order = 0
@@ -123,8 +112,6 @@ class Refusing:
 
     While it is full the broker refuses every error, also on behalf of other
     queues that would take it.
-
-    :param amqp_url: the broker.
     """
 
     def __init__(self, amqp_url: str) -> None:

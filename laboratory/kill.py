@@ -47,11 +47,7 @@ _SECONDS = 60.0
 class Killed:
     """One request whose conductor was killed before its work began.
 
-    :param operation: what was asked for.
     :param answer: the status of its answer; None if there was none.
-    :param before: the node's row before the request.
-    :param after: the node's row when the conductor was dead.
-    :param restarted: the node's row when the conductor had come back.
     :param changes: how often its provision state changed until then.
     :param ended: the state in which the same operation ended afterwards.
     """
@@ -75,13 +71,7 @@ class Killed:
 
 
 def kill(running: deployment.Bench) -> list[Killed]:
-    """Send requests, kill the service, restart it, and ask once more.
-
-    :param running: a service with :data:`OPTIONS`; runs as usual afterwards.
-    :returns: one entry for each of :data:`CASES`.
-    :raises LaboratoryError: when a worker does not come to where it is to
-        stop, or when a node cannot be operated afterwards.
-    """
+    """Send requests, kill the service, restart it, and ask once more."""
     ironic = running.ironic
     client = clients.Client(ironic.endpoint)
     work = []

@@ -33,11 +33,7 @@ def _bios(setting: Mapping[str, str]) -> dict[str, Any]:
 class Operation:
     """One request for a change of provision state.
 
-    :param verb: what is asked for, as the API names it.
-    :param start: the state that the request finds.
-    :param end: the state in which the node comes to rest.
     :param name: tells two operations with one verb apart.
-    :param arguments: more arguments of ``set_provision_state()``.
     """
 
     verb: str

@@ -12,10 +12,7 @@ _SECONDS = 60.0
 
 
 class ManagedRabbitMQ(broker.RabbitMQ):
-    """A message broker with the plugin ``rabbitmq_management``.
-
-    :param directory: as for :class:`broker.RabbitMQ`.
-    """
+    """A message broker with the plugin ``rabbitmq_management``."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__(directory)

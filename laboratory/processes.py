@@ -44,9 +44,6 @@ def wait_for(
 ) -> bool:
     """Poll a condition until it holds or the time is over.
 
-    :param condition: asked again and again.
-    :param seconds: how long at most.
-    :param pause: between two questions.
     :returns: whether it came to hold.
     """
     deadline = time.monotonic() + seconds
@@ -60,10 +57,6 @@ def wait_for(
 class Process:
     """One program with its log; stopped with all its children.
 
-    :param name: for messages.
-    :param argv: program and arguments.
-    :param log: the file for its standard output and error.
-    :param environment: added to the environment of this process.
     :param grace: seconds between SIGTERM and SIGKILL.
     """
 
@@ -94,10 +87,7 @@ class Process:
         return None if self._popen is None else self._popen.poll()
 
     def start(self) -> Self:
-        """Start it in a session of its own, so that Ctrl-C is ours alone.
-
-        :raises LaboratoryError: when the program cannot be started.
-        """
+        """Start it in a session of its own, so that Ctrl-C is ours alone."""
         with open(self.log, 'ab') as output:
             try:
                 self._popen = subprocess.Popen(
@@ -124,11 +114,8 @@ class Process:
     ) -> None:
         """Wait until the process does what it was started for.
 
-        :param condition: what must come to hold.
-        :param seconds: how long at most.
         :param what: the condition in words, for the message.
         :param log: the log to quote, if not the standard output.
-        :raises LaboratoryError: when the process ends first or time is over.
         """
         holds = False
 
@@ -183,10 +170,7 @@ class Server:
         raise NotImplementedError
 
     def start(self) -> Self:
-        """Start everything and wait until it serves.
-
-        :raises LaboratoryError: when it is not installed or does not start.
-        """
+        """Start everything and wait until it serves."""
         try:
             self.serve()
         except BaseException:
@@ -219,13 +203,7 @@ def end_on_sigterm() -> None:
 
 
 def run_once(process: Process, seconds: float) -> str:
-    """Run a program to its end.
-
-    :param process: a program that was not started.
-    :param seconds: how long it may take.
-    :returns: what it wrote.
-    :raises LaboratoryError: when it fails.
-    """
+    """Run a program to its end."""
     process.log.unlink(missing_ok=True)
     with process.start():
         wait_for(lambda: process.returncode is not None, seconds)

@@ -35,11 +35,7 @@ def get(url: str, **parameters: str) -> requests.Response:
 
 
 class Exporter(processes.Server):
-    """A running ``ironic-async-events exporter``; a context manager.
-
-    :param directory: an existing directory for its log.
-    :param arguments: more arguments.
-    """
+    """A running ``ironic-async-events exporter``; a context manager."""
 
     def __init__(
         self, directory: pathlib.Path, arguments: Sequence[str]
@@ -78,7 +74,6 @@ class Exporter(processes.Server):
     def read(self, name: str) -> dict[tuple[str, ...], float]:
         """Scrape a metric.
 
-        :param name: the name of its samples.
         :returns: the values of the labels, in the order of their names ->
             the value.
         """
@@ -95,11 +90,7 @@ class Exporter(processes.Server):
 
 
 class Prometheus(processes.Server):
-    """Scrapes exporters every second, with the alert rules of ``contrib``.
-
-    :param directory: an existing directory for everything it writes.
-    :param ports: of the exporters.
-    """
+    """Scrapes exporters every second, with the alert rules of ``contrib``."""
 
     def __init__(self, directory: pathlib.Path, ports: Sequence[int]) -> None:
         super().__init__()
@@ -168,11 +159,7 @@ class Prometheus(processes.Server):
         return answer.json()['data'] if answer.ok else None
 
     def query(self, expression: str) -> dict[tuple[str, ...], float]:
-        """Evaluate an expression now.
-
-        :returns: the values of the labels, in the order of their names ->
-            the value. Labels of the target are left out.
-        """
+        """Evaluate an expression now."""
         data = self.ask('query', query=expression) or {'result': ()}
         return {
             _key(one['metric']): float(one['value'][1])

@@ -32,11 +32,6 @@ class RecordingDriver(notifier.Driver):  # type: ignore[misc]
         Nothing is written when the environment variable is not set. A line
         is one write to a file opened for appending, under a lock: what is
         before another in the file was emitted before it.
-
-        :param ctxt: the request context; not recorded.
-        :param message: the notification, its payload serialised.
-        :param priority: ``INFO``, ``ERROR``, ...
-        :param retry: not used.
         """
         path = os.environ.get(VARIABLE)
         if not path:
@@ -63,11 +58,7 @@ class RecordingDriver(notifier.Driver):  # type: ignore[misc]
 
 
 def read(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Give back what was recorded, in the order of emission.
-
-    :param path: the file that :data:`VARIABLE` named.
-    :returns: one dictionary per notification; none if there is no file.
-    """
+    """Give back what was recorded, in the order of emission."""
     try:
         with open(path, encoding='utf-8') as recording:
             return [json.loads(line) for line in recording if line.strip()]

@@ -24,14 +24,7 @@ __all__ = ['Result', 'Run', 'execute', 'measure']
 class Result:
     """What came of a run.
 
-    :param run: the run.
-    :param accepted: every request that was answered with 202.
-    :param refused: how often a request was turned away as busy.
-    :param seen: every committed change and creation.
-    :param observations: what the notifications say, in order of arrival.
-    :param account: changes and notifications compared.
     :param get_violations: one line for each 202 that was not kept.
-    :param seconds: from the first request to the last operation's end.
     """
 
     run: Run
@@ -85,14 +78,7 @@ def measure(
     run: Run,
     progress: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Drive a running service, stop it, and compare.
-
-    :param bench: what runs; its service is stopped when this returns.
-    :param run: what to do.
-    :param progress: called after each operation, from any thread.
-    :returns: what came of it.
-    :raises LaboratoryError: when an operation does not come to its end.
-    """
+    """Drive a running service, stop it, and compare."""
     began = time.monotonic()
     account = clients.drive(
         bench.ironic.endpoint,
@@ -123,15 +109,7 @@ def execute(
     keep: pathlib.Path | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Do one run from beginning to end.
-
-    :param run: what to do.
-    :param keep: a directory for configuration, logs, recordings and figures.
-    :param progress: called after each operation, from any thread.
-    :returns: what came of it.
-    :raises LaboratoryError: when something is missing, does not start, or
-        an operation does not come to its end.
-    """
+    """Do one run from beginning to end."""
     with deployment.started(run, keep) as running:
         result = measure(running, run, progress)
     if keep is not None:

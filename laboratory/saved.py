@@ -73,15 +73,7 @@ _ONE = (states.INSPECTING, states.MANAGEABLE)
 
 
 class Case(NamedTuple):
-    """A node that is saved.
-
-    :param previous_state: its provision state in the database
-    :param state: its provision state after the event
-    :param changed: name of what else has changed
-    :param traits: whether it has traits
-    :param pinned: whether an older release is pinned
-    :param gone: whether it has been deleted in the meantime
-    """
+    """A node that is saved."""
 
     previous_state: str
     state: str
@@ -144,10 +136,7 @@ class Bench:
         )
 
     def differences(self, case: Case) -> list[str]:
-        """Save the node of a case in both ways.
-
-        :returns: what is not as after ``Node.save()``
-        """
+        """Save the node of a case in both ways."""
         expected = self._outcome(case, lambda node, before: node.save())
         actual = self._outcome(case, self._save)
         return [

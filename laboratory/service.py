@@ -21,10 +21,7 @@ _TABLES: list[bytes] = []
 
 
 def script(name: str) -> str:
-    """Find a command of the Ironic that is installed beside this Python.
-
-    :raises LaboratoryError: when there is none.
-    """
+    """Find a command of the Ironic that is installed beside this Python."""
     path = pathlib.Path(sys.executable).parent / name
     if not path.exists():
         raise errors.LaboratoryError(
@@ -34,12 +31,7 @@ def script(name: str) -> str:
 
 
 def patched_tree(name: str) -> pathlib.Path:
-    """Read an argument that names a source tree with the series of commits.
-
-    :param name: the directory.
-    :returns: its absolute path.
-    :raises ArgumentTypeError: when the series was not applied there.
-    """
+    """Read an argument that names a source tree with the series of commits."""
     tree = pathlib.Path(name).resolve()
     if not (tree / 'ironic/conductor/transitions').is_dir():
         raise argparse.ArgumentTypeError(
@@ -51,17 +43,12 @@ def patched_tree(name: str) -> pathlib.Path:
 class Ironic(processes.Server):
     """An Ironic on loopback in a directory of its own; a context manager.
 
-    :param directory: an existing directory for everything it writes.
-    :param plugin: whether the plugin's driver line is in ``ironic.conf``.
-    :param database: the URL of a database; an SQLite file if empty.
     :param transport: the URL of a message bus. Without one, notifications
         are recorded in :attr:`recording`.
     :param split: start ``ironic-conductor`` and ``ironic-api`` instead of
         the all-in-one ``ironic``.
-    :param options: more options, over those of the laboratory.
     :param command: what to run instead of the command of the conductor,
         which is the all-in-one one if there is no other.
-    :param environment: more variables for every command.
     """
 
     def __init__(
@@ -123,10 +110,7 @@ class Ironic(processes.Server):
         return self.directory / f'{name}.log'
 
     def create_schema(self) -> None:
-        """Write the configuration and create the tables.
-
-        :raises LaboratoryError: when ``ironic-dbsync`` fails.
-        """
+        """Write the configuration and create the tables."""
         sqlite = self.directory / 'ironic.sqlite'
         if self.database != f'sqlite:///{sqlite}':
             self.run_once('ironic-dbsync', 'create_schema')
@@ -138,13 +122,7 @@ class Ironic(processes.Server):
             _TABLES.append(sqlite.read_bytes())
 
     def run_once(self, name: str, *arguments: str) -> str:
-        """Run one command to its end.
-
-        :param name: the command.
-        :param arguments: after the configuration file.
-        :returns: what it wrote.
-        :raises LaboratoryError: when it fails.
-        """
+        """Run one command to its end."""
         return processes.run_once(self.part(name, arguments), START_SECONDS)
 
     def serve(self) -> None:
@@ -168,14 +146,7 @@ class Ironic(processes.Server):
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> processes.Process:
-        """Prepare one command of Ironic; the caller starts and stops it.
-
-        :param name: the command.
-        :param arguments: after the configuration file.
-        :param environment: more variables.
-        :returns: a process that was not started yet.
-        :raises LaboratoryError: when the command is not installed.
-        """
+        """Prepare one command of Ironic; the caller starts and stops it."""
         configuration.write(self._config, self.options)
         argv = [script(name)]
         main = 'ironic-conductor' if self.split else 'ironic'

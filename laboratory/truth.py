@@ -61,11 +61,8 @@ class Change(NamedTuple):
 class Row(NamedTuple):
     """One fault.
 
-    :param node: the UUID of the node.
     :param name: ``lost``, ``out of order``, ``illegal``, ``unexpected`` or
         ``duplicate``.
-    :param change: the change that it is about, if there was one.
-    :param observation: the notification that it is about, if there was one.
     """
 
     node: str
@@ -96,11 +93,7 @@ class Account:
 
     @classmethod
     def total(cls, accounts: Iterable['Account']) -> 'Account':
-        """Add accounts up.
-
-        :param accounts: the accounts of nodes, or of runs.
-        :returns: one account of all of them.
-        """
+        """Add accounts up."""
         counts: collections.Counter[str] = collections.Counter()
         rows: list[Row] = []
         for account in accounts:
@@ -124,8 +117,6 @@ def common(left: Sequence[Any], right: Sequence[Any]) -> list[tuple[int, int]]:
     takes time is the square of what lies between the first and the last
     difference.
 
-    :param left: one sequence.
-    :param right: the other.
     :returns: pairs of indices (left, right) of equal items, ascending.
     """
     shorter = min(len(left), len(right))
@@ -250,9 +241,7 @@ def compare(
 
     :param changes: (node, previous state, state) of every committed change,
         in the order of commit for each node.
-    :param observations: what was received, in the order of reception.
     :param kind: the kind of observations that announces the changes.
-    :returns: the account of all nodes together.
     """
     truth: dict[str, list[Change]] = {}
     for node, previous, state in changes:

@@ -71,13 +71,8 @@ ENDS: Mapping[str, str] = {
 class Operation:
     """One operation that was accepted.
 
-    :param node: the UUID of the node.
-    :param verb: what was asked for.
-    :param asked_at: when, in seconds since the epoch.
     :param accepted: after how many seconds the answer came.
     :param ended_at: when the node was seen at rest; None if it never was.
-    :param state: the provision state then.
-    :param reason: what the node said about an error then.
     """
 
     node: str
@@ -104,9 +99,6 @@ class Operation:
 def prepare(api: Api, node: Mapping[str, Any], verb: str) -> str:
     """Make a node at rest fit for an operation.
 
-    :param api: the connection.
-    :param node: the node as the API has shown it.
-    :param verb: what it will be asked for.
     :returns: where to ask for it.
     """
     path = f'/v1/nodes/{node["uuid"]}'
@@ -126,13 +118,7 @@ def prepare(api: Api, node: Mapping[str, Any], verb: str) -> str:
 class Wanderers:
     """All clients; a context manager that stops them.
 
-    :param endpoint: the URL of the API.
-    :param clients: how many.
     :param nodes: how many, over all clients; each node has one client.
-    :param seed: for what they choose.
-    :param pause: seconds between two operations of one client.
-    :param connect: makes the connection of a client.
-    :raises LaboratoryError: when a node cannot be created.
     """
 
     def __init__(
@@ -180,11 +166,7 @@ class Wanderers:
         self._executor.shutdown()
 
     def work(self, more: int) -> None:
-        """Wait until the clients have done some more operations.
-
-        :param more: how many, of all clients together.
-        :raises LaboratoryError: when they do not get there.
-        """
+        """Wait until the clients have done some more operations."""
         enough = len(self.ended) + more
         if not processes.wait_for(
             lambda: len(self.ended) >= enough, _WORK_SECONDS

@@ -105,11 +105,6 @@ class Seen:
     """One committed change of one node's provision state.
 
     :param id: rises in the order of the commits of one node.
-    :param node: the node's UUID.
-    :param before_state: the state before; None when the node was created.
-    :param state: the state after.
-    :param before_target: the target state before.
-    :param target: the target state after.
     :param seen_at: when the statement ran, in seconds since the epoch.
     """
 
@@ -123,10 +118,7 @@ class Seen:
 
 
 class Witness:
-    """Install the triggers, read back what they saw, and ask for more.
-
-    :param url: the database of the service under test.
-    """
+    """Install the triggers, read back what they saw, and ask for more."""
 
     def __init__(self, url: str) -> None:
         # No connection outlives a call: an open one could hold a lock that
@@ -152,8 +144,6 @@ class Witness:
         """Give back what was seen, in the order of the commits.
 
         :param after: leave out what has this id or a lower one.
-        :param node: only this node.
-        :returns: every change and every creation.
         """
         names = [field.name for field in dataclasses.fields(Seen)]
         query = f'SELECT {", ".join(names)} FROM {TABLE} WHERE id > :after'
@@ -165,10 +155,7 @@ class Witness:
     def changes(
         self, node: str = ''
     ) -> list[tuple[str, str | None, str | None]]:
-        """Give back the changes alone: node, state before, state after.
-
-        :param node: only this node.
-        """
+        """Give back the changes alone: node, state before, state after."""
         return [
             (one.node, one.before_state, one.state)
             for one in self.read(node=node)

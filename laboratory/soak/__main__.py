@@ -30,7 +30,6 @@ from laboratory.soak import result
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it and print what became of it.
 
-    :param arguments: of the command line.
     :returns: 0 if everything holds, 1 if something does not, 2 if a run could
         not be done.
     """

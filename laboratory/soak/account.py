@@ -50,9 +50,6 @@ UNSENT = re.compile(
 class Logged:
     """One line of the log of a conductor about a change.
 
-    :param conductor: which one.
-    :param at: when, in seconds since the epoch.
-    :param node: the UUID of the node.
     :param step: the provision states before and after.
     """
 
@@ -65,7 +62,6 @@ class Logged:
 def logged(pattern: re.Pattern[str], logs: Iterable[str]) -> list[Logged]:
     """Find what conductors have logged about changes.
 
-    :param pattern: :data:`MOVED` or :data:`UNSENT`.
     :param logs: one text for each conductor; the times in it are those of
         this machine.
     """
@@ -84,13 +80,7 @@ def logged(pattern: re.Pattern[str], logs: Iterable[str]) -> list[Logged]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lost:
-    """One change that nobody announced.
-
-    :param change: the change.
-    :param fault: the fault in which its notification was lost.
-    :param reason: why, one of the constants above.
-    :param evidence: what the logs say about it.
-    """
+    """One change that nobody announced."""
 
     change: witness.Seen
     fault: faults.Struck | None
@@ -102,11 +92,7 @@ def unannounced(
     changes: Iterable[witness.Seen],
     observations: Iterable[observation.Observation],
 ) -> list[witness.Seen]:
-    """Find the changes that nobody announced, by time.
-
-    :param changes: what was committed, in the order of the commits.
-    :param observations: what was received about these nodes.
-    """
+    """Find the changes that nobody announced, by time."""
     truth: dict[str, list[witness.Seen]] = collections.defaultdict(list)
     for change in changes:
         truth[change.node].append(change)
@@ -133,13 +119,7 @@ def explain(
     moved: Iterable[Logged],
     given_up: Iterable[Logged],
 ) -> Lost:
-    """Say in which fault the notification of a change was lost, and why.
-
-    :param change: a change that nobody announced.
-    :param struck: the faults of the run.
-    :param moved: the changes of this node that the conductors have logged.
-    :param given_up: the notifications that oslo.messaging has not sent.
-    """
+    """Say in which fault the notification of a change was lost, and why."""
     saved = _line_of(change, moved)
     evidence = 'no conductor logged the change'
     if saved is not None:
@@ -210,12 +190,8 @@ def _reason(
 class Left:
     """One node that is locked or at work when nobody works on it any more.
 
-    :param node: its UUID.
-    :param state: its provision state.
-    :param reservation: who has locked it.
     :param since: when its state changed last, or when it was locked, in
         seconds since the epoch.
-    :param fault: in which its worker was lost.
     """
 
     node: str
@@ -234,9 +210,7 @@ def worker_lost_in(
     database; nothing else is a reason to leave a node. The locks of a
     conductor that was killed are gone when it has come back.
 
-    :param since: when the worker last had to do with the node.
     :param locked: whether the node is locked.
-    :param struck: the faults of the run, in their order.
     """
     may_be = (faults.DATABASE,) if locked else (faults.KILL, faults.DATABASE)
     for fault in struck:
@@ -248,11 +222,7 @@ def worker_lost_in(
 def not_saved(
     operations: Iterable[wanderer.Operation], changes: Iterable[witness.Seen]
 ) -> list[wanderer.Operation]:
-    """Find operations that were accepted and changed nothing.
-
-    :param operations: what was accepted.
-    :param changes: what was committed.
-    """
+    """Find operations that were accepted and changed nothing."""
     times: dict[str, list[float]] = collections.defaultdict(list)
     for change in changes:
         times[change.node].append(change.seen_at)

@@ -27,8 +27,6 @@ _PAUSE = 0.1
 class Planned:
     """One fault that is to come.
 
-    :param name: which one, of :data:`FAULTS`.
-    :param victim: the conductor that it is for, where it is for one.
     :param share: how much of the time until the next fault it may take, from
         0 to 1.
     """
@@ -42,12 +40,7 @@ class Planned:
 class Struck:
     """One fault that has come.
 
-    :param number: counts the faults of a run, from 1.
-    :param name: which one.
     :param victim: the conductor that it was for; None if it was for all.
-    :param began: when, in seconds since the epoch.
-    :param ended: when it was undone.
-    :param note: what was seen of it.
     :param took_effect: whether it was what it should be.
     """
 
@@ -69,9 +62,6 @@ def plan(seed: int, count: int) -> list[Planned]:
 
     They come in rounds, each of them once in a round, so that a short run
     meets all of them too.
-
-    :param seed: the same one gives the same faults.
-    :param count: how many.
     """
     chance = random.Random(seed)
     found: list[Planned] = []
@@ -88,15 +78,7 @@ def plan(seed: int, count: int) -> list[Planned]:
 def strike(
     place: cluster.Cluster, planned: Planned, number: int, seconds: float
 ) -> Struck:
-    """Do what is planned, and undo it.
-
-    :param place: the services.
-    :param planned: the fault.
-    :param number: counts the faults of the run.
-    :param seconds: how long it may last.
-    :returns: what was done.
-    :raises LaboratoryError: when a service does not come back.
-    """
+    """Do what is planned, and undo it."""
     began = time.time()
     note, took_effect = FAULTS[planned.name](place, planned, seconds)
     victim = None if planned.name in (BROKER, DATABASE) else planned.victim

@@ -42,10 +42,7 @@ _REST = ', '.join(f"'{state}'" for state in wanderer.WAYS)
 class Plan:
     """What to do in one half.
 
-    :param kind: :data:`PLUGIN` or :data:`OUTBOX`.
-    :param minutes: of load.
     :param interval: seconds from one fault to the next.
-    :param seed: for the faults, and for what the clients do.
     """
 
     kind: str
@@ -98,14 +95,7 @@ class Plan:
 
 
 def run(plan: Plan, keep: pathlib.Path | None = None) -> result.Result:
-    """Do one half.
-
-    :param plan: what to do.
-    :param keep: a directory for configuration, logs and notifications.
-    :returns: what became of it.
-    :raises LaboratoryError: when a service does not start, or does not come
-        back.
-    """
+    """Do one half."""
     with cluster.Cluster(
         faults.CONDUCTORS, plan.options, DRIVERS[plan.kind]
     ) as place:

@@ -17,18 +17,10 @@ from laboratory.soak import faults
 class Result:
     """What became of it.
 
-    :param kind: without the outbox, or with it.
-    :param seed: of the run.
     :param may_lose: whether notifications may be lost in a fault.
-    :param struck: the faults.
-    :param operations: what was accepted.
-    :param refused: the code of every other answer.
-    :param not_saved: operations that were accepted and changed nothing.
     :param books: the audit's account of the notifications.
-    :param lost: what nobody announced, with fault and reason.
     :param left: nodes that waited for a restart of their conductor.
     :param stranded: nodes that not even that has helped.
-    :param drained: whether the outbox is empty.
     """
 
     kind: str

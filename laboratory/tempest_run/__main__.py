@@ -20,7 +20,6 @@ _STOCK, _PLUGIN, _PATCHED = 'stock', 'plugin', 'patched'
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run tempest and print what came of it.
 
-    :param arguments: of the command line.
     :returns: 0 when no test is worse than on stock and the audit found
         nothing, 1 when not so, 2 when a run could not be done.
     """

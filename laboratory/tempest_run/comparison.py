@@ -14,11 +14,7 @@ UNFINISHED = 'inprogress'
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two runs, test by test.
-
-    :param stock: status of each test on stock Ironic.
-    :param other: status of each test with the plugin, or patched.
-    """
+    """Two runs, test by test."""
 
     stock: Mapping[str, str]
     other: Mapping[str, str]

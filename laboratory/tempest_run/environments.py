@@ -26,10 +26,7 @@ REQUIREMENTS = {
 def make(directory: pathlib.Path, name: str) -> pathlib.Path:
     """Make a virtual environment, unless it is there already.
 
-    :param directory: where environments are kept from run to run.
-    :param name: of :data:`REQUIREMENTS`.
     :returns: its directory of commands.
-    :raises LaboratoryError: when it cannot be made.
     """
     path, requirements = directory / name, REQUIREMENTS[name]
     # Written last: an environment without it is half of one.

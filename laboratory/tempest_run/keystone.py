@@ -23,12 +23,7 @@ _START_SECONDS = 90.0
 
 
 class Keystone(processes.Server):
-    """A keystone in a directory of its own; a context manager.
-
-    :param directory: an existing directory for everything it writes.
-    :param commands: the directory of commands of its environment.
-    :param database: the URL of an empty database.
-    """
+    """A keystone in a directory of its own; a context manager."""
 
     def __init__(
         self, directory: pathlib.Path, commands: pathlib.Path, database: str
@@ -93,10 +88,7 @@ class Keystone(processes.Server):
         process.require(self._answers, _START_SECONDS, f'answer at {self.url}')
 
     def connect(self, system: bool = False) -> openstack.connection.Connection:
-        """Connect as the administrator.
-
-        :param system: of the whole system instead of a project.
-        """
+        """Connect as the administrator."""
         scope = {'system_scope': 'all'}
         if not system:
             scope = {'project_name': 'admin', 'project_domain_name': DOMAIN}
@@ -115,10 +107,7 @@ class Keystone(processes.Server):
         return openstack.connection.Connection(config=region)
 
     def register(self, endpoint: str) -> None:
-        """Create Ironic's user and its endpoint.
-
-        :param endpoint: the URL of Ironic's API.
-        """
+        """Create Ironic's user and its endpoint."""
         with self.connect() as cloud:
             identity = cloud.identity
             project = identity.create_project(

@@ -10,11 +10,7 @@ import sys
 
 
 def main(port: int, threads: int) -> None:
-    """Serve until SIGTERM.
-
-    :param port: on loopback.
-    :param threads: how many requests at once.
-    """
+    """Serve until SIGTERM."""
     from cheroot import wsgi
     from keystone.server import wsgi as keystone
 

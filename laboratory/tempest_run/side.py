@@ -38,11 +38,7 @@ WAITING = 'async-events-waiting'
 
 
 def _options(identity: keystone.Keystone) -> dict[str, dict[str, object]]:
-    """Compose what Ironic is told beside the laboratory's configuration.
-
-    :param identity: the keystone to ask.
-    :returns: groups of options.
-    """
+    """Compose what Ironic is told beside the laboratory's configuration."""
     default: dict[str, object] = {'auth_strategy': 'keystone'}
     for interface in _BOTH:
         default[f'enabled_{interface}_interfaces'] = f'fake,no-{interface}'
@@ -75,13 +71,7 @@ def _options(identity: keystone.Keystone) -> dict[str, dict[str, object]]:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What came of one side.
-
-    :param statuses: of each test.
-    :param audited: what the notifications say by themselves.
-    :param account: notifications against committed changes.
-    :param seconds: tempest's run.
-    """
+    """What came of one side."""
 
     statuses: Mapping[str, str]
     audited: summary.Audit
@@ -112,17 +102,8 @@ def run(
 ) -> Result:
     """Start everything, run tempest, stop everything, judge.
 
-    :param plugin: whether Ironic has the plugin.
-    :param commands: directories of the commands of ``keystone`` and of
-        ``tempest``.
-    :param tests: a regular expression.
     :param over_bus: whether the tests hear notifications from RabbitMQ, and
         not from the recording.
-    :param keep: a directory for configuration, logs and recording.
-    :param tree: a patched source tree, to run instead of the installed
-        Ironic.
-    :returns: what came of it.
-    :raises LaboratoryError: when something does not start or run.
     """
     with contextlib.ExitStack() as stack:
         shared = stack.enter_context(deployment.servers('mariadb', over_bus))

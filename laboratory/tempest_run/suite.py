@@ -25,12 +25,8 @@ _OTHER_SERVICES = ('cinder', 'glance', 'horizon', 'neutron', 'nova', 'swift')
 class Suite:
     """A workspace of tempest.
 
-    :param directory: an existing directory for everything it writes.
-    :param commands: the directory of commands of its environment.
-    :param identity: a keystone that serves and knows Ironic.
     :param hear: the options of the tempest plugin that say where it hears
         notifications; none if their order is not to be asserted.
-    :param workers: how few workers Ironic has, or 0.
     """
 
     def __init__(
@@ -79,12 +75,7 @@ class Suite:
         self._options = options
 
     def run(self, tests: str) -> dict[str, str]:
-        """Run the tests and wait for their end.
-
-        :param tests: a regular expression.
-        :returns: the status of each test.
-        :raises LaboratoryError: when tempest does not run.
-        """
+        """Run the tests and wait for their end."""
         processes.run_once(
             self._tempest('init', str(self.workspace)), _SECONDS
         )
@@ -143,7 +134,6 @@ class Suite:
 def read(stream: bytes) -> dict[str, str]:
     """Read the results of a run.
 
-    :param stream: what stestr recorded, as subunit version 2.
     :returns: the status of each test; what failed before its first test, a
         class or a module, is there by its own name.
     """

@@ -55,9 +55,6 @@ def _source_tree(directory: pathlib.Path) -> pathlib.Path:
 
     Some of them open ``ironic/tests/...``. Nothing is imported from there:
     without ``__init__.py``, the package that is installed goes first.
-
-    :param directory: where to; it is made.
-    :returns: the directory.
     """
     spec = importlib.util.find_spec('ironic')
     assert spec is not None and spec.submodule_search_locations
@@ -74,13 +71,7 @@ def _run(
     scratch: pathlib.Path,
     on_test: Callable[[dict[str, Any]], None],
 ) -> list[str]:
-    """Run stestr over the suite.
-
-    :param args: the command's arguments.
-    :param scratch: an empty directory.
-    :param on_test: called with each test's dictionary as it ends.
-    :returns: one line for each thing that went wrong with the run itself.
-    """
+    """Run stestr over the suite."""
     environment = {
         # Some tests of drivers sleep for the 60 s after which Ironic's tests
         # kill their process by default.

@@ -38,13 +38,7 @@ def load_tests(
     tests: unittest.TestSuite,
     pattern: str | None,
 ) -> unittest.TestSuite:
-    """Return Ironic's tests instead of this module's.
-
-    :param loader: unittest's loader; not used.
-    :param tests: the tests of this module: none.
-    :param pattern: the pattern of discovery; not used.
-    :returns: the tests of the suite that the environment names.
-    """
+    """Return Ironic's tests instead of this module's."""
     wanted = os.environ[testimony.PLUGIN] == '1'
     if wanted:
         from ironic_async_events import plugin
