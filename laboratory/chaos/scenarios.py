@@ -25,7 +25,7 @@ from ironic_async_events.audit import observation
 from laboratory import clients
 from laboratory import cluster
 from laboratory import configuration
-from laboratory import filling
+from laboratory.chaos import filling
 from laboratory import lifecycle
 from laboratory import processes
 from laboratory import wanderer
@@ -463,30 +463,3 @@ SCENARIOS: Mapping[str, tuple[Callable[..., Figures], str]] = {
     'statements': (statements, ''),
 }
 """Name -> scenario, and the argument that says how much of it."""
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run scenarios."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('scenario', nargs='+', choices=SCENARIOS)
-    parser.add_argument('--times', type=int, default=5)
-    parser.add_argument('--operations', type=int, default=60)
-    parser.add_argument('--messages', type=int, default=10000)
-    parser.add_argument('--seed', type=int, default=time.time_ns() % 100000)
-    arguments = parser.parse_args(argv)
-    processes.end_on_sigterm()
-    held = True
-    for name in arguments.scenario:
-        scenario, how_much = SCENARIOS[name]
-        values = {'seed': arguments.seed}
-        if how_much:
-            values[how_much] = getattr(arguments, how_much)
-        print(f'{name}: {values}', flush=True)
-        figures = scenario(**values)
-        print(json.dumps({'scenario': name, **figures}), flush=True)
-        held = held and figures['held']
-    return 0 if held else 1
-
-
-if __name__ == '__main__':
-    sys.exit(main())
