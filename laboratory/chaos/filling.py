@@ -3,7 +3,6 @@
 
 from collections.abc import Iterable
 from collections.abc import Mapping
-import dataclasses
 import json
 import threading
 from typing import Any
@@ -19,27 +18,7 @@ _ROWS = 1000
 # About as large as a notification of Ironic.
 _PADDING = 'x' * 2500
 
-_EXCHANGE = 'ironic'
-_ROUTING_KEY = 'ironic_versioned_notifications.error'
 _NAME = 'refusing'
-_POLL_SECONDS = 0.2
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Order:
-    """How messages of known order have arrived.
-
-    :param out_of_order: how many came after a later one of their node.
-    """
-
-    received: int
-    repeated: int
-    out_of_order: int
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether all came in order."""
-        return not self.out_of_order
 
 
 def store(
@@ -87,8 +66,12 @@ def _row(number: int, at: int, priority: str) -> dict[str, str]:
     return {'id': id, 'node': node, 'body': json.dumps(message)}
 
 
-def check(arrived: Iterable[Mapping[str, Any]]) -> Order:
-    """Check the order of arrival of what :func:`store` has stored."""
+def check(arrived: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Check the order of arrival of what :func:`store` has stored.
+
+    :returns: how many arrived, how many once more, and how many after a later
+        message of their node.
+    """
     last: dict[str, int] = {}
     seen: set[int] = set()
     repeated = out_of_order = 0
@@ -104,7 +87,11 @@ def check(arrived: Iterable[Mapping[str, Any]]) -> Order:
         node = data['uuid']
         out_of_order += number < last.get(node, -1)
         last[node] = max(number, last.get(node, -1))
-    return Order(len(seen), repeated, out_of_order)
+    return {
+        'received': len(seen),
+        'repeated': repeated,
+        'out_of_order': out_of_order,
+    }
 
 
 class Refusing:
@@ -126,9 +113,9 @@ class Refusing:
         self._queue = kombu.Queue(
             _NAME,
             exchange=kombu.Exchange(
-                _EXCHANGE, type='topic', durable=True, auto_delete=False
+                'ironic', type='topic', durable=True, auto_delete=False
             ),
-            routing_key=_ROUTING_KEY,
+            routing_key='ironic_versioned_notifications.error',
             durable=True,
             queue_arguments={
                 'x-max-length': 1,
@@ -157,7 +144,7 @@ class Refusing:
         with self._connection.Consumer(self._queue, on_message=self._arrived):
             while not self._stopping.is_set():
                 try:
-                    self._connection.drain_events(timeout=_POLL_SECONDS)
+                    self._connection.drain_events(timeout=0.2)
                 except TimeoutError:
                     continue
 

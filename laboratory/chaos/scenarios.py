@@ -1,23 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must hold when services die, are stopped, or lose each other.
+"""The scenarios: each returns figures, which say whether everything held."""
 
-``python -m laboratory.chaos kills --times 100`` runs
-one scenario and prints its figures as a line of JSON; the exit code says
-whether everything held. The short forms are functional tests.
-"""
-
-import argparse
 import collections
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
-import contextlib
-import dataclasses
-import json
+import functools
 import random
 import statistics
-import sys
 import time
 from typing import Any
 
@@ -25,11 +14,11 @@ from ironic_async_events.audit import observation
 from laboratory import clients
 from laboratory import cluster
 from laboratory import configuration
-from laboratory.chaos import filling
 from laboratory import lifecycle
 from laboratory import processes
 from laboratory import wanderer
 from laboratory.bench import usage
+from laboratory.chaos import filling
 
 Figures = dict[str, Any]
 
@@ -63,85 +52,67 @@ _TAKING_OVER = {
 }
 
 
-@contextlib.contextmanager
-def _load(
-    figures: Figures,
+Load = wanderer.Wanderers
+Scenario = Callable[[cluster.Cluster, Load, int, random.Random], Figures]
+
+
+def _under_load(
     conductors: int,
-    seed: int,
     options: configuration.Options = _OPTIONS,
     clients: int = 4,
     pause: float = 0.0,
     look: Callable[[cluster.Cluster], Figures] = lambda place: {},
-) -> Iterator[tuple[cluster.Cluster, wanderer.Wanderers]]:
-    """Put services under load; afterwards, judge what was published.
+) -> Callable[[Scenario], Callable[..., Figures]]:
+    """Have clients at work during a scenario; judge what was published.
 
     :param look: returns more figures when everything was published.
     """
-    with cluster.Cluster(conductors, options) as place:
-        with wanderer.Wanderers(
-            place.endpoint, clients, _NODES * clients, seed, pause
-        ) as load:
-            load.work(_SOME)
-            yield place, load
-        drained = place.drained()
-        account = place.account()
-        figures.update(look(place))
-        figures.update(
-            seed=seed,
-            operations=len(load.ended),
-            errors=load.errors + len(load.refused),
-            drained=drained,
-            **account.as_dict(),
-        )
-        # What was published may be repeated.
-        figures['held'] = (
-            drained
-            and account.expected > 0
-            and all(row.name == 'duplicate' for row in account.rows)
-            and figures.get('held', True)
-        )
+
+    def decorated(scenario: Scenario) -> Callable[..., Figures]:
+        @functools.wraps(scenario)
+        def run(how_much: int = 0, *, seed: int) -> Figures:
+            with cluster.Cluster(conductors, options) as place:
+                with wanderer.Wanderers(
+                    place.endpoint, clients, _NODES * clients, seed, pause
+                ) as load:
+                    load.work(_SOME)
+                    chance = random.Random(seed)
+                    figures = scenario(place, load, how_much, chance)
+                drained = place.drained()
+                account = place.account()
+                figures |= look(place) | account.as_dict()
+                # What was published may be repeated.
+                held = (
+                    drained
+                    and account.expected > 0
+                    and all(row.name == 'duplicate' for row in account.rows)
+                    and figures.get('held', True)
+                )
+                return figures | {
+                    'seed': seed,
+                    'operations': len(load.ended),
+                    'errors': load.errors + len(load.refused),
+                    'drained': drained,
+                    'held': held,
+                }
+
+        return run
+
+    return decorated
 
 
-def kills(times: int, seed: int) -> Figures:
-    """Kill conductors at random moments under load."""
-    chance = random.Random(seed)
-    figures: Figures = {'times': times}
-    with _load(figures, 3, seed, clients=6) as (place, load):
-        for _ in range(times):
-            victim = chance.randrange(3)
-            place.kill(victim)
-            load.work(chance.randrange(5))
-            place.revive(victim)
-            load.work(chance.randrange(5, 25))
-        figures['terms'] = place.term()
-    return figures
-
-
-def broker_away(operations: int, seed: int) -> Figures:
-    """Stop the broker under load."""
-    figures: Figures = {}
-    # Paced, so that there is time to measure: what is compared is how long
-    # an operation takes, not how many the machine can do.
-    with _load(figures, 2, seed, pause=0.3, look=_said) as (place, load):
-        began = time.time()
-        load.work(operations)
-        place.broker.stop()
-        stopped = time.time()
-        load.work(operations)
-        away = time.time()
-        processes.wait_for(lambda: _said(place)['said_away'] > 0, 60)
-        figures['waited'] = place.waiting()
-        place.broker.start()
-    before = _times(load, began, stopped)
-    during = _times(load, stopped, away)
-    return figures | {
-        'before': before,
-        'during': during,
-        **{
-            f'{name}_ratio': round(during[name] / before[name], 3)
-            for name in ('accepted', 'ended')
-        },
-    }
+@_under_load(3, clients=6)
+def kills(
+    place: cluster.Cluster, load: Load, times: int, chance: random.Random
+) -> Figures:
+    """Kill conductors at random moments."""
+    for _ in range(times):
+        victim = chance.randrange(3)
+        place.kill(victim)
+        load.work(chance.randrange(5))
+        place.revive(victim)
+        load.work(chance.randrange(5, 25))
+    return {'terms': place.term()}
 
 
 def _said(place: cluster.Cluster) -> Figures:
@@ -152,32 +123,70 @@ def _said(place: cluster.Cluster) -> Figures:
     }
 
 
-def leader_killed(seed: int) -> Figures:
+# Paced, so that there is time to measure: what is compared is how long
+# an operation takes, not how many the machine can do.
+@_under_load(2, pause=0.3, look=_said)
+def broker_away(
+    place: cluster.Cluster, load: Load, operations: int, _: random.Random
+) -> Figures:
+    """Stop the broker, and measure as many operations before and meanwhile."""
+    began = time.time()
+    load.work(operations)
+    place.broker.stop()
+    stopped = time.time()
+    load.work(operations)
+    away = time.time()
+    processes.wait_for(lambda: _said(place)['said_away'] > 0, 60)
+    waited = place.waiting()
+    place.broker.start()
+    # Those that are under way come to their ends.
+    load.work(_SOME)
+    before = _times(load, began, stopped)
+    during = _times(load, stopped, away)
+    return {
+        'waited': waited,
+        'before': before,
+        'during': during,
+        **{
+            f'{name}_ratio': round(during[name] / before[name], 3)
+            for name in ('accepted', 'ended')
+        },
+    }
+
+
+def _times(load: Load, began: float, ended: float) -> Mapping[str, float]:
+    these = [one for one in load.ended if began <= one.asked_at < ended]
+    ends = [(one.ended_at or 0.0) - one.asked_at for one in these]
+    return {
+        'count': len(these),
+        'accepted': round(statistics.median(x.accepted for x in these), 4),
+        'ended': round(statistics.median(ends), 4),
+    }
+
+
+@_under_load(2)
+def leader_killed(place: cluster.Cluster, load: Load, *_: object) -> Figures:
     """Kill the conductor that has the lease; it does not come back."""
-    figures: Figures = {}
-    with _load(figures, 2, seed) as (place, load):
-        leader, figures['taken_over_after'] = _take_over(place, place.kill)
-        # What the dead conductor's nodes are asked for comes to nothing.
-        load.work(1)
-        starts = place.starts(leader)
-        place.revive(leader)
-        place.wait_for_rpc(leader, starts + 1)
-        load.work(_SOME)
-    return figures
+    leader, seconds = _take_over(place, place.kill)
+    # What the dead conductor's nodes are asked for comes to nothing.
+    load.work(1)
+    starts = place.starts(leader)
+    place.revive(leader)
+    place.wait_for_rpc(leader, starts + 1)
+    load.work(_SOME)
+    return {'taken_over_after': seconds}
 
 
-def leader_frozen(seed: int) -> Figures:
+@_under_load(2)
+def leader_frozen(place: cluster.Cluster, load: Load, *_: object) -> Figures:
     """Stop the leader until another one is at work, and let it go on."""
-    figures: Figures = {}
-    with _load(figures, 2, seed) as (place, load):
-        leader, figures['taken_over_after'] = _take_over(place, place.freeze)
-        before = place.consumer.count
-        # The other conductor publishes as the leader.
-        processes.wait_for(lambda: place.consumer.count > before, 60)
-        place.thaw(leader)
-        load.work(_SOME)
-        figures['terms'] = place.term()
-    return figures
+    leader, seconds = _take_over(place, place.freeze)
+    before = place.consumer.count
+    # The other conductor publishes as the leader.
+    processes.wait_for(lambda: place.consumer.count > before, 60)
+    place.thaw(leader)
+    load.work(_SOME)
+    return {'taken_over_after': seconds, 'terms': place.term()}
 
 
 def _take_over(
@@ -190,21 +199,6 @@ def _take_over(
     began = time.monotonic()
     processes.wait_for(lambda: place.term() > term, 4 * LEASE, 0.01)
     return leader, round(time.monotonic() - began, 3)
-
-
-def numbers(seed: int) -> Figures:
-    """Kill a conductor at work: the numbers go on where it has stopped."""
-    figures: Figures = {}
-    with _load(figures, 2, seed, _TAKING_OVER, clients=8, look=_numbers) as (
-        place,
-        load,
-    ):
-        processes.wait_for(lambda: place.works(1), 60, 0.01)
-        place.kill(1)
-        # The survivor notices, takes over, and goes on.
-        processes.wait_for(lambda: _numbers(place)['taken_over'] > 0, 120, 1.0)
-        load.work(_SOME)
-    return figures
 
 
 def _numbers(place: cluster.Cluster) -> Figures:
@@ -239,28 +233,72 @@ def _numbers(place: cluster.Cluster) -> Figures:
     }
 
 
-def database_restarts(times: int, seed: int) -> Figures:
-    """Restart the database under load."""
-    figures: Figures = {'times': times}
-    with _load(figures, 2, seed) as (place, load):
-        for _ in range(times):
-            place.restart_database()
-            load.work(_SOME)
-    return figures
+@_under_load(2, _TAKING_OVER, clients=8, look=_numbers)
+def numbers(place: cluster.Cluster, load: Load, *_: object) -> Figures:
+    """Kill a conductor at work: the numbers go on where it has stopped."""
+    processes.wait_for(lambda: place.works(1), 60, 0.01)
+    place.kill(1)
+    # The survivor notices, takes over, and goes on.
+    processes.wait_for(lambda: _numbers(place)['taken_over'] > 0, 120, 1.0)
+    load.work(_SOME)
+    return {}
 
 
-def sqlite(operations: int, seed: int) -> Figures:
-    """The all-in-one service on SQLite; the broker goes away once."""
-    figures: Figures = {}
-    with _load(figures, 0, seed, {}) as (place, load):
-        place.broker.stop()
-        load.work(operations)
-        place.broker.start()
+@_under_load(2)
+def database_restarts(
+    place: cluster.Cluster, load: Load, times: int, _: random.Random
+) -> Figures:
+    """Restart the database."""
+    for _number in range(times):
+        place.restart_database()
         load.work(_SOME)
-    return figures
+    return {}
 
 
-def backlog(messages: int, seed: int) -> Figures:
+@_under_load(0, {})
+def sqlite(
+    place: cluster.Cluster, load: Load, operations: int, _: random.Random
+) -> Figures:
+    """The all-in-one service on SQLite; the broker goes away once."""
+    place.broker.stop()
+    load.work(operations)
+    place.broker.start()
+    load.work(_SOME)
+    return {}
+
+
+def _ways(place: cluster.Cluster) -> Figures:
+    """Measure from the statement of a transition to the consumer.
+
+    That is more than from the commit to the publishing.
+    """
+    seen: dict[str, list[float]] = collections.defaultdict(list)
+    for change in place.eye.read():
+        if change.before_state is not None:
+            seen[change.node].append(change.seen_at)
+    ways = sorted(
+        (one.received or 0.0) - seen[one.node].pop(0)
+        for one in place.observations()
+        if isinstance(one, observation.Observation)
+        and one.kind == 'provision_set'
+    )
+    return {
+        'messages': len(ways),
+        'median_ms': round(1000 * statistics.median(ways), 1),
+        'within_99_ms': round(1000 * ways[int(0.99 * len(ways))], 1),
+    }
+
+
+@_under_load(2, clients=1, pause=0.5, look=_ways)
+def latency(
+    place: cluster.Cluster, load: Load, operations: int, _: random.Random
+) -> Figures:
+    """At low load, measure how long messages are on their way."""
+    load.work(operations)
+    return {}
+
+
+def backlog(messages: int, *, seed: int) -> Figures:
     """Let one conductor publish a backlog, in order, in little memory."""
     with cluster.Cluster(1, _OPTIONS) as place:
         place.kill(0)
@@ -270,36 +308,27 @@ def backlog(messages: int, seed: int) -> Figures:
         processes.wait_for(lambda: place.consumer.count > before, 60, 0.01)
         began = time.monotonic()
         memory: list[float] = []
-        told = began
         while place.waiting() and place.conductors[0].returncode is None:
             memory.append(usage.memory(place.conductors[0].pid) / 2**20)
-            if time.monotonic() > told + 30:
-                told = time.monotonic()
-                print(
-                    f'{told - began:.0f} s: {place.consumer.count - before} '
-                    f'published, {memory[-1]:.0f} MiB',
-                    flush=True,
-                )
             processes.wait_for(lambda: not place.waiting(), 2)
         seconds = time.monotonic() - began
         drained = place.drained()
         order = filling.check(place.arrived())
         # The first quarter lets caches and pools fill.
         settled = memory[len(memory) // 4 :] or memory
-        figures: Figures = {
+        return {
             'messages': messages,
             'seconds': round(seconds, 1),
             'per_second': round(messages / seconds),
             'memory_mb': [round(min(settled)), round(max(settled))],
-            **dataclasses.asdict(order),
+            **order,
+            'held': drained
+            and not order['out_of_order']
+            and order['received'] == messages,
         }
-        figures['held'] = (
-            drained and order.is_clean and order.received == messages
-        )
-        return figures
 
 
-def refusing(messages: int, seed: int) -> Figures:
+def refusing(messages: int, *, seed: int) -> Figures:
     """Have the broker refuse errors while it takes everything else.
 
     The errors are stored first. Then the queue for errors takes again.
@@ -345,51 +374,18 @@ def refusing(messages: int, seed: int) -> Figures:
             'taken': len(firsts),
             'in_order': in_order,
             'said_away': place.log(0).count('cannot reach the message bus'),
-            **dataclasses.asdict(order),
+            **order,
             'held': published
             and waiting == len(errors)
             and drained
             and in_order
             and sorted(firsts) == list(errors)
-            and order.received == messages + len(errors)
-            and order.is_clean,
+            and order['received'] == messages + len(errors)
+            and not order['out_of_order'],
         }
 
 
-def latency(operations: int, seed: int) -> Figures:
-    """At low load, measure how long messages are on their way.
-
-    From the statement of the transition to the arrival at the consumer,
-    which is more than from the commit to the publishing.
-    """
-    figures: Figures = {}
-    with _load(figures, 2, seed, clients=1, pause=0.5, look=_ways) as (
-        _place,
-        load,
-    ):
-        load.work(operations)
-    return figures
-
-
-def _ways(place: cluster.Cluster) -> Figures:
-    seen: dict[str, list[float]] = collections.defaultdict(list)
-    for change in place.eye.read():
-        if change.before_state is not None:
-            seen[change.node].append(change.seen_at)
-    ways = sorted(
-        (one.received or 0.0) - seen[one.node].pop(0)
-        for one in place.observations()
-        if isinstance(one, observation.Observation)
-        and one.kind == 'provision_set'
-    )
-    return {
-        'messages': len(ways),
-        'median_ms': round(1000 * statistics.median(ways), 1),
-        'within_99_ms': round(1000 * ways[int(0.99 * len(ways))], 1),
-    }
-
-
-def statements(seed: int) -> Figures:
+def statements(*, seed: int) -> Figures:
     """Count what the database has to do, without and with the outbox."""
     without = _count_statements(('messagingv2', 'async_events'))
     outbox = _count_statements(('async_events_outbox',))
@@ -435,18 +431,6 @@ def _count_statements(driver: tuple[str, ...]) -> dict[str, int]:
             'transitions': len(place.eye.read(node=node.id)) - seen,
             **{name: after[name] - before[name] for name in after},
         }
-
-
-def _times(
-    load: wanderer.Wanderers, began: float, ended: float
-) -> Mapping[str, float]:
-    these = [one for one in load.ended if began <= one.asked_at < ended]
-    ends = [(one.ended_at or 0.0) - one.asked_at for one in these]
-    return {
-        'count': len(these),
-        'accepted': round(statistics.median(x.accepted for x in these), 4),
-        'ended': round(statistics.median(ends), 4),
-    }
 
 
 SCENARIOS: Mapping[str, tuple[Callable[..., Figures], str]] = {
