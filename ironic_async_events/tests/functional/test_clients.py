@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import concurrent.futures
 
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.functional import nova
+from ironic_async_events.tests.functional import osc
+from ironic_async_events.tests.functional import slowness
 from laboratory import clients
 from laboratory import contract
 from laboratory import deployment
 from laboratory import lifecycle
-from laboratory import nova
-from laboratory import osc
 from laboratory import run
-from laboratory import slowness
 
 DONE = nova.Conclusion.DONE
 FAILED = nova.Conclusion.FAILED

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ironic as the tools that deploy it configure it, with our lines.
 
-Skipped without copies of the tools, see :mod:`laboratory.deployments`.
+Skipped without copies of the tools, see :mod:`.deployments`.
 """
 
 import os
@@ -12,10 +12,10 @@ from oslo_config import cfg
 from testtools import content
 
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.functional import deployments
 from ironic_async_events.tests.functional import test_notifications
 from ironic_async_events.tests.tempest import bus
 from laboratory import deployment
-from laboratory import deployments
 from laboratory import lifecycle
 from laboratory import processes
 from laboratory import run

@@ -7,10 +7,10 @@ from ironicclient.osc.v1 import baremetal_node
 from testtools import content
 
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.functional import osc
+from ironic_async_events.tests.functional import slowness
 from laboratory import configuration
-from laboratory import osc
 from laboratory import run
-from laboratory import slowness
 
 # Longer than a command takes to end after its last look; and a tear-down,
 # which calls its interfaces several times, ends before the command's second.

@@ -8,8 +8,8 @@ import time
 from testtools import content
 
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.functional import overload
 from laboratory import clients
-from laboratory import overload
 from laboratory import run
 
 SECONDS = float(os.environ.get('OVERLOAD_SECONDS', '60'))

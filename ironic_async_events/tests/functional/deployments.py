@@ -33,7 +33,7 @@ BUS = 'rabbit://user:password@bus.example.org:5672/'
 """The bus of the documentation."""
 
 _HERE = pathlib.Path(__file__).resolve().parent
-FILES = _HERE.parent / 'doc' / 'source' / 'install' / 'files'
+FILES = _HERE.parents[2] / 'doc' / 'source' / 'install' / 'files'
 """What the documentation tells operators to write."""
 
 _HOST = 'localhost'
