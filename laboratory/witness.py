@@ -116,6 +116,11 @@ class Seen:
     target: str | None
     seen_at: float
 
+    @property
+    def step(self) -> tuple[str | None, str | None]:
+        """The states before and after."""
+        return self.before_state, self.state
+
 
 class Witness:
     """Install the triggers, read back what they saw, and ask for more."""

@@ -23,8 +23,8 @@ import rich.table
 
 from laboratory import errors
 from laboratory import processes
+from laboratory.soak import account
 from laboratory.soak import half
-from laboratory.soak import result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(
-    results: Sequence[result.Result], keep: pathlib.Path | None
+    results: Sequence[account.Result], keep: pathlib.Path | None
 ) -> int:
     sheet = rich.table.Table('', *(one.kind for one in results))
     for name in results[0].counts():

@@ -14,10 +14,8 @@ from laboratory import deployment
 from laboratory import processes
 from laboratory import truth
 from laboratory import wanderer
-from laboratory import witness
 from laboratory.soak import account
 from laboratory.soak import faults
-from laboratory.soak import result
 
 PLUGIN = 'plugin'
 OUTBOX = 'outbox'
@@ -94,7 +92,7 @@ class Plan:
         }
 
 
-def run(plan: Plan, keep: pathlib.Path | None = None) -> result.Result:
+def run(plan: Plan, keep: pathlib.Path | None = None) -> account.Result:
     """Do one half."""
     with cluster.Cluster(
         faults.CONDUCTORS, plan.options, DRIVERS[plan.kind]
@@ -106,7 +104,7 @@ def run(plan: Plan, keep: pathlib.Path | None = None) -> result.Result:
                 deployment.keep(place.directory, keep / plan.kind)
 
 
-def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
+def _run(place: cluster.Cluster, plan: Plan) -> account.Result:
     struck: list[faults.Struck] = []
     work = wanderer.Wanderers(
         place.endpoint, _CLIENTS, _NODES, plan.seed, _PAUSE
@@ -118,22 +116,16 @@ def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
         for number, planned in enumerate(faults.plan(plan.seed, count), 1):
             # The first one as late as any other comes after its predecessor,
             # so that there is load; the last one has time to be undone.
-            time.sleep(
-                max(
-                    0.0,
-                    began + (number - 0.7) * plan.interval - time.monotonic(),
-                )
-            )
-            struck.append(
-                faults.strike(place, planned, number, SHARE * plan.interval)
-            )
-            one = struck[-1]
+            _sleep_until(began + (number - 0.7) * plan.interval)
+            seconds = SHARE * plan.interval
+            one = faults.strike(place, planned, number, seconds)
+            struck.append(one)
             _say(f'{plan.kind}: {number}/{count} {one}: {one.note}')
-        time.sleep(max(0.0, began + plan.minutes * 60 - time.monotonic()))
+        _sleep_until(began + plan.minutes * 60)
     _say(f'{plan.kind}: waiting until nobody works any more')
     seconds = plan.heartbeat_timeout + 2 * _CHECK_SECONDS + 60
     left = _quiet(place, struck, seconds)
-    stranded: list[account.Left] = []
+    stranded = []
     if left:
         _say(f'{plan.kind}: {len(left)} nodes are left, restarting conductors')
         for number in range(faults.CONDUCTORS):
@@ -144,7 +136,11 @@ def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
     place.consumer.wait_quiet()
     changes = [one for one in place.eye.read() if one.before_state is not None]
     messages = list(place.observations())
-    return result.Result(
+    texts = [place.log(number) for number in range(faults.CONDUCTORS)]
+    moved = account.logged(account.MOVED, texts)
+    unsent = account.logged(account.UNSENT, texts)
+    announced = [x for x in messages if isinstance(x, observation.Observation)]
+    return account.Result(
         kind=plan.kind,
         seed=plan.seed,
         may_lose=plan.kind != OUTBOX,
@@ -153,7 +149,10 @@ def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
         refused=work.refused,
         not_saved=account.not_saved(work.operations, changes),
         books=truth.compare(place.eye.changes(), messages),
-        lost=_lost(place, struck, changes, messages),
+        lost=[
+            account.explain(change, struck, moved, unsent)
+            for change in account.unannounced(changes, announced)
+        ],
         left=left,
         stranded=stranded,
         drained=drained,
@@ -182,21 +181,8 @@ def _quiet(
     return found
 
 
-def _lost(
-    place: cluster.Cluster,
-    struck: list[faults.Struck],
-    changes: list[witness.Seen],
-    messages: list[deployment.Message],
-) -> list[account.Lost]:
-    """Find what was never announced, and explain it by faults and logs."""
-    texts = [place.log(number) for number in range(faults.CONDUCTORS)]
-    moved = account.logged(account.MOVED, texts)
-    unsent = account.logged(account.UNSENT, texts)
-    announced = [x for x in messages if isinstance(x, observation.Observation)]
-    return [
-        account.explain(change, struck, moved, unsent)
-        for change in account.unannounced(changes, announced)
-    ]
+def _sleep_until(when: float) -> None:
+    time.sleep(max(0.0, when - time.monotonic()))
 
 
 def _say(text: str) -> None:

@@ -13,7 +13,6 @@ from laboratory import witness
 from laboratory.soak import account
 from laboratory.soak import faults
 from laboratory.soak import half
-from laboratory.soak import result
 
 NODE = '11111111-2222-3333-4444-555555555555'
 OTHER = '66666666-7777-8888-9999-000000000000'
@@ -279,7 +278,7 @@ class Verdict(base.BaseTestCase):
             'stranded': [],
             'drained': True,
         }
-        return result.Result(**{**fields, **more})
+        return account.Result(**{**fields, **more})
 
     def with_loss(self, fault, **more):
         books = truth.compare(
