@@ -10,7 +10,6 @@ from laboratory import errors
 from laboratory import processes
 from laboratory import service
 from laboratory.tempest_run import comparison
-from laboratory.tempest_run import environments
 from laboratory.tempest_run import side
 from laboratory.tempest_run import suite
 
@@ -27,13 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     processes.end_on_sigterm()
     results: dict[str, side.Result] = {}
     try:
-        _say('environments of keystone and tempest')
+        print('environments of keystone and tempest', flush=True)
         commands = {
-            name: environments.make(parsed.environments, name)
-            for name in environments.REQUIREMENTS
+            name: suite.environment(parsed.environments, name)
+            for name in suite.REQUIREMENTS
         }
         for name in parsed.sides:
-            _say(f'{name}: starting')
+            print(f'{name}: starting', flush=True)
             keep = parsed.keep / name if parsed.keep else None
             results[name] = side.run(
                 name == _PLUGIN,
@@ -57,35 +56,27 @@ def _judge(results: dict[str, side.Result]) -> int:
         if name != _STOCK and result.findings:
             print(f'{name}: the audit found something.')
             code = 1
-    if len(results) == 1:
+    statuses = [result.statuses for result in results.values()]
+    if len(statuses) == 1:
         # Nothing to compare with: every failure counts.
-        (result,) = results.values()
-        statuses = set(result.statuses.values())
-        return code or int(
-            not statuses <= {comparison.PASSED, comparison.SKIPPED}
-        )
-    _stock, name = results
-    compared = comparison.Comparison(
-        results[_STOCK].statuses, results[name].statuses
-    )
-    print(f'{"":12}{_STOCK:>8}{name:>8}')
-    for status, stock, other in compared.rows():
-        print(f'{status:12}{stock:8}{other:8}')
+        return code or int(not set(statuses[0].values()) <= {*comparison.GOOD})
+    stock, other = statuses
+    print(' ' * 12 + ''.join(f'{name:>8}' for name in results))
+    for status, *counts in comparison.rows(stock, other):
+        print(f'{status:12}' + ''.join(f'{x:8}' for x in counts))
     for title, tests in (
-        ('worse than stock', compared.worse),
-        ('better than stock', compared.better),
+        ('worse than stock', comparison.worse(stock, other)),
+        ('better than stock', comparison.worse(other, stock)),
     ):
-        print(f'{title}: {len(tests)}')
-        for test in tests:
-            print(f'  {test}')
-    return code or int(not compared.acceptable)
+        print('\n  '.join((f'{title}: {len(tests)}', *tests)))
+    return code or int(not comparison.acceptable(stock, other))
 
 
 def _print_side(name: str, result: side.Result) -> None:
     """Print the figures of one side."""
-    _say(f'{name}: {len(result.statuses)} tests in {result.seconds:.0f} s')
+    print(f'{name}: {len(result.statuses)} tests in {result.seconds:.0f} s')
     for test, status in sorted(result.statuses.items()):
-        if status not in (comparison.PASSED, comparison.SKIPPED):
+        if status not in comparison.GOOD:
             print(f'  {status}: {test}')
     audited = result.audited
     found = ', '.join(
@@ -103,10 +94,6 @@ def _print_side(name: str, result: side.Result) -> None:
     )
     for violation in audited.violations[:10]:
         print(f'  {violation.kind.value}: {violation.detail}')
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -7,7 +7,6 @@ import os
 import pathlib
 
 import openstack
-import openstack.config
 import requests
 
 from laboratory import configuration
@@ -18,7 +17,6 @@ DOMAIN = 'Default'
 # Of users that live as long as a run, on loopback.
 PASSWORD = 'async-events'
 _SERVER = pathlib.Path(__file__).with_name('keystone_server.py')
-_THREADS = 8
 _START_SECONDS = 90.0
 
 
@@ -79,7 +77,6 @@ class Keystone(processes.Server):
                 '-P',
                 str(_SERVER),
                 str(self.port),
-                str(_THREADS),
             ],
             self.directory / 'keystone.log',
             {'OS_KEYSTONE_CONFIG_FILES': str(self._config)},
@@ -92,7 +89,7 @@ class Keystone(processes.Server):
         scope = {'system_scope': 'all'}
         if not system:
             scope = {'project_name': 'admin', 'project_domain_name': DOMAIN}
-        region = openstack.config.get_cloud_region(
+        return openstack.connect(
             load_envvars=False,
             load_yaml_config=False,
             auth={
@@ -104,7 +101,6 @@ class Keystone(processes.Server):
             },
             region_name=REGION,
         )
-        return openstack.connection.Connection(config=region)
 
     def register(self, endpoint: str) -> None:
         """Create Ironic's user and its endpoint."""

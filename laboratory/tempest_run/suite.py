@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Configure tempest, run it, and read its results."""
+"""Install tempest, configure and run it, and read its results."""
 
 from collections.abc import Mapping
+import hashlib
 import io
 import os
 import pathlib
+import shutil
 import subprocess
+import sys
 
 import subunit
 import testtools
@@ -19,7 +22,48 @@ from laboratory.tempest_run import keystone
 #: Its scenario tests skip themselves: they need neutron and glance.
 TESTS = r'^(ironic_tempest_plugin|ironic_async_events)\.'
 _SECONDS = 4 * 3600.0
+_INSTALL_SECONDS = 3600.0
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 _OTHER_SERVICES = ('cinder', 'glance', 'horizon', 'neutron', 'nova', 'swift')
+
+
+REQUIREMENTS = {
+    'keystone': ('keystone==30.0.0', 'cheroot', 'PyMySQL'),
+    # The plugin's own tests are a tempest plugin as well: it is linked there.
+    'tempest': (
+        'tempest==47.0.0',
+        'ironic-tempest-plugin==3.2.0',
+        'kombu',
+        f'-e{_ROOT}',
+    ),
+}
+
+
+def environment(directory: pathlib.Path, name: str) -> pathlib.Path:
+    """Make a virtual environment, unless it is there already.
+
+    :returns: its directory of commands.
+    """
+    path, requirements = directory / name, REQUIREMENTS[name]
+    # Written last: an environment without it is half of one.
+    marker = path / 'requirements.txt'
+    wanted = '\n'.join(requirements)
+    if any(str(_ROOT) in requirement for requirement in requirements):
+        # A link does not follow entry points that are declared later.
+        declared = (_ROOT / 'pyproject.toml').read_bytes()
+        wanted += f'\n# {hashlib.sha256(declared).hexdigest()}'
+    if not marker.exists() or marker.read_text(encoding='utf-8') != wanted:
+        shutil.rmtree(path, ignore_errors=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        log = directory / f'{name}.log'
+        for command in (
+            [sys.executable, '-m', 'venv', str(path)],
+            [str(path / 'bin' / 'pip'), 'install', *requirements],
+        ):
+            process = processes.Process(f'environment {path}', command, log)
+            processes.run_once(process, _INSTALL_SECONDS)
+        marker.write_text(wanted, encoding='utf-8')
+    return path / 'bin'
 
 
 class Suite:
@@ -41,7 +85,7 @@ class Suite:
         self.workspace = directory / 'workspace'
         self.log = directory / 'tempest.log'
         self._commands = commands
-        options: dict[str, dict[str, object]] = {
+        self._options: dict[str, dict[str, object]] = {
             'DEFAULT': {'log_file': 'debug.log'},
             'auth': {
                 'use_dynamic_credentials': True,
@@ -66,13 +110,12 @@ class Suite:
                 'driver': 'fake-hardware',
                 'enabled_hardware_types': 'fake-hardware',
             },
+            'async_events': {
+                'waiting_interfaces': True,
+                'workers': workers,
+                **hear,
+            },
         }
-        options['async_events'] = {
-            'waiting_interfaces': True,
-            'workers': workers,
-            **hear,
-        }
-        self._options = options
 
     def run(self, tests: str) -> dict[str, str]:
         """Run the tests and wait for their end."""
