@@ -8,6 +8,21 @@ from typing import Any
 import requests
 
 
+def get(url: str, **parameters: str) -> requests.Response:
+    """Send a request to a server on loopback, which needs no proxy."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, params=parameters, timeout=30)
+
+
+def answers(url: str) -> bool:
+    """Tell whether a server on loopback is there and content."""
+    try:
+        return get(url).ok
+    except requests.RequestException:
+        return False
+
+
 class Api:
     """A connection to the API, for one thread.
 

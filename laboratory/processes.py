@@ -4,8 +4,8 @@
 import atexit
 from collections.abc import Callable
 from collections.abc import Mapping
-from collections.abc import Sequence
 import contextlib
+import dataclasses
 import os
 import pathlib
 import signal
@@ -16,6 +16,9 @@ from typing import Any
 from typing import Self
 
 from laboratory import errors
+
+START_SECONDS = 90.0
+"""How long anything may take to start, or to be run to its end."""
 
 _RUNNING: list['Process'] = []
 
@@ -38,14 +41,9 @@ def tail(path: pathlib.Path, lines: int = 25) -> str:
 
 
 def wait_for(
-    condition: Callable[[], bool],
-    seconds: float,
-    pause: float = 0.05,
+    condition: Callable[[], bool], seconds: float, pause: float = 0.05
 ) -> bool:
-    """Poll a condition until it holds or the time is over.
-
-    :returns: whether it came to hold.
-    """
+    """Poll a condition; tell whether it came to hold in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -54,26 +52,21 @@ def wait_for(
     return True
 
 
+@dataclasses.dataclass(eq=False)
 class Process:
     """One program with its log; stopped with all its children.
 
     :param grace: seconds between SIGTERM and SIGKILL.
     """
 
-    def __init__(
-        self,
-        name: str,
-        argv: Sequence[str],
-        log: pathlib.Path,
-        environment: Mapping[str, str] | None = None,
-        grace: float = 20.0,
-    ) -> None:
-        self.name = name
-        self.argv = list(argv)
-        self.log = log
-        self.environment = dict(environment or {})
-        self.grace = grace
-        self._popen: subprocess.Popen[bytes] | None = None
+    name: str
+    argv: list[str]
+    log: pathlib.Path
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    grace: float = 20.0
+    _popen: subprocess.Popen[bytes] | None = dataclasses.field(
+        default=None, init=False
+    )
 
     @property
     def pid(self) -> int:
@@ -95,7 +88,7 @@ class Process:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env=os.environ | self.environment,
+                    env={**os.environ, **self.environment},
                     start_new_session=True,
                 )
             except OSError as error:
@@ -106,16 +99,11 @@ class Process:
         return self
 
     def require(
-        self,
-        condition: Callable[[], bool],
-        seconds: float,
-        what: str,
-        log: pathlib.Path | None = None,
+        self, condition: Callable[[], bool], seconds: float, what: str
     ) -> None:
         """Wait until the process does what it was started for.
 
         :param what: the condition in words, for the message.
-        :param log: the log to quote, if not the standard output.
         """
         holds = False
 
@@ -134,7 +122,7 @@ class Process:
             else f'ended with code {ended} before it came to {what}'
         )
         raise errors.LaboratoryError(
-            f'{self.name} {how}. The end of its log:\n{tail(log or self.log)}'
+            f'{self.name} {how}. The end of its log:\n{tail(self.log)}'
         )
 
     def stop(self) -> None:
@@ -178,6 +166,13 @@ class Server:
             raise
         return self
 
+    def launch(
+        self, process: Process, serves: Callable[[], bool], what: str
+    ) -> None:
+        """Start a program, and wait until it serves."""
+        self.running.append(process.start())
+        process.require(serves, START_SECONDS, what)
+
     def stop(self) -> None:
         """Stop what runs, the last one first."""
         while self.running:
@@ -202,7 +197,7 @@ def end_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, end)
 
 
-def run_once(process: Process, seconds: float) -> str:
+def run_once(process: Process, seconds: float = START_SECONDS) -> str:
     """Run a program to its end."""
     process.log.unlink(missing_ok=True)
     with process.start():

@@ -7,8 +7,8 @@ import os
 import pathlib
 
 import openstack
-import requests
 
+from laboratory import api
 from laboratory import configuration
 from laboratory import processes
 
@@ -17,7 +17,6 @@ DOMAIN = 'Default'
 # Of users that live as long as a run, on loopback.
 PASSWORD = 'async-events'
 _SERVER = pathlib.Path(__file__).with_name('keystone_server.py')
-_START_SECONDS = 90.0
 
 
 class Keystone(processes.Server):
@@ -80,9 +79,8 @@ class Keystone(processes.Server):
             ],
             self.directory / 'keystone.log',
             {'OS_KEYSTONE_CONFIG_FILES': str(self._config)},
-        ).start()
-        self.running.append(process)
-        process.require(self._answers, _START_SECONDS, f'answer at {self.url}')
+        )
+        self.launch(process, lambda: api.answers(self.url), 'answer')
 
     def connect(self, system: bool = False) -> openstack.connection.Connection:
         """Connect as the administrator."""
@@ -139,12 +137,5 @@ class Keystone(processes.Server):
                     *arguments,
                 ],
                 self.directory / 'keystone-manage.log',
-            ),
-            _START_SECONDS,
+            )
         )
-
-    def _answers(self) -> bool:
-        try:
-            return requests.get(self.url, timeout=5).ok
-        except requests.RequestException:
-            return False
