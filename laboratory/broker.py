@@ -149,11 +149,11 @@ class RabbitMQ(processes.Server):
         try:
             with kombu.Connection(self.amqp_url, connect_timeout=2) as client:
                 client.connect()
-            return not self._management_port or (
-                api.get(f'{self.management_url}/api/overview').ok
-            )
         except (OSError, amqp.AMQPError):
             return False
+        return not self._management_port or api.answers(
+            f'{self.management_url}/api/overview'
+        )
 
 
 def _find(name: str) -> str:

@@ -24,7 +24,6 @@ from laboratory import service
 from laboratory import truth
 from laboratory import witness
 
-_START_SECONDS = 90.0
 _TAKES_REQUESTS = 'Created RPC server'
 
 
@@ -92,8 +91,7 @@ class Cluster:
                 one.part('ironic-conductor').start() for one in self._ironics
             ]
             self.api = first.part('ironic-api').start()
-        self.api.require(first.answers, _START_SECONDS, 'answer at /v1')
-        self.api.require(self._all_alive, _START_SECONDS, 'see conductors')
+        self._wait_for_api()
 
     # What a subclass does in another way
 
@@ -113,11 +111,21 @@ class Cluster:
         return ''
 
     def _configured(self, shared: deployment.Servers) -> list[service.Ironic]:
-        port = processes.free_port()
-        api_port = processes.free_port()
-        found = []
+        rpc = 'json-rpc' if self._count else 'none'
+        port, api_port = processes.free_port(), processes.free_port()
+        ironics = []
         for number in range(1, max(1, self._count) + 1):
             host = f'127.0.0.{number}'
+            common: configuration.Options = {
+                'DEFAULT': {'host': host, 'rpc_transport': rpc},
+                'json_rpc': {'host_ip': host, 'port': port},
+                'api': {'port': api_port},
+                # A node in the hands of a dead conductor waits for it to
+                # come back.
+                'conductor': {'heartbeat_timeout': 600},
+                'oslo_messaging_notifications': {'driver': [*self._driver]},
+                'oslo_messaging_rabbit': {'amqp_durable_queues': True},
+            }
             one = service.Ironic(
                 shared.room(f'ironic-{number}'),
                 plugin=True,
@@ -125,39 +133,24 @@ class Cluster:
                 transport=self.broker.url,
                 split=bool(self._count),
                 command=self._command,
-                options=configuration.merged(
-                    {
-                        'DEFAULT': {
-                            'host': host,
-                            'rpc_transport': 'json-rpc'
-                            if self._count
-                            else 'none',
-                        },
-                        'json_rpc': {'host_ip': host, 'port': port},
-                        'api': {'port': api_port},
-                        'conductor': {
-                            # A node in the hands of a dead conductor waits
-                            # for it to come back.
-                            'heartbeat_timeout': 600,
-                        },
-                        'oslo_messaging_notifications': {
-                            'driver': list(self._driver)
-                        },
-                        'oslo_messaging_rabbit': {'amqp_durable_queues': True},
-                    },
-                    self._extra,
-                ),
+                options=configuration.merged(common, self._extra),
             )
             one.port = api_port
-            found.append(one)
-        return found
+            ironics.append(one)
+        return ironics
 
     def run_once(self, name: str, *arguments: str) -> str:
         """Run one command to its end."""
         return self._ironics[0].run_once(name, *arguments)
 
-    def _all_alive(self) -> bool:
-        return self._ironics[0].conductors() >= max(1, self._count)
+    def _wait_for_api(self) -> None:
+        """Wait until the API answers and sees all conductors."""
+        first, all_of_them = self._ironics[0], max(1, self._count)
+        self.api.require(
+            lambda: first.conductors() >= all_of_them,
+            processes.START_SECONDS,
+            'see conductors',
+        )
 
     # What can be done to it
 
@@ -168,9 +161,8 @@ class Cluster:
 
     def revive(self, number: int) -> None:
         """Start a conductor that was killed."""
-        self.conductors[number] = (
-            self._ironics[number].part('ironic-conductor').start()
-        )
+        part = self._ironics[number].part('ironic-conductor')
+        self.conductors[number] = part.start()
 
     def move(self, environment: Mapping[str, str]) -> None:
         """Stop all services, and start them with more variables."""
@@ -179,13 +171,9 @@ class Cluster:
         for one in self._ironics:
             one.environment.update(environment)
         for number in range(len(self.conductors)):
-            times = self.starts(number)
-            self.revive(number)
-            self.wait_for_rpc(number, times + 1)
+            self.restart(number)
         self.api = self._ironics[0].part('ironic-api').start()
-        self.api.require(
-            self._ironics[0].answers, _START_SECONDS, 'answer at /v1'
-        )
+        self._wait_for_api()
 
     def wait_for_rpc(self, number: int, times: int) -> None:
         """Wait until a conductor takes requests.
@@ -194,7 +182,7 @@ class Cluster:
         """
         self.conductors[number].require(
             lambda: self.starts(number) >= times,
-            _START_SECONDS,
+            processes.START_SECONDS,
             'take requests',
         )
 
@@ -243,9 +231,7 @@ class Cluster:
 
     def waiting(self) -> int:
         """Count the messages in the outbox."""
-        return int(
-            self.eye.query('SELECT count(*) FROM async_events_outbox')[0][0]
-        )
+        return self._number('count(*) FROM async_events_outbox')
 
     def leader(self) -> int | None:
         """Tell which conductor has the lease; None if nobody has."""
@@ -263,7 +249,10 @@ class Cluster:
 
     def term(self) -> int:
         """Tell how often the lease has changed hands."""
-        return int(self.eye.query('SELECT term FROM async_events_relay')[0][0])
+        return self._number('term FROM async_events_relay')
+
+    def _number(self, what: str) -> int:
+        return int(self.eye.query(f'SELECT {what}')[0][0])
 
     def drained(self, seconds: float = 120.0) -> bool:
         """Wait until the outbox is empty and everything has arrived."""

@@ -58,7 +58,7 @@ def record(workers: int, cycles: int) -> dict[str, list[Line]]:
         )
         with (
             exporter,
-            prometheus.Prometheus(directory, [exporter.port]) as server,
+            prometheus.Prometheus(directory, exporter.port) as server,
         ):
             began = int(time.time())
             clients.drive(url, workers, cycles, wanted.operations)

@@ -14,7 +14,31 @@ from laboratory import processes
 from laboratory import recorder
 from laboratory.api import Api
 
-START_SECONDS = 90.0
+START_SECONDS = processes.START_SECONDS
+
+# One of each interface, so that no precedence decides what is tested. What
+# is not here has its default.
+_KINDS = (
+    'bios boot console deploy firmware inspect management network power raid '
+    'rescue storage vendor'
+)
+_INTERFACES = {
+    option: 'noop' if kind == 'network' else 'fake'
+    for kind in _KINDS.split()
+    for option in (f'enabled_{kind}_interfaces', f'default_{kind}_interface')
+}
+
+# Periodic tasks take node locks on their own account and would turn client
+# requests away. They are off on stock and with the plugin alike.
+_QUIET = {
+    'sync_power_state_interval': 0,
+    'check_provision_state_interval': 0,
+    'check_allocations_interval': 0,
+    'cache_clean_up_interval': 0,
+    'node_history_cleanup_batch_count': 0,
+    'conductor_cleanup_interval': 0,
+    'power_failure_recovery_interval': 0,
+}
 
 # What ironic-dbsync has made of an empty SQLite file: always the same.
 _TABLES: list[bytes] = []
@@ -77,28 +101,40 @@ class Ironic(processes.Server):
         drivers = ['messagingv2' if transport else 'async_events_recorder']
         if plugin:
             drivers.append('async_events')
-        rpc = 'none'
-        if split:
-            rpc = 'oslo' if transport else 'json-rpc'
-        self.options = configuration.merged(
-            configuration.base(
-                directory,
-                api_port=self.port,
-                database=self.database,
-                transport=transport or 'fake:/',
-                rpc=rpc,
-                drivers=drivers,
-            ),
-            {
-                'json_rpc': {
-                    'host_ip': '127.0.0.1',
-                    'port': processes.free_port(),
-                    'auth_strategy': 'noauth',
-                },
-                'DEFAULT': {'host': '127.0.0.1' if split else 'laboratory'},
+        local = {'host_ip': '127.0.0.1'}
+        common: configuration.Options = {
+            'DEFAULT': {
+                'host': '127.0.0.1' if split else 'laboratory',
+                'state_path': directory,
+                'auth_strategy': 'noauth',
+                'rpc_transport': 'none'
+                if not split
+                else ('oslo' if transport else 'json-rpc'),
+                'transport_url': transport or 'fake:/',
+                'notification_level': 'info',
+                'enabled_hardware_types': 'fake-hardware',
+                'debug': False,
+                'use_stderr': True,
+                **_INTERFACES,
             },
-        )
-        self.options = configuration.merged(self.options, options or {})
+            'api': {**local, 'port': self.port, 'api_workers': 1},
+            'json_rpc': {
+                **local,
+                'port': processes.free_port(),
+                'auth_strategy': 'noauth',
+            },
+            'conductor': _QUIET,
+            'database': {
+                'connection': self.database,
+                # What a power failure would cost is a test. SQLite knows no
+                # queue for writers: the longer a commit takes, the more often
+                # Ironic has to try again, after a pause by chance.
+                'sqlite_synchronous': False,
+            },
+            'oslo_concurrency': {'lock_path': directory / 'locks'},
+            'oslo_messaging_notifications': {'driver': drivers},
+        }
+        self.options = configuration.merged(common, options or {})
 
     @property
     def endpoint(self) -> str:
@@ -112,13 +148,13 @@ class Ironic(processes.Server):
     def create_schema(self) -> None:
         """Write the configuration and create the tables."""
         sqlite = self.directory / 'ironic.sqlite'
-        if self.database != f'sqlite:///{sqlite}':
-            self.run_once('ironic-dbsync', 'create_schema')
-        elif _TABLES:
+        own = self.database == f'sqlite:///{sqlite}'
+        if own and _TABLES:
             configuration.write(self._config, self.options)
             sqlite.write_bytes(_TABLES[0])
-        else:
-            self.run_once('ironic-dbsync', 'create_schema')
+            return
+        self.run_once('ironic-dbsync', 'create_schema')
+        if own:
             _TABLES.append(sqlite.read_bytes())
 
     def run_once(self, name: str, *arguments: str) -> str:

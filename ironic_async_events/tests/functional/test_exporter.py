@@ -63,7 +63,7 @@ class BesideIronic(Scraped):
         exporter = self.export(
             *('--transport-url', base.rabbitmq().url, '--ironic-url', url)
         )
-        server = prometheus.Prometheus(self.directory, [exporter.port])
+        server = prometheus.Prometheus(self.directory, exporter.port)
         self.addCleanup(server.stop)
         server.start()
         self.assertEqual(
