@@ -3,19 +3,15 @@
 
 from collections.abc import Mapping
 import hashlib
-import io
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
-
-import subunit
-import testtools
 
 from laboratory import configuration
 from laboratory import errors
 from laboratory import processes
+from laboratory import results
 from laboratory.tempest_run import keystone
 
 #: Ironic's tests, and the plugin's own.
@@ -130,13 +126,17 @@ class Suite:
             processes.wait_for(
                 lambda: process.returncode is not None, _SECONDS, 1.0
             )
-        results = self._results()
-        if not results:
+        found = results.last(
+            [str(self._commands / 'stestr')],
+            self.workspace,
+            self._environment(),
+        )
+        if not found:
             raise errors.LaboratoryError(
                 'tempest ran no test. The end of its log:\n'
                 + processes.tail(self.log)
             )
-        return results
+        return {test: one['status'] for test, one in found.items()}
 
     def _environment(self) -> dict[str, str]:
         # It registers workspaces in the home directory, and starts its
@@ -161,37 +161,3 @@ class Suite:
             self.log,
             self._environment(),
         )
-
-    def _results(self) -> dict[str, str]:
-        last = subprocess.run(
-            [str(self._commands / 'stestr'), 'last', '--subunit'],
-            cwd=self.workspace,
-            env=os.environ | self._environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-        return read(last.stdout)
-
-
-def read(stream: bytes) -> dict[str, str]:
-    """Read the results of a run.
-
-    :returns: the status of each test; what failed before its first test, a
-        class or a module, is there by its own name.
-    """
-    statuses: dict[str, str] = {}
-
-    def take(test: dict) -> None:
-        status = test['status']
-        if status != 'exists':
-            statuses[test['id']] = status
-
-    results = testtools.StreamToDict(take)
-    results.startTestRun()
-    subunit.ByteStreamToStreamResult(
-        io.BytesIO(stream), non_subunit_name='output'
-    ).run(results)
-    results.stopTestRun()
-    statuses.pop('output', None)
-    return statuses
