@@ -39,9 +39,7 @@ def read(stream: bytes) -> dict[str, dict[str, Any]]:
         what failed before its first test, a class or a module, as well.
     """
     tests: dict[str, dict[str, Any]] = {}
-    results = testtools.StreamToDict(
-        lambda one: tests.update({one['id']: one})
-    )
+    results = testtools.StreamToDict(lambda x: tests.update({x['id']: x}))
     results.startTestRun()
     subunit.ByteStreamToStreamResult(
         io.BytesIO(stream), non_subunit_name='output'

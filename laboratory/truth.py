@@ -3,38 +3,21 @@
 
 A trigger in Ironic's database sees every change of a provision state that
 was committed. With these changes as the truth, each of them and each
-notification gets exactly one name::
-
-    account = compare(changes, observations)
-    account.expected  # changes that were committed
-    account.received  # notifications received, duplicates not counted
-    account.in_order  # ... that announce a change, in the right order
-    account.out_of_order  # ... that announce a change at the wrong place
-    account.illegal  # ... that show a step which the machine does not make
-    account.unexpected  # ... that announce a change which never happened
-    account.duplicate  # repetitions: same message id as one before
-    account.lost  # changes that no notification announced
-    account.clean  # whether every change was announced once and in order
-    account.rows  # one (node, name, change, observation) for each fault
-
-``changes`` are (node, previous state, new state), in the order of their
-commit for each node; ``observations`` are what
-:func:`~ironic_async_events.audit.observation.observe` made of the
-notifications, in the order in which they were received; what is not an
-observation of a ``provision_set`` is skipped. Always true::
+notification gets exactly one name. Always true::
 
     received == in_order + out_of_order + illegal + unexpected
     expected == in_order + out_of_order + lost + announced_wrongly
 
-How a node's notifications are matched with its changes: both are sequences
-of steps (previous state, new state). Their longest common subsequence is what
-was announced *in order*. Of the rest, a notification of an illegal step is
-taken for the announcement of the first change left that has its previous
-state and the state which the machine makes of its event
-(``announced_wrongly``: the change is not lost, its notification is
-*illegal*); every other one is matched with the first change left that is the
-same step (*out of order*: it is there, at another place). Notifications that
-are left are *unexpected*, changes that are left are *lost*.
+Both are sequences of steps (previous state, new state) of a node. Their
+longest common subsequence was announced *in order*. Of the rest, a
+notification of a step that the machine does not make (*illegal*) is taken for
+the announcement of the first change left that has its previous state and the
+state which the machine makes of its event: that change is not lost, but
+``announced_wrongly``. Every other notification is matched with the first
+change left that is the same step (*out of order*: it is there, at another
+place). Notifications that are left are *unexpected*, changes that are left
+are *lost*. A repeated message id is a *duplicate*, and not counted as
+received.
 """
 
 import collections
@@ -59,11 +42,7 @@ class Change(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One fault.
-
-    :param name: ``lost``, ``out of order``, ``illegal``, ``unexpected`` or
-        ``duplicate``.
-    """
+    """One fault; its name is one of those above."""
 
     node: str
     name: str
@@ -185,7 +164,6 @@ def _compare_node(
         verdict = machine.judge(one.previous_state, one.event, one.state)
         wrong = verdict is machine.Verdict.ILLEGAL
         (illegal if wrong else legal).append(one)
-    duplicate = len(rows)
     pairs = common(
         [change[1:] for change in changes],
         [(one.previous_state, one.state) for one in legal],
@@ -197,51 +175,38 @@ def _compare_node(
     for one in illegal:
         change = _announced(one, left)
         if change is not None:
-            _remove(left, change)
+            left.remove(change)
             wrongly += 1
         rows.append(Row(node, 'illegal', change, one))
-    late = unexpected = 0
     for j, one in enumerate(legal):
         if j in placed:
             continue
         step = Change(node, one.previous_state, one.state)
         if step in left:
-            _remove(left, step)
-            late += 1
+            left.remove(step)
             rows.append(Row(node, 'out of order', step, one))
         else:
-            unexpected += 1
             rows.append(Row(node, 'unexpected', None, one))
     rows.extend(Row(node, 'lost', change, None) for change in left)
+    counts = collections.Counter(row.name.replace(' ', '_') for row in rows)
     return Account(
         expected=len(changes),
         received=len(legal) + len(illegal),
         in_order=len(pairs),
-        out_of_order=late,
-        illegal=len(illegal),
         announced_wrongly=wrongly,
-        unexpected=unexpected,
-        duplicate=duplicate,
-        lost=len(left),
+        **counts,
         rows=tuple(rows),
     )
-
-
-def _remove(changes: list[Change], change: Change) -> None:
-    """Remove the first change that is equal."""
-    del changes[changes.index(change)]
 
 
 def compare(
     changes: Iterable[Sequence[str | None]],
     observations: Iterable[obs.Observation | obs.Malformed | obs.Ignored],
-    kind: str = 'provision_set',
 ) -> Account:
     """Compare what was received with what happened.
 
     :param changes: (node, previous state, state) of every committed change,
         in the order of commit for each node.
-    :param kind: the kind of observations that announces the changes.
     """
     truth: dict[str, list[Change]] = {}
     for node, previous, state in changes:
@@ -249,7 +214,7 @@ def compare(
         truth.setdefault(change.node, []).append(change)
     seen: dict[str, list[obs.Observation]] = {}
     for one in observations:
-        if isinstance(one, obs.Observation) and one.kind == kind:
+        if isinstance(one, obs.Observation) and one.kind == 'provision_set':
             seen.setdefault(one.node, []).append(one)
     return Account.total(
         _compare_node(node, truth.get(node, []), seen.get(node, []))

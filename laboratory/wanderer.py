@@ -22,41 +22,32 @@ from laboratory import lifecycle
 from laboratory import processes
 from laboratory.api import Api
 
-_CLEAN = dict(lifecycle.CLEAN.arguments)
-_SERVICE = dict(lifecycle.SERVICE.arguments)
 _PATIENCE = 10.0
 _FIRST_PAUSE = 0.02
 _PAUSE = 0.1
-_CREATE_TRIES = 20
 _WORK_SECONDS = 120.0
 
-Request = tuple[str, Mapping[str, Any]]
+_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    'clean': lifecycle.CLEAN.arguments,
+    'rescue': {'rescue_password': 'secret'},
+    'service': lifecycle.SERVICE.arguments,
+}
 
 # From where -> what may be asked for.
-WAYS: Mapping[str, tuple[Request, ...]] = {
-    'enroll': (('manage', {}),),
-    'manageable': (
-        ('inspect', {}),
-        ('clean', _CLEAN),
-        ('provide', {}),
-        ('adopt', {}),
-    ),
-    'available': (('active', {}), ('active', {}), ('manage', {})),
-    'active': (
-        ('rebuild', {}),
-        ('rescue', {'rescue_password': 'secret'}),
-        ('service', _SERVICE),
-        ('deleted', {}),
-    ),
-    'rescue': (('unrescue', {}), ('deleted', {})),
-    'clean failed': (('manage', {}),),
-    'inspect failed': (('inspect', {}), ('manage', {})),
-    'deploy failed': (('deleted', {}), ('rebuild', {})),
-    'rescue failed': (('unrescue', {}), ('deleted', {})),
-    'unrescue failed': (('unrescue', {}), ('deleted', {})),
-    'adopt failed': (('adopt', {}), ('manage', {})),
-    'service failed': (('abort', {}),),
-    'error': (('deleted', {}),),
+WAYS: Mapping[str, tuple[str, ...]] = {
+    'enroll': ('manage',),
+    'manageable': ('inspect', 'clean', 'provide', 'adopt'),
+    'available': ('active', 'active', 'manage'),
+    'active': ('rebuild', 'rescue', 'service', 'deleted'),
+    'rescue': ('unrescue', 'deleted'),
+    'clean failed': ('manage',),
+    'inspect failed': ('inspect', 'manage'),
+    'deploy failed': ('deleted', 'rebuild'),
+    'rescue failed': ('unrescue', 'deleted'),
+    'unrescue failed': ('unrescue', 'deleted'),
+    'adopt failed': ('adopt', 'manage'),
+    'service failed': ('abort',),
+    'error': ('deleted',),
 }
 
 #: Where an operation should end, whatever it starts from.
@@ -91,9 +82,8 @@ class Operation:
     @property
     def is_accounted_for(self) -> bool:
         """Whether it ended, or failed with a reason."""
-        return self.ended_at is not None and bool(
-            self.succeeded or self.reason
-        )
+        ended = self.ended_at is not None
+        return ended and bool(self.succeeded or self.reason)
 
 
 def prepare(api: Api, node: Mapping[str, Any], verb: str) -> str:
@@ -106,12 +96,8 @@ def prepare(api: Api, node: Mapping[str, Any], verb: str) -> str:
     if node['maintenance']:
         api.call('DELETE', f'{path}/maintenance')
     if verb in ('active', 'adopt', 'rebuild'):
-        patch = {
-            'op': 'add',
-            'path': '/instance_info',
-            'value': lifecycle.INSTANCE_INFO,
-        }
-        api.call('PATCH', path, [patch])
+        patch = {'op': 'add', 'path': '/instance_info'}
+        api.call('PATCH', path, [patch | {'value': lifecycle.INSTANCE_INFO}])
     return f'{path}/states/provision'
 
 
@@ -180,10 +166,12 @@ class Wanderers:
         """Look at what has not ended, for some time each; all have stopped."""
         api = self._connect(self._endpoint)
         for uuid in list(self._open):
-            deadline = time.monotonic() + _PATIENCE
             # The connection may be the first thing that fails: it was idle.
-            while not self._look(api, uuid) and time.monotonic() < deadline:
-                time.sleep(_PAUSE)
+            processes.wait_for(
+                lambda uuid=uuid: bool(self._look(api, uuid)),
+                _PATIENCE,
+                _PAUSE,
+            )
 
     def _client(self, nodes: Sequence[str], chance: random.Random) -> None:
         """Lead nodes from here to there until it is told to stop."""
@@ -209,10 +197,11 @@ class Wanderers:
     def _ask(
         self, api: Api, node: Mapping[str, Any], chance: random.Random
     ) -> bool:
-        verb, arguments = chance.choice(WAYS[node['provision_state']])
+        verb = chance.choice(WAYS[node['provision_state']])
         path = prepare(api, node, verb)
         asked_at, began = time.time(), time.monotonic()
-        code, _ = api.call('PUT', path, {'target': verb, **arguments})
+        body = {'target': verb, **_ARGUMENTS.get(verb, {})}
+        code, _ = api.call('PUT', path, body)
         if code != 202:
             self.refused.append(code)
             return False
@@ -244,7 +233,7 @@ class Wanderers:
 
 
 def _create(api: Api) -> str:
-    for _ in range(_CREATE_TRIES):
+    for _ in range(20):
         code, node = api.call('POST', '/v1/nodes', {'driver': 'fake-hardware'})
         if code == 201:
             return str(node['uuid'])

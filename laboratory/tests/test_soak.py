@@ -192,7 +192,7 @@ class Operations(base.BaseTestCase):
     """What became of what was accepted."""
 
     def test_the_end_of_every_verb_is_known(self):
-        verbs = {verb for ways in wanderer.WAYS.values() for verb, _ in ways}
+        verbs = {verb for ways in wanderer.WAYS.values() for verb in ways}
         self.assertEqual(set(), verbs - wanderer.ENDS.keys())
 
     @ddt.unpack

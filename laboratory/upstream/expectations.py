@@ -82,17 +82,12 @@ class Verdict:
 
 
 def judge(
-    results: Mapping[str, str],
-    loaded: Iterable[str],
-    expected: Iterable[str],
+    results: Mapping[str, str], loaded: Iterable[str], expected: Iterable[str]
 ) -> Verdict:
     """Compare results with the tests loaded and the failures expected."""
     known = frozenset(expected)
-    ended = {
-        test_id: status
-        for test_id, status in results.items()
-        if status not in ('exists', 'inprogress', 'unknown')
-    }
+    running = ('exists', 'inprogress', 'unknown')
+    ended = {i: s for i, s in results.items() if s not in running}
     good = frozenset(i for i, s in ended.items() if s in GOOD)
     skipped = frozenset(i for i, s in ended.items() if s == 'skip')
     bad = frozenset(ended) - good - skipped
