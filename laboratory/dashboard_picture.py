@@ -6,7 +6,6 @@ whose operations take some seconds each, RabbitMQ, the exporter and a real
 Prometheus; the queries are those of the dashboard.
 """
 
-import argparse
 from collections.abc import Mapping
 from collections.abc import Sequence
 import io
@@ -20,9 +19,8 @@ import time
 from typing import Any
 
 from laboratory import clients
+from laboratory import command
 from laboratory import deployment
-from laboratory import errors
-from laboratory import processes
 from laboratory import prometheus
 from laboratory import run
 
@@ -174,19 +172,21 @@ def _draw(axes: Any, panel: Mapping[str, Any], lines: Sequence[Line]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, and draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Run, and draw; 2 when a run could not be done."""
+    parser = command.parser(
+        'dashboard_picture',
+        __doc__,
+        clients=(8, 'how many clients at once'),
+        cycles=(2, 'how many nodes each client leads through its life'),
+    )
     parser.add_argument('output', type=pathlib.Path)
-    parser.add_argument('--clients', type=int, default=8)
-    parser.add_argument('--cycles', type=int, default=2)
     parsed = parser.parse_args(arguments)
-    processes.end_on_sigterm()
-    try:
+
+    def work() -> int:
         draw(record(parsed.clients, parsed.cycles), parsed.output)
-    except errors.LaboratoryError as error:
-        print(f'dashboard_picture: {error}', file=sys.stderr)
-        return 2
-    return 0
+        return 0
+
+    return command.run('dashboard_picture', work)
 
 
 if __name__ == '__main__':

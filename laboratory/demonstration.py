@@ -8,7 +8,6 @@ that has Ironic beside it. SQLite, no broker, everything on loopback and in a
 directory that is removed at the end.
 """
 
-import argparse
 from collections.abc import Sequence
 import pathlib
 import sys
@@ -18,8 +17,7 @@ import rich.progress
 import rich.table
 
 from ironic_async_events.task import patched
-from laboratory import errors
-from laboratory import processes
+from laboratory import command
 from laboratory import run
 
 
@@ -29,26 +27,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :returns: 0 when the last side shows no anomaly, 1 when it shows one,
         2 when a run could not be done.
     """
-    parsed = _parse(arguments)
-    processes.end_on_sigterm()
+    parsed = command.parser(
+        'demonstration',
+        'Run the same life cycles of nodes on stock Ironic and with '
+        'ironic-async-events, or on a patched Ironic alone, and count what '
+        'became of the notifications.',
+        clients=(8, 'how many clients at once'),
+        cycles=(2, 'how many nodes each client leads through its life'),
+        keep=(pathlib.Path, 'keep configuration, logs and figures there'),
+    ).parse_args(arguments)
     console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
-    results = []
-    try:
+
+    def work() -> int:
+        results = []
         for plugin in (False,) if patched.is_patched() else (False, True):
             one = run.Run(
                 plugin=plugin, clients=parsed.clients, cycles=parsed.cycles
             )
             results.append(_measure(console, one, parsed.keep))
-    except errors.LaboratoryError as error:
-        console.print(f'demonstration: {error}', markup=False, style='red')
-        return 2
-    except KeyboardInterrupt:
-        console.print('demonstration: interrupted', style='red')
-        return 130
-    console.print(table(results))
-    for line in remarks(results):
-        console.print(line, markup=False, soft_wrap=True)
-    return 1 if results[-1].anomalies else 0
+        console.print(table(results))
+        for line in remarks(results):
+            console.print(line, markup=False, soft_wrap=True)
+        return 1 if results[-1].anomalies else 0
+
+    return command.run('demonstration', work)
 
 
 def table(results: Sequence[run.Result]) -> rich.table.Table:
@@ -125,41 +127,6 @@ def _measure(
             keep / name if keep else None,
             lambda: progress.advance(task),
         )
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='python -m laboratory.demonstration',
-        description='Run the same life cycles of nodes on stock Ironic and '
-        'with ironic-async-events, or on a patched Ironic alone, and count '
-        'what became of the notifications.',
-    )
-    parser.add_argument(
-        '--clients',
-        type=_positive,
-        default=8,
-        help='how many clients at once (default: 8)',
-    )
-    parser.add_argument(
-        '--cycles',
-        type=_positive,
-        default=2,
-        help='how many nodes each client leads through its life (default: 2)',
-    )
-    parser.add_argument(
-        '--keep',
-        type=pathlib.Path,
-        metavar='DIR',
-        help='keep configuration, logs, recordings and figures in DIR',
-    )
-    return parser.parse_args(arguments)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'{text} is not at least 1')
-    return number
 
 
 if __name__ == '__main__':

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import pathlib
 import sys
 
-from laboratory import errors
-from laboratory import processes
+from laboratory import command
 from laboratory import service
 from laboratory.tempest_run import comparison
 from laboratory.tempest_run import side
@@ -23,9 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nothing, 1 when not so, 2 when a run could not be done.
     """
     parsed = _parse(arguments)
-    processes.end_on_sigterm()
-    results: dict[str, side.Result] = {}
-    try:
+
+    def work() -> int:
+        results: dict[str, side.Result] = {}
         print('environments of keystone and tempest', flush=True)
         commands = {
             name: suite.environment(parsed.environments, name)
@@ -43,10 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 parsed.tree if name == _PATCHED else None,
             )
             _print_side(name, results[name])
-    except errors.LaboratoryError as error:
-        print(f'tempest: {error}', file=sys.stderr)
-        return 2
-    return _judge(results)
+        return _judge(results)
+
+    return command.run('tempest', work)
 
 
 def _judge(results: dict[str, side.Result]) -> int:
@@ -97,19 +95,15 @@ def _print_side(name: str, result: side.Result) -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='tempest', description=sys.modules[__name__].__doc__
-    )
-    parser.add_argument(
-        '--environments',
-        type=pathlib.Path,
-        default=pathlib.Path(sys.prefix, 'environments'),
-        help='where the virtual environments are kept (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--tests',
-        default=suite.TESTS,
-        help='a regular expression (default: %(default)s)',
+    parser = command.parser(
+        'tempest_run',
+        __doc__,
+        environments=(
+            pathlib.Path(sys.prefix, 'environments'),
+            'where virtual environments are kept',
+        ),
+        tests=(suite.TESTS, 'a regular expression'),
+        keep=(pathlib.Path, 'keep logs, recordings and results there'),
     )
     parser.add_argument(
         '--side',
@@ -127,11 +121,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         '--bus',
         action='store_true',
         help='with RabbitMQ, where the tests hear the notifications then',
-    )
-    parser.add_argument(
-        '--keep',
-        type=pathlib.Path,
-        help='a directory for logs, recordings and results',
     )
     parsed = parser.parse_args(arguments)
     if parsed.sides == 'both':

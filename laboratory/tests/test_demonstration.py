@@ -51,6 +51,7 @@ class ExitCode(base.BaseTestCase):
                 run, 'execute', autospec=True, side_effect=execute
             ),
             contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(output),
         ):
             code = demonstration.main([])
         return code, output.getvalue()
