@@ -22,7 +22,6 @@ from laboratory import clients
 from laboratory import command
 from laboratory import deployment
 from laboratory import prometheus
-from laboratory import run
 
 _PANELS = (
     'Nodes by provision state',
@@ -43,7 +42,9 @@ Line = tuple[str, Mapping[int, float]]
 
 def record(workers: int, cycles: int) -> dict[str, list[Line]]:
     """Run everything, and ask Prometheus."""
-    wanted = run.Run(plugin=True, rabbitmq=True, options={'fake': _DELAYS})
+    wanted = deployment.Run(
+        plugin=True, rabbitmq=True, options={'fake': _DELAYS}
+    )
     with (
         tempfile.TemporaryDirectory(prefix='lab-') as home,
         deployment.started(wanted) as bench,

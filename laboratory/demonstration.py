@@ -18,7 +18,7 @@ import rich.table
 
 from ironic_async_events.task import patched
 from laboratory import command
-from laboratory import run
+from laboratory import deployment
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> int:
         results = []
         for plugin in (False,) if patched.is_patched() else (False, True):
-            one = run.Run(
+            one = deployment.Run(
                 plugin=plugin, clients=parsed.clients, cycles=parsed.cycles
             )
             results.append(_measure(console, one, parsed.keep))
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return command.run('demonstration', work)
 
 
-def table(results: Sequence[run.Result]) -> rich.table.Table:
+def table(results: Sequence[deployment.Result]) -> rich.table.Table:
     """Lay out the figures of some runs."""
     sheet = rich.table.Table(title='provision_set notifications')
     sheet.add_column('Ironic')
@@ -82,7 +82,7 @@ def table(results: Sequence[run.Result]) -> rich.table.Table:
     return sheet
 
 
-def remarks(results: Sequence[run.Result]) -> list[str]:
+def remarks(results: Sequence[deployment.Result]) -> list[str]:
     """Say in words what does not stand in the table."""
     lines = []
     for result in results:
@@ -110,9 +110,9 @@ def _count(number: int) -> str:
 
 def _measure(
     console: rich.console.Console,
-    one: run.Run,
+    one: deployment.Run,
     keep: pathlib.Path | None,
-) -> run.Result:
+) -> deployment.Result:
     name = 'plugin' if one.plugin else one.side
     with rich.progress.Progress(
         rich.progress.TextColumn('{task.description:>15}'),
@@ -122,7 +122,7 @@ def _measure(
         console=console,
     ) as progress:
         task = progress.add_task(one.side, total=one.total)
-        return run.execute(
+        return deployment.execute(
             one,
             keep / name if keep else None,
             lambda: progress.advance(task),

@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is to be started, and what runs then, with everything that watches."""
+"""A run: what is to be started, what runs then, and what came of it."""
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
 import tempfile
+import time
 
 from ironic_async_events.audit import observation
 from ironic_async_events.task import patched
 from ironic_async_events.tests.tempest import bus
 from laboratory import broker
+from laboratory import clients
 from laboratory import configuration
+from laboratory import contract
 from laboratory import database
 from laboratory import lifecycle
 from laboratory import recorder
@@ -72,6 +77,21 @@ class Run:
     def total(self) -> int:
         """How many operations it will do."""
         return self.clients * self.cycles * len(self.operations)
+
+    def ironic(
+        self, home: pathlib.Path, url: str, rabbit: broker.RabbitMQ | None
+    ) -> service.Ironic:
+        """Configure the service; on SQLite if the URL is empty."""
+        return service.Ironic(
+            home,
+            plugin=self.plugin,
+            database=url,
+            transport=rabbit.url if rabbit else '',
+            split=self.split,
+            options=self.options,
+            command=self.command,
+            environment=self.environment,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -148,28 +168,6 @@ def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
         yield shared
 
 
-def configured(
-    home: pathlib.Path,
-    run: Run,
-    url: str,
-    rabbit: broker.RabbitMQ | None,
-) -> service.Ironic:
-    """Configure the service of a run.
-
-    :param url: its database; an SQLite file if empty.
-    """
-    return service.Ironic(
-        home,
-        plugin=run.plugin,
-        database=url,
-        transport=rabbit.url if rabbit else '',
-        split=run.split,
-        options=run.options,
-        command=run.command,
-        environment=run.environment,
-    )
-
-
 @contextlib.contextmanager
 def started(run: Run, copy: pathlib.Path | None = None) -> Iterator[Bench]:
     """Start everything that a run needs, and stop it whatever happens.
@@ -184,7 +182,7 @@ def started(run: Run, copy: pathlib.Path | None = None) -> Iterator[Bench]:
         if copy is not None:
             stack.callback(keep, home, copy)
         url = shared.database.url if shared.database else ''
-        ironic = configured(home, run, url, rabbit)
+        ironic = run.ironic(home, url, rabbit)
         amqp_url = rabbit.amqp_url if rabbit else ''
         yield stack.enter_context(watched(ironic, amqp_url))
 
@@ -224,3 +222,100 @@ def keep(directory: pathlib.Path, copy: pathlib.Path) -> None:
             target = copy / path.relative_to(directory)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a run.
+
+    :param get_violations: one line for each 202 that was not kept.
+    """
+
+    run: Run
+    accepted: Sequence[contract.Accepted]
+    refused: int
+    seen: Sequence[witness.Seen]
+    observations: Sequence[Message]
+    account: truth.Account
+    get_violations: Sequence[str]
+    seconds: float
+
+    @property
+    def operations(self) -> int:
+        """How many operations were accepted."""
+        return len(self.accepted)
+
+    @property
+    def malformed(self) -> list[str]:
+        """Why messages could not be read, one line each."""
+        return [
+            one.reason
+            for one in self.observations
+            if isinstance(one, observation.Malformed)
+        ]
+
+    @property
+    def anomalies(self) -> int:
+        """How many things are not as they must be."""
+        return (
+            len(self.account.rows)
+            + len(self.get_violations)
+            + len(self.malformed)
+        )
+
+    def as_dict(self) -> Mapping[str, object]:
+        """Return the figures, for a file."""
+        return {
+            'run': str(self.run),
+            'clients': self.run.clients,
+            'operations': self.operations,
+            'refused': self.refused,
+            'account': self.account.as_dict(),
+            'malformed': len(self.malformed),
+            'get_violations': list(self.get_violations),
+            'seconds': round(self.seconds, 3),
+        }
+
+
+def measure(
+    bench: Bench, run: Run, progress: Callable[[], None] = lambda: None
+) -> Result:
+    """Drive a running service, stop it, and compare."""
+    began = time.monotonic()
+    account = clients.drive(
+        bench.ironic.endpoint,
+        run.clients,
+        run.cycles,
+        run.operations,
+        progress,
+    )
+    seconds = time.monotonic() - began
+    # A conductor that is asked to stop ends its work first: what was still
+    # to be announced is announced then.
+    bench.ironic.stop()
+    seen = bench.eye.read()
+    return Result(
+        run=run,
+        accepted=account.accepted,
+        refused=account.refused,
+        seen=seen,
+        observations=bench.observations(),
+        account=bench.account(),
+        get_violations=contract.violations(account.accepted, seen),
+        seconds=seconds,
+    )
+
+
+def execute(
+    run: Run,
+    copy: pathlib.Path | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> Result:
+    """Do one run from beginning to end."""
+    with started(run, copy) as running:
+        result = measure(running, run, progress)
+    if copy is not None:
+        (copy / 'result.json').write_text(
+            json.dumps(result.as_dict(), indent=2) + '\n', encoding='utf-8'
+        )
+    return result

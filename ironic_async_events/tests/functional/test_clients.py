@@ -12,7 +12,6 @@ from laboratory import clients
 from laboratory import contract
 from laboratory import deployment
 from laboratory import lifecycle
-from laboratory import run
 
 DONE = nova.Conclusion.DONE
 FAILED = nova.Conclusion.FAILED
@@ -52,7 +51,7 @@ def claim(
 class Conclusions(base.SharedTestCase):
     """What clients make of their looks is what has become of the node."""
 
-    wanted = run.Run(
+    wanted = deployment.Run(
         plugin=True, options=slowness.operations(1) | nova.OPTIONS
     )
 
@@ -173,7 +172,7 @@ class NotWaitingForTheWorker(base.SharedTestCase):
     Each change takes its time to be saved, and nobody waits for it.
     """
 
-    wanted = run.Run(
+    wanted = deployment.Run(
         plugin=True,
         options=slowness.operations(1)
         | {'async_events': {'start_timeout': 0}},

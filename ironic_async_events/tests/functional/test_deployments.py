@@ -18,7 +18,6 @@ from ironic_async_events.tests.tempest import bus
 from laboratory import deployment
 from laboratory import lifecycle
 from laboratory import processes
-from laboratory import run
 from laboratory import service
 from laboratory import witness
 
@@ -27,7 +26,7 @@ DRIVERS = {
     'plugin': ['messagingv2', 'async_events'],
     'outbox': ['async_events_outbox'],
 }
-WANTED = run.Run(
+WANTED = deployment.Run(
     plugin=True,
     rabbitmq=True,
     clients=2,
@@ -87,7 +86,7 @@ class Deployed:
 
     def lead(self, running: deployment.Bench) -> None:
         """Lead nodes through a life; nothing is lost or out of order."""
-        result = run.measure(running, WANTED)
+        result = deployment.measure(running, WANTED)
         self.assertEqual(WANTED.total, result.operations)
         self.assertEqual([], list(result.account.rows))
         self.assertEqual([], result.malformed)

@@ -17,10 +17,10 @@ from ironic_async_events.tests.functional import base
 from laboratory import broker
 from laboratory import clients
 from laboratory import database
+from laboratory import deployment
 from laboratory import lifecycle
 from laboratory import processes
 from laboratory import prometheus
-from laboratory import run
 from laboratory import service
 
 CLIENTS = 4
@@ -113,7 +113,7 @@ class BesideIronic(Scraped):
     def test_whole_lives_with_the_plugin(self):
         operations = lifecycle.here()
         audit, server = self.measure(
-            run.Run(plugin=True, rabbitmq=True), operations
+            deployment.Run(plugin=True, rabbitmq=True), operations
         )
         self.assertTrue(audit.clean)
         self.assert_equal(audit, server)
@@ -143,7 +143,7 @@ class BesideIronic(Scraped):
 
     def test_losses_of_stock(self):
         audit, server = self.measure(
-            run.Run(
+            deployment.Run(
                 plugin=False,
                 rabbitmq=True,
                 command=(sys.executable, '-m', 'laboratory.forced'),

@@ -12,7 +12,6 @@ from ironic_async_events.tests.functional import base
 from laboratory import clients
 from laboratory import deployment
 from laboratory import lifecycle
-from laboratory import run
 from laboratory.api import Api
 
 OPTIONS = {
@@ -92,7 +91,7 @@ class KilledBeforeTheStart(base.FunctionalTestCase):
                 ironic.stop()
         return [one.result()[0] for one in answers]
 
-    def check(self, wanted: run.Run) -> None:
+    def check(self, wanted: deployment.Run) -> None:
         """Kill a service and assert that nothing had happened."""
         running = self.start(wanted)
         ironic = running.ironic
@@ -128,7 +127,7 @@ class KilledBeforeTheStart(base.FunctionalTestCase):
         self.assertEqual([], list(running.account().rows))
 
     def test_nodes_can_be_operated_after_a_restart_on_sqlite(self):
-        self.check(run.Run(plugin=True, options=OPTIONS))
+        self.check(deployment.Run(plugin=True, options=OPTIONS))
 
     def test_nodes_can_be_operated_after_a_restart_on_mariadb(self):
-        self.check(run.Run(plugin=True, mariadb=True, options=OPTIONS))
+        self.check(deployment.Run(plugin=True, mariadb=True, options=OPTIONS))
