@@ -80,23 +80,14 @@ def _statements(dialect: str) -> list[str]:
             node VARCHAR(36) NOT NULL,
             before_state VARCHAR(15),
             state VARCHAR(15),
-            before_target VARCHAR(15),
-            target VARCHAR(15),
             seen_at DOUBLE PRECISION NOT NULL)
         """
-    changed = f"""
-        INSERT INTO {TABLE}
-            (node, before_state, state, before_target, target, seen_at)
-        VALUES (NEW.uuid, OLD.provision_state, NEW.provision_state,
-            OLD.target_provision_state, NEW.target_provision_state,
-            {_NOW[dialect]})
-        """
-    created = f"""
-        INSERT INTO {TABLE} (node, state, target, seen_at)
-        VALUES (NEW.uuid, NEW.provision_state, NEW.target_provision_state,
-            {_NOW[dialect]})
-        """
-    parts = {'changed': changed, 'created': created}
+    insert = f'INSERT INTO {TABLE} (node, before_state, state, seen_at) VALUES'
+    new = f'NEW.provision_state, {_NOW[dialect]}'
+    parts = {
+        'changed': f'{insert} (NEW.uuid, OLD.provision_state, {new})',
+        'created': f'{insert} (NEW.uuid, NULL, {new})',
+    }
     return [table, *(trigger % parts for trigger in _TRIGGERS[dialect])]
 
 
@@ -112,8 +103,6 @@ class Seen:
     node: str
     before_state: str | None
     state: str | None
-    before_target: str | None
-    target: str | None
     seen_at: float
 
     @property

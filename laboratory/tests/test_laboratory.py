@@ -24,7 +24,7 @@ NODE = '11111111-2222-3333-4444-555555555555'
 
 
 def seen(at, before, state):
-    return witness.Seen(1, NODE, before, state, None, None, at)
+    return witness.Seen(1, NODE, before, state, at)
 
 
 def accepted(shown, *, accepted_at=11.0, shown_at=11.5):
@@ -75,9 +75,7 @@ class Contract(base.BaseTestCase):
 
     def test_a_request_that_changed_nothing_was_not_kept(self):
         earlier = seen(9.0, 'enroll', 'manageable')
-        other = STARTED.__class__(
-            2, 'other', 'manageable', 'inspecting', None, None, 10.5
-        )
+        other = witness.Seen(2, 'other', 'manageable', 'inspecting', 10.5)
         self.assertEqual(
             ['was accepted, and no change of state was ever saved'],
             self.judge(accepted('manageable'), earlier, other),

@@ -22,7 +22,7 @@ END = ('inspecting', 'manageable')
 
 def seen(number, at, step, node=NODE):
     before, state = step
-    return witness.Seen(number, node, before, state, None, None, at)
+    return witness.Seen(number, node, before, state, at)
 
 
 def announced(at, step, node=NODE, message=None):
