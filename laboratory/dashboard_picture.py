@@ -8,13 +8,13 @@ Prometheus; the queries are those of the dashboard.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import contextlib
 import io
 import json
 import logging
 import pathlib
 import re
 import sys
-import tempfile
 import time
 from typing import Any
 
@@ -45,32 +45,23 @@ def record(workers: int, cycles: int) -> dict[str, list[Line]]:
     wanted = deployment.Run(
         plugin=True, rabbitmq=True, options={'fake': _DELAYS}
     )
-    with (
-        tempfile.TemporaryDirectory(prefix='lab-') as home,
-        deployment.started(wanted) as bench,
-    ):
-        directory = pathlib.Path(home)
-        url = bench.ironic.endpoint
+    with deployment.started(wanted) as bench, contextlib.ExitStack() as stack:
+        directory, url = bench.ironic.directory, bench.ironic.endpoint
         transport = str(bench.ironic.options['DEFAULT']['transport_url'])
         exporter = prometheus.Exporter(
             directory, ['--transport-url', transport, '--ironic-url', url]
         )
-        with (
-            exporter,
-            prometheus.Prometheus(directory, exporter.port) as server,
-        ):
-            began = int(time.time())
-            clients.drive(url, workers, cycles, wanted.operations)
-            time.sleep(2 * _STEP)
-            return {
-                panel['title']: [
-                    line
-                    # The last one of two: p95, not p50.
-                    for target in panel['targets'][-1:]
-                    for line in _lines(server, target, began)
-                ]
-                for panel in _panels()
-            }
+        stack.enter_context(exporter)
+        server = prometheus.Prometheus(directory, exporter.port)
+        stack.enter_context(server)
+        began = int(time.time())
+        clients.drive(url, workers, cycles, wanted.operations)
+        time.sleep(2 * _STEP)
+        # Of two targets the last one: p95, not p50.
+        return {
+            panel['title']: _lines(server, panel['targets'][-1], began)
+            for panel in _panels()
+        }
 
 
 def _panels() -> list[dict[str, Any]]:
@@ -96,9 +87,7 @@ def _lines(
         name = target['legendFormat']
         for label, value in one['metric'].items():
             name = name.replace('{{' + label + '}}', value)
-        values = {
-            int(when) - began: float(value) for when, value in one['values']
-        }
+        values = {int(at) - began: float(value) for at, value in one['values']}
         # A line has a gap where there is no number.
         if any(value > 0 for value in values.values()):
             lines.append((name, values))
@@ -156,19 +145,13 @@ def _draw(axes: Any, panel: Mapping[str, Any], lines: Sequence[Line]) -> None:
         )
     else:
         for name, values in lines:
-            axes.plot(
-                list(values), list(values.values()), label=name, linewidth=1
-            )
+            axes.plot(*zip(*values.items(), strict=True), label=name, lw=1)
     axes.set_title(panel['title'], loc='left')
-    axes.set_ylabel(_UNITS[defaults['unit']])
-    axes.set_xlabel('seconds')
+    axes.set(ylabel=_UNITS[defaults['unit']], xlabel='seconds')
     axes.set_ylim(bottom=0)
     axes.margins(x=0)
     axes.legend(
-        frameon=False,
-        fontsize=5.5,
-        loc='upper left',
-        bbox_to_anchor=(1, 1),
+        frameon=False, fontsize=5.5, loc='upper left', bbox_to_anchor=(1, 1)
     )
 
 

@@ -4,10 +4,7 @@
 Uses a MariaDB and a RabbitMQ of its own. An operation has two messages.
 """
 
-import argparse
-import pathlib
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -23,8 +20,8 @@ from ironic_async_events.outbox import message
 from ironic_async_events.outbox import relay_thread
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import store
-from laboratory import broker
-from laboratory import database
+from laboratory import command
+from laboratory import deployment
 from laboratory import errors
 from laboratory import processes
 
@@ -47,28 +44,28 @@ def _body(node: str) -> dict[str, object]:
     }
 
 
-class _Spent:
-    """The CPU time of the relay's threads since this was made."""
+def _spent(relay: threading.Thread) -> tuple[float, float]:
+    """Return the CPU time of the relay's thread, and of its lanes."""
+    by_thread = {
+        thread: time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+        for thread in threading.enumerate()
+        if thread.name.startswith(lanes.THREAD) and thread.ident
+    }
+    own = by_thread.pop(relay, 0.0)
+    return own, sum(by_thread.values())
 
-    def __init__(self, thread: threading.Thread) -> None:
-        self._thread = thread
-        self._before = self._now()
 
-    def _now(self) -> tuple[float, float]:
-        relay = everything = 0.0
-        for thread in threading.enumerate():
-            if thread.name.startswith(lanes.THREAD) and thread.ident:
-                clock = time.pthread_getcpuclockid(thread.ident)
-                everything += time.clock_gettime(clock)
-                if thread is self._thread:
-                    relay = time.clock_gettime(clock)
-        return relay, everything - relay
-
-    def each(self, count: float) -> str:
-        """Say how many milliseconds each of so many things took."""
-        (a, b), (before_a, before_b) = self._now(), self._before
-        spent = (a - before_a) / count * 1e3, (b - before_b) / count * 1e3
-        return f'thread {spent[0]:.2f} ms, lanes {spent[1]:.2f} ms'
+def _say(
+    what: str,
+    relay: threading.Thread,
+    before: tuple[float, float],
+    count: float,
+) -> None:
+    own, others = (
+        (now - then) / count * 1e3
+        for now, then in zip(_spent(relay), before, strict=True)
+    )
+    print(f'{what}: thread {own:.2f} ms, lanes {others:.2f} ms')
 
 
 def _measure(operations: int, rate: float, bus: str) -> None:
@@ -89,47 +86,42 @@ def _measure(operations: int, rate: float, bus: str) -> None:
 
     put(0)
     wait()
-    spent, began = _Spent(relay._thread), time.monotonic()
+    thread = relay._thread
+    before, began = _spent(thread), time.monotonic()
     for number in range(operations):
         for _ in 'start', 'end':
             put(number)
             time.sleep(0.5 / rate)
     wait()
-    seconds = time.monotonic() - began
-    print(
-        f'{operations / seconds:.1f} operations a second, each: '
-        f'{spent.each(operations)}'
-    )
-    spent = _Spent(relay._thread)
+    done = operations / (time.monotonic() - began)
+    _say(f'{done:.1f} operations a second, each', thread, before, operations)
+    before = _spent(thread)
     time.sleep(_IDLE_SECONDS)
-    print(f'idle, each second: {spent.each(_IDLE_SECONDS)}')
+    _say('idle, each second', thread, before, _IDLE_SECONDS)
     relay.stop(5.0)
 
 
 def main() -> int:
     """Measure at one rate."""
-    parser = argparse.ArgumentParser(
-        prog=f'python -m {__spec__.name}', description=__doc__
-    )
-    parser.add_argument('--operations', type=int, default=300)
-    parser.add_argument('--rate', type=float, default=12.0, help='a second')
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        places = [pathlib.Path(name, kind) for kind in ('database', 'bus')]
-        for place in places:
-            place.mkdir()
-        with (
-            database.MariaDB(places[0]) as server,
-            broker.RabbitMQ(places[1]) as bus,
-        ):
+    args = command.parser(
+        'relay_cost',
+        __doc__,
+        operations=(300, 'how many'),
+        rate=(12.0, 'how many a second'),
+    ).parse_args()
+
+    def work() -> int:
+        with deployment.servers('mariadb', True) as shared:
+            assert shared.database is not None and shared.rabbitmq is not None
             CONF([], project='ironic', default_config_files=[])
-            CONF.set_override(
-                'connection', server.another('relay'), 'database'
-            )
+            url = shared.database.another('relay')
+            CONF.set_override('connection', url, 'database')
             async_conf.register(CONF)
             schema.upgrade(connection.engine())
-            _measure(args.operations, args.rate, bus.url)
-    return 0
+            _measure(args.operations, args.rate, shared.rabbitmq.url)
+        return 0
+
+    return command.run('relay_cost', work)
 
 
 if __name__ == '__main__':
