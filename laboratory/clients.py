@@ -77,17 +77,10 @@ class Client:
         progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connect(endpoint)
-        self._session = self._connection.baremetal
+        self.session = self._connection.baremetal
         self._account = Account() if account is None else account
         self._stopping = stopping or threading.Event()
         self._progress = progress
-
-    def live(self, operations: Sequence[lifecycle.Operation]) -> None:
-        """Create a node, lead it through operations, and delete it.
-
-        :param operations: the first starts in ``enroll`` or ``manageable``.
-        """
-        self._session.delete_node(self.lead(*operations).id)
 
     def lead(self, *path: lifecycle.Operation | str) -> WatchedNode:
         """Create a node and lead it through operations.
@@ -103,49 +96,43 @@ class Client:
 
     def create(self) -> WatchedNode:
         """Create a node that every operation of the life finds fit."""
-        created = self._session.create_node(
+        created = self.session.create_node(
             driver='fake-hardware',
             instance_info=dict(lifecycle.INSTANCE_INFO),
         )
         node = WatchedNode.existing(connection=self._connection, id=created.id)
-        node.fetch(self._session)
+        node.fetch(self.session)
         return node
 
     def operate(
         self, node: WatchedNode, operation: lifecycle.Operation
     ) -> contract.Accepted:
         """Do one operation and wait until the node is at rest again."""
-        self._prepare(node, operation)
         before = node.provision_state
+        if before != operation.start:
+            raise errors.LaboratoryError(
+                f'{operation} starts in {operation.start!r}, but the node '
+                f'is in {before!r}'
+            )
+        # Ironic puts a node that failed into maintenance.
+        if node.is_maintenance:
+            node.unset_maintenance(self.session)
         asked_at = self._ask(node, operation)
-        first = node.first_get
-        assert first is not None
-        ended_at = self._rest(node, operation)
+        assert node.first_get is not None
+        accepted_at, shown, shown_at = node.first_get
         accepted = contract.Accepted(
             node=node.id,
             name=str(operation),
             before=before,
             asked_at=asked_at,
-            accepted_at=first[0],
-            shown=first[1],
-            shown_at=first[2],
-            ended_at=ended_at,
+            accepted_at=accepted_at,
+            shown=shown,
+            shown_at=shown_at,
+            ended_at=self._rest(node, operation),
         )
         self._account.accepted.append(accepted)
         self._progress()
         return accepted
-
-    def _prepare(
-        self, node: WatchedNode, operation: lifecycle.Operation
-    ) -> None:
-        if node.provision_state != operation.start:
-            raise errors.LaboratoryError(
-                f'{operation} starts in {operation.start!r}, but the node '
-                f'is in {node.provision_state!r}'
-            )
-        # Ironic puts a node that failed into maintenance.
-        if node.is_maintenance:
-            node.unset_maintenance(self._session)
 
     def _ask(self, node: WatchedNode, operation: lifecycle.Operation) -> float:
         deadline = time.monotonic() + _OPERATION_SECONDS
@@ -154,7 +141,7 @@ class Client:
             asked_at = time.time()
             try:
                 node.set_provision_state(
-                    self._session, operation.verb, **operation.arguments
+                    self.session, operation.verb, **operation.arguments
                 )
             except exceptions.HttpException as error:
                 if error.status_code not in _BUSY:
@@ -180,7 +167,7 @@ class Client:
                 f'by {operation} ({node.last_error})',
             )
             pause = min(pause * 2, _LAST_PAUSE)
-            node.fetch(self._session)
+            node.fetch(self.session)
         return time.time()
 
     def _pause(self, seconds: float, deadline: float, what: str) -> None:
@@ -210,7 +197,7 @@ def drive(
         one = Client(endpoint, account, stopping, progress)
         ready.wait(60)
         for _ in range(cycles):
-            one.live(operations)
+            one.session.delete_node(one.lead(*operations).id)
 
     with concurrent.futures.ThreadPoolExecutor(clients) as executor:
         futures = [executor.submit(client) for _ in range(clients)]

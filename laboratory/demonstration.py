@@ -55,28 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def table(results: Sequence[deployment.Result]) -> rich.table.Table:
     """Lay out the figures of some runs."""
-    sheet = rich.table.Table(title='provision_set notifications')
-    sheet.add_column('Ironic')
-    for name in (
-        'operations',
-        'expected',
-        'received',
-        'lost',
-        'out of order',
-        'illegal',
-        'seconds',
-    ):
+    sheet = rich.table.Table('Ironic', title='provision_set notifications')
+    faults = ('lost', 'out of order', 'illegal')
+    for name in ('operations', 'expected', 'received', *faults, 'seconds'):
         sheet.add_column(name, justify='right')
     for result in results:
-        account = result.account
+        counts = result.account.as_dict()
         sheet.add_row(
             result.run.side,
             str(result.operations),
-            str(account.expected),
-            str(account.received),
-            _count(account.lost),
-            _count(account.out_of_order),
-            _count(account.illegal),
+            str(counts['expected']),
+            str(counts['received']),
+            *(_count(counts[name.replace(' ', '_')]) for name in faults),
             f'{result.seconds:.0f}',
         )
     return sheet

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The instruments of the laboratory, tried without a service."""
 
+from concurrent import futures
 import os
 import pathlib
 import signal
@@ -85,17 +86,13 @@ class Contract(base.BaseTestCase):
 class Recorder(base.BaseTestCase):
     """Notifications are recorded whole and in the order of emission."""
 
-    def setUp(self):
-        super().setUp()
+    def driver(self, is_told=True):
         self.path = self.useFixture(fixtures.TempDir()).join('recording')
-
-    def driver(self):
+        path = self.path if is_told else None
+        self.useFixture(fixtures.EnvironmentVariable(recorder.VARIABLE, path))
         return recorder.RecordingDriver(cfg.ConfigOpts(), ['topic'], None)
 
     def test_what_is_recorded_is_read_back(self):
-        self.useFixture(
-            fixtures.EnvironmentVariable(recorder.VARIABLE, self.path)
-        )
         driver = self.driver()
         self.assertIsInstance(driver, notifier.Driver)
         driver.notify({}, {'event_type': 'one'}, 'INFO', None)
@@ -108,34 +105,28 @@ class Recorder(base.BaseTestCase):
         self.assertEqual({os.getpid()}, {one['process'] for one in lines})
 
     def test_threads_write_whole_lines(self):
-        self.useFixture(
-            fixtures.EnvironmentVariable(recorder.VARIABLE, self.path)
-        )
+        # A driver may be constructed more than once.
+        drivers = [self.driver()]
+        drivers += [
+            recorder.RecordingDriver(cfg.ConfigOpts(), ['topic'], None)
+            for _ in range(7)
+        ]
         together = threading.Barrier(8)
 
         def emit(number):
             together.wait(10)
             for _ in range(20):
-                self.driver().notify(
-                    {}, {'number': number, 'long': 'x' * 5000}, 'INFO', None
-                )
+                drivers[number].notify({}, {'long': 'x' * 5000}, 'INFO', None)
 
-        threads = [
-            threading.Thread(target=emit, args=(number,))
-            for number in range(8)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
+        with futures.ThreadPoolExecutor(8) as executor:
+            list(executor.map(emit, range(8)))
         lines = recorder.read(self.path)
         self.assertEqual(160, len(lines))
         stamps = [one['monotonic'] for one in lines]
         self.assertEqual(sorted(stamps), stamps)
 
     def test_without_a_file_nothing_is_recorded(self):
-        self.useFixture(fixtures.EnvironmentVariable(recorder.VARIABLE))
-        self.driver().notify({}, {}, 'INFO', None)
+        self.driver(is_told=False).notify({}, {}, 'INFO', None)
         self.assertEqual([], recorder.read(self.path))
 
 
@@ -145,32 +136,22 @@ class Witness(base.BaseTestCase):
     def test_changes_and_creations_are_seen_in_order(self):
         path = self.useFixture(fixtures.TempDir()).join('db')
         eye = witness.Witness(f'sqlite:///{path}')
-        with eye.engine.begin() as connection:
-            connection.exec_driver_sql(
-                'CREATE TABLE nodes (uuid TEXT, provision_state TEXT, '
-                'target_provision_state TEXT, extra TEXT)'
-            )
-        eye.install()
-        with eye.engine.begin() as connection:
-            for statement in (
-                f"INSERT INTO nodes VALUES ('{NODE}', 'enroll', NULL, '')",
-                "UPDATE nodes SET provision_state = 'verifying', "
-                "target_provision_state = 'manageable'",
-                "UPDATE nodes SET extra = 'x'",
-                "UPDATE nodes SET provision_state = 'verifying'",
-                'UPDATE nodes SET provision_state = NULL',
-            ):
-                connection.exec_driver_sql(statement)
-        self.assertEqual(
-            [
-                (None, 'enroll'),
-                ('enroll', 'verifying'),
-                ('verifying', None),
-            ],
-            [(one.before_state, one.state) for one in eye.read()],
+        eye.execute(
+            'CREATE TABLE nodes (uuid TEXT, provision_state TEXT, extra TEXT)'
         )
+        eye.install()
+        eye.execute(
+            f"INSERT INTO nodes VALUES ('{NODE}', 'enroll', '')",
+            "UPDATE nodes SET provision_state = 'verifying'",
+            "UPDATE nodes SET extra = 'x'",
+            "UPDATE nodes SET provision_state = 'verifying'",
+            'UPDATE nodes SET provision_state = NULL',
+        )
+        steps = [(None, 'enroll'), ('enroll', 'verifying')]
+        steps.append(('verifying', None))
+        self.assertEqual(steps, [one.step for one in eye.read()])
         self.assertEqual(
-            [None], [one.state for one in eye.read(after=2, node=NODE)]
+            steps[2:], [one.step for one in eye.read(after=2, node=NODE)]
         )
         self.assertEqual([], eye.read(node='another'))
 
@@ -231,11 +212,7 @@ class Processes(base.BaseTestCase):
     def test_who_ends_early_is_reported_with_its_last_words(self):
         one = self.process('import sys; print("no such option"); sys.exit(3)')
         error = self.assertRaises(
-            errors.LaboratoryError,
-            one.require,
-            lambda: False,
-            10,
-            'answer',
+            errors.LaboratoryError, one.require, lambda: False, 10, 'answer'
         )
         self.assertIn('ended with code 3 before it came to ans', str(error))
         self.assertIn('no such option', str(error))
@@ -276,21 +253,10 @@ class Life(base.BaseTestCase):
             self.assertEqual('available', life[-1].end)
 
     def test_it_holds_every_verb_that_the_fake_hardware_can_end(self):
+        verbs = (
+            'abort active adopt clean deleted inspect manage provide rebuild '
+            'rescue service unhold unrescue'
+        )
         self.assertEqual(
-            {
-                'abort',
-                'active',
-                'adopt',
-                'clean',
-                'deleted',
-                'inspect',
-                'manage',
-                'provide',
-                'rebuild',
-                'rescue',
-                'service',
-                'unhold',
-                'unrescue',
-            },
-            {one.verb for one in lifecycle.LIFE},
+            {*verbs.split()}, {one.verb for one in lifecycle.LIFE}
         )

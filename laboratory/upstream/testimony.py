@@ -78,17 +78,16 @@ def hear(directory: pathlib.Path) -> list[Testimony]:
 
 def objections(accounts: Sequence[Testimony], wanted: str) -> list[str]:
     """Say why the accounts do not prove that the run was what it claims."""
-    lines = []
-    if not any(account.lists for account in accounts):
-        lines.append('no process listed the tests')
-    if not any(not account.lists for account in accounts):
-        lines.append('no process ran the tests')
+    roles = {account.lists for account in accounts}
+    lines = [
+        f'no process {what} the tests'
+        for lists, what in ((True, 'listed'), (False, 'ran'))
+        if lists not in roles
+    ]
     for account in accounts:
         who = 'the listing process' if account.lists else 'a worker'
-        for when, state in (
-            ('start', account.at_start),
-            ('end', account.at_end),
-        ):
+        states = {'start': account.at_start, 'end': account.at_end}
+        for when, state in states.items():
             if state is None:
                 lines.append(f'{who} died before its end')
             elif state != wanted:
