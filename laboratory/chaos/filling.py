@@ -4,21 +4,16 @@
 from collections.abc import Iterable
 from collections.abc import Mapping
 import json
-import threading
 from typing import Any
 from typing import Self
 
 import kombu
 import sqlalchemy as sa
 
-from ironic_async_events.audit import envelope
-
 _ROWS = 1000
 
 # About as large as a notification of Ironic.
 _PADDING = 'x' * 2500
-
-_NAME = 'refusing'
 
 
 def store(
@@ -95,23 +90,16 @@ def check(arrived: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 class Refusing:
-    """A queue for errors that holds one message; a context manager.
+    """A queue for errors that is full; a context manager.
 
-    While it is full the broker refuses every error, also on behalf of other
-    queues that would take it.
+    The broker refuses every error, also on behalf of other queues that would
+    take it, until the queue is gone.
     """
 
     def __init__(self, amqp_url: str) -> None:
-        self.numbers: list[int] = []
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(
-            target=self._read, name='refusing-reader', daemon=True
-        )
         self._connection = kombu.Connection(amqp_url, heartbeat=0)
-
-    def __enter__(self) -> Self:
         self._queue = kombu.Queue(
-            _NAME,
+            'refusing',
             exchange=kombu.Exchange(
                 'ironic', type='topic', durable=True, auto_delete=False
             ),
@@ -122,36 +110,19 @@ class Refusing:
                 'x-overflow': 'reject-publish',
             },
         )
-        channel = self._connection.channel()
-        self._queue(channel).declare()
+
+    def __enter__(self) -> Self:
+        self._queue = self._queue(self._connection.channel())
+        self._queue.declare()
         # From now on it is full.
-        self._connection.Producer(channel).publish(
-            '{}', exchange='', routing_key=_NAME
+        self._connection.Producer().publish(
+            '{}', exchange='', routing_key=self._queue.name
         )
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(30)
         self._connection.release()
 
-    def take_again(self) -> None:
-        """Have somebody read the queue."""
-        self._thread.start()
-
-    def _read(self) -> None:
-        with self._connection.Consumer(self._queue, on_message=self._arrived):
-            while not self._stopping.is_set():
-                try:
-                    self._connection.drain_events(timeout=0.2)
-                except TimeoutError:
-                    continue
-
-    def _arrived(self, message: Any) -> None:
-        body = json.loads(message.body)
-        if body:
-            notification, _ = envelope.unwrap(body)
-            data = notification['payload']['ironic_object.data']
-            self.numbers.append(data['number'])
-        message.ack()
+    def end(self) -> None:
+        """Have the broker take errors again."""
+        self._queue.delete()
