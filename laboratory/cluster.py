@@ -62,7 +62,6 @@ class Cluster:
 
     @property
     def endpoint(self) -> str:
-        """The URL of the API."""
         return self._ironics[0].endpoint
 
     def _start(self) -> None:
@@ -140,7 +139,6 @@ class Cluster:
         return ironics
 
     def run_once(self, name: str, *arguments: str) -> str:
-        """Run one command to its end."""
         return self._ironics[0].run_once(name, *arguments)
 
     def _wait_for_api(self) -> None:
@@ -160,7 +158,6 @@ class Cluster:
         self.conductors[number].stop()
 
     def revive(self, number: int) -> None:
-        """Start a conductor that was killed."""
         part = self._ironics[number].part('ironic-conductor')
         self.conductors[number] = part.start()
 
@@ -206,7 +203,6 @@ class Cluster:
         self._signal(number, signal.SIGSTOP)
 
     def thaw(self, number: int) -> None:
-        """Let a conductor that was stopped go on."""
         self._signal(number, signal.SIGCONT)
 
     def _signal(self, number: int, what: signal.Signals) -> None:
@@ -280,7 +276,6 @@ class Cluster:
         return self.log(number).count(_TAKES_REQUESTS)
 
     def log(self, number: int) -> str:
-        """Read the log of a conductor, or of the all-in-one service."""
         name = 'ironic-conductor' if self._count else 'ironic'
         return self._ironics[number].log(name).read_text()
 
@@ -294,9 +289,7 @@ class Cluster:
                 yield {**line, 'message': message}
 
     def observations(self) -> Iterator[deployment.Message]:
-        """Read what the notifications say that have arrived."""
         return map(observation.observe, self.arrived())
 
     def account(self) -> truth.Account:
-        """Compare what was committed with what was published."""
         return truth.compare(self.eye.changes(), self.observations())

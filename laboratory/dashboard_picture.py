@@ -95,7 +95,6 @@ def _lines(
 
 
 def draw(found: Mapping[str, Sequence[Line]], path: pathlib.Path) -> None:
-    """Draw the panels."""
     # It tells of its fonts when it is imported, and nobody asked.
     logging.getLogger('matplotlib').setLevel(logging.WARNING)
     import matplotlib

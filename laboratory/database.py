@@ -93,8 +93,6 @@ class Database(processes.Server):
 
 
 class MariaDB(Database):
-    """A MariaDB."""
-
     _first = 'mysql'
     _create = 'CREATE DATABASE {} CHARACTER SET utf8mb3'
     # Who serves when we are root.
@@ -151,8 +149,6 @@ class MariaDB(Database):
 
 
 class PostgreSQL(Database):
-    """A PostgreSQL."""
-
     _first = 'postgres'
     _create = 'CREATE DATABASE {}'
 

@@ -54,7 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def table(results: Sequence[deployment.Result]) -> rich.table.Table:
-    """Lay out the figures of some runs."""
     sheet = rich.table.Table('Ironic', title='provision_set notifications')
     faults = ('lost', 'out of order', 'illegal')
     for name in ('operations', 'expected', 'received', *faults, 'seconds'):

@@ -75,7 +75,6 @@ class Run:
 
     @property
     def total(self) -> int:
-        """How many operations it will do."""
         return self.clients * self.cycles * len(self.operations)
 
     def ironic(
@@ -104,7 +103,6 @@ class Bench:
 
     @property
     def recording(self) -> pathlib.Path:
-        """The file with the notifications."""
         if self.collector is not None:
             return self.collector.path
         return self.ironic.recording
@@ -129,14 +127,11 @@ class Bench:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Servers:
-    """What services run on."""
-
     directory: pathlib.Path
     database: Database | None = None
     rabbitmq: broker.RabbitMQ | None = None
 
     def room(self, name: str) -> pathlib.Path:
-        """Make a directory."""
         path = self.directory / name
         path.mkdir()
         return path
@@ -242,7 +237,6 @@ class Result:
 
     @property
     def operations(self) -> int:
-        """How many operations were accepted."""
         return len(self.accepted)
 
     @property
@@ -264,7 +258,6 @@ class Result:
         )
 
     def as_dict(self) -> Mapping[str, object]:
-        """Return the figures, for a file."""
         return {
             'run': str(self.run),
             'clients': self.run.clients,
@@ -311,7 +304,6 @@ def execute(
     copy: pathlib.Path | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Do one run from beginning to end."""
     with started(run, copy) as running:
         result = measure(running, run, progress)
     if copy is not None:

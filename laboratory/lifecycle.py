@@ -126,7 +126,6 @@ _BY_NAME = {str(one): one for one in LIFE}
 
 
 def operation(name: str) -> Operation:
-    """Return an operation of :data:`LIFE` by its name."""
     return _BY_NAME[name]
 
 

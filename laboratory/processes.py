@@ -169,7 +169,6 @@ class Server:
     def launch(
         self, process: Process, serves: Callable[[], bool], what: str
     ) -> None:
-        """Start a program, and wait until it serves."""
         self.running.append(process.start())
         process.require(serves, START_SECONDS, what)
 

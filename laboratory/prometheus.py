@@ -39,11 +39,9 @@ class Exporter(processes.Server):
 
     @property
     def url(self) -> str:
-        """Where the metrics are."""
         return f'http://127.0.0.1:{self.port}/metrics'
 
     def serve(self) -> None:
-        """Start it, and wait until it listens and serves."""
         program = processes.Process(
             'exporter',
             [
@@ -93,7 +91,6 @@ class Prometheus(processes.Server):
         self._exporter = exporter
 
     def serve(self) -> None:
-        """Start it, and wait until it has scraped."""
         configuration = self._directory / 'prometheus.yml'
         configuration.write_text(_CONFIGURATION % self._exporter)
         program = processes.Process(
@@ -125,7 +122,6 @@ class Prometheus(processes.Server):
         return answer.json()['data'] if answer.ok else None
 
     def query(self, expression: str) -> dict[tuple[str, ...], float]:
-        """Evaluate an expression now."""
         data = self.ask('query', query=expression) or {'result': ()}
         return {
             _key(one['metric']): float(one['value'][1])

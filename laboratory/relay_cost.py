@@ -102,7 +102,6 @@ def _measure(operations: int, rate: float, bus: str) -> None:
 
 
 def main() -> int:
-    """Measure at one rate."""
     args = command.parser(
         'relay_cost',
         __doc__,

@@ -72,8 +72,6 @@ _ONE = (states.INSPECTING, states.MANAGEABLE)
 
 
 class Case(NamedTuple):
-    """A node that is saved."""
-
     previous_state: str
     state: str
     changed: str
@@ -129,7 +127,6 @@ class Bench:
         }
 
     def differences(self, case: Case) -> list[str]:
-        """Save the node of a case in both ways."""
         expected = self._outcome(case, lambda node, before: node.save())
         actual = self._outcome(case, self._save)
         return [
@@ -204,7 +201,6 @@ _UUID = 'd0a5c4e0-3a43-4a51-a4cb-6a1a7f5a0b6e'
 
 
 def main() -> int:
-    """Go through all cases; the exit status is 0 if nothing differs."""
     parser = argparse.ArgumentParser(
         prog=f'python -m {__spec__.name}', description=__doc__
     )

@@ -138,7 +138,6 @@ class Ironic(processes.Server):
 
     @property
     def endpoint(self) -> str:
-        """The URL of the API."""
         return f'http://127.0.0.1:{self.port}'
 
     def log(self, name: str) -> pathlib.Path:
@@ -158,7 +157,6 @@ class Ironic(processes.Server):
             _TABLES.append(sqlite.read_bytes())
 
     def run_once(self, name: str, *arguments: str) -> str:
-        """Run one command to its end."""
         return processes.run_once(self.part(name, arguments), START_SECONDS)
 
     def serve(self) -> None:
@@ -204,7 +202,6 @@ class Ironic(processes.Server):
         return body if code == 200 else None
 
     def answers(self) -> bool:
-        """Tell whether the API answers."""
         return self.get('/v1') is not None
 
     def conductors(self) -> int:

@@ -34,8 +34,6 @@ Step = tuple[str | None, str | None]
 
 
 class Change(NamedTuple):
-    """A change of a node's provision state that was committed."""
-
     node: str
     previous_state: str | None
     state: str | None
@@ -72,7 +70,6 @@ class Account:
 
     @classmethod
     def total(cls, accounts: Iterable['Account']) -> 'Account':
-        """Add accounts up."""
         counts: collections.Counter[str] = collections.Counter()
         rows: list[Row] = []
         for account in accounts:

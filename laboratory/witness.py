@@ -107,7 +107,6 @@ class Seen:
 
     @property
     def step(self) -> tuple[str | None, str | None]:
-        """The states before and after."""
         return self.before_state, self.state
 
 
@@ -124,13 +123,11 @@ class Witness:
         self.execute(*_statements(self.engine.dialect.name))
 
     def execute(self, *statements: str) -> None:
-        """Execute statements in one transaction."""
         with self.engine.begin() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
 
     def query(self, text: str, **values: object) -> list[Any]:
-        """Return the rows of a query."""
         with self.engine.connect() as connection:
             return list(connection.execute(sqlalchemy.text(text), values))
 

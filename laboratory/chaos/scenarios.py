@@ -248,7 +248,6 @@ def numbers(place: cluster.Cluster, load: Load, *_: object) -> Figures:
 def database_restarts(
     place: cluster.Cluster, load: Load, times: int, _: random.Random
 ) -> Figures:
-    """Restart the database."""
     for _number in range(times):
         place.restart_database()
         load.work(_SOME)

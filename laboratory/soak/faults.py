@@ -78,7 +78,6 @@ def plan(seed: int, count: int) -> list[Planned]:
 def strike(
     place: cluster.Cluster, planned: Planned, number: int, seconds: float
 ) -> Struck:
-    """Do what is planned, and undo it."""
     began = time.time()
     note, took_effect = FAULTS[planned.name](place, planned, seconds)
     victim = None if planned.name in (BROKER, DATABASE) else planned.victim
@@ -100,7 +99,6 @@ def _kill(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
 
 
 def _broker(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
-    """Stop the broker, and start it again."""
     place.broker.stop()
     gone = away(planned, seconds / 2)
     time.sleep(gone)
@@ -111,7 +109,6 @@ def _broker(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
 def _database(
     place: cluster.Cluster, planned: Planned, seconds: float
 ) -> Seen:
-    """Restart the database."""
     began = time.monotonic()
     place.restart_database()
     return f'away for {time.monotonic() - began:.1f} s', True

@@ -93,7 +93,6 @@ class Plan:
 
 
 def run(plan: Plan, keep: pathlib.Path | None = None) -> account.Result:
-    """Do one half."""
     with cluster.Cluster(
         faults.CONDUCTORS, plan.options, DRIVERS[plan.kind]
     ) as place:

@@ -71,7 +71,6 @@ def _judge(results: dict[str, side.Result]) -> int:
 
 
 def _print_side(name: str, result: side.Result) -> None:
-    """Print the figures of one side."""
     print(f'{name}: {len(result.statuses)} tests in {result.seconds:.0f} s')
     for test, status in sorted(result.statuses.items()):
         if status not in comparison.GOOD:

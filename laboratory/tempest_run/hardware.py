@@ -21,8 +21,6 @@ class WaitingDeploy(fake.FakeDeploy):
 
 
 class WaitingInspect(fake.FakeInspect):
-    """An inspection that waits."""
-
     def inspect_hardware(self, task: Any) -> str:
         return states.INSPECTWAIT
 
@@ -31,8 +29,6 @@ class WaitingInspect(fake.FakeInspect):
 
 
 class WaitingRescue(fake.FakeRescue):
-    """A rescue that waits."""
-
     def rescue(self, task: Any) -> str:
         return states.RESCUEWAIT
 
@@ -41,14 +37,10 @@ class WaitingRescue(fake.FakeRescue):
 
 
 class WaitingVendor(fake.FakeVendorB):
-    """Steps that wait."""
-
     @base.clean_step(priority=0, abortable=True)
     def wait_in_cleaning(self, task: Any) -> str:
-        """Leave the node in ``clean wait``."""
         return states.CLEANWAIT
 
     @base.service_step(abortable=True)
     def wait_in_service(self, task: Any) -> str:
-        """Leave the node in ``service wait``."""
         return states.SERVICEWAIT

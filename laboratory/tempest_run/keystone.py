@@ -46,7 +46,6 @@ class Keystone(processes.Server):
 
     @property
     def url(self) -> str:
-        """The URL of the identity API, version 3."""
         return f'http://127.0.0.1:{self.port}/v3'
 
     def serve(self) -> None:
@@ -83,7 +82,6 @@ class Keystone(processes.Server):
         self.launch(process, lambda: api.answers(self.url), 'answer')
 
     def connect(self, system: bool = False) -> openstack.connection.Connection:
-        """Connect as the administrator."""
         scope = {'system_scope': 'all'}
         if not system:
             scope = {'project_name': 'admin', 'project_domain_name': DOMAIN}
@@ -101,7 +99,6 @@ class Keystone(processes.Server):
         )
 
     def register(self, endpoint: str) -> None:
-        """Create Ironic's user and its endpoint."""
         with self.connect() as cloud:
             identity = cloud.identity
             project = identity.create_project(

@@ -71,8 +71,6 @@ def _options(identity: keystone.Keystone) -> dict[str, dict[str, object]]:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What came of one side."""
-
     statuses: Mapping[str, str]
     audited: summary.Audit
     account: truth.Account

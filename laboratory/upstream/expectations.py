@@ -76,7 +76,6 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Whether tests ran and none contradicts the list."""
         ran = self.passed or self.expected
         return bool(ran) and not self.failed
 
