@@ -49,13 +49,8 @@ def violations(
         by_node[change.node].append(change)
     found = []
     for request in accepted:
-        own = [
-            change
-            for change in by_node[request.node]
-            if request.asked_at - TOLERANCE
-            <= change.seen_at
-            <= request.ended_at
-        ]
+        begin, end = request.asked_at - TOLERANCE, request.ended_at
+        own = [x for x in by_node[request.node] if begin <= x.seen_at <= end]
         reason = _broken(request, own)
         if reason:
             found.append(f'{request.node} {request.name}: {reason}')
@@ -68,14 +63,9 @@ def _broken(request: Accepted, changes: Sequence[witness.Seen]) -> str | None:
     late = changes[0].seen_at - request.accepted_at
     if late > TOLERANCE:
         return f'the new state was saved {late * 1000:.0f} ms after the 202'
-    by_then = {
-        change.state
-        for change in changes
-        if change.seen_at <= request.shown_at + TOLERANCE
-    }
+    shown_at = request.shown_at + TOLERANCE
+    by_then = {one.state for one in changes if one.seen_at <= shown_at}
     if request.shown not in by_then:
-        return (
-            f'GET showed {request.shown!r} when '
-            f'{", ".join(sorted(map(repr, by_then)))} had been saved'
-        )
+        states = ', '.join(sorted(map(repr, by_then)))
+        return f'GET showed {request.shown!r} when {states} had been saved'
     return None

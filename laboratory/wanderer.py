@@ -25,7 +25,6 @@ from laboratory.api import Api
 _PATIENCE = 10.0
 _FIRST_PAUSE = 0.02
 _PAUSE = 0.1
-_WORK_SECONDS = 120.0
 
 _ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     'clean': lifecycle.CLEAN.arguments,
@@ -138,10 +137,8 @@ class Wanderers:
         self._open: dict[str, Operation] = {}
 
     def __enter__(self) -> Self:
-        own = [
-            self.nodes[number :: len(self._chances)]
-            for number in range(len(self._chances))
-        ]
+        count = len(self._chances)
+        own = [self.nodes[number::count] for number in range(count)]
         self._running = self._executor.map(self._client, own, self._chances)
         return self
 
@@ -154,12 +151,9 @@ class Wanderers:
     def work(self, more: int) -> None:
         """Wait until the clients have done some more operations."""
         enough = len(self.ended) + more
-        if not processes.wait_for(
-            lambda: len(self.ended) >= enough, _WORK_SECONDS
-        ):
+        if not processes.wait_for(lambda: len(self.ended) >= enough, 120):
             raise errors.LaboratoryError(
-                f'the clients did not do {more} more operations within '
-                f'{_WORK_SECONDS:.0f} s'
+                f'the clients did not do {more} more operations within 120 s'
             )
 
     def settle(self) -> None:
@@ -205,9 +199,8 @@ class Wanderers:
         if code != 202:
             self.refused.append(code)
             return False
-        operation = Operation(
-            node['uuid'], verb, asked_at, time.monotonic() - began
-        )
+        accepted = time.monotonic() - began
+        operation = Operation(node['uuid'], verb, asked_at, accepted)
         self.operations.append(operation)
         self._open[operation.node] = operation
         return True
@@ -218,15 +211,13 @@ class Wanderers:
         if code != 200:
             self.errors += 1
             return None
-        if (
-            node['reservation'] is not None
-            or node['provision_state'] not in WAYS
-        ):
+        state = node['provision_state']
+        if node['reservation'] is not None or state not in WAYS:
             return None
         if uuid in self._open:
             operation = self._open.pop(uuid)
             operation.ended_at = time.time()
-            operation.state = node['provision_state']
+            operation.state = state
             operation.reason = node['last_error']
             self.ended.append(operation)
         return dict(node)

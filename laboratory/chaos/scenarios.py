@@ -25,12 +25,6 @@ Figures = dict[str, Any]
 LEASE = 5.0
 """Seconds; half of the default, so that runs are shorter."""
 
-# Neither of them does anything else.
-_PURE = (
-    lifecycle.Operation('provide', 'manageable', 'available'),
-    lifecycle.Operation('manage', 'available', 'manageable'),
-)
-
 # Operations of all clients together: enough that each has begun some.
 _SOME = 20
 # Of each client: it goes on when a fault has left a node behind.
@@ -52,8 +46,9 @@ _TAKING_OVER = {
 }
 
 
+Place = cluster.Cluster
 Load = wanderer.Wanderers
-Scenario = Callable[[cluster.Cluster, Load, int, random.Random], Figures]
+Scenario = Callable[[Place, Load, int, random.Random], Figures]
 
 
 def _under_load(
@@ -61,7 +56,7 @@ def _under_load(
     options: configuration.Options = _OPTIONS,
     clients: int = 4,
     pause: float = 0.0,
-    look: Callable[[cluster.Cluster], Figures] = lambda place: {},
+    look: Callable[[Place], Figures] = lambda place: {},
 ) -> Callable[[Scenario], Callable[..., Figures]]:
     """Have clients at work during a scenario; judge what was published.
 
@@ -71,7 +66,7 @@ def _under_load(
     def decorated(scenario: Scenario) -> Callable[..., Figures]:
         @functools.wraps(scenario)
         def run(how_much: int = 0, *, seed: int) -> Figures:
-            with cluster.Cluster(conductors, options) as place:
+            with Place(conductors, options) as place:
                 with wanderer.Wanderers(
                     place.endpoint, clients, _NODES * clients, seed, pause
                 ) as load:
@@ -102,9 +97,7 @@ def _under_load(
 
 
 @_under_load(3, clients=6)
-def kills(
-    place: cluster.Cluster, load: Load, times: int, chance: random.Random
-) -> Figures:
+def kills(place: Place, load: Load, times: int, chance: Any) -> Figures:
     """Kill conductors at random moments."""
     for _ in range(times):
         victim = chance.randrange(3)
@@ -115,7 +108,7 @@ def kills(
     return {'terms': place.term()}
 
 
-def _said(place: cluster.Cluster) -> Figures:
+def _said(place: Place) -> Figures:
     logs = ''.join(map(place.log, range(2)))
     return {
         'said_away': logs.count('cannot reach the message bus'),
@@ -126,9 +119,7 @@ def _said(place: cluster.Cluster) -> Figures:
 # Paced, so that there is time to measure: what is compared is how long
 # an operation takes, not how many the machine can do.
 @_under_load(2, pause=0.3, look=_said)
-def broker_away(
-    place: cluster.Cluster, load: Load, operations: int, _: random.Random
-) -> Figures:
+def broker_away(place: Place, load: Load, operations: int, _: Any) -> Figures:
     """Stop the broker, and measure as many operations before and meanwhile."""
     began = time.time()
     load.work(operations)
@@ -165,7 +156,7 @@ def _times(load: Load, began: float, ended: float) -> Mapping[str, float]:
 
 
 @_under_load(2)
-def leader_killed(place: cluster.Cluster, load: Load, *_: object) -> Figures:
+def leader_killed(place: Place, load: Load, *_: object) -> Figures:
     """Kill the conductor that has the lease; it does not come back."""
     leader, seconds = _take_over(place, place.kill)
     # What the dead conductor's nodes are asked for comes to nothing.
@@ -178,7 +169,7 @@ def leader_killed(place: cluster.Cluster, load: Load, *_: object) -> Figures:
 
 
 @_under_load(2)
-def leader_frozen(place: cluster.Cluster, load: Load, *_: object) -> Figures:
+def leader_frozen(place: Place, load: Load, *_: object) -> Figures:
     """Stop the leader until another one is at work, and let it go on."""
     leader, seconds = _take_over(place, place.freeze)
     before = place.consumer.count
@@ -189,9 +180,7 @@ def leader_frozen(place: cluster.Cluster, load: Load, *_: object) -> Figures:
     return {'taken_over_after': seconds, 'terms': place.term()}
 
 
-def _take_over(
-    place: cluster.Cluster, hurt: Callable[[int], None]
-) -> tuple[int, float]:
+def _take_over(place: Place, hurt: Callable[[int], None]) -> tuple[int, float]:
     leader = place.leader()
     assert leader is not None, 'nobody has the lease'
     term = place.term()
@@ -201,16 +190,17 @@ def _take_over(
     return leader, round(time.monotonic() - began, 3)
 
 
-def _numbers(place: cluster.Cluster) -> Figures:
+def _numbers(place: Place) -> Figures:
     """Count numbers that are missing or repeated, and take-overs."""
     sequences: dict[str, list[int | None]] = collections.defaultdict(list)
     conductors: dict[str | None, set[str]] = collections.defaultdict(set)
     states = 0
     ids = set()
     for seen in place.observations():
-        if not isinstance(seen, observation.Observation):
-            continue
-        if seen.message_id in ids:
+        if (
+            not isinstance(seen, observation.Observation)
+            or seen.message_id in ids
+        ):
             continue
         ids.add(seen.message_id)
         states += seen.kind == 'provision_set'
@@ -234,7 +224,7 @@ def _numbers(place: cluster.Cluster) -> Figures:
 
 
 @_under_load(2, _TAKING_OVER, clients=8, look=_numbers)
-def numbers(place: cluster.Cluster, load: Load, *_: object) -> Figures:
+def numbers(place: Place, load: Load, *_: object) -> Figures:
     """Kill a conductor at work: the numbers go on where it has stopped."""
     processes.wait_for(lambda: place.works(1), 60, 0.01)
     place.kill(1)
@@ -245,9 +235,7 @@ def numbers(place: cluster.Cluster, load: Load, *_: object) -> Figures:
 
 
 @_under_load(2)
-def database_restarts(
-    place: cluster.Cluster, load: Load, times: int, _: random.Random
-) -> Figures:
+def database_restarts(place: Place, load: Load, times: int, _: Any) -> Figures:
     for _number in range(times):
         place.restart_database()
         load.work(_SOME)
@@ -255,9 +243,7 @@ def database_restarts(
 
 
 @_under_load(0, {})
-def sqlite(
-    place: cluster.Cluster, load: Load, operations: int, _: random.Random
-) -> Figures:
+def sqlite(place: Place, load: Load, operations: int, _: Any) -> Figures:
     """The all-in-one service on SQLite; the broker goes away once."""
     place.broker.stop()
     load.work(operations)
@@ -266,7 +252,7 @@ def sqlite(
     return {}
 
 
-def _ways(place: cluster.Cluster) -> Figures:
+def _ways(place: Place) -> Figures:
     """Measure from the statement of a transition to the consumer.
 
     That is more than from the commit to the publishing.
@@ -289,9 +275,7 @@ def _ways(place: cluster.Cluster) -> Figures:
 
 
 @_under_load(2, clients=1, pause=0.5, look=_ways)
-def latency(
-    place: cluster.Cluster, load: Load, operations: int, _: random.Random
-) -> Figures:
+def latency(place: Place, load: Load, operations: int, _: Any) -> Figures:
     """At low load, measure how long messages are on their way."""
     load.work(operations)
     return {}
@@ -299,7 +283,7 @@ def latency(
 
 def backlog(messages: int, *, seed: int) -> Figures:
     """Let one conductor publish a backlog, in order, in little memory."""
-    with cluster.Cluster(1, _OPTIONS) as place:
+    with Place(1, _OPTIONS) as place:
         place.kill(0)
         filling.store(place.eye.engine, range(messages), range(1000), 'INFO')
         before = place.consumer.count
@@ -335,7 +319,7 @@ def refusing(messages: int, *, seed: int) -> Figures:
     errors = range(20)
     others = range(len(errors), len(errors) + messages)
     with (
-        cluster.Cluster(1, _OPTIONS) as place,
+        Place(1, _OPTIONS) as place,
         filling.Refusing(place.broker.amqp_url) as queue,
     ):
         place.wait_for_rpc(0, 1)
@@ -395,9 +379,8 @@ def statements(*, seed: int) -> Figures:
 
 def _count_statements(driver: tuple[str, ...]) -> dict[str, int]:
     """Lead one node through operations that only change its state."""
-    with cluster.Cluster(
-        1, {'async_events': {'outbox_lease': 3600}}, driver
-    ) as place:
+    options = {'async_events': {'outbox_lease': 3600}}
+    with Place(1, options, driver) as place:
         # Its relay would have statements of its own.
         place.wait_for_rpc(0, 1)
         place.kill(0)
@@ -410,9 +393,9 @@ def _count_statements(driver: tuple[str, ...]) -> dict[str, int]:
         node = client.lead('manage')
         before = place.counters()
         seen = len(place.eye.read(node=node.id))
-        for _ in range(5):
-            for operation in _PURE:
-                client.operate(node, operation)
+        # Neither of them does anything else.
+        for operation in ('provide', 'manage, available') * 5:
+            client.operate(node, lifecycle.operation(operation))
         after = place.counters()
         return {
             'transitions': len(place.eye.read(node=node.id)) - seen,

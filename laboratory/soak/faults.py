@@ -16,9 +16,7 @@ from laboratory import processes
 from laboratory.api import Api
 
 CONDUCTORS = 2
-
 Seen = tuple[str, bool]
-
 _CALLERS = 4
 _PAUSE = 0.1
 
@@ -129,27 +127,22 @@ def _pool(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
     # It takes a while until it is full.
     deadline = time.monotonic() + seconds / 2 + away(planned, seconds / 2)
 
-    def press() -> tuple[int, int]:
+    method = 'vendor_passthru?method=fourth_method_shared_lock'
+    codes: list[int] = []
+
+    def press(_: int) -> None:
         api = Api(place.endpoint)
-        taken = refused = 0
         while time.monotonic() < deadline:
-            code, _ = api.call(
-                'POST',
-                f'/v1/nodes/{node}/vendor_passthru'
-                '?method=fourth_method_shared_lock',
-                {'bar': 'woof'},
-            )
-            taken += code == 202
-            refused += code == 503
+            path = f'/v1/nodes/{node}/{method}'
+            code, _answer = api.call('POST', path, {'bar': 'woof'})
+            codes.append(code)
             if code != 202:
                 time.sleep(_PAUSE)
-        return taken, refused
 
     with concurrent.futures.ThreadPoolExecutor(_CALLERS) as executor:
-        callers = [executor.submit(press) for _ in range(_CALLERS)]
-    answers = [caller.result() for caller in callers]
-    taken, refused = (sum(one) for one in zip(*answers, strict=True))
-    return f'{taken} calls taken, {refused} turned away', refused > 0
+        list(executor.map(press, range(_CALLERS)))
+    note = f'{codes.count(202)} calls taken, {codes.count(503)} turned away'
+    return note, 503 in codes
 
 
 def _sighup(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:

@@ -108,7 +108,7 @@ def _run(place: cluster.Cluster, plan: Plan) -> account.Result:
     work = wanderer.Wanderers(
         place.endpoint, _CLIENTS, _NODES, plan.seed, _PAUSE
     )
-    _say(f'{plan.kind}: {_NODES} nodes are there')
+    _say(plan, f'{_NODES} nodes are there')
     count = int(plan.minutes * 60 / plan.interval)
     began = time.monotonic()
     with work:
@@ -119,14 +119,14 @@ def _run(place: cluster.Cluster, plan: Plan) -> account.Result:
             seconds = SHARE * plan.interval
             one = faults.strike(place, planned, number, seconds)
             struck.append(one)
-            _say(f'{plan.kind}: {number}/{count} {one}: {one.note}')
+            _say(plan, f'{number}/{count} {one}: {one.note}')
         _sleep_until(began + plan.minutes * 60)
-    _say(f'{plan.kind}: waiting until nobody works any more')
+    _say(plan, 'waiting until nobody works any more')
     seconds = plan.heartbeat_timeout + 2 * _CHECK_SECONDS + 60
     left = _quiet(place, struck, seconds)
     stranded = []
     if left:
-        _say(f'{plan.kind}: {len(left)} nodes are left, restarting conductors')
+        _say(plan, f'{len(left)} nodes are left, restarting conductors')
         for number in range(faults.CONDUCTORS):
             place.restart(number)
         stranded = _quiet(place, struck, seconds)
@@ -184,5 +184,5 @@ def _sleep_until(when: float) -> None:
     time.sleep(max(0.0, when - time.monotonic()))
 
 
-def _say(text: str) -> None:
-    print(time.strftime('%H:%M:%S'), text, flush=True)
+def _say(plan: Plan, text: str) -> None:
+    print(time.strftime('%H:%M:%S'), f'{plan.kind}: {text}', flush=True)

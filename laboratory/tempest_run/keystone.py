@@ -16,6 +16,7 @@ REGION = 'RegionOne'
 DOMAIN = 'Default'
 # Of users that live as long as a run, on loopback.
 PASSWORD = 'async-events'
+_INTERFACES = ('public', 'internal', 'admin')
 _SERVER = pathlib.Path(__file__).with_name('keystone_server.py')
 
 
@@ -53,19 +54,18 @@ class Keystone(processes.Server):
         for name in ('tokens', 'receipts', 'credentials'):
             (self.directory / name).mkdir(mode=0o700)
         self._manage('db_sync')
-        owner = (
-            f'--keystone-user={getpass.getuser()}',
-            f'--keystone-group={grp.getgrgid(os.getgid()).gr_name}',
-        )
-        self._manage('fernet_setup', *owner)
-        self._manage('credential_setup', *owner)
+        group = grp.getgrgid(os.getgid()).gr_name
+        for command in ('fernet_setup', 'credential_setup'):
+            self._manage(
+                command,
+                f'--keystone-user={getpass.getuser()}',
+                f'--keystone-group={group}',
+            )
         self._manage(
             'bootstrap',
             f'--bootstrap-password={PASSWORD}',
             f'--bootstrap-region-id={REGION}',
-            f'--bootstrap-public-url={self.url}',
-            f'--bootstrap-internal-url={self.url}',
-            f'--bootstrap-admin-url={self.url}',
+            *(f'--bootstrap-{name}-url={self.url}' for name in _INTERFACES),
         )
         process = processes.Process(
             'keystone',
@@ -101,14 +101,13 @@ class Keystone(processes.Server):
     def register(self, endpoint: str) -> None:
         with self.connect() as cloud:
             identity = cloud.identity
-            project = identity.create_project(
-                name='service', domain_id='default'
-            )
+            home = {'domain_id': 'default'}
+            project = identity.create_project(name='service', **home)
             user = identity.create_user(
                 name='ironic',
                 password=PASSWORD,
-                domain_id='default',
                 default_project_id=project.id,
+                **home,
             )
             for name in ('admin', 'service'):
                 role = identity.find_role(name, ignore_missing=False)
@@ -116,7 +115,7 @@ class Keystone(processes.Server):
             service = identity.create_service(
                 name='ironic', type='baremetal', is_enabled=True
             )
-            for interface in ('public', 'internal', 'admin'):
+            for interface in _INTERFACES:
                 identity.create_endpoint(
                     service_id=service.id,
                     interface=interface,
