@@ -30,6 +30,10 @@ from laboratory import witness
 
 Message = observation.Observation | observation.Malformed | observation.Ignored
 Database = database.Database
+_KINDS: Mapping[str, type[Database]] = {
+    'mariadb': database.MariaDB,
+    'postgresql': database.PostgreSQL,
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,19 +117,12 @@ class Bench:
             self.collector.wait_quiet()
         return list(map(observation.observe, recorder.read(self.recording)))
 
-    def account(self, node: str = '') -> truth.Account:
+    def account(self) -> truth.Account:
         """Compare what was committed so far with what was announced."""
-        return truth.compare(
-            self.eye.changes(node),
-            [
-                message
-                for message in self.observations()
-                if not node or getattr(message, 'node', node) == node
-            ],
-        )
+        return truth.compare(self.eye.changes(), self.observations())
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Servers:
     directory: pathlib.Path
     database: Database | None = None
@@ -152,14 +149,11 @@ def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
             stack.callback(shutil.rmtree, directory, ignore_errors=True)
         shared = Servers(directory)
         if name:
-            kind: type[Database] = database.MariaDB
-            if name == 'postgresql':
-                kind = database.PostgreSQL
-            server = stack.enter_context(kind(shared.room('db')))
-            shared = dataclasses.replace(shared, database=server)
+            server = _KINDS[name](shared.room('db'))
+            shared.database = stack.enter_context(server)
         if rabbitmq:
-            rabbit = stack.enter_context(broker.RabbitMQ(shared.room('mq')))
-            shared = dataclasses.replace(shared, rabbitmq=rabbit)
+            rabbit = broker.RabbitMQ(shared.room('mq'))
+            shared.rabbitmq = stack.enter_context(rabbit)
         yield shared
 
 
@@ -193,11 +187,8 @@ def watched(
     with contextlib.ExitStack() as stack:
         collector = None
         if amqp_url:
-            collector = stack.enter_context(
-                bus.Collector(
-                    amqp_url, ironic.directory / 'notifications.jsonl'
-                )
-            )
+            path = ironic.directory / 'notifications.jsonl'
+            collector = stack.enter_context(bus.Collector(amqp_url, path))
         ironic.create_schema()
         if outbox:
             ironic.run_once('ironic-async-events-dbsync', 'upgrade')
@@ -209,11 +200,8 @@ def watched(
 
 def keep(directory: pathlib.Path, copy: pathlib.Path) -> None:
     """Copy what is worth reading later: configuration, logs, recordings."""
-    for pattern in ('*.log', '*.conf', '*.jsonl', '*/etc/*.conf'):
-        for path in (
-            *directory.glob(pattern),
-            *directory.glob(f'*/{pattern}'),
-        ):
+    for path in directory.rglob('*'):
+        if path.suffix in ('.log', '.conf', '.jsonl') and path.is_file():
             target = copy / path.relative_to(directory)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
@@ -227,17 +215,12 @@ class Result:
     """
 
     run: Run
-    accepted: Sequence[contract.Accepted]
+    operations: int
     refused: int
-    seen: Sequence[witness.Seen]
     observations: Sequence[Message]
     account: truth.Account
     get_violations: Sequence[str]
     seconds: float
-
-    @property
-    def operations(self) -> int:
-        return len(self.accepted)
 
     @property
     def malformed(self) -> list[str]:
@@ -286,15 +269,13 @@ def measure(
     # A conductor that is asked to stop ends its work first: what was still
     # to be announced is announced then.
     bench.ironic.stop()
-    seen = bench.eye.read()
     return Result(
         run=run,
-        accepted=account.accepted,
+        operations=len(account.accepted),
         refused=account.refused,
-        seen=seen,
         observations=bench.observations(),
         account=bench.account(),
-        get_violations=contract.violations(account.accepted, seen),
+        get_violations=contract.violations(account.accepted, bench.eye.read()),
         seconds=seconds,
     )
 

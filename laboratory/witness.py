@@ -143,12 +143,7 @@ class Witness:
         rows = self.query(f'{query} ORDER BY id', after=after, node=node)
         return [Seen(*row) for row in rows]
 
-    def changes(
-        self, node: str = ''
-    ) -> list[tuple[str, str | None, str | None]]:
+    def changes(self) -> list[tuple[str, str | None, str | None]]:
         """Give back the changes alone: node, state before, state after."""
-        return [
-            (one.node, one.before_state, one.state)
-            for one in self.read(node=node)
-            if one.before_state is not None
-        ]
+        seen = self.read()
+        return [(x.node, *x.step) for x in seen if x.before_state is not None]

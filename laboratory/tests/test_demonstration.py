@@ -23,9 +23,8 @@ SEEN = observation.Observation(
 def result(one, observations, get_violations=()):
     return deployment.Result(
         run=one,
-        accepted=[],
+        operations=0,
         refused=0,
-        seen=[],
         observations=observations,
         account=truth.compare(CHANGES, observations),
         get_violations=get_violations,
