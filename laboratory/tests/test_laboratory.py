@@ -8,10 +8,12 @@ import signal
 import sys
 import threading
 
+import ddt
 import fixtures
 from oslo_config import cfg
 from oslo_messaging.notify import notifier
 from oslotest import base
+import psutil
 
 from laboratory import configuration
 from laboratory import contract
@@ -28,59 +30,46 @@ def seen(at, before, state):
     return witness.Seen(1, NODE, before, state, at)
 
 
-def accepted(shown, *, accepted_at=11.0, shown_at=11.5):
-    return contract.Accepted(
-        node=NODE,
-        name='inspect',
-        before='manageable',
-        asked_at=10.0,
-        accepted_at=accepted_at,
-        shown=shown,
-        shown_at=shown_at,
-        ended_at=20.0,
-    )
-
-
 STARTED = seen(10.5, 'manageable', 'inspecting')
+ENDED = 'inspecting', 'manageable'
 
 
+@ddt.ddt
 class Contract(base.BaseTestCase):
-    """What is held against a 202, and what is not."""
+    """What is held against a 202 of 11.0 and a GET of 11.5."""
 
-    def judge(self, request, *changes):
-        found = contract.violations([request], changes)
-        return [line.partition(': ')[2] for line in found]
-
-    def test_the_new_state_is_right(self):
-        self.assertEqual([], self.judge(accepted('inspecting'), STARTED))
-
-    def test_the_old_state_is_wrong_while_the_work_goes_on(self):
-        ended = seen(12.0, 'inspecting', 'manageable')
-        self.assertEqual(
+    @ddt.unpack
+    @ddt.data(
+        # The new state is right; the old one is wrong while the work goes on,
+        # and right once it is done.
+        ('inspecting', [STARTED], []),
+        (
+            'manageable',
+            [STARTED, seen(12.0, *ENDED)],
             ["GET showed 'manageable' when 'inspecting' had been saved"],
-            self.judge(accepted('manageable'), STARTED, ended),
-        )
-
-    def test_the_old_state_is_right_once_the_work_is_done(self):
-        ended = seen(11.2, 'inspecting', 'manageable')
-        self.assertEqual(
-            [], self.judge(accepted('manageable'), STARTED, ended)
-        )
-
-    def test_a_state_saved_after_the_202_is_too_late(self):
-        late = seen(11.25, 'manageable', 'inspecting')
-        self.assertEqual(
+        ),
+        ('manageable', [STARTED, seen(11.2, *ENDED)], []),
+        (
+            'inspecting',
+            [seen(11.25, 'manageable', 'inspecting')],
             ['the new state was saved 250 ms after the 202'],
-            self.judge(accepted('inspecting'), late),
-        )
-
-    def test_a_request_that_changed_nothing_was_not_kept(self):
-        earlier = seen(9.0, 'enroll', 'manageable')
-        other = witness.Seen(2, 'other', 'manageable', 'inspecting', 10.5)
-        self.assertEqual(
+        ),
+        # Before the request, and of another node.
+        (
+            'manageable',
+            [
+                seen(9.0, 'enroll', 'manageable'),
+                witness.Seen(2, 'other', 'manageable', 'inspecting', 10.5),
+            ],
             ['was accepted, and no change of state was ever saved'],
-            self.judge(accepted('manageable'), earlier, other),
+        ),
+    )
+    def test_the_answer_shows_what_was_saved(self, shown, changes, wrong):
+        request = contract.Accepted(
+            NODE, 'inspect', 'manageable', 10.0, 11.0, shown, 11.5, 20.0
         )
+        found = contract.violations([request], changes)
+        self.assertEqual(wrong, [line.partition(': ')[2] for line in found])
 
 
 class Recorder(base.BaseTestCase):
@@ -105,18 +94,15 @@ class Recorder(base.BaseTestCase):
         self.assertEqual({os.getpid()}, {one['process'] for one in lines})
 
     def test_threads_write_whole_lines(self):
-        # A driver may be constructed more than once.
-        drivers = [self.driver()]
-        drivers += [
-            recorder.RecordingDriver(cfg.ConfigOpts(), ['topic'], None)
-            for _ in range(7)
-        ]
+        self.driver()
         together = threading.Barrier(8)
 
         def emit(number):
+            # A driver may be constructed more than once.
+            driver = recorder.RecordingDriver(cfg.ConfigOpts(), ['t'], None)
             together.wait(10)
             for _ in range(20):
-                drivers[number].notify({}, {'long': 'x' * 5000}, 'INFO', None)
+                driver.notify({}, {'long': 'x' * 5000}, 'INFO', None)
 
         with futures.ThreadPoolExecutor(8) as executor:
             list(executor.map(emit, range(8)))
@@ -176,9 +162,8 @@ class Processes(base.BaseTestCase):
 
         def gone():
             try:
-                with open(f'/proc/{pid}/stat', encoding='utf-8') as stat:
-                    return stat.read().rpartition(')')[2].split()[0] == 'Z'
-            except FileNotFoundError:
+                return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
                 return True
 
         self.assertTrue(processes.wait_for(gone, 10))
