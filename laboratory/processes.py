@@ -105,25 +105,20 @@ class Process:
 
         :param what: the condition in words, for the message.
         """
-        holds = False
-
-        def settled() -> bool:
-            nonlocal holds
-            holds = condition()
-            return holds or self.returncode is not None
-
-        wait_for(settled, seconds)
-        if holds:
+        wait_for(lambda: condition() or self.returncode is not None, seconds)
+        if condition():
             return
-        ended = self.returncode
-        how = (
-            f'did not come to {what} within {seconds:.0f} s'
-            if ended is None
-            else f'ended with code {ended} before it came to {what}'
-        )
+        how = f'did not come to {what} within {seconds:.0f} s'
+        if self.returncode is not None:
+            how = f'ended with code {self.returncode} before it came to {what}'
         raise errors.LaboratoryError(
             f'{self.name} {how}. The end of its log:\n{tail(self.log)}'
         )
+
+    def end(self, seconds: float) -> int | None:
+        """Wait for its end; return its code, None if it still runs."""
+        wait_for(lambda: self.returncode is not None, seconds)
+        return self.returncode
 
     def stop(self) -> None:
         """Ask politely, wait a bounded time, then kill the whole group."""
@@ -200,11 +195,10 @@ def run_once(process: Process, seconds: float = START_SECONDS) -> str:
     """Run a program to its end."""
     process.log.unlink(missing_ok=True)
     with process.start():
-        wait_for(lambda: process.returncode is not None, seconds)
-        if process.returncode != 0:
+        if process.end(seconds) != 0:
+            end = tail(process.log)
             raise errors.LaboratoryError(
-                f'{process.name} failed. The end of its log:\n'
-                + tail(process.log)
+                f'{process.name} failed. The end of its log:\n{end}'
             )
     return process.log.read_text(encoding='utf-8', errors='replace')
 

@@ -101,15 +101,15 @@ class Ironic(processes.Server):
         drivers = ['messagingv2' if transport else 'async_events_recorder']
         if plugin:
             drivers.append('async_events')
+        rpc = 'oslo' if transport else 'json-rpc'
         local = {'host_ip': '127.0.0.1'}
+        rpc_port = processes.free_port()
         common: configuration.Options = {
             'DEFAULT': {
                 'host': '127.0.0.1' if split else 'laboratory',
                 'state_path': directory,
                 'auth_strategy': 'noauth',
-                'rpc_transport': 'none'
-                if not split
-                else ('oslo' if transport else 'json-rpc'),
+                'rpc_transport': rpc if split else 'none',
                 'transport_url': transport or 'fake:/',
                 'notification_level': 'info',
                 'enabled_hardware_types': 'fake-hardware',
@@ -118,11 +118,7 @@ class Ironic(processes.Server):
                 **_INTERFACES,
             },
             'api': {**local, 'port': self.port, 'api_workers': 1},
-            'json_rpc': {
-                **local,
-                'port': processes.free_port(),
-                'auth_strategy': 'noauth',
-            },
+            'json_rpc': {**local, 'port': rpc_port, 'auth_strategy': 'noauth'},
             'conductor': _QUIET,
             'database': {
                 'connection': self.database,
@@ -169,9 +165,7 @@ class Ironic(processes.Server):
         self.running[-1].require(self.answers, START_SECONDS, 'answer at /v1')
         # A registered conductor is what a node needs to be created.
         self.running[0].require(
-            lambda: self.conductors() > 0,
-            START_SECONDS,
-            'register its conductor',
+            lambda: self.conductors() > 0, START_SECONDS, 'be registered'
         )
 
     def part(

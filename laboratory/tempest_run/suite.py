@@ -115,17 +115,12 @@ class Suite:
 
     def run(self, tests: str) -> dict[str, str]:
         """Run the tests and wait for their end."""
-        processes.run_once(
-            self._tempest('init', str(self.workspace)), _SECONDS
-        )
-        configuration.write(
-            self.workspace / 'etc' / 'tempest.conf', self._options
-        )
+        processes.run_once(self._tempest('init', str(self.workspace)))
+        path = self.workspace / 'etc' / 'tempest.conf'
+        configuration.write(path, self._options)
         # Its exit code says whether tests failed, which the results say too.
         with self._tempest('run', '--regex', tests).start() as process:
-            processes.wait_for(
-                lambda: process.returncode is not None, _SECONDS, 1.0
-            )
+            process.end(_SECONDS)
         found = results.last(
             [str(self._commands / 'stestr')],
             self.workspace,
@@ -152,12 +147,7 @@ class Suite:
         return processes.Process(
             f'tempest {arguments[0]}',
             # It looks for its workspace in the current directory.
-            [
-                'env',
-                f'--chdir={at}',
-                str(self._commands / 'tempest'),
-                *arguments,
-            ],
+            ['env', f'--chdir={at}', f'{self._commands}/tempest', *arguments],
             self.log,
             self._environment(),
         )

@@ -87,10 +87,7 @@ def _run(
         },
     )
     with process.start():
-        processes.wait_for(
-            lambda: process.returncode is not None, _SECONDS, 1.0
-        )
-        code = process.returncode
+        code = process.end(_SECONDS)
     complaints = []
     if code is None:
         complaints.append(f'stopped after {_SECONDS} seconds')
