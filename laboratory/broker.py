@@ -66,10 +66,8 @@ class RabbitMQ(processes.Server):
         """Add virtual hosts, each of which is a broker of its own.
 
         Nobody may read what is published there: what a queue of Ironic's
-        holds is bounded.
-
-        :param names: what follows the last slash of :attr:`url`, or
-            replaces the last slash of :attr:`amqp_url`.
+        holds is bounded. A name follows the last slash of :attr:`url`, or
+        replaces that of :attr:`amqp_url`.
         """
         may = dict.fromkeys(('configure', 'write', 'read'), '.*')
         definitions = {

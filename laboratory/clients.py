@@ -28,9 +28,8 @@ _LAST_PAUSE = 0.4
 def connect(endpoint: str) -> openstack.connection.Connection:
     """Open a connection to an API without authentication.
 
-    Requests that are turned away are not repeated by the SDK, so that they
-    can be counted. Connections that the API has closed are: it keeps ten of
-    them, and closes those of more clients than that when it is done with them.
+    The SDK does not repeat requests that are turned away: they are counted.
+    It does open connections again: the API keeps ten of them and closes more.
     """
     return openstack.connection.Connection(
         auth_type='none',

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same life cycles on stock Ironic and with the plugin, in one table.
 
-A patched Ironic runs them without the plugin, and alone.
-
-Run it with ``python -m laboratory.demonstration``, by a Python
-that has Ironic beside it. SQLite, no broker, everything on loopback and in a
-directory that is removed at the end.
+A patched Ironic runs them without the plugin, and alone. SQLite, no broker,
+everything on loopback and in a directory that is removed at the end.
 """
 
 from collections.abc import Sequence

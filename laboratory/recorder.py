@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Record every notification where there is no broker, and read it back.
 
-Loaded by oslo.messaging inside the Ironic service under test, as the
-notification driver ``async_events_recorder``, on stock Ironic and with the
-plugin alike.
+Loaded by oslo.messaging inside the service under test, as the notification
+driver ``async_events_recorder``.
 """
 
 import json
@@ -29,9 +28,7 @@ class RecordingDriver(notifier.Driver):  # type: ignore[misc]
     ) -> None:
         """Write one line; the thread that emits the notification is here.
 
-        Nothing is written when the environment variable is not set. A line
-        is one write to a file opened for appending, under a lock: what is
-        before another in the file was emitted before it.
+        Under a lock: what is before another in the file was emitted before it.
         """
         path = os.environ.get(VARIABLE)
         if not path:

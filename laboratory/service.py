@@ -67,12 +67,9 @@ def patched_tree(name: str) -> pathlib.Path:
 class Ironic(processes.Server):
     """An Ironic on loopback in a directory of its own; a context manager.
 
-    :param transport: the URL of a message bus. Without one, notifications
-        are recorded in :attr:`recording`.
-    :param split: start ``ironic-conductor`` and ``ironic-api`` instead of
-        the all-in-one ``ironic``.
-    :param command: what to run instead of the command of the conductor,
-        which is the all-in-one one if there is no other.
+    :param transport: the message bus; :attr:`recording` takes its place.
+    :param split: ``ironic-conductor`` and ``ironic-api``, not all in one.
+    :param command: in the place of that with the conductor.
     """
 
     def __init__(

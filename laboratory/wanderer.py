@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients with some nodes each, that go on whatever happens to the services.
 
-Each leads its nodes from wherever they are to somewhere else. An error is no
-reason to stop. A node that does not come to rest is put aside and looked at
-again later, so that clients are never idle because of what a fault has left.
+An error is no reason to stop. A node that does not come to rest is put aside
+and looked at again later, so that no client waits for what a fault has left.
 """
 
 from collections.abc import Callable
