@@ -44,15 +44,12 @@ class Cluster:
         self._count = conductors
         self._extra = options or {}
         self._driver = driver
-        self._stack = contextlib.ExitStack()
         self.conductors: list[processes.Process] = []
 
     def __enter__(self) -> Self:
-        try:
+        with contextlib.ExitStack() as self._stack:
             self._start()
-        except BaseException:
-            self._stack.close()
-            raise
+            self._stack = self._stack.pop_all()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -69,14 +66,11 @@ class Cluster:
         assert shared.rabbitmq is not None
         self.directory, self.broker = shared.directory, shared.rabbitmq
         self._database = shared.database
-        self.consumer = self._stack.enter_context(
-            bus.Collector(
-                self.broker.amqp_url,
-                self.directory / 'notifications.jsonl',
-                durable=True,
-                quorum=self._quorum,
-            )
+        path = self.directory / 'notifications.jsonl'
+        self.consumer = bus.Collector(
+            self.broker.amqp_url, path, durable=True, quorum=self._quorum
         )
+        self._stack.enter_context(self.consumer)
         self._ironics = self._configured(shared)
         first = self._ironics[0]
         first.create_schema()
@@ -220,9 +214,8 @@ class Cluster:
     def counters(self) -> dict[str, int]:
         """Read how many statements the database has executed."""
         names = ('commit', 'insert', 'update', 'delete', 'select')
-        found = dict(
-            self.eye.query('SHOW GLOBAL STATUS LIKE :name', name='Com_%')
-        )
+        query = 'SHOW GLOBAL STATUS LIKE :name'
+        found = dict(self.eye.query(query, name='Com_%'))
         return {name: int(found[f'Com_{name}']) for name in names}
 
     def waiting(self) -> int:
@@ -259,13 +252,9 @@ class Cluster:
 
     def works(self, number: int) -> bool:
         """Tell whether a conductor is deploying a node."""
-        return bool(
-            self.eye.query(
-                'SELECT id FROM nodes WHERE reservation = :host '
-                "AND provision_state = 'deploying'",
-                host=self.host(number),
-            )
-        )
+        where = "reservation = :host AND provision_state = 'deploying'"
+        query = f'SELECT id FROM nodes WHERE {where}'
+        return bool(self.eye.query(query, host=self.host(number)))
 
     def host(self, number: int) -> str:
         """Tell by which name a conductor is known."""

@@ -2,7 +2,6 @@
 """A real Prometheus on loopback, and the exporter that it scrapes."""
 
 from collections.abc import Sequence
-import json
 import pathlib
 import sys
 from typing import Any
@@ -14,16 +13,6 @@ from laboratory import database
 from laboratory import processes
 
 CONTRIB = pathlib.Path(__file__).parents[1] / 'contrib' / 'prometheus'
-
-
-def queries() -> list[str]:
-    """Return the queries of the dashboard, each for the last minute."""
-    dashboard = json.loads((CONTRIB / 'dashboard.json').read_text())
-    return [
-        target['expr'].replace('$__rate_interval', '1m')
-        for panel in dashboard['panels']
-        for target in panel['targets']
-    ]
 
 
 class Exporter(processes.Server):

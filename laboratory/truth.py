@@ -30,8 +30,6 @@ from typing import NamedTuple
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import observation as obs
 
-Step = tuple[str | None, str | None]
-
 
 class Change(NamedTuple):
     node: str
@@ -89,56 +87,44 @@ class Account:
 def common(left: Sequence[Any], right: Sequence[Any]) -> list[tuple[int, int]]:
     """Return a longest common subsequence.
 
-    Equal ends are part of one, so that a faultless recording is cheap: what
-    takes time is the square of what lies between the first and the last
-    difference.
+    It takes the square of what lies between the first and the last difference.
 
     :returns: pairs of indices (left, right) of equal items, ascending.
     """
     shorter = min(len(left), len(right))
-    begin = end = 0
-    while begin < shorter and left[begin] == right[begin]:
-        begin += 1
-    while end < shorter - begin and left[-1 - end] == right[-1 - end]:
-        end += 1
-    m, n = len(left) - begin - end, len(right) - begin - end
+    begin = next((i for i in range(shorter) if left[i] != right[i]), shorter)
+    rest = shorter - begin
+    end = next((i for i in range(rest) if left[~i] != right[~i]), rest)
+    a, b = left[begin : len(left) - end], right[begin : len(right) - end]
     # How much is in common from (i, j) behind the beginning on.
-    length = [[0] * (n + 1) for _ in range(m + 1)]
-    for i in reversed(range(m)):
-        here, below = length[i], length[i + 1]
-        for j in reversed(range(n)):
-            if left[begin + i] == right[begin + j]:
-                here[j] = 1 + below[j + 1]
-            else:
-                here[j] = max(below[j], here[j + 1])
+    length = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i in reversed(range(len(a))):
+        for j in reversed(range(len(b))):
+            length[i][j] = max(length[i + 1][j], length[i][j + 1])
+            if a[i] == b[j]:
+                length[i][j] = 1 + length[i + 1][j + 1]
     pairs = [(i, i) for i in range(begin)]
     i = j = 0
     while length[i][j]:
-        if left[begin + i] == right[begin + j]:
+        if a[i] == b[j]:
             pairs.append((begin + i, begin + j))
             i, j = i + 1, j + 1
         elif length[i + 1][j] == length[i][j]:
             i += 1
         else:
             j += 1
-    return pairs + [
-        (len(left) - back, len(right) - back) for back in range(end, 0, -1)
-    ]
+    last = range(end, 0, -1)
+    return pairs + [(len(left) - back, len(right) - back) for back in last]
 
 
 def _announced(
     seen: obs.Observation, open_changes: Sequence[Change]
 ) -> Change | None:
     """Find the change that a notification of an illegal step announces."""
-    wanted: set[Step] = {
-        (seen.previous_state, state)
-        for state in machine.results(seen.previous_state, seen.event)
-    }
-    fallback: set[Step] = {(seen.previous_state, seen.state)} | {
-        (source, seen.state)
-        for source in machine.sources(seen.event, seen.state)
-    }
-    for steps in (wanted, fallback):
+    previous, event, state = seen.previous_state, seen.event, seen.state
+    wanted = {(previous, other) for other in machine.results(previous, event)}
+    sources = {previous, *machine.sources(event, state)}
+    for steps in (wanted, {(source, state) for source in sources}):
         for change in open_changes:
             if change[1:] in steps:
                 return change
