@@ -100,18 +100,10 @@ def _measure(
     keep: pathlib.Path | None,
 ) -> deployment.Result:
     name = 'plugin' if one.plugin else one.side
-    with rich.progress.Progress(
-        rich.progress.TextColumn('{task.description:>15}'),
-        rich.progress.BarColumn(),
-        rich.progress.MofNCompleteColumn(),
-        rich.progress.TimeElapsedColumn(),
-        console=console,
-    ) as progress:
-        task = progress.add_task(one.side, total=one.total)
+    with rich.progress.Progress(console=console) as progress:
+        task = progress.add_task(f'{one.side:>15}', total=one.total)
         return deployment.execute(
-            one,
-            keep / name if keep else None,
-            lambda: progress.advance(task),
+            one, keep and keep / name, lambda: progress.advance(task)
         )
 
 

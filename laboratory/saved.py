@@ -99,8 +99,8 @@ def cases() -> Iterator[Case]:
 def _older_release() -> str:
     """Return a release whose nodes have another version."""
     for name, mapping in release_mappings.RELEASE_MAPPING.items():
-        versions = mapping['objects'].get('Node')
-        if versions and objects.Node.VERSION not in versions:
+        versions = mapping['objects'].get('Node', [objects.Node.VERSION])
+        if objects.Node.VERSION not in versions:
             return str(name)
     raise LookupError('all releases have this version of a node')
 

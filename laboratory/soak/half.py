@@ -2,6 +2,7 @@
 """One half of a soak: some services under load, and a fault every minute."""
 
 from collections.abc import Mapping
+import contextlib
 import dataclasses
 import datetime
 import pathlib
@@ -93,26 +94,26 @@ class Plan:
 
 
 def run(plan: Plan, keep: pathlib.Path | None = None) -> account.Result:
-    with cluster.Cluster(
-        faults.CONDUCTORS, plan.options, DRIVERS[plan.kind]
-    ) as place:
-        try:
-            return _run(place, plan)
-        finally:
-            if keep is not None:
-                deployment.keep(place.directory, keep / plan.kind)
+    drivers = DRIVERS[plan.kind]
+    with (
+        cluster.Cluster(faults.CONDUCTORS, plan.options, drivers) as place,
+        contextlib.ExitStack() as stack,
+    ):
+        if keep is not None:
+            copy = keep / plan.kind
+            stack.callback(deployment.keep, place.directory, copy)
+        return _run(place, plan)
 
 
 def _run(place: cluster.Cluster, plan: Plan) -> account.Result:
     struck: list[faults.Struck] = []
-    work = wanderer.Wanderers(
-        place.endpoint, _CLIENTS, _NODES, plan.seed, _PAUSE
-    )
+    seed, endpoint = plan.seed, place.endpoint
+    work = wanderer.Wanderers(endpoint, _CLIENTS, _NODES, seed, _PAUSE)
     _say(plan, f'{_NODES} nodes are there')
     count = int(plan.minutes * 60 / plan.interval)
     began = time.monotonic()
     with work:
-        for number, planned in enumerate(faults.plan(plan.seed, count), 1):
+        for number, planned in enumerate(faults.plan(seed, count), 1):
             # The first one as late as any other comes after its predecessor,
             # so that there is load; the last one has time to be undone.
             _sleep_until(began + (number - 0.7) * plan.interval)
@@ -141,7 +142,7 @@ def _run(place: cluster.Cluster, plan: Plan) -> account.Result:
     announced = [x for x in messages if isinstance(x, observation.Observation)]
     return account.Result(
         kind=plan.kind,
-        seed=plan.seed,
+        seed=seed,
         may_lose=plan.kind != OUTBOX,
         struck=struck,
         operations=work.operations,

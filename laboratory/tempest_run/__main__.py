@@ -8,7 +8,6 @@ import sys
 
 from laboratory import command
 from laboratory import service
-from laboratory.tempest_run import comparison
 from laboratory.tempest_run import side
 from laboratory.tempest_run import suite
 
@@ -57,23 +56,23 @@ def _judge(results: dict[str, side.Result]) -> int:
     statuses = [result.statuses for result in results.values()]
     if len(statuses) == 1:
         # Nothing to compare with: every failure counts.
-        return code or int(not set(statuses[0].values()) <= {*comparison.GOOD})
+        return code or int(not set(statuses[0].values()) <= {*suite.GOOD})
     stock, other = statuses
     print(' ' * 12 + ''.join(f'{name:>8}' for name in results))
-    for status, *counts in comparison.rows(stock, other):
+    for status, *counts in suite.rows(stock, other):
         print(f'{status:12}' + ''.join(f'{x:8}' for x in counts))
     for title, tests in (
-        ('worse than stock', comparison.worse(stock, other)),
-        ('better than stock', comparison.worse(other, stock)),
+        ('worse than stock', suite.worse(stock, other)),
+        ('better than stock', suite.worse(other, stock)),
     ):
         print('\n  '.join((f'{title}: {len(tests)}', *tests)))
-    return code or int(not comparison.acceptable(stock, other))
+    return code or int(not suite.acceptable(stock, other))
 
 
 def _print_side(name: str, result: side.Result) -> None:
     print(f'{name}: {len(result.statuses)} tests in {result.seconds:.0f} s')
     for test, status in sorted(result.statuses.items()):
-        if status not in comparison.GOOD:
+        if status not in suite.GOOD:
             print(f'  {status}: {test}')
     audited = result.audited
     found = ', '.join(

@@ -108,13 +108,12 @@ def run(
         assert shared.database is not None
         if keep is not None:
             stack.callback(deployment.keep, shared.directory, keep)
-        identity = stack.enter_context(
-            keystone.Keystone(
-                shared.room('keystone'),
-                commands['keystone'],
-                shared.database.another('keystone'),
-            )
+        identity = keystone.Keystone(
+            shared.room('keystone'),
+            commands['keystone'],
+            shared.database.another('keystone'),
         )
+        stack.enter_context(identity)
         rabbit = shared.rabbitmq
         ironic = service.Ironic(
             shared.room('ironic'),
@@ -134,29 +133,25 @@ def run(
         running = stack.enter_context(deployment.watched(ironic))
         # On stock their order is not what it should be, which is known.
         hear: dict[str, object] = {}
-        if (plugin or tree) and rabbit:
-            hear['amqp_url'] = rabbit.amqp_url
-        elif plugin or tree:
-            hear['recording'] = ironic.recording
+        if plugin or tree:
+            hear = {'recording': ironic.recording}
+            if rabbit:
+                hear = {'amqp_url': rabbit.amqp_url}
+
+        def play(name: str, tests: str, workers: int = 0) -> dict[str, str]:
+            room, tempest = shared.room(name), commands['tempest']
+            one = suite.Suite(room, tempest, identity, hear, workers)
+            return one.run(tests)
+
         began = time.monotonic()
-        statuses = suite.Suite(
-            shared.room('tempest'), commands['tempest'], identity, hear
-        ).run(tests)
+        statuses = play('tempest', tests)
+        others = {k: one for k, one in statuses.items() if _FEW not in k}
         # What was skipped for its having workers enough, with too few now.
-        skipped = [test for test in statuses if _FEW in test]
-        if skipped:
+        if others != statuses:
             ironic.stop()
             ironic.options = configuration.merged(ironic.options, _STARVED)
             ironic.start()
-            for test in skipped:
-                del statuses[test]
-            statuses |= suite.Suite(
-                shared.room('starved'),
-                commands['tempest'],
-                identity,
-                hear,
-                _WORKERS,
-            ).run(_FEW)
+            statuses = others | play('starved', _FEW, _WORKERS)
         seconds = time.monotonic() - began
         # A conductor that is asked to stop ends its work first.
         ironic.stop()

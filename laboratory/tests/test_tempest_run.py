@@ -15,7 +15,6 @@ from ironic_async_events.audit import summary
 from laboratory import results
 from laboratory import truth
 from laboratory.tempest_run import __main__ as command
-from laboratory.tempest_run import comparison
 from laboratory.tempest_run import side
 from laboratory.tempest_run import suite
 
@@ -38,17 +37,17 @@ class TestComparison(base.BaseTestCase):
     ):
         both = {'a': 'success'}
         sides = both | stock, both | plugin
-        self.assertEqual(worse, comparison.worse(*sides))
-        self.assertEqual(better, comparison.worse(*reversed(sides)))
-        self.assertEqual(not worse, comparison.acceptable(*sides))
+        self.assertEqual(worse, suite.worse(*sides))
+        self.assertEqual(better, suite.worse(*reversed(sides)))
+        self.assertEqual(not worse, suite.acceptable(*sides))
 
     def test_two_runs_without_a_test_are_not_acceptable(self):
-        self.assertFalse(comparison.acceptable({}, {}))
+        self.assertFalse(suite.acceptable({}, {}))
 
     def test_every_status_is_counted(self):
         self.assertEqual(
             [('fail', 0, 1), ('skip', 0, 0), ('success', 2, 1)],
-            comparison.rows(
+            suite.rows(
                 {'a': 'success', 'b': 'success'}, {'a': 'success', 'b': 'fail'}
             ),
         )

@@ -12,6 +12,7 @@ import pathlib
 import sys
 import tempfile
 
+from laboratory import command
 from laboratory import processes
 from laboratory import results
 from laboratory.upstream import expectations
@@ -24,24 +25,6 @@ SHOWN = 10
 _WORKERS = 2
 #: All of Ironic's tests take some minutes.
 _SECONDS = 3600
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='python -m laboratory.upstream',
-        description="Run Ironic's own unit tests with the plugin active.",
-    )
-    parser.add_argument(
-        '--suite',
-        default='ironic.tests.unit.conductor',
-        help='package, module or class to run (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--stock',
-        action='store_true',
-        help='run without the plugin; no failure is expected then',
-    )
-    return parser.parse_args()
 
 
 def _source_tree(directory: pathlib.Path) -> pathlib.Path:
@@ -97,13 +80,22 @@ def _run(
 
 
 def main() -> int:
-    """Run the command.
-
-    :returns: the exit code: 0 when the run is proven and as expected, 1 when
-        it is not, 2 when the arguments are wrong.
-    """
+    """Return 0 when the run is proven and as expected, 2 without a list."""
     ironic = importlib.metadata.version('ironic')
-    args = _arguments()
+    parser = command.parser(
+        'upstream',
+        "Run Ironic's own unit tests with the plugin active.",
+        suite=(
+            'ironic.tests.unit.conductor',
+            'package, module or class to run',
+        ),
+    )
+    parser.add_argument(
+        '--stock',
+        action='store_true',
+        help='run without the plugin; no failure is expected then',
+    )
+    args = parser.parse_args()
     try:
         listed = expectations.read(HERE / f'expected-{ironic}.txt')
     except expectations.BadList as exc:
