@@ -53,17 +53,15 @@ class Api:
 
         :returns: the code, 0 where there was no answer; and what came.
         """
-        code, answer = self._call(method, path, body)
-        self._watch(method, code, answer)
-        return code, answer
-
-    def _call(self, method: str, path: str, body: object) -> tuple[int, Any]:
+        url = self._endpoint + path
         try:
             answer = self._session.request(
-                method, self._endpoint + path, json=body, timeout=self._timeout
+                method, url, json=body, timeout=self._timeout
             )
-            if not answer.ok:
-                return answer.status_code, answer.content
-            return answer.status_code, answer.json() if answer.text else None
-        except (requests.RequestException, ValueError) as e:
-            return 0, e
+            code, content = answer.status_code, answer.content
+            if answer.ok:
+                content = answer.json() if answer.text else None
+        except (requests.RequestException, ValueError) as error:
+            code, content = 0, error
+        self._watch(method, code, content)
+        return code, content

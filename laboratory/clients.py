@@ -96,8 +96,7 @@ class Client:
     def create(self) -> WatchedNode:
         """Create a node that every operation of the life finds fit."""
         created = self.session.create_node(
-            driver='fake-hardware',
-            instance_info=dict(lifecycle.INSTANCE_INFO),
+            driver='fake-hardware', instance_info=dict(lifecycle.INSTANCE_INFO)
         )
         node = WatchedNode.existing(connection=self._connection, id=created.id)
         node.fetch(self.session)

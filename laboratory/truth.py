@@ -61,20 +61,6 @@ class Account:
     lost: int = 0
     rows: tuple[Row, ...] = dataclasses.field(default=(), repr=False)
 
-    @property
-    def clean(self) -> bool:
-        """Whether every change was announced once, rightly, in order."""
-        return not self.rows
-
-    @classmethod
-    def total(cls, accounts: Iterable['Account']) -> 'Account':
-        counts: collections.Counter[str] = collections.Counter()
-        rows: list[Row] = []
-        for account in accounts:
-            counts.update(account.as_dict())
-            rows.extend(account.rows)
-        return cls(**counts, rows=tuple(rows))
-
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name, for a table."""
         return {
@@ -133,8 +119,8 @@ def _announced(
 
 def _compare_node(
     node: str, changes: list[Change], seen: list[obs.Observation]
-) -> Account:
-    """Make the account of one node."""
+) -> tuple[collections.Counter[str], list[Row]]:
+    """Count what is right, and name what is wrong, of one node."""
     rows: list[Row] = []
     ids: set[str] = set()
     legal: list[obs.Observation] = []
@@ -172,14 +158,13 @@ def _compare_node(
             rows.append(Row(node, 'unexpected', None, one))
     rows.extend(Row(node, 'lost', change, None) for change in left)
     counts = collections.Counter(row.name.replace(' ', '_') for row in rows)
-    return Account(
+    counts.update(
         expected=len(changes),
         received=len(legal) + len(illegal),
         in_order=len(pairs),
         announced_wrongly=wrongly,
-        **counts,
-        rows=tuple(rows),
     )
+    return counts, rows
 
 
 def compare(
@@ -199,7 +184,11 @@ def compare(
     for one in observations:
         if isinstance(one, obs.Observation) and one.kind == 'provision_set':
             seen.setdefault(one.node, []).append(one)
-    return Account.total(
-        _compare_node(node, truth.get(node, []), seen.get(node, []))
-        for node in {**truth, **seen}
-    )
+    total: collections.Counter[str] = collections.Counter()
+    rows: list[Row] = []
+    for node in {**truth, **seen}:
+        own = truth.get(node, []), seen.get(node, [])
+        counts, faults = _compare_node(node, *own)
+        total += counts
+        rows += faults
+    return Account(**total, rows=tuple(rows))
