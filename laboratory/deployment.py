@@ -62,13 +62,9 @@ class Run:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
-        return ', '.join(
-            (
-                self.side,
-                'MariaDB' if self.mariadb else 'SQLite',
-                'RabbitMQ' if self.rabbitmq else 'no broker',
-            )
-        )
+        database = 'MariaDB' if self.mariadb else 'SQLite'
+        bus = 'RabbitMQ' if self.rabbitmq else 'no broker'
+        return f'{self.side}, {database}, {bus}'
 
     @property
     def side(self) -> str:
@@ -234,11 +230,8 @@ class Result:
     @property
     def anomalies(self) -> int:
         """How many things are not as they must be."""
-        return (
-            len(self.account.rows)
-            + len(self.get_violations)
-            + len(self.malformed)
-        )
+        wrong = self.account.rows, self.get_violations, self.malformed
+        return sum(map(len, wrong))
 
     def as_dict(self) -> Mapping[str, object]:
         return {
@@ -258,13 +251,8 @@ def measure(
 ) -> Result:
     """Drive a running service, stop it, and compare."""
     began = time.monotonic()
-    account = clients.drive(
-        bench.ironic.endpoint,
-        run.clients,
-        run.cycles,
-        run.operations,
-        progress,
-    )
+    work = run.clients, run.cycles, run.operations
+    account = clients.drive(bench.ironic.endpoint, *work, progress)
     seconds = time.monotonic() - began
     # A conductor that is asked to stop ends its work first: what was still
     # to be announced is announced then.

@@ -31,6 +31,7 @@ _NODES = tuple(str(uuid.uuid4()) for _ in range(40))
 _FIELDS = {f'field_{number}': 'v' * 20 for number in range(100)}
 _IDLE_SECONDS = 5.0
 _PATIENCE = 60.0
+Spent = tuple[float, float]
 
 
 def _body(node: str) -> dict[str, object]:
@@ -44,7 +45,7 @@ def _body(node: str) -> dict[str, object]:
     }
 
 
-def _spent(relay: threading.Thread) -> tuple[float, float]:
+def _spent(relay: threading.Thread) -> Spent:
     """Return the CPU time of the relay's thread, and of its lanes."""
     by_thread = {
         thread: time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
@@ -55,17 +56,11 @@ def _spent(relay: threading.Thread) -> tuple[float, float]:
     return own, sum(by_thread.values())
 
 
-def _say(
-    what: str,
-    relay: threading.Thread,
-    before: tuple[float, float],
-    count: float,
-) -> None:
-    own, others = (
-        (now - then) / count * 1e3
-        for now, then in zip(_spent(relay), before, strict=True)
-    )
-    print(f'{what}: thread {own:.2f} ms, lanes {others:.2f} ms')
+def _each(relay: threading.Thread, before: Spent, count: float) -> str:
+    """Say how many milliseconds each of so many things took."""
+    spent = zip(_spent(relay), before, strict=True)
+    own, others = ((now - then) / count * 1e3 for now, then in spent)
+    return f'thread {own:.2f} ms, lanes {others:.2f} ms'
 
 
 def _measure(operations: int, rate: float, bus: str) -> None:
@@ -73,12 +68,8 @@ def _measure(operations: int, rate: float, bus: str) -> None:
     relay = relay_thread.start(transport)
 
     def put(number: int) -> None:
-        store.put(
-            message.Message(
-                _TOPICS, {}, _body(_NODES[number % len(_NODES)]), 'INFO'
-            ),
-            relay.wake,
-        )
+        body = _body(_NODES[number % len(_NODES)])
+        store.put(message.Message(_TOPICS, {}, body, 'INFO'), relay.wake)
 
     def wait() -> None:
         if not processes.wait_for(store.is_empty, _PATIENCE):
@@ -94,10 +85,11 @@ def _measure(operations: int, rate: float, bus: str) -> None:
             time.sleep(0.5 / rate)
     wait()
     done = operations / (time.monotonic() - began)
-    _say(f'{done:.1f} operations a second, each', thread, before, operations)
+    each = _each(thread, before, operations)
+    print(f'{done:.1f} operations a second, each: {each}')
     before = _spent(thread)
     time.sleep(_IDLE_SECONDS)
-    _say('idle, each second', thread, before, _IDLE_SECONDS)
+    print(f'idle, each second: {_each(thread, before, _IDLE_SECONDS)}')
     relay.stop(5.0)
 
 

@@ -20,25 +20,24 @@ def store(
     engine: sa.Engine, numbers: range, nodes: range, priority: str
 ) -> None:
     """Store messages of some nodes in turn."""
+    insert = sa.text(
+        'INSERT INTO async_events_outbox '
+        '(message_id, subject, body, stored_at, attempts) '
+        'VALUES (:id, :node, :body, 0, 0)'
+    )
     for begin in range(0, len(numbers), _ROWS):
         rows = [
             _row(number, nodes[number % len(nodes)], priority)
             for number in numbers[begin : begin + _ROWS]
         ]
         with engine.begin() as connection:
-            connection.execute(
-                sa.text(
-                    'INSERT INTO async_events_outbox '
-                    '(message_id, subject, body, stored_at, attempts) '
-                    'VALUES (:id, :node, :body, 0, 0)'
-                ),
-                rows,
-            )
+            connection.execute(insert, rows)
 
 
 def _row(number: int, at: int, priority: str) -> dict[str, str]:
     node = f'00000000-0000-0000-0000-{at:012}'
     id = f'{number:036}'
+    data = {'uuid': node, 'number': number, 'padding': _PADDING}
     message = {
         'topics': ['ironic_versioned_notifications'],
         'context': {},
@@ -49,13 +48,7 @@ def _row(number: int, at: int, priority: str) -> dict[str, str]:
             'event_type': 'baremetal.node.laboratory.success',
             'priority': priority,
             'timestamp': '2026-01-01 00:00:00.000000',
-            'payload': {
-                'ironic_object.data': {
-                    'uuid': node,
-                    'number': number,
-                    'padding': _PADDING,
-                }
-            },
+            'payload': {'ironic_object.data': data},
         },
     }
     return {'id': id, 'node': node, 'body': json.dumps(message)}
@@ -98,6 +91,7 @@ class Refusing:
 
     def __init__(self, amqp_url: str) -> None:
         self._connection = kombu.Connection(amqp_url, heartbeat=0)
+        full = 'reject-publish'
         self._queue = kombu.Queue(
             'refusing',
             exchange=kombu.Exchange(
@@ -105,10 +99,7 @@ class Refusing:
             ),
             routing_key='ironic_versioned_notifications.error',
             durable=True,
-            queue_arguments={
-                'x-max-length': 1,
-                'x-overflow': 'reject-publish',
-            },
+            queue_arguments={'x-max-length': 1, 'x-overflow': full},
         )
 
     def __enter__(self) -> Self:

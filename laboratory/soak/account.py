@@ -6,7 +6,6 @@ times say *when*. Notifications of a node are made while it is locked, so that
 each is younger than its change, and older than the next one of the node.
 """
 
-import bisect
 import collections
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -99,24 +98,16 @@ def unannounced(
     observations: Iterable[observation.Observation],
 ) -> list[witness.Seen]:
     """Find the changes that nobody announced, by time."""
-    truth: dict[str, list[witness.Seen]] = collections.defaultdict(list)
+    left: dict[str, list[witness.Seen]] = collections.defaultdict(list)
     for change in changes:
-        truth[change.node].append(change)
+        left[change.node].append(change)
     announced: set[int] = set()
     for one in observations:
-        own = truth.get(one.node, [])
-        place = bisect.bisect_right(
-            own, one.time or 0.0, key=lambda change: change.seen_at
-        )
-        step = (one.previous_state, one.state)
-        if place and own[place - 1].step == step:
-            announced.add(own[place - 1].id)
-    return [
-        change
-        for own in truth.values()
-        for change in own
-        if change.id not in announced
-    ]
+        # The last change before it.
+        before = [x for x in left[one.node] if x.seen_at <= (one.time or 0.0)]
+        if before and before[-1].step == (one.previous_state, one.state):
+            announced.add(before[-1].id)
+    return [x for own in left.values() for x in own if x.id not in announced]
 
 
 def explain(
@@ -130,17 +121,13 @@ def explain(
     saved = _line_of(change, moved)
     evidence = 'no conductor logged the change'
     if saved is not None:
-        evidence = (
-            f'logged by conductor {saved.conductor} '
-            f'{(saved.at - at) * 1000:.0f} ms after it was saved'
-        )
+        late = f'{(saved.at - at) * 1000:.0f} ms after it was saved'
+        evidence = f'logged by conductor {saved.conductor} {late}'
     # It looks for another connection first.
     unsent = _line_of(change, given_up, _BACK_OFF)
     if unsent is not None:
-        evidence += (
-            f', "Could not send notification" '
-            f'{(unsent.at - at) * 1000:.0f} ms after it'
-        )
+        late = f'{(unsent.at - at) * 1000:.0f} ms after it'
+        evidence += f', "Could not send notification" {late}'
     for fault in struck:
         reason = _reason(at, fault, saved, unsent is not None)
         if reason == KILLED:
