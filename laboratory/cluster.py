@@ -167,10 +167,7 @@ class Cluster:
         self._wait_for_api()
 
     def wait_for_rpc(self, number: int, times: int) -> None:
-        """Wait until a conductor takes requests.
-
-        :param times: how often it has been started.
-        """
+        """Wait until a conductor takes requests, after so many starts."""
         self.conductors[number].require(
             lambda: self.starts(number) >= times,
             processes.START_SECONDS,

@@ -43,11 +43,7 @@ class Exporter(processes.Server):
         self.launch(program, lambda: api.answers(self.url), 'serve metrics')
 
     def read(self, name: str) -> dict[tuple[str, ...], float]:
-        """Scrape a metric.
-
-        :returns: the values of the labels, in the order of their names ->
-            the value.
-        """
+        """Scrape a metric: labels, in the order of their names -> value."""
         from prometheus_client import parser
 
         return {
@@ -101,10 +97,7 @@ class Prometheus(processes.Server):
             return False
 
     def ask(self, path: str, **parameters: str) -> Any:
-        """Ask the API.
-
-        :returns: the data of the answer; None while there is none.
-        """
+        """Ask the API; None while there are no data."""
         answer = api.get(
             f'http://127.0.0.1:{self.port}/api/v1/{path}', **parameters
         )

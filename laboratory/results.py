@@ -16,11 +16,7 @@ import testtools
 def last(
     stestr: Sequence[str], directory: pathlib.Path, environment: Mapping = {}
 ) -> dict[str, dict[str, Any]]:
-    """Ask stestr for its last run.
-
-    :param stestr: the command, with what names its repository.
-    :param directory: where it is run.
-    """
+    """Ask a stestr, whose repository is in a directory, for its last run."""
     done = subprocess.run(
         [*stestr, 'last', '--subunit'],
         cwd=directory,
@@ -33,10 +29,9 @@ def last(
 
 
 def read(stream: bytes) -> dict[str, dict[str, Any]]:
-    """Read a stream of subunit, version 2.
+    """Read a stream of subunit, version 2: test -> status, details, ...
 
-    :returns: by its name, each test that was run, with status and details;
-        what failed before its first test, a class or a module, as well.
+    What failed before its first test, a class or a module, is there as well.
     """
     tests: dict[str, dict[str, Any]] = {}
     results = testtools.StreamToDict(lambda x: tests.update({x['id']: x}))

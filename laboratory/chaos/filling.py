@@ -55,11 +55,7 @@ def _row(number: int, at: int, priority: str) -> dict[str, str]:
 
 
 def check(arrived: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Check the order of arrival of what :func:`store` has stored.
-
-    :returns: how many arrived, how many once more, and how many after a later
-        message of their node.
-    """
+    """Count what arrived, once more, and after a later one of its node."""
     last: dict[str, int] = {}
     seen: set[int] = set()
     repeated = out_of_order = 0

@@ -59,10 +59,7 @@ class Logged(NamedTuple):
 
 
 def logged(pattern: re.Pattern[str], logs: Iterable[str]) -> list[Logged]:
-    """Find what conductors have logged about changes.
-
-    :param logs: one text for each conductor.
-    """
+    """Find what conductors, each in its log, have said about changes."""
     return [
         Logged(
             conductor,

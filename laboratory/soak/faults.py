@@ -23,11 +23,7 @@ _PAUSE = 0.1
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Planned:
-    """One fault that is to come.
-
-    :param share: how much of the time until the next fault it may take, from
-        0 to 1.
-    """
+    """One fault that may take a share of the time until the next one."""
 
     name: str
     victim: int
@@ -56,11 +52,7 @@ class Struck:
 
 
 def plan(seed: int, count: int) -> list[Planned]:
-    """Choose the faults of a run.
-
-    They come in rounds, each of them once in a round, so that a short run
-    meets all of them too.
-    """
+    """Choose the faults of a run: each of them once in a round."""
     chance = random.Random(seed)
     found: list[Planned] = []
     while len(found) < count:
@@ -148,8 +140,7 @@ def _pool(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
 def _sighup(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
     """Have a conductor read its configuration, in which one option changed.
 
-    Where Ironic runs on native threads, its main process replaces the one
-    that works.
+    On native threads, Ironic's main process replaces the one that works.
     """
     victim = planned.victim
     line = 'Option async_events.start_timeout changed'

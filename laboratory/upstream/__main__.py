@@ -30,8 +30,7 @@ _SECONDS = 3600
 def _source_tree(directory: pathlib.Path) -> pathlib.Path:
     """Lay out Ironic's files as its tests find them from its source tree.
 
-    Some of them open ``ironic/tests/...``. Nothing is imported from there:
-    without ``__init__.py``, the package that is installed goes first.
+    Nothing is imported from there: the package that is installed goes first.
     """
     spec = importlib.util.find_spec('ironic')
     assert spec is not None and spec.submodule_search_locations
