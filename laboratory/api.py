@@ -8,13 +8,24 @@ from typing import Any
 import requests
 
 
+def get(url: str, **parameters: str) -> requests.Response:
+    """Send a request to a server on loopback, which needs no proxy."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, params=parameters, timeout=30)
+
+
+def answers(url: str) -> bool:
+    """Tell whether a server on loopback is there and content."""
+    try:
+        return get(url).ok
+    except requests.RequestException:
+        return False
+
+
 class Api:
     """A connection to the API, for one thread.
 
-    :param endpoint: the URL of the API.
-    :param version: of the API.
-    :param timeout: in seconds, for each request.
-    :param headers: more of them.
     :param watch: called with the method, the code and what came.
     """
 
@@ -42,17 +53,15 @@ class Api:
 
         :returns: the code, 0 where there was no answer; and what came.
         """
-        code, answer = self._call(method, path, body)
-        self._watch(method, code, answer)
-        return code, answer
-
-    def _call(self, method: str, path: str, body: object) -> tuple[int, Any]:
+        url = self._endpoint + path
         try:
             answer = self._session.request(
-                method, self._endpoint + path, json=body, timeout=self._timeout
+                method, url, json=body, timeout=self._timeout
             )
-            if not answer.ok:
-                return answer.status_code, answer.content
-            return answer.status_code, answer.json() if answer.text else None
-        except (requests.RequestException, ValueError) as e:
-            return 0, e
+            code, content = answer.status_code, answer.content
+            if answer.ok:
+                content = answer.json() if answer.text else None
+        except (requests.RequestException, ValueError) as error:
+            code, content = 0, error
+        self._watch(method, code, content)
+        return code, content

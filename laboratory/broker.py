@@ -13,24 +13,23 @@ import pathlib
 import amqp
 import kombu
 
+from laboratory import api
 from laboratory import database
 from laboratory import processes
-
-_START_SECONDS = 90.0
-_PACKAGE = 'rabbitmq-server'
-# The script in /usr/sbin changes to the user rabbitmq; the one here does not.
-_PLACE = '/usr/lib/rabbitmq/bin'
 
 
 class RabbitMQ(processes.Server):
     """A message broker; a context manager. Starts again on the same port.
 
-    :param directory: an existing directory for everything it writes.
     :param beside: another one, whose epmd and secret it shares.
+    :param managed: whether it has its management interface.
     """
 
     def __init__(
-        self, directory: pathlib.Path, beside: 'RabbitMQ | None' = None
+        self,
+        directory: pathlib.Path,
+        beside: 'RabbitMQ | None' = None,
+        managed: bool = False,
     ) -> None:
         super().__init__()
         self.directory = directory
@@ -41,6 +40,7 @@ class RabbitMQ(processes.Server):
             beside._epmd_port if beside else processes.free_port()
         )
         self._dist_port = processes.free_port()
+        self._management_port = processes.free_port() if managed else 0
 
     @property
     def url(self) -> str:
@@ -53,6 +53,11 @@ class RabbitMQ(processes.Server):
         return f'amqp://guest:guest@127.0.0.1:{self.port}//'
 
     @property
+    def management_url(self) -> str:
+        """Where the management interface is, with user and password."""
+        return f'http://guest:guest@127.0.0.1:{self._management_port}'
+
+    @property
     def name(self) -> str:
         """By which name other brokers know it."""
         return f'{self.directory.name}@localhost'
@@ -61,11 +66,8 @@ class RabbitMQ(processes.Server):
         """Add virtual hosts, each of which is a broker of its own.
 
         Nobody may read what is published there: what a queue of Ironic's
-        holds is bounded.
-
-        :param names: what follows the last slash of :attr:`url`, or
-            replaces the last slash of :attr:`amqp_url`.
-        :raises LaboratoryError: when the broker does not take them.
+        holds is bounded. A name follows the last slash of :attr:`url`, or
+        replaces that of :attr:`amqp_url`.
         """
         may = dict.fromkeys(('configure', 'write', 'read'), '.*')
         definitions = {
@@ -91,46 +93,32 @@ class RabbitMQ(processes.Server):
 
     def serve(self) -> None:
         """Start epmd, then the broker, and wait until it lets clients in."""
-        for name, argv in (
-            (
-                'epmd',
-                [
-                    database.program('epmd', 'erlang-base'),
-                    *('-address', '127.0.0.1'),
-                ],
-            ),
-            ('rabbitmq-server', [_find('rabbitmq-server')]),
-        ):
-            if name == 'epmd' and (self._beside or self.running):
-                continue
-            self.running.append(
-                processes.Process(
-                    name,
-                    argv,
-                    self.directory / f'{name}.log',
-                    self._environment(),
-                ).start()
+        if not (self._beside or self.running):
+            epmd = database.program('epmd', 'erlang-base')
+            process = self._process('epmd', epmd, '-address', '127.0.0.1')
+            self.running.append(process.start())
+        if self._management_port:
+            (self.directory / 'enabled_plugins').write_text(
+                '[rabbitmq_management].\n'
             )
-        self.running[-1].require(
-            self._answers, _START_SECONDS, 'let a client in'
-        )
+            (self.directory / 'own.conf').write_text(
+                f'management.tcp.port = {self._management_port}\n'
+                'management.tcp.ip = 127.0.0.1\n'
+            )
+        name = 'rabbitmq-server'
+        process = self._process(name, _find(name))
+        self.launch(process, self._answers, 'let a client in')
 
     def control(self, *arguments: str) -> str:
-        """Run ``rabbitmqctl``.
-
-        :param arguments: of the command.
-        :returns: what it wrote.
-        :raises LaboratoryError: when it fails.
-        """
+        """Run ``rabbitmqctl``; return what it wrote."""
+        name = 'rabbitmqctl'
         return processes.run_once(
-            processes.Process(
-                'rabbitmqctl',
-                [_find('rabbitmqctl'), '-q', *arguments],
-                self.directory / 'rabbitmqctl.log',
-                self._environment(),
-            ),
-            _START_SECONDS,
+            self._process(name, _find(name), '-q', *arguments)
         )
+
+    def _process(self, name: str, *argv: str) -> processes.Process:
+        log = self.directory / f'{name}.log'
+        return processes.Process(name, list(argv), log, self._environment())
 
     def _environment(self) -> dict[str, str]:
         home = str(self.directory)
@@ -150,23 +138,22 @@ class RabbitMQ(processes.Server):
             'RABBITMQ_PID_FILE': f'{home}/rabbitmq.pid',
             # Files of the machine's own broker, which must not be read.
             'RABBITMQ_CONF_ENV_FILE': f'{home}/none.conf',
-            'RABBITMQ_CONFIG_FILE': f'{home}/none',
+            'RABBITMQ_CONFIG_FILE': f'{home}/own',
             'RABBITMQ_ADVANCED_CONFIG_FILE': f'{home}/none.config',
             'RABBITMQ_ENABLED_PLUGINS_FILE': f'{home}/enabled_plugins',
         }
 
     def _answers(self) -> bool:
-        connection = kombu.Connection(self.amqp_url, connect_timeout=2)
         try:
-            connection.connect()
+            with kombu.Connection(self.amqp_url, connect_timeout=2) as client:
+                client.connect()
         except (OSError, amqp.AMQPError):
             return False
-        finally:
-            connection.release()
-        return True
+        return not self._management_port or api.answers(
+            f'{self.management_url}/api/overview'
+        )
 
 
 def _find(name: str) -> str:
-    """Prefer the script that stays the user that it is."""
-    place = pathlib.Path(_PLACE) / name
-    return str(place) if place.exists() else database.program(name, _PACKAGE)
+    # The script in /usr/sbin changes to the user rabbitmq; the one here, not.
+    return database.program(name, 'rabbitmq-server', '/usr/lib/rabbitmq/bin')

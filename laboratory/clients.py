@@ -28,12 +28,8 @@ _LAST_PAUSE = 0.4
 def connect(endpoint: str) -> openstack.connection.Connection:
     """Open a connection to an API without authentication.
 
-    Requests that are turned away are not repeated by the SDK, so that they
-    can be counted. Connections that the API has closed are: it keeps ten of
-    them, and closes those of more clients than that when it is done with them.
-
-    :param endpoint: the URL of the API.
-    :returns: a connection for one thread.
+    The SDK does not repeat requests that are turned away: they are counted.
+    It does open connections again: the API keeps ten of them and closes more.
     """
     return openstack.connection.Connection(
         auth_type='none',
@@ -63,24 +59,14 @@ class WatchedNode(sdk_node.Node):
 
 @dataclasses.dataclass
 class Account:
-    """What the clients of one run wrote down.
-
-    :param accepted: the requests that were answered with 202.
-    :param refused: how often a request was turned away as busy.
-    """
+    """What the clients of one run wrote down."""
 
     accepted: list[contract.Accepted] = dataclasses.field(default_factory=list)
     refused: int = 0
 
 
 class Client:
-    """One client with a connection of its own, for one thread.
-
-    :param endpoint: the URL of the API.
-    :param account: where accepted and refused requests are written down.
-    :param stopping: set when all clients shall end.
-    :param progress: called after each operation.
-    """
+    """One client with a connection of its own, for one thread."""
 
     def __init__(
         self,
@@ -90,25 +76,15 @@ class Client:
         progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connect(endpoint)
-        self._session = self._connection.baremetal
+        self.session = self._connection.baremetal
         self._account = Account() if account is None else account
         self._stopping = stopping or threading.Event()
         self._progress = progress
-
-    def live(self, operations: Sequence[lifecycle.Operation]) -> None:
-        """Create a node, lead it through operations, and delete it.
-
-        :param operations: the first starts in ``enroll`` or ``manageable``.
-        :raises LaboratoryError: when the node does not come to rest where
-            the operation should end.
-        """
-        self._session.delete_node(self.lead(*operations).id)
 
     def lead(self, *path: lifecycle.Operation | str) -> WatchedNode:
         """Create a node and lead it through operations.
 
         :param path: operations, or their names in the life.
-        :raises LaboratoryError: when it does not get there.
         """
         node = self.create()
         for one in path:
@@ -119,55 +95,42 @@ class Client:
 
     def create(self) -> WatchedNode:
         """Create a node that every operation of the life finds fit."""
-        created = self._session.create_node(
-            driver='fake-hardware',
-            instance_info=dict(lifecycle.INSTANCE_INFO),
+        created = self.session.create_node(
+            driver='fake-hardware', instance_info=dict(lifecycle.INSTANCE_INFO)
         )
         node = WatchedNode.existing(connection=self._connection, id=created.id)
-        node.fetch(self._session)
+        node.fetch(self.session)
         return node
 
     def operate(
         self, node: WatchedNode, operation: lifecycle.Operation
     ) -> contract.Accepted:
-        """Do one operation and wait until the node is at rest again.
-
-        :param node: a node that nobody else uses.
-        :param operation: starts in the state in which the node is.
-        :returns: what was asked, accepted and shown.
-        :raises LaboratoryError: when it does not end as it should.
-        """
-        self._prepare(node, operation)
+        """Do one operation and wait until the node is at rest again."""
         before = node.provision_state
+        if before != operation.start:
+            raise errors.LaboratoryError(
+                f'{operation} starts in {operation.start!r}, but the node '
+                f'is in {before!r}'
+            )
+        # Ironic puts a node that failed into maintenance.
+        if node.is_maintenance:
+            node.unset_maintenance(self.session)
         asked_at = self._ask(node, operation)
-        first = node.first_get
-        assert first is not None
-        ended_at = self._rest(node, operation)
+        assert node.first_get is not None
+        accepted_at, shown, shown_at = node.first_get
         accepted = contract.Accepted(
             node=node.id,
             name=str(operation),
             before=before,
             asked_at=asked_at,
-            accepted_at=first[0],
-            shown=first[1],
-            shown_at=first[2],
-            ended_at=ended_at,
+            accepted_at=accepted_at,
+            shown=shown,
+            shown_at=shown_at,
+            ended_at=self._rest(node, operation),
         )
         self._account.accepted.append(accepted)
         self._progress()
         return accepted
-
-    def _prepare(
-        self, node: WatchedNode, operation: lifecycle.Operation
-    ) -> None:
-        if node.provision_state != operation.start:
-            raise errors.LaboratoryError(
-                f'{operation} starts in {operation.start!r}, but the node '
-                f'is in {node.provision_state!r}'
-            )
-        # Ironic puts a node that failed into maintenance.
-        if node.is_maintenance:
-            node.unset_maintenance(self._session)
 
     def _ask(self, node: WatchedNode, operation: lifecycle.Operation) -> float:
         deadline = time.monotonic() + _OPERATION_SECONDS
@@ -176,7 +139,7 @@ class Client:
             asked_at = time.time()
             try:
                 node.set_provision_state(
-                    self._session, operation.verb, **operation.arguments
+                    self.session, operation.verb, **operation.arguments
                 )
             except exceptions.HttpException as error:
                 if error.status_code not in _BUSY:
@@ -202,7 +165,7 @@ class Client:
                 f'by {operation} ({node.last_error})',
             )
             pause = min(pause * 2, _LAST_PAUSE)
-            node.fetch(self._session)
+            node.fetch(self.session)
         return time.time()
 
     def _pause(self, seconds: float, deadline: float, what: str) -> None:
@@ -221,16 +184,7 @@ def drive(
     operations: Sequence[lifecycle.Operation] = lifecycle.LIFE,
     progress: Callable[[], None] = lambda: None,
 ) -> Account:
-    """Let clients lead nodes through their lives, all at once.
-
-    :param endpoint: the URL of the API.
-    :param clients: how many threads.
-    :param cycles: how many nodes each leads through its life, one by one.
-    :param operations: the life.
-    :param progress: called after each operation, by any client's thread.
-    :returns: what all clients wrote down.
-    :raises LaboratoryError: when an operation of any client went wrong.
-    """
+    """Let clients lead nodes through their lives, all at once."""
     # The SDK tells at INFO which microversion it talks.
     logging.getLogger('openstack').setLevel(logging.WARNING)
     account = Account()
@@ -241,7 +195,7 @@ def drive(
         one = Client(endpoint, account, stopping, progress)
         ready.wait(60)
         for _ in range(cycles):
-            one.live(operations)
+            one.session.delete_node(one.lead(*operations).id)
 
     with concurrent.futures.ThreadPoolExecutor(clients) as executor:
         futures = [executor.submit(client) for _ in range(clients)]

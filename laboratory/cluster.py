@@ -23,7 +23,6 @@ from laboratory import service
 from laboratory import truth
 from laboratory import witness
 
-_START_SECONDS = 90.0
 _TAKES_REQUESTS = 'Created RPC server'
 
 
@@ -33,7 +32,6 @@ class Cluster:
     :param conductors: how many; 0 for the all-in-one service on SQLite.
     :param options: more options for ``ironic.conf``; requests go through the
         broker as well where ``rpc_transport`` is ``oslo`` among them.
-    :param driver: the notification drivers.
     """
 
     def __init__(
@@ -45,15 +43,12 @@ class Cluster:
         self._count = conductors
         self._extra = options or {}
         self._driver = driver
-        self._stack = contextlib.ExitStack()
         self.conductors: list[processes.Process] = []
 
     def __enter__(self) -> Self:
-        try:
+        with contextlib.ExitStack() as self._stack:
             self._start()
-        except BaseException:
-            self._stack.close()
-            raise
+            self._stack = self._stack.pop_all()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -63,7 +58,6 @@ class Cluster:
 
     @property
     def endpoint(self) -> str:
-        """The URL of the API."""
         return self._ironics[0].endpoint
 
     def _start(self) -> None:
@@ -71,14 +65,11 @@ class Cluster:
         assert shared.rabbitmq is not None
         self.directory, self.broker = shared.directory, shared.rabbitmq
         self._database = shared.database
-        self.consumer = self._stack.enter_context(
-            bus.Collector(
-                self.broker.amqp_url,
-                self.directory / 'notifications.jsonl',
-                durable=True,
-                quorum=self._quorum,
-            )
+        path = self.directory / 'notifications.jsonl'
+        self.consumer = bus.Collector(
+            self.broker.amqp_url, path, durable=True, quorum=self._quorum
         )
+        self._stack.enter_context(self.consumer)
         self._ironics = self._configured(shared)
         first = self._ironics[0]
         first.create_schema()
@@ -92,8 +83,7 @@ class Cluster:
                 one.part('ironic-conductor').start() for one in self._ironics
             ]
             self.api = first.part('ironic-api').start()
-        self.api.require(first.answers, _START_SECONDS, 'answer at /v1')
-        self.api.require(self._all_alive, _START_SECONDS, 'see conductors')
+        self._wait_for_api()
 
     # What a subclass does in another way
 
@@ -113,11 +103,21 @@ class Cluster:
         return ''
 
     def _configured(self, shared: deployment.Servers) -> list[service.Ironic]:
-        port = processes.free_port()
-        api_port = processes.free_port()
-        found = []
+        rpc = 'json-rpc' if self._count else 'none'
+        port, api_port = processes.free_port(), processes.free_port()
+        ironics = []
         for number in range(1, max(1, self._count) + 1):
             host = f'127.0.0.{number}'
+            common: configuration.Options = {
+                'DEFAULT': {'host': host, 'rpc_transport': rpc},
+                'json_rpc': {'host_ip': host, 'port': port},
+                'api': {'port': api_port},
+                # A node in the hands of a dead conductor waits for it to
+                # come back.
+                'conductor': {'heartbeat_timeout': 600},
+                'oslo_messaging_notifications': {'driver': [*self._driver]},
+                'oslo_messaging_rabbit': {'amqp_durable_queues': True},
+            }
             one = service.Ironic(
                 shared.room(f'ironic-{number}'),
                 plugin=True,
@@ -125,43 +125,23 @@ class Cluster:
                 transport=self.broker.url,
                 split=bool(self._count),
                 command=self._command,
-                options=configuration.merged(
-                    {
-                        'DEFAULT': {
-                            'host': host,
-                            'rpc_transport': 'json-rpc'
-                            if self._count
-                            else 'none',
-                        },
-                        'json_rpc': {'host_ip': host, 'port': port},
-                        'api': {'port': api_port},
-                        'conductor': {
-                            # A node in the hands of a dead conductor waits
-                            # for it to come back.
-                            'heartbeat_timeout': 600,
-                        },
-                        'oslo_messaging_notifications': {
-                            'driver': list(self._driver)
-                        },
-                        'oslo_messaging_rabbit': {'amqp_durable_queues': True},
-                    },
-                    self._extra,
-                ),
+                options=configuration.merged(common, self._extra),
             )
             one.port = api_port
-            found.append(one)
-        return found
+            ironics.append(one)
+        return ironics
 
     def run_once(self, name: str, *arguments: str) -> str:
-        """Run one command to its end.
-
-        :returns: what it wrote.
-        :raises LaboratoryError: when it fails.
-        """
         return self._ironics[0].run_once(name, *arguments)
 
-    def _all_alive(self) -> bool:
-        return self._ironics[0].conductors() >= max(1, self._count)
+    def _wait_for_api(self) -> None:
+        """Wait until the API answers and sees all conductors."""
+        first, all_of_them = self._ironics[0], max(1, self._count)
+        self.api.require(
+            lambda: first.conductors() >= all_of_them,
+            processes.START_SECONDS,
+            'see conductors',
+        )
 
     # What can be done to it
 
@@ -171,38 +151,25 @@ class Cluster:
         self.conductors[number].stop()
 
     def revive(self, number: int) -> None:
-        """Start a conductor that was killed."""
-        self.conductors[number] = (
-            self._ironics[number].part('ironic-conductor').start()
-        )
+        part = self._ironics[number].part('ironic-conductor')
+        self.conductors[number] = part.start()
 
     def move(self, environment: Mapping[str, str]) -> None:
-        """Stop all services, and start them with more variables.
-
-        :param environment: for example, another Ironic on the path.
-        """
+        """Stop all services, and start them with more variables."""
         for process in (*self.conductors, self.api):
             process.stop()
         for one in self._ironics:
             one.environment.update(environment)
         for number in range(len(self.conductors)):
-            times = self.starts(number)
-            self.revive(number)
-            self.wait_for_rpc(number, times + 1)
+            self.restart(number)
         self.api = self._ironics[0].part('ironic-api').start()
-        self.api.require(
-            self._ironics[0].answers, _START_SECONDS, 'answer at /v1'
-        )
+        self._wait_for_api()
 
     def wait_for_rpc(self, number: int, times: int) -> None:
-        """Wait until a conductor takes requests.
-
-        :param number: the conductor.
-        :param times: how often it has been started.
-        """
+        """Wait until a conductor takes requests, after so many starts."""
         self.conductors[number].require(
             lambda: self.starts(number) >= times,
-            _START_SECONDS,
+            processes.START_SECONDS,
             'take requests',
         )
 
@@ -214,11 +181,7 @@ class Cluster:
         self.wait_for_rpc(number, times + 1)
 
     def reload(self, number: int, options: configuration.Options) -> None:
-        """Have a conductor read its configuration again.
-
-        :param number: the conductor.
-        :param options: what has changed in it.
-        """
+        """Have a conductor read its configuration again."""
         one = self._ironics[number]
         one.options = configuration.merged(one.options, options)
         # Writes the file; what it prepares is there already.
@@ -230,7 +193,6 @@ class Cluster:
         self._signal(number, signal.SIGSTOP)
 
     def thaw(self, number: int) -> None:
-        """Let a conductor that was stopped go on."""
         self._signal(number, signal.SIGCONT)
 
     def _signal(self, number: int, what: signal.Signals) -> None:
@@ -248,16 +210,13 @@ class Cluster:
     def counters(self) -> dict[str, int]:
         """Read how many statements the database has executed."""
         names = ('commit', 'insert', 'update', 'delete', 'select')
-        found = dict(
-            self.eye.query('SHOW GLOBAL STATUS LIKE :name', name='Com_%')
-        )
+        query = 'SHOW GLOBAL STATUS LIKE :name'
+        found = dict(self.eye.query(query, name='Com_%'))
         return {name: int(found[f'Com_{name}']) for name in names}
 
     def waiting(self) -> int:
         """Count the messages in the outbox."""
-        return int(
-            self.eye.query('SELECT count(*) FROM async_events_outbox')[0][0]
-        )
+        return self._number('count(*) FROM async_events_outbox')
 
     def leader(self) -> int | None:
         """Tell which conductor has the lease; None if nobody has."""
@@ -275,7 +234,10 @@ class Cluster:
 
     def term(self) -> int:
         """Tell how often the lease has changed hands."""
-        return int(self.eye.query('SELECT term FROM async_events_relay')[0][0])
+        return self._number('term FROM async_events_relay')
+
+    def _number(self, what: str) -> int:
+        return int(self.eye.query(f'SELECT {what}')[0][0])
 
     def drained(self, seconds: float = 120.0) -> bool:
         """Wait until the outbox is empty and everything has arrived."""
@@ -286,13 +248,9 @@ class Cluster:
 
     def works(self, number: int) -> bool:
         """Tell whether a conductor is deploying a node."""
-        return bool(
-            self.eye.query(
-                'SELECT id FROM nodes WHERE reservation = :host '
-                "AND provision_state = 'deploying'",
-                host=self.host(number),
-            )
-        )
+        where = "reservation = :host AND provision_state = 'deploying'"
+        query = f'SELECT id FROM nodes WHERE {where}'
+        return bool(self.eye.query(query, host=self.host(number)))
 
     def host(self, number: int) -> str:
         """Tell by which name a conductor is known."""
@@ -303,7 +261,6 @@ class Cluster:
         return self.log(number).count(_TAKES_REQUESTS)
 
     def log(self, number: int) -> str:
-        """Read the log of a conductor, or of the all-in-one service."""
         name = 'ironic-conductor' if self._count else 'ironic'
         return self._ironics[number].log(name).read_text()
 
@@ -317,9 +274,7 @@ class Cluster:
                 yield {**line, 'message': message}
 
     def observations(self) -> Iterator[deployment.Message]:
-        """Read what the notifications say that have arrived."""
         return map(observation.observe, self.arrived())
 
     def account(self) -> truth.Account:
-        """Compare what was committed with what was published."""
         return truth.compare(self.eye.changes(), self.observations())

@@ -7,83 +7,13 @@ import pathlib
 Options = Mapping[str, Mapping[str, object]]
 """Group -> option -> value; a list is written as one line per value."""
 
-# One of each interface, so that no precedence decides what is tested. What
-# is not here has its default.
-_FAKE = (
-    'bios boot console deploy firmware inspect management power raid rescue '
-    'storage vendor'
-)
-_INTERFACES = dict.fromkeys(_FAKE.split(), 'fake') | {'network': 'noop'}
 
-# Periodic tasks take node locks on their own account and would turn client
-# requests away. They are off on stock and with the plugin alike.
-_QUIET = {
-    'sync_power_state_interval': 0,
-    'check_provision_state_interval': 0,
-    'check_allocations_interval': 0,
-    'cache_clean_up_interval': 0,
-    'node_history_cleanup_batch_count': 0,
-    'conductor_cleanup_interval': 0,
-    'power_failure_recovery_interval': 0,
-}
-
-
-def base(
-    directory: pathlib.Path,
-    *,
-    api_port: int,
-    database: str,
-    transport: str,
-    rpc: str,
-    drivers: list[str],
-) -> dict[str, dict[str, object]]:
-    """Compose the configuration that all services of the laboratory share.
-
-    :param directory: where the services keep what they write.
-    :param api_port: the port of the API on loopback.
-    :param database: the URL of the database.
-    :param transport: the URL of the message bus.
-    :param rpc: ``none``, ``json-rpc`` or ``oslo``.
-    :param drivers: the notification drivers, the plugin's among them or not.
-    :returns: groups of options.
-    """
-    default: dict[str, object] = {
-        'host': 'laboratory',
-        'state_path': directory,
-        'auth_strategy': 'noauth',
-        'rpc_transport': rpc,
-        'transport_url': transport,
-        'notification_level': 'info',
-        'enabled_hardware_types': 'fake-hardware',
-        'debug': False,
-        'use_stderr': True,
-    }
-    for interface, name in _INTERFACES.items():
-        default[f'enabled_{interface}_interfaces'] = name
-        default[f'default_{interface}_interface'] = name
-    return {
-        'DEFAULT': default,
-        'api': {'host_ip': '127.0.0.1', 'port': api_port, 'api_workers': 1},
-        'conductor': dict(_QUIET),
-        'database': {
-            'connection': database,
-            # What a power failure would cost is a test. SQLite knows no
-            # queue for writers: the longer a commit takes, the more often
-            # Ironic has to try again, after a pause by chance.
-            'sqlite_synchronous': False,
-        },
-        'oslo_concurrency': {'lock_path': directory / 'locks'},
-        'oslo_messaging_notifications': {'driver': drivers},
-    }
-
-
-def merged(
-    options: dict[str, dict[str, object]], extra: Options
-) -> dict[str, dict[str, object]]:
-    """Lay extra options over a configuration, without changing either."""
-    result = {group: dict(values) for group, values in options.items()}
-    for group, values in extra.items():
-        result.setdefault(group, {}).update(values)
+def merged(*layers: Options) -> dict[str, dict[str, object]]:
+    """Lay options over others, without changing either."""
+    result: dict[str, dict[str, object]] = {}
+    for layer in layers:
+        for group, values in layer.items():
+            result.setdefault(group, {}).update(values)
     return result
 
 

@@ -21,13 +21,7 @@ class Accepted:
 
     Times are seconds since the epoch, on the machine of the database.
 
-    :param node: the node's UUID.
-    :param name: the operation.
-    :param before: the provision state before the request.
-    :param asked_at: when the request was sent.
-    :param accepted_at: when the 202 had arrived.
     :param shown: the provision state in the answer to the next GET.
-    :param shown_at: when that answer had arrived.
     :param ended_at: when the client saw the operation at its end.
     """
 
@@ -49,24 +43,14 @@ class Accepted:
 def violations(
     accepted: Iterable[Accepted], seen: Iterable[witness.Seen]
 ) -> list[str]:
-    """Compare what clients were shown with what was committed by then.
-
-    :param accepted: the requests of clients that each had a node alone.
-    :param seen: every change of state that was committed.
-    :returns: one line for each request whose 202 was not kept.
-    """
+    """Compare what clients were shown with what was committed by then."""
     by_node: dict[str, list[witness.Seen]] = collections.defaultdict(list)
     for change in seen:
         by_node[change.node].append(change)
     found = []
     for request in accepted:
-        own = [
-            change
-            for change in by_node[request.node]
-            if request.asked_at - TOLERANCE
-            <= change.seen_at
-            <= request.ended_at
-        ]
+        begin, end = request.asked_at - TOLERANCE, request.ended_at
+        own = [x for x in by_node[request.node] if begin <= x.seen_at <= end]
         reason = _broken(request, own)
         if reason:
             found.append(f'{request.node} {request.name}: {reason}')
@@ -79,14 +63,9 @@ def _broken(request: Accepted, changes: Sequence[witness.Seen]) -> str | None:
     late = changes[0].seen_at - request.accepted_at
     if late > TOLERANCE:
         return f'the new state was saved {late * 1000:.0f} ms after the 202'
-    by_then = {
-        change.state
-        for change in changes
-        if change.seen_at <= request.shown_at + TOLERANCE
-    }
+    shown_at = request.shown_at + TOLERANCE
+    by_then = {one.state for one in changes if one.seen_at <= shown_at}
     if request.shown not in by_then:
-        return (
-            f'GET showed {request.shown!r} when '
-            f'{", ".join(sorted(map(repr, by_then)))} had been saved'
-        )
+        states = ', '.join(sorted(map(repr, by_then)))
+        return f'GET showed {request.shown!r} when {states} had been saved'
     return None

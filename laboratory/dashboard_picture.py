@@ -6,25 +6,22 @@ whose operations take some seconds each, RabbitMQ, the exporter and a real
 Prometheus; the queries are those of the dashboard.
 """
 
-import argparse
 from collections.abc import Mapping
 from collections.abc import Sequence
+import contextlib
 import io
 import json
 import logging
 import pathlib
 import re
 import sys
-import tempfile
 import time
 from typing import Any
 
 from laboratory import clients
+from laboratory import command
 from laboratory import deployment
-from laboratory import errors
-from laboratory import processes
 from laboratory import prometheus
-from laboratory import run
 
 _PANELS = (
     'Nodes by provision state',
@@ -44,40 +41,27 @@ Line = tuple[str, Mapping[int, float]]
 
 
 def record(workers: int, cycles: int) -> dict[str, list[Line]]:
-    """Run everything, and ask Prometheus.
-
-    :param workers: how many clients at once.
-    :param cycles: how many lives each leads.
-    :returns: the lines of each panel.
-    :raises LaboratoryError: when something does not start or end.
-    """
-    wanted = run.Run(plugin=True, rabbitmq=True, options={'fake': _DELAYS})
-    with (
-        tempfile.TemporaryDirectory(prefix='lab-') as home,
-        deployment.started(wanted) as bench,
-    ):
-        directory = pathlib.Path(home)
-        url = bench.ironic.endpoint
+    """Run everything, and ask Prometheus."""
+    wanted = deployment.Run(
+        plugin=True, rabbitmq=True, options={'fake': _DELAYS}
+    )
+    with deployment.started(wanted) as bench, contextlib.ExitStack() as stack:
+        directory, url = bench.ironic.directory, bench.ironic.endpoint
         transport = str(bench.ironic.options['DEFAULT']['transport_url'])
         exporter = prometheus.Exporter(
             directory, ['--transport-url', transport, '--ironic-url', url]
         )
-        with (
-            exporter,
-            prometheus.Prometheus(directory, [exporter.port]) as server,
-        ):
-            began = int(time.time())
-            clients.drive(url, workers, cycles, wanted.operations)
-            time.sleep(2 * _STEP)
-            return {
-                panel['title']: [
-                    line
-                    # The last one of two: p95, not p50.
-                    for target in panel['targets'][-1:]
-                    for line in _lines(server, target, began)
-                ]
-                for panel in _panels()
-            }
+        stack.enter_context(exporter)
+        server = prometheus.Prometheus(directory, exporter.port)
+        stack.enter_context(server)
+        began = int(time.time())
+        clients.drive(url, workers, cycles, wanted.operations)
+        time.sleep(2 * _STEP)
+        # Of two targets the last one: p95, not p50.
+        return {
+            panel['title']: _lines(server, panel['targets'][-1], began)
+            for panel in _panels()
+        }
 
 
 def _panels() -> list[dict[str, Any]]:
@@ -103,9 +87,7 @@ def _lines(
         name = target['legendFormat']
         for label, value in one['metric'].items():
             name = name.replace('{{' + label + '}}', value)
-        values = {
-            int(when) - began: float(value) for when, value in one['values']
-        }
+        values = {int(at) - began: float(value) for at, value in one['values']}
         # A line has a gap where there is no number.
         if any(value > 0 for value in values.values()):
             lines.append((name, values))
@@ -113,11 +95,6 @@ def _lines(
 
 
 def draw(found: Mapping[str, Sequence[Line]], path: pathlib.Path) -> None:
-    """Draw the panels.
-
-    :param found: the lines of each panel.
-    :param path: the picture.
-    """
     # It tells of its fonts when it is imported, and nobody asked.
     logging.getLogger('matplotlib').setLevel(logging.WARNING)
     import matplotlib
@@ -167,40 +144,32 @@ def _draw(axes: Any, panel: Mapping[str, Any], lines: Sequence[Line]) -> None:
         )
     else:
         for name, values in lines:
-            axes.plot(
-                list(values), list(values.values()), label=name, linewidth=1
-            )
+            axes.plot(*zip(*values.items(), strict=True), label=name, lw=1)
     axes.set_title(panel['title'], loc='left')
-    axes.set_ylabel(_UNITS[defaults['unit']])
-    axes.set_xlabel('seconds')
+    axes.set(ylabel=_UNITS[defaults['unit']], xlabel='seconds')
     axes.set_ylim(bottom=0)
     axes.margins(x=0)
     axes.legend(
-        frameon=False,
-        fontsize=5.5,
-        loc='upper left',
-        bbox_to_anchor=(1, 1),
+        frameon=False, fontsize=5.5, loc='upper left', bbox_to_anchor=(1, 1)
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, and draw.
-
-    :param arguments: of the command line.
-    :returns: 0, or 2 when a run could not be done.
-    """
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Run, and draw; 2 when a run could not be done."""
+    parser = command.parser(
+        'dashboard_picture',
+        __doc__,
+        clients=(8, 'how many clients at once'),
+        cycles=(2, 'how many nodes each client leads through its life'),
+    )
     parser.add_argument('output', type=pathlib.Path)
-    parser.add_argument('--clients', type=int, default=8)
-    parser.add_argument('--cycles', type=int, default=2)
     parsed = parser.parse_args(arguments)
-    processes.end_on_sigterm()
-    try:
+
+    def work() -> int:
         draw(record(parsed.clients, parsed.cycles), parsed.output)
-    except errors.LaboratoryError as error:
-        print(f'dashboard_picture: {error}', file=sys.stderr)
-        return 2
-    return 0
+        return 0
+
+    return command.run('dashboard_picture', work)
 
 
 if __name__ == '__main__':

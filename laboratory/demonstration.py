@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same life cycles on stock Ironic and with the plugin, in one table.
 
-A patched Ironic runs them without the plugin, and alone.
-
-Run it with ``python -m laboratory.demonstration``, by a Python
-that has Ironic beside it. SQLite, no broker, everything on loopback and in a
-directory that is removed at the end.
+A patched Ironic runs them without the plugin, and alone. SQLite, no broker,
+everything on loopback and in a directory that is removed at the end.
 """
 
-import argparse
 from collections.abc import Sequence
 import pathlib
 import sys
@@ -18,70 +14,61 @@ import rich.progress
 import rich.table
 
 from ironic_async_events.task import patched
-from laboratory import errors
-from laboratory import processes
-from laboratory import run
+from laboratory import command
+from laboratory import deployment
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run both sides and print the table.
 
-    :param arguments: of the command line.
     :returns: 0 when the last side shows no anomaly, 1 when it shows one,
         2 when a run could not be done.
     """
-    parsed = _parse(arguments)
-    processes.end_on_sigterm()
+    parsed = command.parser(
+        'demonstration',
+        'Run the same life cycles of nodes on stock Ironic and with '
+        'ironic-async-events, or on a patched Ironic alone, and count what '
+        'became of the notifications.',
+        clients=(8, 'how many clients at once'),
+        cycles=(2, 'how many nodes each client leads through its life'),
+        keep=(pathlib.Path, 'keep configuration, logs and figures there'),
+    ).parse_args(arguments)
     console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
-    results = []
-    try:
+
+    def work() -> int:
+        results = []
         for plugin in (False,) if patched.is_patched() else (False, True):
-            one = run.Run(
+            one = deployment.Run(
                 plugin=plugin, clients=parsed.clients, cycles=parsed.cycles
             )
             results.append(_measure(console, one, parsed.keep))
-    except errors.LaboratoryError as error:
-        console.print(f'demonstration: {error}', markup=False, style='red')
-        return 2
-    except KeyboardInterrupt:
-        console.print('demonstration: interrupted', style='red')
-        return 130
-    console.print(table(results))
-    for line in remarks(results):
-        console.print(line, markup=False, soft_wrap=True)
-    return 1 if results[-1].anomalies else 0
+        console.print(table(results))
+        for line in remarks(results):
+            console.print(line, markup=False, soft_wrap=True)
+        return 1 if results[-1].anomalies else 0
+
+    return command.run('demonstration', work)
 
 
-def table(results: Sequence[run.Result]) -> rich.table.Table:
-    """Lay out the figures of some runs."""
-    sheet = rich.table.Table(title='provision_set notifications')
-    sheet.add_column('Ironic')
-    for name in (
-        'operations',
-        'expected',
-        'received',
-        'lost',
-        'out of order',
-        'illegal',
-        'seconds',
-    ):
+def table(results: Sequence[deployment.Result]) -> rich.table.Table:
+    sheet = rich.table.Table('Ironic', title='provision_set notifications')
+    faults = ('lost', 'out of order', 'illegal')
+    for name in ('operations', 'expected', 'received', *faults, 'seconds'):
         sheet.add_column(name, justify='right')
     for result in results:
-        account = result.account
+        counts = result.account.as_dict()
         sheet.add_row(
             result.run.side,
             str(result.operations),
-            str(account.expected),
-            str(account.received),
-            _count(account.lost),
-            _count(account.out_of_order),
-            _count(account.illegal),
+            str(counts['expected']),
+            str(counts['received']),
+            *(_count(counts[name.replace(' ', '_')]) for name in faults),
             f'{result.seconds:.0f}',
         )
     return sheet
 
 
-def remarks(results: Sequence[run.Result]) -> list[str]:
+def remarks(results: Sequence[deployment.Result]) -> list[str]:
     """Say in words what does not stand in the table."""
     lines = []
     for result in results:
@@ -109,58 +96,15 @@ def _count(number: int) -> str:
 
 def _measure(
     console: rich.console.Console,
-    one: run.Run,
+    one: deployment.Run,
     keep: pathlib.Path | None,
-) -> run.Result:
+) -> deployment.Result:
     name = 'plugin' if one.plugin else one.side
-    with rich.progress.Progress(
-        rich.progress.TextColumn('{task.description:>15}'),
-        rich.progress.BarColumn(),
-        rich.progress.MofNCompleteColumn(),
-        rich.progress.TimeElapsedColumn(),
-        console=console,
-    ) as progress:
-        task = progress.add_task(one.side, total=one.total)
-        return run.execute(
-            one,
-            keep / name if keep else None,
-            lambda: progress.advance(task),
+    with rich.progress.Progress(console=console) as progress:
+        task = progress.add_task(f'{one.side:>15}', total=one.total)
+        return deployment.execute(
+            one, keep and keep / name, lambda: progress.advance(task)
         )
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='python -m laboratory.demonstration',
-        description='Run the same life cycles of nodes on stock Ironic and '
-        'with ironic-async-events, or on a patched Ironic alone, and count '
-        'what became of the notifications.',
-    )
-    parser.add_argument(
-        '--clients',
-        type=_positive,
-        default=8,
-        help='how many clients at once (default: 8)',
-    )
-    parser.add_argument(
-        '--cycles',
-        type=_positive,
-        default=2,
-        help='how many nodes each client leads through its life (default: 2)',
-    )
-    parser.add_argument(
-        '--keep',
-        type=pathlib.Path,
-        metavar='DIR',
-        help='keep configuration, logs, recordings and figures in DIR',
-    )
-    return parser.parse_args(arguments)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'{text} is not at least 1')
-    return number
 
 
 if __name__ == '__main__':

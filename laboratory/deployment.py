@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is to be started, and what runs then, with everything that watches."""
+"""A run: what is to be started, what runs then, and what came of it."""
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
 import tempfile
+import time
 
 from ironic_async_events.audit import observation
 from ironic_async_events.task import patched
 from ironic_async_events.tests.tempest import bus
 from laboratory import broker
+from laboratory import clients
 from laboratory import configuration
+from laboratory import contract
 from laboratory import database
 from laboratory import lifecycle
 from laboratory import recorder
@@ -25,6 +30,10 @@ from laboratory import witness
 
 Message = observation.Observation | observation.Malformed | observation.Ignored
 Database = database.Database
+_KINDS: Mapping[str, type[Database]] = {
+    'mariadb': database.MariaDB,
+    'postgresql': database.PostgreSQL,
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,12 +44,8 @@ class Run:
     :param mariadb: on MariaDB, or on SQLite.
     :param rabbitmq: with RabbitMQ, or recorded without a broker.
     :param split: ``ironic-conductor`` and ``ironic-api``, or all in one.
-    :param clients: how many clients at once.
     :param cycles: how many lives each client leads, one after the other.
-    :param operations: the life.
-    :param options: more options for ``ironic.conf``.
     :param command: what to run instead of the all-in-one command.
-    :param environment: more variables for the service.
     """
 
     plugin: bool
@@ -57,13 +62,9 @@ class Run:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
-        return ', '.join(
-            (
-                self.side,
-                'MariaDB' if self.mariadb else 'SQLite',
-                'RabbitMQ' if self.rabbitmq else 'no broker',
-            )
-        )
+        database = 'MariaDB' if self.mariadb else 'SQLite'
+        bus = 'RabbitMQ' if self.rabbitmq else 'no broker'
+        return f'{self.side}, {database}, {bus}'
 
     @property
     def side(self) -> str:
@@ -74,18 +75,27 @@ class Run:
 
     @property
     def total(self) -> int:
-        """How many operations it will do."""
         return self.clients * self.cycles * len(self.operations)
+
+    def ironic(
+        self, home: pathlib.Path, url: str, rabbit: broker.RabbitMQ | None
+    ) -> service.Ironic:
+        """Configure the service; on SQLite if the URL is empty."""
+        return service.Ironic(
+            home,
+            plugin=self.plugin,
+            database=url,
+            transport=rabbit.url if rabbit else '',
+            split=self.split,
+            options=self.options,
+            command=self.command,
+            environment=self.environment,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bench:
-    """A running service with everything that watches it.
-
-    :param ironic: the service.
-    :param eye: the witness in its database.
-    :param collector: what listens to the bus, if there is one.
-    """
+    """A running service with everything that watches it."""
 
     ironic: service.Ironic
     eye: witness.Witness
@@ -93,7 +103,6 @@ class Bench:
 
     @property
     def recording(self) -> pathlib.Path:
-        """The file with the notifications."""
         if self.collector is not None:
             return self.collector.path
         return self.ironic.recording
@@ -104,36 +113,18 @@ class Bench:
             self.collector.wait_quiet()
         return list(map(observation.observe, recorder.read(self.recording)))
 
-    def account(self, node: str = '') -> truth.Account:
-        """Compare what was committed so far with what was announced.
-
-        :param node: only this node.
-        """
-        return truth.compare(
-            self.eye.changes(node),
-            [
-                message
-                for message in self.observations()
-                if not node or getattr(message, 'node', node) == node
-            ],
-        )
+    def account(self) -> truth.Account:
+        """Compare what was committed so far with what was announced."""
+        return truth.compare(self.eye.changes(), self.observations())
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Servers:
-    """What services run on.
-
-    :param directory: for everything that is written.
-    :param database: the database server; None for SQLite.
-    :param rabbitmq: the broker, if there is one.
-    """
-
     directory: pathlib.Path
     database: Database | None = None
     rabbitmq: broker.RabbitMQ | None = None
 
     def room(self, name: str) -> pathlib.Path:
-        """Make a directory."""
         path = self.directory / name
         path.mkdir()
         return path
@@ -146,8 +137,6 @@ def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
     The directory stays when ``LABORATORY_KEEP`` is in the environment.
 
     :param name: ``mariadb`` or ``postgresql``; empty for SQLite.
-    :param rabbitmq: whether to start a broker.
-    :raises LaboratoryError: when something is missing or does not start.
     """
     with contextlib.ExitStack() as stack:
         # Short, for it becomes part of the path of a socket.
@@ -156,50 +145,19 @@ def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
             stack.callback(shutil.rmtree, directory, ignore_errors=True)
         shared = Servers(directory)
         if name:
-            kind: type[Database] = database.MariaDB
-            if name == 'postgresql':
-                kind = database.PostgreSQL
-            server = stack.enter_context(kind(shared.room('db')))
-            shared = dataclasses.replace(shared, database=server)
+            server = _KINDS[name](shared.room('db'))
+            shared.database = stack.enter_context(server)
         if rabbitmq:
-            rabbit = stack.enter_context(broker.RabbitMQ(shared.room('mq')))
-            shared = dataclasses.replace(shared, rabbitmq=rabbit)
+            rabbit = broker.RabbitMQ(shared.room('mq'))
+            shared.rabbitmq = stack.enter_context(rabbit)
         yield shared
-
-
-def configured(
-    home: pathlib.Path,
-    run: Run,
-    url: str,
-    rabbit: broker.RabbitMQ | None,
-) -> service.Ironic:
-    """Configure the service of a run.
-
-    :param home: an existing directory for everything it writes.
-    :param run: what to start.
-    :param url: its database; an SQLite file if empty.
-    :param rabbit: the broker, if there is one.
-    """
-    return service.Ironic(
-        home,
-        plugin=run.plugin,
-        database=url,
-        transport=rabbit.url if rabbit else '',
-        split=run.split,
-        options=run.options,
-        command=run.command,
-        environment=run.environment,
-    )
 
 
 @contextlib.contextmanager
 def started(run: Run, copy: pathlib.Path | None = None) -> Iterator[Bench]:
     """Start everything that a run needs, and stop it whatever happens.
 
-    :param run: what to start.
     :param copy: a directory that gets configuration, logs and recordings.
-    :returns: what runs.
-    :raises LaboratoryError: when something is missing or does not start.
     """
     with contextlib.ExitStack() as stack:
         shared = stack.enter_context(
@@ -209,7 +167,7 @@ def started(run: Run, copy: pathlib.Path | None = None) -> Iterator[Bench]:
         if copy is not None:
             stack.callback(keep, home, copy)
         url = shared.database.url if shared.database else ''
-        ironic = configured(home, run, url, rabbit)
+        ironic = run.ironic(home, url, rabbit)
         amqp_url = rabbit.amqp_url if rabbit else ''
         yield stack.enter_context(watched(ironic, amqp_url))
 
@@ -220,20 +178,13 @@ def watched(
 ) -> Iterator[Bench]:
     """Start a service on an empty database, with everything that watches it.
 
-    :param ironic: the service.
-    :param amqp_url: the broker to listen to, if there is one.
     :param outbox: create the tables of the outbox as well.
-    :returns: what runs.
-    :raises LaboratoryError: when something does not start.
     """
     with contextlib.ExitStack() as stack:
         collector = None
         if amqp_url:
-            collector = stack.enter_context(
-                bus.Collector(
-                    amqp_url, ironic.directory / 'notifications.jsonl'
-                )
-            )
+            path = ironic.directory / 'notifications.jsonl'
+            collector = stack.enter_context(bus.Collector(amqp_url, path))
         ironic.create_schema()
         if outbox:
             ironic.run_once('ironic-async-events-dbsync', 'upgrade')
@@ -244,16 +195,88 @@ def watched(
 
 
 def keep(directory: pathlib.Path, copy: pathlib.Path) -> None:
-    """Copy what is worth reading later: configuration, logs, recordings.
-
-    :param directory: of one service, or of some that have rooms in it.
-    :param copy: gets the files; it is made.
-    """
-    for pattern in ('*.log', '*.conf', '*.jsonl', '*/etc/*.conf'):
-        for path in (
-            *directory.glob(pattern),
-            *directory.glob(f'*/{pattern}'),
-        ):
+    """Copy what is worth reading later: configuration, logs, recordings."""
+    for path in directory.rglob('*'):
+        if path.suffix in ('.log', '.conf', '.jsonl') and path.is_file():
             target = copy / path.relative_to(directory)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a run.
+
+    :param get_violations: one line for each 202 that was not kept.
+    """
+
+    run: Run
+    operations: int
+    refused: int
+    observations: Sequence[Message]
+    account: truth.Account
+    get_violations: Sequence[str]
+    seconds: float
+
+    @property
+    def malformed(self) -> list[str]:
+        """Why messages could not be read, one line each."""
+        return [
+            one.reason
+            for one in self.observations
+            if isinstance(one, observation.Malformed)
+        ]
+
+    @property
+    def anomalies(self) -> int:
+        """How many things are not as they must be."""
+        wrong = self.account.rows, self.get_violations, self.malformed
+        return sum(map(len, wrong))
+
+    def as_dict(self) -> Mapping[str, object]:
+        return {
+            'run': str(self.run),
+            'clients': self.run.clients,
+            'operations': self.operations,
+            'refused': self.refused,
+            'account': self.account.as_dict(),
+            'malformed': len(self.malformed),
+            'get_violations': list(self.get_violations),
+            'seconds': round(self.seconds, 3),
+        }
+
+
+def measure(
+    bench: Bench, run: Run, progress: Callable[[], None] = lambda: None
+) -> Result:
+    """Drive a running service, stop it, and compare."""
+    began = time.monotonic()
+    work = run.clients, run.cycles, run.operations
+    account = clients.drive(bench.ironic.endpoint, *work, progress)
+    seconds = time.monotonic() - began
+    # A conductor that is asked to stop ends its work first: what was still
+    # to be announced is announced then.
+    bench.ironic.stop()
+    return Result(
+        run=run,
+        operations=len(account.accepted),
+        refused=account.refused,
+        observations=bench.observations(),
+        account=bench.account(),
+        get_violations=contract.violations(account.accepted, bench.eye.read()),
+        seconds=seconds,
+    )
+
+
+def execute(
+    run: Run,
+    copy: pathlib.Path | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> Result:
+    with started(run, copy) as running:
+        result = measure(running, run, progress)
+    if copy is not None:
+        (copy / 'result.json').write_text(
+            json.dumps(result.as_dict(), indent=2) + '\n', encoding='utf-8'
+        )
+    return result

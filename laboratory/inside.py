@@ -14,9 +14,6 @@ def configure(url: str) -> Any:
     """Configure Ironic in this process, for one database and for good.
 
     Notifications are off.
-
-    :param url: the database, with Ironic's tables.
-    :returns: the context of an administrator.
     """
     # Nothing of Ironic is imported for those who only want a name of ours.
     from ironic import objects
@@ -35,13 +32,7 @@ def configure(url: str) -> Any:
 
 
 def elsewhere(function: Callable[..., Any], *args: Any) -> Any:
-    """Call a function that configures Ironic, in a process of its own.
-
-    :param function: can be pickled, as its result can.
-    :param args: its arguments, likewise.
-    :returns: its result.
-    :raises Exception: what it raises.
-    """
+    """Call a function that configures Ironic, in a process of its own."""
     with concurrent.futures.ProcessPoolExecutor(
         1, multiprocessing.get_context('spawn')
     ) as executor:

@@ -21,23 +21,16 @@ _MISSING = {'interface': 'vendor', 'step': 'no_such_step'}
 _PASSWORD = {'rescue_password': 'secret'}
 
 
-def _bios(setting: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        'interface': 'bios',
-        'step': 'apply_configuration',
-        'args': {'settings': [dict(setting)]},
-    }
+def _bios(**setting: str) -> dict[str, Any]:
+    step = {'interface': 'bios', 'step': 'apply_configuration'}
+    return {**step, 'args': {'settings': [setting]}}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Operation:
     """One request for a change of provision state.
 
-    :param verb: what is asked for, as the API names it.
-    :param start: the state that the request finds.
-    :param end: the state in which the node comes to rest.
     :param name: tells two operations with one verb apart.
-    :param arguments: more arguments of ``set_provision_state()``.
     """
 
     verb: str
@@ -51,9 +44,8 @@ class Operation:
 
 
 def _clean(end: str, name: str, *steps: Mapping[str, Any]) -> Operation:
-    return Operation(
-        'clean', 'manageable', end, name, {'clean_steps': [*steps]}
-    )
+    more = {'clean_steps': [*steps]}
+    return Operation('clean', 'manageable', end, name, more)
 
 
 def _service(
@@ -62,9 +54,7 @@ def _service(
     return Operation('service', start, end, name, {'service_steps': [*steps]})
 
 
-CLEAN = _clean(
-    'manageable', '', _bios({'name': 'boot', 'value': 'uefi'}), _LOG
-)
+CLEAN = _clean('manageable', '', _bios(name='boot', value='uefi'), _LOG)
 SERVICE = _service('active', '', _LOG)
 INSPECT = Operation('inspect', 'manageable', 'manageable')
 REBUILD = Operation('rebuild', 'active', 'active')
@@ -73,9 +63,7 @@ _FIRST = (
     Operation('manage', 'enroll', 'manageable'),
     INSPECT,
     CLEAN,
-    _clean(
-        'clean failed', 'clean, failing', _bios({'setting': 'without a name'})
-    ),
+    _clean('clean failed', 'clean, failing', _bios(setting='without a name')),
     Operation('manage', 'clean failed', 'manageable', 'manage, failed clean'),
     Operation('provide', 'manageable', 'available'),
     Operation('active', 'available', 'active'),
@@ -138,7 +126,6 @@ _BY_NAME = {str(one): one for one in LIFE}
 
 
 def operation(name: str) -> Operation:
-    """Return an operation of :data:`LIFE` by its name."""
     return _BY_NAME[name]
 
 

@@ -4,8 +4,8 @@
 import atexit
 from collections.abc import Callable
 from collections.abc import Mapping
-from collections.abc import Sequence
 import contextlib
+import dataclasses
 import os
 import pathlib
 import signal
@@ -16,6 +16,9 @@ from typing import Any
 from typing import Self
 
 from laboratory import errors
+
+START_SECONDS = 90.0
+"""How long anything may take to start, or to be run to its end."""
 
 _RUNNING: list['Process'] = []
 
@@ -38,17 +41,9 @@ def tail(path: pathlib.Path, lines: int = 25) -> str:
 
 
 def wait_for(
-    condition: Callable[[], bool],
-    seconds: float,
-    pause: float = 0.05,
+    condition: Callable[[], bool], seconds: float, pause: float = 0.05
 ) -> bool:
-    """Poll a condition until it holds or the time is over.
-
-    :param condition: asked again and again.
-    :param seconds: how long at most.
-    :param pause: between two questions.
-    :returns: whether it came to hold.
-    """
+    """Poll a condition; tell whether it came to hold in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -57,30 +52,21 @@ def wait_for(
     return True
 
 
+@dataclasses.dataclass(eq=False)
 class Process:
     """One program with its log; stopped with all its children.
 
-    :param name: for messages.
-    :param argv: program and arguments.
-    :param log: the file for its standard output and error.
-    :param environment: added to the environment of this process.
     :param grace: seconds between SIGTERM and SIGKILL.
     """
 
-    def __init__(
-        self,
-        name: str,
-        argv: Sequence[str],
-        log: pathlib.Path,
-        environment: Mapping[str, str] | None = None,
-        grace: float = 20.0,
-    ) -> None:
-        self.name = name
-        self.argv = list(argv)
-        self.log = log
-        self.environment = dict(environment or {})
-        self.grace = grace
-        self._popen: subprocess.Popen[bytes] | None = None
+    name: str
+    argv: list[str]
+    log: pathlib.Path
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    grace: float = 20.0
+    _popen: subprocess.Popen[bytes] | None = dataclasses.field(
+        default=None, init=False
+    )
 
     @property
     def pid(self) -> int:
@@ -94,10 +80,7 @@ class Process:
         return None if self._popen is None else self._popen.poll()
 
     def start(self) -> Self:
-        """Start it in a session of its own, so that Ctrl-C is ours alone.
-
-        :raises LaboratoryError: when the program cannot be started.
-        """
+        """Start it in a session of its own, so that Ctrl-C is ours alone."""
         with open(self.log, 'ab') as output:
             try:
                 self._popen = subprocess.Popen(
@@ -105,7 +88,7 @@ class Process:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env=os.environ | self.environment,
+                    env={**os.environ, **self.environment},
                     start_new_session=True,
                 )
             except OSError as error:
@@ -116,39 +99,26 @@ class Process:
         return self
 
     def require(
-        self,
-        condition: Callable[[], bool],
-        seconds: float,
-        what: str,
-        log: pathlib.Path | None = None,
+        self, condition: Callable[[], bool], seconds: float, what: str
     ) -> None:
         """Wait until the process does what it was started for.
 
-        :param condition: what must come to hold.
-        :param seconds: how long at most.
         :param what: the condition in words, for the message.
-        :param log: the log to quote, if not the standard output.
-        :raises LaboratoryError: when the process ends first or time is over.
         """
-        holds = False
-
-        def settled() -> bool:
-            nonlocal holds
-            holds = condition()
-            return holds or self.returncode is not None
-
-        wait_for(settled, seconds)
-        if holds:
+        wait_for(lambda: condition() or self.returncode is not None, seconds)
+        if condition():
             return
-        ended = self.returncode
-        how = (
-            f'did not come to {what} within {seconds:.0f} s'
-            if ended is None
-            else f'ended with code {ended} before it came to {what}'
-        )
+        how = f'did not come to {what} within {seconds:.0f} s'
+        if self.returncode is not None:
+            how = f'ended with code {self.returncode} before it came to {what}'
         raise errors.LaboratoryError(
-            f'{self.name} {how}. The end of its log:\n{tail(log or self.log)}'
+            f'{self.name} {how}. The end of its log:\n{tail(self.log)}'
         )
+
+    def end(self, seconds: float) -> int | None:
+        """Wait for its end; return its code, None if it still runs."""
+        wait_for(lambda: self.returncode is not None, seconds)
+        return self.returncode
 
     def stop(self) -> None:
         """Ask politely, wait a bounded time, then kill the whole group."""
@@ -183,16 +153,19 @@ class Server:
         raise NotImplementedError
 
     def start(self) -> Self:
-        """Start everything and wait until it serves.
-
-        :raises LaboratoryError: when it is not installed or does not start.
-        """
+        """Start everything and wait until it serves."""
         try:
             self.serve()
         except BaseException:
             self.stop()
             raise
         return self
+
+    def launch(
+        self, process: Process, serves: Callable[[], bool], what: str
+    ) -> None:
+        self.running.append(process.start())
+        process.require(serves, START_SECONDS, what)
 
     def stop(self) -> None:
         """Stop what runs, the last one first."""
@@ -218,21 +191,14 @@ def end_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, end)
 
 
-def run_once(process: Process, seconds: float) -> str:
-    """Run a program to its end.
-
-    :param process: a program that was not started.
-    :param seconds: how long it may take.
-    :returns: what it wrote.
-    :raises LaboratoryError: when it fails.
-    """
+def run_once(process: Process, seconds: float = START_SECONDS) -> str:
+    """Run a program to its end."""
     process.log.unlink(missing_ok=True)
     with process.start():
-        wait_for(lambda: process.returncode is not None, seconds)
-        if process.returncode != 0:
+        if process.end(seconds) != 0:
+            end = tail(process.log)
             raise errors.LaboratoryError(
-                f'{process.name} failed. The end of its log:\n'
-                + tail(process.log)
+                f'{process.name} failed. The end of its log:\n{end}'
             )
     return process.log.read_text(encoding='utf-8', errors='replace')
 

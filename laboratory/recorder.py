@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Record every notification where there is no broker, and read it back.
 
-Loaded by oslo.messaging inside the Ironic service under test, as the
-notification driver ``async_events_recorder``, on stock Ironic and with the
-plugin alike.
+Loaded by oslo.messaging inside the service under test, as the notification
+driver ``async_events_recorder``.
 """
 
 import json
@@ -29,14 +28,7 @@ class RecordingDriver(notifier.Driver):  # type: ignore[misc]
     ) -> None:
         """Write one line; the thread that emits the notification is here.
 
-        Nothing is written when the environment variable is not set. A line
-        is one write to a file opened for appending, under a lock: what is
-        before another in the file was emitted before it.
-
-        :param ctxt: the request context; not recorded.
-        :param message: the notification, its payload serialised.
-        :param priority: ``INFO``, ``ERROR``, ...
-        :param retry: not used.
+        Under a lock: what is before another in the file was emitted before it.
         """
         path = os.environ.get(VARIABLE)
         if not path:
@@ -63,11 +55,7 @@ class RecordingDriver(notifier.Driver):  # type: ignore[misc]
 
 
 def read(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Give back what was recorded, in the order of emission.
-
-    :param path: the file that :data:`VARIABLE` named.
-    :returns: one dictionary per notification; none if there is no file.
-    """
+    """Give back what was recorded, in the order of emission."""
     try:
         with open(path, encoding='utf-8') as recording:
             return [json.loads(line) for line in recording if line.strip()]

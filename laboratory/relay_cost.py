@@ -4,10 +4,7 @@
 Uses a MariaDB and a RabbitMQ of its own. An operation has two messages.
 """
 
-import argparse
-import pathlib
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -23,8 +20,8 @@ from ironic_async_events.outbox import message
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
-from laboratory import broker
-from laboratory import database
+from laboratory import command
+from laboratory import deployment
 from laboratory import errors
 from laboratory import processes
 
@@ -34,6 +31,7 @@ _NODES = tuple(str(uuid.uuid4()) for _ in range(40))
 _FIELDS = {f'field_{number}': 'v' * 20 for number in range(100)}
 _IDLE_SECONDS = 5.0
 _PATIENCE = 60.0
+Spent = tuple[float, float]
 
 
 def _body(node: str) -> dict[str, object]:
@@ -47,28 +45,22 @@ def _body(node: str) -> dict[str, object]:
     }
 
 
-class _Spent:
-    """The CPU time of the relay's threads since this was made."""
+def _spent(relay: threading.Thread) -> Spent:
+    """Return the CPU time of the relay's thread, and of its lanes."""
+    by_thread = {
+        thread: time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+        for thread in threading.enumerate()
+        if thread.name.startswith(lanes.THREAD) and thread.ident
+    }
+    own = by_thread.pop(relay, 0.0)
+    return own, sum(by_thread.values())
 
-    def __init__(self, thread: threading.Thread) -> None:
-        self._thread = thread
-        self._before = self._now()
 
-    def _now(self) -> tuple[float, float]:
-        relay = everything = 0.0
-        for thread in threading.enumerate():
-            if thread.name.startswith(lanes.THREAD) and thread.ident:
-                clock = time.pthread_getcpuclockid(thread.ident)
-                everything += time.clock_gettime(clock)
-                if thread is self._thread:
-                    relay = time.clock_gettime(clock)
-        return relay, everything - relay
-
-    def each(self, count: float) -> str:
-        """Say how many milliseconds each of so many things took."""
-        (a, b), (before_a, before_b) = self._now(), self._before
-        spent = (a - before_a) / count * 1e3, (b - before_b) / count * 1e3
-        return f'thread {spent[0]:.2f} ms, lanes {spent[1]:.2f} ms'
+def _each(relay: threading.Thread, before: Spent, count: float) -> str:
+    """Say how many milliseconds each of so many things took."""
+    spent = zip(_spent(relay), before, strict=True)
+    own, others = ((now - then) / count * 1e3 for now, then in spent)
+    return f'thread {own:.2f} ms, lanes {others:.2f} ms'
 
 
 def _measure(operations: int, rate: float, bus: str) -> None:
@@ -77,12 +69,8 @@ def _measure(operations: int, rate: float, bus: str) -> None:
     relay.start()
 
     def put(number: int) -> None:
-        store.put(
-            message.Message(
-                _TOPICS, {}, _body(_NODES[number % len(_NODES)]), 'INFO'
-            ),
-            relay.wake,
-        )
+        body = _body(_NODES[number % len(_NODES)])
+        store.put(message.Message(_TOPICS, {}, body, 'INFO'), relay.wake)
 
     def wait() -> None:
         if not processes.wait_for(store.is_empty, _PATIENCE):
@@ -90,47 +78,41 @@ def _measure(operations: int, rate: float, bus: str) -> None:
 
     put(0)
     wait()
-    spent, began = _Spent(relay), time.monotonic()
+    before, began = _spent(relay), time.monotonic()
     for number in range(operations):
         for _ in 'start', 'end':
             put(number)
             time.sleep(0.5 / rate)
     wait()
-    seconds = time.monotonic() - began
-    print(
-        f'{operations / seconds:.1f} operations a second, each: '
-        f'{spent.each(operations)}'
-    )
-    spent = _Spent(relay)
+    done = operations / (time.monotonic() - began)
+    each = _each(relay, before, operations)
+    print(f'{done:.1f} operations a second, each: {each}')
+    before = _spent(relay)
     time.sleep(_IDLE_SECONDS)
-    print(f'idle, each second: {spent.each(_IDLE_SECONDS)}')
+    print(f'idle, each second: {_each(relay, before, _IDLE_SECONDS)}')
     relay.stop(5.0)
 
 
 def main() -> int:
-    """Measure at one rate."""
-    parser = argparse.ArgumentParser(
-        prog=f'python -m {__spec__.name}', description=__doc__
-    )
-    parser.add_argument('--operations', type=int, default=300)
-    parser.add_argument('--rate', type=float, default=12.0, help='a second')
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        places = [pathlib.Path(name, kind) for kind in ('database', 'bus')]
-        for place in places:
-            place.mkdir()
-        with (
-            database.MariaDB(places[0]) as server,
-            broker.RabbitMQ(places[1]) as bus,
-        ):
+    args = command.parser(
+        'relay_cost',
+        __doc__,
+        operations=(300, 'how many'),
+        rate=(12.0, 'how many a second'),
+    ).parse_args()
+
+    def work() -> int:
+        with deployment.servers('mariadb', True) as shared:
+            assert shared.database is not None and shared.rabbitmq is not None
             CONF([], project='ironic', default_config_files=[])
-            CONF.set_override(
-                'connection', server.another('relay'), 'database'
-            )
+            url = shared.database.another('relay')
+            CONF.set_override('connection', url, 'database')
             async_conf.register(CONF)
             schema.upgrade(connection.engine())
-            _measure(args.operations, args.rate, bus.url)
-    return 0
+            _measure(args.operations, args.rate, shared.rabbitmq.url)
+        return 0
+
+    return command.run('relay_cost', work)
 
 
 if __name__ == '__main__':

@@ -53,10 +53,9 @@ CHANGES: dict[str, dict[str, Any]] = {
         'retired': False,
         'console_enabled': True,
     },
-    'long texts': {
-        'last_error': 'x' * 5000,
-        'maintenance_reason': 'y' * 5000,
-    },
+    'long texts': dict.fromkeys(
+        ('last_error', 'maintenance_reason'), 'x' * 5000
+    ),
     'properties': {'properties': {'cpus': 4, 'memory_mb': '8'}},
     'bad properties': {'properties': {'cpus': 'many'}},
     'names': {
@@ -73,16 +72,6 @@ _ONE = (states.INSPECTING, states.MANAGEABLE)
 
 
 class Case(NamedTuple):
-    """A node that is saved.
-
-    :param previous_state: its provision state in the database
-    :param state: its provision state after the event
-    :param changed: name of what else has changed
-    :param traits: whether it has traits
-    :param pinned: whether an older release is pinned
-    :param gone: whether it has been deleted in the meantime
-    """
-
     previous_state: str
     state: str
     changed: str
@@ -91,21 +80,16 @@ class Case(NamedTuple):
     gone: bool = False
 
 
-def _transitions() -> list[tuple[str, str]]:
-    """Return every pair of states that an event connects."""
-    pairs = {
+def cases() -> Iterator[Case]:
+    """Return every transition with every change, and the rest."""
+    transitions = {
         (before, after)
         for before, events in table.TRANSITIONS.items()
         for results in events.values()
         for after in results
     }
-    return sorted(pairs)
-
-
-def cases() -> Iterator[Case]:
-    """Return every transition with every change, and the rest."""
-    for (before, after), changed in itertools.product(_transitions(), CHANGES):
-        yield Case(before, after, changed)
+    for step, changed in itertools.product(sorted(transitions), CHANGES):
+        yield Case(*step, changed)
     for changed in CHANGES:
         yield Case(*_ONE, changed, traits=True)
         yield Case(*_ONE, changed, pinned=True)
@@ -115,8 +99,8 @@ def cases() -> Iterator[Case]:
 def _older_release() -> str:
     """Return a release whose nodes have another version."""
     for name, mapping in release_mappings.RELEASE_MAPPING.items():
-        versions = mapping['objects'].get('Node')
-        if versions and objects.Node.VERSION not in versions:
+        versions = mapping['objects'].get('Node', [objects.Node.VERSION])
+        if objects.Node.VERSION not in versions:
             return str(name)
     raise LookupError('all releases have this version of a node')
 
@@ -132,22 +116,17 @@ class Bench:
         self._table: Any = models.NodeBase.__table__
         node = objects.Node(self._context, driver='fake-hardware', uuid=_UUID)
         node.create()
-        self._row = self._read(node.id)
-        self._row.update(
-            name='before',
-            updated_at=_BEFORE,
-            provision_updated_at=_BEFORE,
-            inspection_started_at=_BEFORE,
-            inspection_finished_at=_BEFORE,
-            last_error='an old error',
-            driver_internal_info={'a': 1},
-        )
+        self._row = self._read(node.id) | {
+            'name': 'before',
+            'updated_at': _BEFORE,
+            'provision_updated_at': _BEFORE,
+            'inspection_started_at': _BEFORE,
+            'inspection_finished_at': _BEFORE,
+            'last_error': 'an old error',
+            'driver_internal_info': {'a': 1},
+        }
 
     def differences(self, case: Case) -> list[str]:
-        """Save the node of a case in both ways.
-
-        :returns: what is not as after ``Node.save()``
-        """
         expected = self._outcome(case, lambda node, before: node.save())
         actual = self._outcome(case, self._save)
         return [
@@ -164,9 +143,8 @@ class Bench:
         self, case: Case, save: Callable[[Any, str], None]
     ) -> dict[str, Any]:
         """Save the node of a case; return what there is afterwards."""
-        CONF.set_override(
-            'pin_release_version', self._pin if case.pinned else None
-        )
+        pin = self._pin if case.pinned else None
+        CONF.set_override('pin_release_version', pin)
         node = self._prepared(case)
         if case.gone:
             self._delete()
@@ -178,10 +156,8 @@ class Bench:
                 save(node, case.previous_state)
         except Exception as e:
             outcome['error'] = f'{type(e).__name__}: {e}'
-        outcome.update(
-            (f'column {name}', value)
-            for name, value in self._read(node.id).items()
-        )
+        row = self._read(node.id)
+        outcome |= {f'column {name}': row[name] for name in row}
         for name in node.fields:
             value = getattr(node, name)
             if name == 'traits' and value is not None:
@@ -195,12 +171,9 @@ class Bench:
     def _prepared(self, case: Case) -> Any:
         """Return the node of a case, about to be saved."""
         self._delete()
+        row = self._row | {'provision_state': case.previous_state}
         with api._session_for_write() as session:
-            session.execute(
-                sa.insert(self._table).values(
-                    {**self._row, 'provision_state': case.previous_state}
-                )
-            )
+            session.execute(sa.insert(self._table).values(row))
         if case.traits:
             objects.TraitList.create(
                 self._context, self._row['id'], ['CUSTOM_A', 'CUSTOM_B']
@@ -218,10 +191,9 @@ class Bench:
                 session.execute(sa.delete(table))
 
     def _read(self, node_id: int) -> dict[str, Any]:
+        query = sa.select(self._table).where(self._table.c.id == node_id)
         with api._session_for_read() as session:
-            row = session.execute(
-                sa.select(self._table).where(self._table.c.id == node_id)
-            ).first()
+            row = session.execute(query).first()
         return dict(row._mapping) if row is not None else {}
 
 
@@ -229,7 +201,6 @@ _UUID = 'd0a5c4e0-3a43-4a51-a4cb-6a1a7f5a0b6e'
 
 
 def main() -> int:
-    """Go through all cases; the exit status is 0 if nothing differs."""
     parser = argparse.ArgumentParser(
         prog=f'python -m {__spec__.name}', description=__doc__
     )
@@ -243,18 +214,15 @@ def main() -> int:
     migration.create_schema()
     objects.register_all()
     bench = Bench()
-    count = 0
-    different = 0
-    for case in cases():
-        count += 1
-        lines = bench.differences(case)
-        different += bool(lines)
-        print(*lines, sep='\n', end='\n' if lines else '')
+    found = [bench.differences(case) for case in cases()]
+    different = [lines for lines in found if lines]
+    for lines in different:
+        print(*lines, sep='\n')
     print(
-        f'{count} cases, {bench.short} of them saved by one UPDATE; '
-        f'{different} differ'
+        f'{len(found)} cases, {bench.short} of them saved by one UPDATE; '
+        f'{len(different)} differ'
     )
-    return int(different > 0)
+    return int(bool(different))
 
 
 if __name__ == '__main__':

@@ -14,17 +14,38 @@ from laboratory import processes
 from laboratory import recorder
 from laboratory.api import Api
 
-START_SECONDS = 90.0
+START_SECONDS = processes.START_SECONDS
+
+# One of each interface, so that no precedence decides what is tested. What
+# is not here has its default.
+_KINDS = (
+    'bios boot console deploy firmware inspect management network power raid '
+    'rescue storage vendor'
+)
+_INTERFACES = {
+    option: 'noop' if kind == 'network' else 'fake'
+    for kind in _KINDS.split()
+    for option in (f'enabled_{kind}_interfaces', f'default_{kind}_interface')
+}
+
+# Periodic tasks take node locks on their own account and would turn client
+# requests away. They are off on stock and with the plugin alike.
+_QUIET = {
+    'sync_power_state_interval': 0,
+    'check_provision_state_interval': 0,
+    'check_allocations_interval': 0,
+    'cache_clean_up_interval': 0,
+    'node_history_cleanup_batch_count': 0,
+    'conductor_cleanup_interval': 0,
+    'power_failure_recovery_interval': 0,
+}
 
 # What ironic-dbsync has made of an empty SQLite file: always the same.
 _TABLES: list[bytes] = []
 
 
 def script(name: str) -> str:
-    """Find a command of the Ironic that is installed beside this Python.
-
-    :raises LaboratoryError: when there is none.
-    """
+    """Find a command of the Ironic that is installed beside this Python."""
     path = pathlib.Path(sys.executable).parent / name
     if not path.exists():
         raise errors.LaboratoryError(
@@ -34,12 +55,7 @@ def script(name: str) -> str:
 
 
 def patched_tree(name: str) -> pathlib.Path:
-    """Read an argument that names a source tree with the series of commits.
-
-    :param name: the directory.
-    :returns: its absolute path.
-    :raises ArgumentTypeError: when the series was not applied there.
-    """
+    """Read an argument that names a source tree with the series of commits."""
     tree = pathlib.Path(name).resolve()
     if not (tree / 'ironic/conductor/transitions').is_dir():
         raise argparse.ArgumentTypeError(
@@ -51,17 +67,9 @@ def patched_tree(name: str) -> pathlib.Path:
 class Ironic(processes.Server):
     """An Ironic on loopback in a directory of its own; a context manager.
 
-    :param directory: an existing directory for everything it writes.
-    :param plugin: whether the plugin's driver line is in ``ironic.conf``.
-    :param database: the URL of a database; an SQLite file if empty.
-    :param transport: the URL of a message bus. Without one, notifications
-        are recorded in :attr:`recording`.
-    :param split: start ``ironic-conductor`` and ``ironic-api`` instead of
-        the all-in-one ``ironic``.
-    :param options: more options, over those of the laboratory.
-    :param command: what to run instead of the command of the conductor,
-        which is the all-in-one one if there is no other.
-    :param environment: more variables for every command.
+    :param transport: the message bus; :attr:`recording` takes its place.
+    :param split: ``ironic-conductor`` and ``ironic-api``, not all in one.
+    :param command: in the place of that with the conductor.
     """
 
     def __init__(
@@ -90,32 +98,39 @@ class Ironic(processes.Server):
         drivers = ['messagingv2' if transport else 'async_events_recorder']
         if plugin:
             drivers.append('async_events')
-        rpc = 'none'
-        if split:
-            rpc = 'oslo' if transport else 'json-rpc'
-        self.options = configuration.merged(
-            configuration.base(
-                directory,
-                api_port=self.port,
-                database=self.database,
-                transport=transport or 'fake:/',
-                rpc=rpc,
-                drivers=drivers,
-            ),
-            {
-                'json_rpc': {
-                    'host_ip': '127.0.0.1',
-                    'port': processes.free_port(),
-                    'auth_strategy': 'noauth',
-                },
-                'DEFAULT': {'host': '127.0.0.1' if split else 'laboratory'},
+        rpc = 'oslo' if transport else 'json-rpc'
+        local = {'host_ip': '127.0.0.1'}
+        rpc_port = processes.free_port()
+        common: configuration.Options = {
+            'DEFAULT': {
+                'host': '127.0.0.1' if split else 'laboratory',
+                'state_path': directory,
+                'auth_strategy': 'noauth',
+                'rpc_transport': rpc if split else 'none',
+                'transport_url': transport or 'fake:/',
+                'notification_level': 'info',
+                'enabled_hardware_types': 'fake-hardware',
+                'debug': False,
+                'use_stderr': True,
+                **_INTERFACES,
             },
-        )
-        self.options = configuration.merged(self.options, options or {})
+            'api': {**local, 'port': self.port, 'api_workers': 1},
+            'json_rpc': {**local, 'port': rpc_port, 'auth_strategy': 'noauth'},
+            'conductor': _QUIET,
+            'database': {
+                'connection': self.database,
+                # What a power failure would cost is a test. SQLite knows no
+                # queue for writers: the longer a commit takes, the more often
+                # Ironic has to try again, after a pause by chance.
+                'sqlite_synchronous': False,
+            },
+            'oslo_concurrency': {'lock_path': directory / 'locks'},
+            'oslo_messaging_notifications': {'driver': drivers},
+        }
+        self.options = configuration.merged(common, options or {})
 
     @property
     def endpoint(self) -> str:
-        """The URL of the API."""
         return f'http://127.0.0.1:{self.port}'
 
     def log(self, name: str) -> pathlib.Path:
@@ -123,28 +138,18 @@ class Ironic(processes.Server):
         return self.directory / f'{name}.log'
 
     def create_schema(self) -> None:
-        """Write the configuration and create the tables.
-
-        :raises LaboratoryError: when ``ironic-dbsync`` fails.
-        """
+        """Write the configuration and create the tables."""
         sqlite = self.directory / 'ironic.sqlite'
-        if self.database != f'sqlite:///{sqlite}':
-            self.run_once('ironic-dbsync', 'create_schema')
-        elif _TABLES:
+        own = self.database == f'sqlite:///{sqlite}'
+        if own and _TABLES:
             configuration.write(self._config, self.options)
             sqlite.write_bytes(_TABLES[0])
-        else:
-            self.run_once('ironic-dbsync', 'create_schema')
+            return
+        self.run_once('ironic-dbsync', 'create_schema')
+        if own:
             _TABLES.append(sqlite.read_bytes())
 
     def run_once(self, name: str, *arguments: str) -> str:
-        """Run one command to its end.
-
-        :param name: the command.
-        :param arguments: after the configuration file.
-        :returns: what it wrote.
-        :raises LaboratoryError: when it fails.
-        """
         return processes.run_once(self.part(name, arguments), START_SECONDS)
 
     def serve(self) -> None:
@@ -157,9 +162,7 @@ class Ironic(processes.Server):
         self.running[-1].require(self.answers, START_SECONDS, 'answer at /v1')
         # A registered conductor is what a node needs to be created.
         self.running[0].require(
-            lambda: self.conductors() > 0,
-            START_SECONDS,
-            'register its conductor',
+            lambda: self.conductors() > 0, START_SECONDS, 'be registered'
         )
 
     def part(
@@ -168,14 +171,7 @@ class Ironic(processes.Server):
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> processes.Process:
-        """Prepare one command of Ironic; the caller starts and stops it.
-
-        :param name: the command.
-        :param arguments: after the configuration file.
-        :param environment: more variables.
-        :returns: a process that was not started yet.
-        :raises LaboratoryError: when the command is not installed.
-        """
+        """Prepare one command of Ironic; the caller starts and stops it."""
         configuration.write(self._config, self.options)
         argv = [script(name)]
         main = 'ironic-conductor' if self.split else 'ironic'
@@ -197,7 +193,6 @@ class Ironic(processes.Server):
         return body if code == 200 else None
 
     def answers(self) -> bool:
-        """Tell whether the API answers."""
         return self.get('/v1') is not None
 
     def conductors(self) -> int:

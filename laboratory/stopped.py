@@ -2,7 +2,7 @@
 """A task manager whose workers stop right before they save anything.
 
 Loaded inside the service under test, as the task manager
-``stopped_before_save``. See :mod:`.kill` for what it is good for.
+``stopped_before_save``. The functional tests kill them there.
 """
 
 import pathlib
@@ -16,16 +16,10 @@ CONF = cfg.CONF
 
 
 class StoppedTaskManager(drop_in.DropInTaskManager):
-    """Works as usual until the file ``armed`` stands in the state path.
-
-    Takes the arguments of ``ironic.conductor.task_manager.TaskManager``.
-    """
+    """Works as usual until the file ``armed`` stands in the state path."""
 
     def post_process_event(self) -> None:
-        """Say that the worker is here, and go no further.
-
-        Called by the worker.
-        """
+        """Say that the worker is here, and go no further; it calls this."""
         directory = pathlib.Path(CONF.state_path)
         if self._started is not None and (directory / 'armed').exists():
             (directory / f'stopped-{self.node.uuid}').touch()

@@ -3,38 +3,21 @@
 
 A trigger in Ironic's database sees every change of a provision state that
 was committed. With these changes as the truth, each of them and each
-notification gets exactly one name::
-
-    account = compare(changes, observations)
-    account.expected  # changes that were committed
-    account.received  # notifications received, duplicates not counted
-    account.in_order  # ... that announce a change, in the right order
-    account.out_of_order  # ... that announce a change at the wrong place
-    account.illegal  # ... that show a step which the machine does not make
-    account.unexpected  # ... that announce a change which never happened
-    account.duplicate  # repetitions: same message id as one before
-    account.lost  # changes that no notification announced
-    account.clean  # whether every change was announced once and in order
-    account.rows  # one (node, name, change, observation) for each fault
-
-``changes`` are (node, previous state, new state), in the order of their
-commit for each node; ``observations`` are what
-:func:`~ironic_async_events.audit.observation.observe` made of the
-notifications, in the order in which they were received; what is not an
-observation of a ``provision_set`` is skipped. Always true::
+notification gets exactly one name. Always true::
 
     received == in_order + out_of_order + illegal + unexpected
     expected == in_order + out_of_order + lost + announced_wrongly
 
-How a node's notifications are matched with its changes: both are sequences
-of steps (previous state, new state). Their longest common subsequence is what
-was announced *in order*. Of the rest, a notification of an illegal step is
-taken for the announcement of the first change left that has its previous
-state and the state which the machine makes of its event
-(``announced_wrongly``: the change is not lost, its notification is
-*illegal*); every other one is matched with the first change left that is the
-same step (*out of order*: it is there, at another place). Notifications that
-are left are *unexpected*, changes that are left are *lost*.
+Both are sequences of steps (previous state, new state) of a node. Their
+longest common subsequence was announced *in order*. Of the rest, a
+notification of a step that the machine does not make (*illegal*) is taken for
+the announcement of the first change left that has its previous state and the
+state which the machine makes of its event: that change is not lost, but
+``announced_wrongly``. Every other notification is matched with the first
+change left that is the same step (*out of order*: it is there, at another
+place). Notifications that are left are *unexpected*, changes that are left
+are *lost*. A repeated message id is a *duplicate*, and not counted as
+received.
 """
 
 import collections
@@ -47,26 +30,15 @@ from typing import NamedTuple
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import observation as obs
 
-Step = tuple[str | None, str | None]
-
 
 class Change(NamedTuple):
-    """A change of a node's provision state that was committed."""
-
     node: str
     previous_state: str | None
     state: str | None
 
 
 class Row(NamedTuple):
-    """One fault.
-
-    :param node: the UUID of the node.
-    :param name: ``lost``, ``out of order``, ``illegal``, ``unexpected`` or
-        ``duplicate``.
-    :param change: the change that it is about, if there was one.
-    :param observation: the notification that it is about, if there was one.
-    """
+    """One fault; its name is one of those above."""
 
     node: str
     name: str
@@ -89,25 +61,6 @@ class Account:
     lost: int = 0
     rows: tuple[Row, ...] = dataclasses.field(default=(), repr=False)
 
-    @property
-    def clean(self) -> bool:
-        """Whether every change was announced once, rightly, in order."""
-        return not self.rows
-
-    @classmethod
-    def total(cls, accounts: Iterable['Account']) -> 'Account':
-        """Add accounts up.
-
-        :param accounts: the accounts of nodes, or of runs.
-        :returns: one account of all of them.
-        """
-        counts: collections.Counter[str] = collections.Counter()
-        rows: list[Row] = []
-        for account in accounts:
-            counts.update(account.as_dict())
-            rows.extend(account.rows)
-        return cls(**counts, rows=tuple(rows))
-
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name, for a table."""
         return {
@@ -120,58 +73,44 @@ class Account:
 def common(left: Sequence[Any], right: Sequence[Any]) -> list[tuple[int, int]]:
     """Return a longest common subsequence.
 
-    Equal ends are part of one, so that a faultless recording is cheap: what
-    takes time is the square of what lies between the first and the last
-    difference.
+    It takes the square of what lies between the first and the last difference.
 
-    :param left: one sequence.
-    :param right: the other.
     :returns: pairs of indices (left, right) of equal items, ascending.
     """
     shorter = min(len(left), len(right))
-    begin = end = 0
-    while begin < shorter and left[begin] == right[begin]:
-        begin += 1
-    while end < shorter - begin and left[-1 - end] == right[-1 - end]:
-        end += 1
-    m, n = len(left) - begin - end, len(right) - begin - end
+    begin = next((i for i in range(shorter) if left[i] != right[i]), shorter)
+    rest = shorter - begin
+    end = next((i for i in range(rest) if left[~i] != right[~i]), rest)
+    a, b = left[begin : len(left) - end], right[begin : len(right) - end]
     # How much is in common from (i, j) behind the beginning on.
-    length = [[0] * (n + 1) for _ in range(m + 1)]
-    for i in reversed(range(m)):
-        here, below = length[i], length[i + 1]
-        for j in reversed(range(n)):
-            if left[begin + i] == right[begin + j]:
-                here[j] = 1 + below[j + 1]
-            else:
-                here[j] = max(below[j], here[j + 1])
+    length = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i in reversed(range(len(a))):
+        for j in reversed(range(len(b))):
+            length[i][j] = max(length[i + 1][j], length[i][j + 1])
+            if a[i] == b[j]:
+                length[i][j] = 1 + length[i + 1][j + 1]
     pairs = [(i, i) for i in range(begin)]
     i = j = 0
     while length[i][j]:
-        if left[begin + i] == right[begin + j]:
+        if a[i] == b[j]:
             pairs.append((begin + i, begin + j))
             i, j = i + 1, j + 1
         elif length[i + 1][j] == length[i][j]:
             i += 1
         else:
             j += 1
-    return pairs + [
-        (len(left) - back, len(right) - back) for back in range(end, 0, -1)
-    ]
+    last = range(end, 0, -1)
+    return pairs + [(len(left) - back, len(right) - back) for back in last]
 
 
 def _announced(
     seen: obs.Observation, open_changes: Sequence[Change]
 ) -> Change | None:
     """Find the change that a notification of an illegal step announces."""
-    wanted: set[Step] = {
-        (seen.previous_state, state)
-        for state in machine.results(seen.previous_state, seen.event)
-    }
-    fallback: set[Step] = {(seen.previous_state, seen.state)} | {
-        (source, seen.state)
-        for source in machine.sources(seen.event, seen.state)
-    }
-    for steps in (wanted, fallback):
+    previous, event, state = seen.previous_state, seen.event, seen.state
+    wanted = {(previous, other) for other in machine.results(previous, event)}
+    sources = {previous, *machine.sources(event, state)}
+    for steps in (wanted, {(source, state) for source in sources}):
         for change in open_changes:
             if change[1:] in steps:
                 return change
@@ -180,8 +119,8 @@ def _announced(
 
 def _compare_node(
     node: str, changes: list[Change], seen: list[obs.Observation]
-) -> Account:
-    """Make the account of one node."""
+) -> tuple[collections.Counter[str], list[Row]]:
+    """Count what is right, and name what is wrong, of one node."""
     rows: list[Row] = []
     ids: set[str] = set()
     legal: list[obs.Observation] = []
@@ -194,7 +133,6 @@ def _compare_node(
         verdict = machine.judge(one.previous_state, one.event, one.state)
         wrong = verdict is machine.Verdict.ILLEGAL
         (illegal if wrong else legal).append(one)
-    duplicate = len(rows)
     pairs = common(
         [change[1:] for change in changes],
         [(one.previous_state, one.state) for one in legal],
@@ -206,53 +144,37 @@ def _compare_node(
     for one in illegal:
         change = _announced(one, left)
         if change is not None:
-            _remove(left, change)
+            left.remove(change)
             wrongly += 1
         rows.append(Row(node, 'illegal', change, one))
-    late = unexpected = 0
     for j, one in enumerate(legal):
         if j in placed:
             continue
         step = Change(node, one.previous_state, one.state)
         if step in left:
-            _remove(left, step)
-            late += 1
+            left.remove(step)
             rows.append(Row(node, 'out of order', step, one))
         else:
-            unexpected += 1
             rows.append(Row(node, 'unexpected', None, one))
     rows.extend(Row(node, 'lost', change, None) for change in left)
-    return Account(
+    counts = collections.Counter(row.name.replace(' ', '_') for row in rows)
+    counts.update(
         expected=len(changes),
         received=len(legal) + len(illegal),
         in_order=len(pairs),
-        out_of_order=late,
-        illegal=len(illegal),
         announced_wrongly=wrongly,
-        unexpected=unexpected,
-        duplicate=duplicate,
-        lost=len(left),
-        rows=tuple(rows),
     )
-
-
-def _remove(changes: list[Change], change: Change) -> None:
-    """Remove the first change that is equal."""
-    del changes[changes.index(change)]
+    return counts, rows
 
 
 def compare(
     changes: Iterable[Sequence[str | None]],
     observations: Iterable[obs.Observation | obs.Malformed | obs.Ignored],
-    kind: str = 'provision_set',
 ) -> Account:
     """Compare what was received with what happened.
 
     :param changes: (node, previous state, state) of every committed change,
         in the order of commit for each node.
-    :param observations: what was received, in the order of reception.
-    :param kind: the kind of observations that announces the changes.
-    :returns: the account of all nodes together.
     """
     truth: dict[str, list[Change]] = {}
     for node, previous, state in changes:
@@ -260,9 +182,13 @@ def compare(
         truth.setdefault(change.node, []).append(change)
     seen: dict[str, list[obs.Observation]] = {}
     for one in observations:
-        if isinstance(one, obs.Observation) and one.kind == kind:
+        if isinstance(one, obs.Observation) and one.kind == 'provision_set':
             seen.setdefault(one.node, []).append(one)
-    return Account.total(
-        _compare_node(node, truth.get(node, []), seen.get(node, []))
-        for node in {**truth, **seen}
-    )
+    total: collections.Counter[str] = collections.Counter()
+    rows: list[Row] = []
+    for node in {**truth, **seen}:
+        own = truth.get(node, []), seen.get(node, [])
+        counts, faults = _compare_node(node, *own)
+        total += counts
+        rows += faults
+    return Account(**total, rows=tuple(rows))

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients with some nodes each, that go on whatever happens to the services.
 
-Each leads its nodes from wherever they are to somewhere else. An error is no
-reason to stop. A node that does not come to rest is put aside and looked at
-again later, so that clients are never idle because of what a fault has left.
+An error is no reason to stop. A node that does not come to rest is put aside
+and looked at again later, so that no client waits for what a fault has left.
 """
 
 from collections.abc import Callable
@@ -22,41 +21,31 @@ from laboratory import lifecycle
 from laboratory import processes
 from laboratory.api import Api
 
-_CLEAN = dict(lifecycle.CLEAN.arguments)
-_SERVICE = dict(lifecycle.SERVICE.arguments)
 _PATIENCE = 10.0
 _FIRST_PAUSE = 0.02
 _PAUSE = 0.1
-_CREATE_TRIES = 20
-_WORK_SECONDS = 120.0
 
-Request = tuple[str, Mapping[str, Any]]
+_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    'clean': lifecycle.CLEAN.arguments,
+    'rescue': {'rescue_password': 'secret'},
+    'service': lifecycle.SERVICE.arguments,
+}
 
 # From where -> what may be asked for.
-WAYS: Mapping[str, tuple[Request, ...]] = {
-    'enroll': (('manage', {}),),
-    'manageable': (
-        ('inspect', {}),
-        ('clean', _CLEAN),
-        ('provide', {}),
-        ('adopt', {}),
-    ),
-    'available': (('active', {}), ('active', {}), ('manage', {})),
-    'active': (
-        ('rebuild', {}),
-        ('rescue', {'rescue_password': 'secret'}),
-        ('service', _SERVICE),
-        ('deleted', {}),
-    ),
-    'rescue': (('unrescue', {}), ('deleted', {})),
-    'clean failed': (('manage', {}),),
-    'inspect failed': (('inspect', {}), ('manage', {})),
-    'deploy failed': (('deleted', {}), ('rebuild', {})),
-    'rescue failed': (('unrescue', {}), ('deleted', {})),
-    'unrescue failed': (('unrescue', {}), ('deleted', {})),
-    'adopt failed': (('adopt', {}), ('manage', {})),
-    'service failed': (('abort', {}),),
-    'error': (('deleted', {}),),
+WAYS: Mapping[str, tuple[str, ...]] = {
+    'enroll': ('manage',),
+    'manageable': ('inspect', 'clean', 'provide', 'adopt'),
+    'available': ('active', 'active', 'manage'),
+    'active': ('rebuild', 'rescue', 'service', 'deleted'),
+    'rescue': ('unrescue', 'deleted'),
+    'clean failed': ('manage',),
+    'inspect failed': ('inspect', 'manage'),
+    'deploy failed': ('deleted', 'rebuild'),
+    'rescue failed': ('unrescue', 'deleted'),
+    'unrescue failed': ('unrescue', 'deleted'),
+    'adopt failed': ('adopt', 'manage'),
+    'service failed': ('abort',),
+    'error': ('deleted',),
 }
 
 #: Where an operation should end, whatever it starts from.
@@ -71,13 +60,8 @@ ENDS: Mapping[str, str] = {
 class Operation:
     """One operation that was accepted.
 
-    :param node: the UUID of the node.
-    :param verb: what was asked for.
-    :param asked_at: when, in seconds since the epoch.
     :param accepted: after how many seconds the answer came.
     :param ended_at: when the node was seen at rest; None if it never was.
-    :param state: the provision state then.
-    :param reason: what the node said about an error then.
     """
 
     node: str
@@ -96,17 +80,13 @@ class Operation:
     @property
     def is_accounted_for(self) -> bool:
         """Whether it ended, or failed with a reason."""
-        return self.ended_at is not None and bool(
-            self.succeeded or self.reason
-        )
+        ended = self.ended_at is not None
+        return ended and bool(self.succeeded or self.reason)
 
 
 def prepare(api: Api, node: Mapping[str, Any], verb: str) -> str:
     """Make a node at rest fit for an operation.
 
-    :param api: the connection.
-    :param node: the node as the API has shown it.
-    :param verb: what it will be asked for.
     :returns: where to ask for it.
     """
     path = f'/v1/nodes/{node["uuid"]}'
@@ -114,25 +94,15 @@ def prepare(api: Api, node: Mapping[str, Any], verb: str) -> str:
     if node['maintenance']:
         api.call('DELETE', f'{path}/maintenance')
     if verb in ('active', 'adopt', 'rebuild'):
-        patch = {
-            'op': 'add',
-            'path': '/instance_info',
-            'value': lifecycle.INSTANCE_INFO,
-        }
-        api.call('PATCH', path, [patch])
+        patch = {'op': 'add', 'path': '/instance_info'}
+        api.call('PATCH', path, [patch | {'value': lifecycle.INSTANCE_INFO}])
     return f'{path}/states/provision'
 
 
 class Wanderers:
     """All clients; a context manager that stops them.
 
-    :param endpoint: the URL of the API.
-    :param clients: how many.
     :param nodes: how many, over all clients; each node has one client.
-    :param seed: for what they choose.
-    :param pause: seconds between two operations of one client.
-    :param connect: makes the connection of a client.
-    :raises LaboratoryError: when a node cannot be created.
     """
 
     def __init__(
@@ -166,10 +136,8 @@ class Wanderers:
         self._open: dict[str, Operation] = {}
 
     def __enter__(self) -> Self:
-        own = [
-            self.nodes[number :: len(self._chances)]
-            for number in range(len(self._chances))
-        ]
+        count = len(self._chances)
+        own = [self.nodes[number::count] for number in range(count)]
         self._running = self._executor.map(self._client, own, self._chances)
         return self
 
@@ -180,28 +148,23 @@ class Wanderers:
         self._executor.shutdown()
 
     def work(self, more: int) -> None:
-        """Wait until the clients have done some more operations.
-
-        :param more: how many, of all clients together.
-        :raises LaboratoryError: when they do not get there.
-        """
+        """Wait until the clients have done some more operations."""
         enough = len(self.ended) + more
-        if not processes.wait_for(
-            lambda: len(self.ended) >= enough, _WORK_SECONDS
-        ):
+        if not processes.wait_for(lambda: len(self.ended) >= enough, 120):
             raise errors.LaboratoryError(
-                f'the clients did not do {more} more operations within '
-                f'{_WORK_SECONDS:.0f} s'
+                f'the clients did not do {more} more operations within 120 s'
             )
 
     def settle(self) -> None:
         """Look at what has not ended, for some time each; all have stopped."""
         api = self._connect(self._endpoint)
         for uuid in list(self._open):
-            deadline = time.monotonic() + _PATIENCE
             # The connection may be the first thing that fails: it was idle.
-            while not self._look(api, uuid) and time.monotonic() < deadline:
-                time.sleep(_PAUSE)
+            processes.wait_for(
+                lambda uuid=uuid: bool(self._look(api, uuid)),
+                _PATIENCE,
+                _PAUSE,
+            )
 
     def _client(self, nodes: Sequence[str], chance: random.Random) -> None:
         """Lead nodes from here to there until it is told to stop."""
@@ -227,16 +190,16 @@ class Wanderers:
     def _ask(
         self, api: Api, node: Mapping[str, Any], chance: random.Random
     ) -> bool:
-        verb, arguments = chance.choice(WAYS[node['provision_state']])
+        verb = chance.choice(WAYS[node['provision_state']])
         path = prepare(api, node, verb)
         asked_at, began = time.time(), time.monotonic()
-        code, _ = api.call('PUT', path, {'target': verb, **arguments})
+        body = {'target': verb, **_ARGUMENTS.get(verb, {})}
+        code, _ = api.call('PUT', path, body)
         if code != 202:
             self.refused.append(code)
             return False
-        operation = Operation(
-            node['uuid'], verb, asked_at, time.monotonic() - began
-        )
+        accepted = time.monotonic() - began
+        operation = Operation(node['uuid'], verb, asked_at, accepted)
         self.operations.append(operation)
         self._open[operation.node] = operation
         return True
@@ -247,22 +210,20 @@ class Wanderers:
         if code != 200:
             self.errors += 1
             return None
-        if (
-            node['reservation'] is not None
-            or node['provision_state'] not in WAYS
-        ):
+        state = node['provision_state']
+        if node['reservation'] is not None or state not in WAYS:
             return None
         if uuid in self._open:
             operation = self._open.pop(uuid)
             operation.ended_at = time.time()
-            operation.state = node['provision_state']
+            operation.state = state
             operation.reason = node['last_error']
             self.ended.append(operation)
         return dict(node)
 
 
 def _create(api: Api) -> str:
-    for _ in range(_CREATE_TRIES):
+    for _ in range(20):
         code, node = api.call('POST', '/v1/nodes', {'driver': 'fake-hardware'})
         if code == 201:
             return str(node['uuid'])

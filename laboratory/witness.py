@@ -80,23 +80,14 @@ def _statements(dialect: str) -> list[str]:
             node VARCHAR(36) NOT NULL,
             before_state VARCHAR(15),
             state VARCHAR(15),
-            before_target VARCHAR(15),
-            target VARCHAR(15),
             seen_at DOUBLE PRECISION NOT NULL)
         """
-    changed = f"""
-        INSERT INTO {TABLE}
-            (node, before_state, state, before_target, target, seen_at)
-        VALUES (NEW.uuid, OLD.provision_state, NEW.provision_state,
-            OLD.target_provision_state, NEW.target_provision_state,
-            {_NOW[dialect]})
-        """
-    created = f"""
-        INSERT INTO {TABLE} (node, state, target, seen_at)
-        VALUES (NEW.uuid, NEW.provision_state, NEW.target_provision_state,
-            {_NOW[dialect]})
-        """
-    parts = {'changed': changed, 'created': created}
+    insert = f'INSERT INTO {TABLE} (node, before_state, state, seen_at) VALUES'
+    new = f'NEW.provision_state, {_NOW[dialect]}'
+    parts = {
+        'changed': f'{insert} (NEW.uuid, OLD.provision_state, {new})',
+        'created': f'{insert} (NEW.uuid, NULL, {new})',
+    }
     return [table, *(trigger % parts for trigger in _TRIGGERS[dialect])]
 
 
@@ -105,11 +96,6 @@ class Seen:
     """One committed change of one node's provision state.
 
     :param id: rises in the order of the commits of one node.
-    :param node: the node's UUID.
-    :param before_state: the state before; None when the node was created.
-    :param state: the state after.
-    :param before_target: the target state before.
-    :param target: the target state after.
     :param seen_at: when the statement ran, in seconds since the epoch.
     """
 
@@ -117,16 +103,15 @@ class Seen:
     node: str
     before_state: str | None
     state: str | None
-    before_target: str | None
-    target: str | None
     seen_at: float
+
+    @property
+    def step(self) -> tuple[str | None, str | None]:
+        return self.before_state, self.state
 
 
 class Witness:
-    """Install the triggers, read back what they saw, and ask for more.
-
-    :param url: the database of the service under test.
-    """
+    """Install the triggers, read back what they saw, and ask for more."""
 
     def __init__(self, url: str) -> None:
         # No connection outlives a call: an open one could hold a lock that
@@ -138,13 +123,11 @@ class Witness:
         self.execute(*_statements(self.engine.dialect.name))
 
     def execute(self, *statements: str) -> None:
-        """Execute statements in one transaction."""
         with self.engine.begin() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
 
     def query(self, text: str, **values: object) -> list[Any]:
-        """Return the rows of a query."""
         with self.engine.connect() as connection:
             return list(connection.execute(sqlalchemy.text(text), values))
 
@@ -152,8 +135,6 @@ class Witness:
         """Give back what was seen, in the order of the commits.
 
         :param after: leave out what has this id or a lower one.
-        :param node: only this node.
-        :returns: every change and every creation.
         """
         names = [field.name for field in dataclasses.fields(Seen)]
         query = f'SELECT {", ".join(names)} FROM {TABLE} WHERE id > :after'
@@ -162,15 +143,7 @@ class Witness:
         rows = self.query(f'{query} ORDER BY id', after=after, node=node)
         return [Seen(*row) for row in rows]
 
-    def changes(
-        self, node: str = ''
-    ) -> list[tuple[str, str | None, str | None]]:
-        """Give back the changes alone: node, state before, state after.
-
-        :param node: only this node.
-        """
-        return [
-            (one.node, one.before_state, one.state)
-            for one in self.read(node=node)
-            if one.before_state is not None
-        ]
+    def changes(self) -> list[tuple[str, str | None, str | None]]:
+        """Give back the changes alone: node, state before, state after."""
+        seen = self.read()
+        return [(x.node, *x.step) for x in seen if x.before_state is not None]

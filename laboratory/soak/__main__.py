@@ -9,9 +9,7 @@ operation has ended or failed with a reason, and every notification that was
 lost is named with the fault and the reason. With the outbox there is none.
 """
 
-import argparse
 from collections.abc import Sequence
-import contextlib
 import dataclasses
 import json
 import pathlib
@@ -21,37 +19,45 @@ import time
 import rich
 import rich.table
 
-from laboratory import errors
-from laboratory import processes
+from laboratory import command
+from laboratory.soak import account
 from laboratory.soak import half
-from laboratory.soak import result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it and print what became of it.
 
-    :param arguments: of the command line.
     :returns: 0 if everything holds, 1 if something does not, 2 if a run could
         not be done.
     """
-    parsed = _parser().parse_args(arguments)
-    processes.end_on_sigterm()
+    parser = command.parser(
+        'soak',
+        __doc__,
+        minutes=(60.0, 'of load, over both halves'),
+        interval=(60.0, 'seconds from one fault to the next'),
+        seed=(time.time_ns() % 100000, 'for faults and clients; is printed'),
+        keep=(pathlib.Path, 'keep configuration, logs and figures there'),
+    )
+    parser.add_argument(
+        '--only', choices=(half.PLUGIN, half.OUTBOX), help='one half alone'
+    )
+    parsed = parser.parse_args(arguments)
     kinds = [parsed.only] if parsed.only else [half.PLUGIN, half.OUTBOX]
     print(f'seed {parsed.seed}', flush=True)
-    results = []
-    try:
+
+    def work() -> int:
+        results = []
         for kind in kinds:
             minutes = parsed.minutes / len(kinds)
             plan = half.Plan(kind, minutes, parsed.interval, parsed.seed)
             results.append(half.run(plan, parsed.keep))
-    except errors.LaboratoryError as error:
-        print(f'soak: {error}', file=sys.stderr)
-        return 2
-    return _report(results, parsed.keep)
+        return _report(results, parsed.keep)
+
+    return command.run('soak', work)
 
 
 def _report(
-    results: Sequence[result.Result], keep: pathlib.Path | None
+    results: Sequence[account.Result], keep: pathlib.Path | None
 ) -> int:
     sheet = rich.table.Table('', *(one.kind for one in results))
     for name in results[0].counts():
@@ -70,39 +76,5 @@ def _report(
     return 1 if violations else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='python -m laboratory.soak',
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument(
-        '--minutes', type=float, default=60.0, help='of load, over both halves'
-    )
-    parser.add_argument(
-        '--only', choices=(half.PLUGIN, half.OUTBOX), help='one half alone'
-    )
-    parser.add_argument(
-        '--interval',
-        type=float,
-        default=60.0,
-        help='seconds from one fault to the next',
-    )
-    parser.add_argument(
-        '--seed',
-        type=int,
-        default=time.time_ns() % 100000,
-        help='for the faults and for what the clients do; it is printed',
-    )
-    parser.add_argument(
-        '--keep',
-        type=pathlib.Path,
-        metavar='DIR',
-        help='keep configuration, logs, notifications and figures in DIR',
-    )
-    return parser
-
-
 if __name__ == '__main__':
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(main())
+    sys.exit(main())

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which fault a lost notification was lost in, and why.
+"""What came of one half of a soak, what must hold, and why things were lost.
 
 Pure: judged after the run. The audit says *that* something was lost; here the
 times say *when*. Notifications of a node are made while it is locked, so that
 each is younger than its change, and older than the next one of the node.
 """
 
-import bisect
 import collections
 from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
 import datetime
 import re
+import time
+from typing import NamedTuple
 
 from ironic_async_events.audit import observation
+from laboratory import truth
 from laboratory import wanderer
 from laboratory import witness
 from laboratory.soak import faults
@@ -46,15 +49,8 @@ UNSENT = re.compile(
 """What oslo.messaging logs about a notification that it gives up."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Logged:
-    """One line of the log of a conductor about a change.
-
-    :param conductor: which one.
-    :param at: when, in seconds since the epoch.
-    :param node: the UUID of the node.
-    :param step: the provision states before and after.
-    """
+class Logged(NamedTuple):
+    """What a conductor has logged about a change: states before and after."""
 
     conductor: int
     at: float
@@ -63,12 +59,7 @@ class Logged:
 
 
 def logged(pattern: re.Pattern[str], logs: Iterable[str]) -> list[Logged]:
-    """Find what conductors have logged about changes.
-
-    :param pattern: :data:`MOVED` or :data:`UNSENT`.
-    :param logs: one text for each conductor; the times in it are those of
-        this machine.
-    """
+    """Find what conductors, each in its log, have said about changes."""
     return [
         Logged(
             conductor,
@@ -84,47 +75,36 @@ def logged(pattern: re.Pattern[str], logs: Iterable[str]) -> list[Logged]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lost:
-    """One change that nobody announced.
-
-    :param change: the change.
-    :param fault: the fault in which its notification was lost.
-    :param reason: why, one of the constants above.
-    :param evidence: what the logs say about it.
-    """
+    """A change that nobody announced, and why."""
 
     change: witness.Seen
     fault: faults.Struck | None
     reason: str
     evidence: str
 
+    def __str__(self) -> str:
+        change = self.change
+        return (
+            f'{change.node} {change.before_state} -> {change.state}: '
+            f'{self.reason} ({self.evidence})'
+        )
+
 
 def unannounced(
     changes: Iterable[witness.Seen],
     observations: Iterable[observation.Observation],
 ) -> list[witness.Seen]:
-    """Find the changes that nobody announced, by time.
-
-    :param changes: what was committed, in the order of the commits.
-    :param observations: what was received about these nodes.
-    """
-    truth: dict[str, list[witness.Seen]] = collections.defaultdict(list)
+    """Find the changes that nobody announced, by time."""
+    left: dict[str, list[witness.Seen]] = collections.defaultdict(list)
     for change in changes:
-        truth[change.node].append(change)
+        left[change.node].append(change)
     announced: set[int] = set()
     for one in observations:
-        own = truth.get(one.node, [])
-        place = bisect.bisect_right(
-            own, one.time or 0.0, key=lambda change: change.seen_at
-        )
-        step = (one.previous_state, one.state)
-        if place and _step(own[place - 1]) == step:
-            announced.add(own[place - 1].id)
-    return [
-        change
-        for own in truth.values()
-        for change in own
-        if change.id not in announced
-    ]
+        # The last change before it.
+        before = [x for x in left[one.node] if x.seen_at <= (one.time or 0.0)]
+        if before and before[-1].step == (one.previous_state, one.state):
+            announced.add(before[-1].id)
+    return [x for own in left.values() for x in own if x.id not in announced]
 
 
 def explain(
@@ -133,39 +113,25 @@ def explain(
     moved: Iterable[Logged],
     given_up: Iterable[Logged],
 ) -> Lost:
-    """Say in which fault the notification of a change was lost, and why.
-
-    :param change: a change that nobody announced.
-    :param struck: the faults of the run.
-    :param moved: the changes of this node that the conductors have logged.
-    :param given_up: the notifications that oslo.messaging has not sent.
-    """
+    """Say in which fault the notification of a change was lost, and why."""
+    at = change.seen_at
     saved = _line_of(change, moved)
     evidence = 'no conductor logged the change'
     if saved is not None:
-        evidence = (
-            f'logged by conductor {saved.conductor} '
-            f'{(saved.at - change.seen_at) * 1000:.0f} ms after it was saved'
-        )
+        late = f'{(saved.at - at) * 1000:.0f} ms after it was saved'
+        evidence = f'logged by conductor {saved.conductor} {late}'
     # It looks for another connection first.
     unsent = _line_of(change, given_up, _BACK_OFF)
     if unsent is not None:
-        evidence += (
-            f', "Could not send notification" '
-            f'{(unsent.at - change.seen_at) * 1000:.0f} ms after it'
-        )
+        late = f'{(unsent.at - at) * 1000:.0f} ms after it'
+        evidence += f', "Could not send notification" {late}'
     for fault in struck:
-        reason = _reason(change.seen_at, fault, saved, unsent)
+        reason = _reason(at, fault, saved, unsent is not None)
+        if reason == KILLED:
+            evidence += f', killed {(fault.began - at) * 1000:.0f} ms after it'
         if reason:
-            if reason == KILLED:
-                early = (fault.began - change.seen_at) * 1000
-                evidence += f', killed {early:.0f} ms after it'
             return Lost(change, fault, reason, evidence)
     return Lost(change, None, UNKNOWN, evidence)
-
-
-def _step(change: witness.Seen) -> tuple[str | None, str | None]:
-    return change.before_state, change.state
 
 
 def _line_of(
@@ -173,48 +139,38 @@ def _line_of(
 ) -> Logged | None:
     """Find what a log says about a change, by step and time."""
     for line in lines:
-        if (
-            line.node == change.node
-            and line.step == _step(change)
-            and -_SLACK < line.at - change.seen_at < seconds
-        ):
+        if (line.node, line.step) == (
+            change.node,
+            change.step,
+        ) and -_SLACK < line.at - change.seen_at < seconds:
             return line
     return None
 
 
 def _reason(
-    at: float,
-    fault: faults.Struck,
-    saved: Logged | None,
-    unsent: Logged | None,
+    at: float, fault: faults.Struck, saved: Logged | None, unsent: bool
 ) -> str | None:
     """Say why a notification was lost in a fault; None: not in this one."""
-    after = at - fault.began
+    after, late = at - fault.began, at - fault.ended
     if fault.name == faults.BROKER:
-        within = after >= -_SLACK and at <= fault.ended + _BACK_OFF
-        return GIVEN_UP if within and unsent is not None else None
-    if unsent is not None:
+        within = after >= -_SLACK and late <= _BACK_OFF
+        return GIVEN_UP if unsent and within else None
+    if unsent:
         return None
     if fault.name == faults.KILL:
         by_it = saved is None or saved.conductor == fault.victim
-        in_time = -_PUBLISHING <= after <= _SLACK
-        return KILLED if by_it and in_time else None
-    if fault.name == faults.DATABASE:
-        within = after >= -_SLACK and at <= fault.ended + _SLACK
-        # Whoever knows that it is saved logs it.
-        return ANSWER if within and saved is None else None
+        return KILLED if by_it and -_PUBLISHING <= after <= _SLACK else None
+    # Whoever knows that it is saved logs it.
+    if fault.name == faults.DATABASE and saved is None:
+        return ANSWER if after >= -_SLACK and late <= _SLACK else None
     return None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Left:
-    """One node that is locked or at work when nobody works on it any more.
+    """A node that is locked or at work when nobody works on it any more.
 
-    :param node: its UUID.
-    :param state: its provision state.
-    :param reservation: who has locked it.
-    :param since: when its state changed last, or when it was locked, in
-        seconds since the epoch.
+    :param since: when its state changed last, or when it was locked.
     :param fault: in which its worker was lost.
     """
 
@@ -223,6 +179,11 @@ class Left:
     reservation: str | None
     since: float
     fault: faults.Struck | None
+
+    def __str__(self) -> str:
+        locked = f', locked by {self.reservation}' if self.reservation else ''
+        at = time.strftime('%H:%M:%S', time.localtime(self.since))
+        return f'{self.node} in {self.state!r}{locked}, since {at}'
 
 
 def worker_lost_in(
@@ -233,10 +194,6 @@ def worker_lost_in(
     A worker dies with its conductor, and cannot save anything without the
     database; nothing else is a reason to leave a node. The locks of a
     conductor that was killed are gone when it has come back.
-
-    :param since: when the worker last had to do with the node.
-    :param locked: whether the node is locked.
-    :param struck: the faults of the run, in their order.
     """
     may_be = (faults.DATABASE,) if locked else (faults.KILL, faults.DATABASE)
     for fault in struck:
@@ -248,19 +205,136 @@ def worker_lost_in(
 def not_saved(
     operations: Iterable[wanderer.Operation], changes: Iterable[witness.Seen]
 ) -> list[wanderer.Operation]:
-    """Find operations that were accepted and changed nothing.
-
-    :param operations: what was accepted.
-    :param changes: what was committed.
-    """
+    """Find operations that were accepted and changed nothing."""
     times: dict[str, list[float]] = collections.defaultdict(list)
     for change in changes:
         times[change.node].append(change.seen_at)
-    found = []
-    for one in operations:
-        own = times[one.node]
-        place = bisect.bisect_left(own, one.asked_at)
-        until = float('inf') if one.ended_at is None else one.ended_at
-        if place == len(own) or own[place] > until:
-            found.append(one)
-    return found
+    return [
+        one
+        for one in operations
+        if not any(
+            one.asked_at <= at <= (one.ended_at or float('inf'))
+            for at in times[one.node]
+        )
+    ]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one half.
+
+    :param may_lose: whether notifications may be lost in a fault.
+    :param books: the audit's account of the notifications.
+    :param left: nodes that waited for a restart of their conductor.
+    :param stranded: nodes that not even that has helped.
+    """
+
+    kind: str
+    seed: int
+    may_lose: bool
+    struck: Sequence[faults.Struck]
+    operations: Sequence[wanderer.Operation]
+    refused: Sequence[int]
+    not_saved: Sequence[wanderer.Operation]
+    books: truth.Account
+    lost: Sequence[Lost]
+    left: Sequence[Left]
+    stranded: Sequence[Left]
+    drained: bool
+
+    @property
+    def unaccounted(self) -> list[wanderer.Operation]:
+        """What was accepted and neither ended nor failed with a reason."""
+        return [one for one in self.operations if not one.is_accounted_for]
+
+    def counts(self) -> dict[str, int]:
+        """Return the rows of the table."""
+        books = self.books
+        ended = sum(one.succeeded for one in self.operations)
+        neither = len(self.unaccounted)
+        by_reason = collections.Counter(one.reason for one in self.lost)
+        return {
+            'faults': len(self.struck),
+            'operations accepted': len(self.operations),
+            ' ended': ended,
+            ' failed with a reason': len(self.operations) - ended - neither,
+            ' neither': neither,
+            ' nothing saved': len(self.not_saved),
+            'requests turned away': len(self.refused),
+            'nodes stranded': len(self.stranded),
+            'nodes left for a restart': len(self.left),
+            'locks left': sum(bool(one.reservation) for one in self.left),
+            'notifications expected': books.expected,
+            ' received': books.received,
+            ' repeated': books.duplicate,
+            ' out of order': books.out_of_order,
+            ' illegal': books.illegal,
+            ' unexpected': books.unexpected,
+            ' lost': books.lost,
+            '  killed before publish': by_reason[KILLED],
+            '  broker away': by_reason[GIVEN_UP],
+            "  commit's answer lost": by_reason[ANSWER],
+            '  unexplained': by_reason[UNKNOWN],
+        }
+
+    def violations(self) -> list[str]:
+        """Return what does not hold, one line each."""
+        books = self.books
+        found = [
+            ('stranded', self.stranded),
+            ('a lock is left', [x for x in self.left if x.reservation]),
+            (
+                'no fault has taken its worker',
+                [x for x in self.left if x.fault is None],
+            ),
+            (
+                'was accepted, and neither ended nor failed with a reason',
+                self.unaccounted,
+            ),
+            ('was accepted, and saved nothing', self.not_saved),
+            (
+                'never announced',
+                [x for x in self.lost if not self.may_lose or x.fault is None],
+            ),
+            (
+                'a wrong notification',
+                [
+                    f'node {row.node}: {row.name}: {row.observation}'
+                    for row in books.rows
+                    if row.name not in ('lost', 'duplicate')
+                ],
+            ),
+            (
+                'a fault that was none',
+                [
+                    f'{x.number}, {x}: {x.note}'
+                    for x in self.struck
+                    if not x.took_effect
+                ],
+            ),
+        ]
+        lines = [f'{what}: {one}' for what, those in found for one in those]
+        if len(self.lost) != books.lost:
+            lines.append(
+                f'the audit has {books.lost} lost, by their times it is '
+                f'{len(self.lost)}'
+            )
+        if not self.drained:
+            lines.append('the outbox is not empty')
+        if not books.received:
+            lines.append('nothing was announced at all')
+        return lines
+
+    def by_fault(self) -> list[str]:
+        """Return a line for each fault: what was lost and left in it."""
+        lines = []
+        for fault in self.struck:
+            lines.append(f'{fault.number:>3} {fault!s:<26} {fault.note}')
+            for what, those in (
+                ('lost', self.lost),
+                ('left for a restart', self.left),
+            ):
+                lines += [
+                    f'      {what}: {x}' for x in those if x.fault == fault
+                ]
+        return lines

@@ -16,22 +16,14 @@ from laboratory import processes
 from laboratory.api import Api
 
 CONDUCTORS = 2
-
 Seen = tuple[str, bool]
-
 _CALLERS = 4
 _PAUSE = 0.1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Planned:
-    """One fault that is to come.
-
-    :param name: which one, of :data:`FAULTS`.
-    :param victim: the conductor that it is for, where it is for one.
-    :param share: how much of the time until the next fault it may take, from
-        0 to 1.
-    """
+    """One fault that may take a share of the time until the next one."""
 
     name: str
     victim: int
@@ -42,12 +34,7 @@ class Planned:
 class Struck:
     """One fault that has come.
 
-    :param number: counts the faults of a run, from 1.
-    :param name: which one.
     :param victim: the conductor that it was for; None if it was for all.
-    :param began: when, in seconds since the epoch.
-    :param ended: when it was undone.
-    :param note: what was seen of it.
     :param took_effect: whether it was what it should be.
     """
 
@@ -65,14 +52,7 @@ class Struck:
 
 
 def plan(seed: int, count: int) -> list[Planned]:
-    """Choose the faults of a run.
-
-    They come in rounds, each of them once in a round, so that a short run
-    meets all of them too.
-
-    :param seed: the same one gives the same faults.
-    :param count: how many.
-    """
+    """Choose the faults of a run: each of them once in a round."""
     chance = random.Random(seed)
     found: list[Planned] = []
     while len(found) < count:
@@ -88,15 +68,6 @@ def plan(seed: int, count: int) -> list[Planned]:
 def strike(
     place: cluster.Cluster, planned: Planned, number: int, seconds: float
 ) -> Struck:
-    """Do what is planned, and undo it.
-
-    :param place: the services.
-    :param planned: the fault.
-    :param number: counts the faults of the run.
-    :param seconds: how long it may last.
-    :returns: what was done.
-    :raises LaboratoryError: when a service does not come back.
-    """
     began = time.time()
     note, took_effect = FAULTS[planned.name](place, planned, seconds)
     victim = None if planned.name in (BROKER, DATABASE) else planned.victim
@@ -118,7 +89,6 @@ def _kill(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
 
 
 def _broker(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
-    """Stop the broker, and start it again."""
     place.broker.stop()
     gone = away(planned, seconds / 2)
     time.sleep(gone)
@@ -129,7 +99,6 @@ def _broker(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
 def _database(
     place: cluster.Cluster, planned: Planned, seconds: float
 ) -> Seen:
-    """Restart the database."""
     began = time.monotonic()
     place.restart_database()
     return f'away for {time.monotonic() - began:.1f} s', True
@@ -150,34 +119,28 @@ def _pool(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
     # It takes a while until it is full.
     deadline = time.monotonic() + seconds / 2 + away(planned, seconds / 2)
 
-    def press() -> tuple[int, int]:
+    method = 'vendor_passthru?method=fourth_method_shared_lock'
+    codes: list[int] = []
+
+    def press(_: int) -> None:
         api = Api(place.endpoint)
-        taken = refused = 0
         while time.monotonic() < deadline:
-            code, _ = api.call(
-                'POST',
-                f'/v1/nodes/{node}/vendor_passthru'
-                '?method=fourth_method_shared_lock',
-                {'bar': 'woof'},
-            )
-            taken += code == 202
-            refused += code == 503
+            path = f'/v1/nodes/{node}/{method}'
+            code, _answer = api.call('POST', path, {'bar': 'woof'})
+            codes.append(code)
             if code != 202:
                 time.sleep(_PAUSE)
-        return taken, refused
 
     with concurrent.futures.ThreadPoolExecutor(_CALLERS) as executor:
-        callers = [executor.submit(press) for _ in range(_CALLERS)]
-    answers = [caller.result() for caller in callers]
-    taken, refused = (sum(one) for one in zip(*answers, strict=True))
-    return f'{taken} calls taken, {refused} turned away', refused > 0
+        list(executor.map(press, range(_CALLERS)))
+    note = f'{codes.count(202)} calls taken, {codes.count(503)} turned away'
+    return note, 503 in codes
 
 
 def _sighup(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
     """Have a conductor read its configuration, in which one option changed.
 
-    Where Ironic runs on native threads, its main process replaces the one
-    that works.
+    On native threads, Ironic's main process replaces the one that works.
     """
     victim = planned.victim
     line = 'Option async_events.start_timeout changed'

@@ -2,6 +2,7 @@
 """One half of a soak: some services under load, and a fault every minute."""
 
 from collections.abc import Mapping
+import contextlib
 import dataclasses
 import datetime
 import pathlib
@@ -14,10 +15,8 @@ from laboratory import deployment
 from laboratory import processes
 from laboratory import truth
 from laboratory import wanderer
-from laboratory import witness
 from laboratory.soak import account
 from laboratory.soak import faults
-from laboratory.soak import result
 
 PLUGIN = 'plugin'
 OUTBOX = 'outbox'
@@ -42,10 +41,7 @@ _REST = ', '.join(f"'{state}'" for state in wanderer.WAYS)
 class Plan:
     """What to do in one half.
 
-    :param kind: :data:`PLUGIN` or :data:`OUTBOX`.
-    :param minutes: of load.
     :param interval: seconds from one fault to the next.
-    :param seed: for the faults, and for what the clients do.
     """
 
     kind: str
@@ -97,55 +93,41 @@ class Plan:
         }
 
 
-def run(plan: Plan, keep: pathlib.Path | None = None) -> result.Result:
-    """Do one half.
-
-    :param plan: what to do.
-    :param keep: a directory for configuration, logs and notifications.
-    :returns: what became of it.
-    :raises LaboratoryError: when a service does not start, or does not come
-        back.
-    """
-    with cluster.Cluster(
-        faults.CONDUCTORS, plan.options, DRIVERS[plan.kind]
-    ) as place:
-        try:
-            return _run(place, plan)
-        finally:
-            if keep is not None:
-                deployment.keep(place.directory, keep / plan.kind)
+def run(plan: Plan, keep: pathlib.Path | None = None) -> account.Result:
+    drivers = DRIVERS[plan.kind]
+    with (
+        cluster.Cluster(faults.CONDUCTORS, plan.options, drivers) as place,
+        contextlib.ExitStack() as stack,
+    ):
+        if keep is not None:
+            copy = keep / plan.kind
+            stack.callback(deployment.keep, place.directory, copy)
+        return _run(place, plan)
 
 
-def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
+def _run(place: cluster.Cluster, plan: Plan) -> account.Result:
     struck: list[faults.Struck] = []
-    work = wanderer.Wanderers(
-        place.endpoint, _CLIENTS, _NODES, plan.seed, _PAUSE
-    )
-    _say(f'{plan.kind}: {_NODES} nodes are there')
+    seed, endpoint = plan.seed, place.endpoint
+    work = wanderer.Wanderers(endpoint, _CLIENTS, _NODES, seed, _PAUSE)
+    _say(plan, f'{_NODES} nodes are there')
     count = int(plan.minutes * 60 / plan.interval)
     began = time.monotonic()
     with work:
-        for number, planned in enumerate(faults.plan(plan.seed, count), 1):
+        for number, planned in enumerate(faults.plan(seed, count), 1):
             # The first one as late as any other comes after its predecessor,
             # so that there is load; the last one has time to be undone.
-            time.sleep(
-                max(
-                    0.0,
-                    began + (number - 0.7) * plan.interval - time.monotonic(),
-                )
-            )
-            struck.append(
-                faults.strike(place, planned, number, SHARE * plan.interval)
-            )
-            one = struck[-1]
-            _say(f'{plan.kind}: {number}/{count} {one}: {one.note}')
-        time.sleep(max(0.0, began + plan.minutes * 60 - time.monotonic()))
-    _say(f'{plan.kind}: waiting until nobody works any more')
+            _sleep_until(began + (number - 0.7) * plan.interval)
+            seconds = SHARE * plan.interval
+            one = faults.strike(place, planned, number, seconds)
+            struck.append(one)
+            _say(plan, f'{number}/{count} {one}: {one.note}')
+        _sleep_until(began + plan.minutes * 60)
+    _say(plan, 'waiting until nobody works any more')
     seconds = plan.heartbeat_timeout + 2 * _CHECK_SECONDS + 60
     left = _quiet(place, struck, seconds)
-    stranded: list[account.Left] = []
+    stranded = []
     if left:
-        _say(f'{plan.kind}: {len(left)} nodes are left, restarting conductors')
+        _say(plan, f'{len(left)} nodes are left, restarting conductors')
         for number in range(faults.CONDUCTORS):
             place.restart(number)
         stranded = _quiet(place, struck, seconds)
@@ -154,16 +136,23 @@ def _run(place: cluster.Cluster, plan: Plan) -> result.Result:
     place.consumer.wait_quiet()
     changes = [one for one in place.eye.read() if one.before_state is not None]
     messages = list(place.observations())
-    return result.Result(
+    texts = [place.log(number) for number in range(faults.CONDUCTORS)]
+    moved = account.logged(account.MOVED, texts)
+    unsent = account.logged(account.UNSENT, texts)
+    announced = [x for x in messages if isinstance(x, observation.Observation)]
+    return account.Result(
         kind=plan.kind,
-        seed=plan.seed,
+        seed=seed,
         may_lose=plan.kind != OUTBOX,
         struck=struck,
         operations=work.operations,
         refused=work.refused,
         not_saved=account.not_saved(work.operations, changes),
         books=truth.compare(place.eye.changes(), messages),
-        lost=_lost(place, struck, changes, messages),
+        lost=[
+            account.explain(change, struck, moved, unsent)
+            for change in account.unannounced(changes, announced)
+        ],
         left=left,
         stranded=stranded,
         drained=drained,
@@ -192,22 +181,9 @@ def _quiet(
     return found
 
 
-def _lost(
-    place: cluster.Cluster,
-    struck: list[faults.Struck],
-    changes: list[witness.Seen],
-    messages: list[deployment.Message],
-) -> list[account.Lost]:
-    """Find what was never announced, and explain it by faults and logs."""
-    texts = [place.log(number) for number in range(faults.CONDUCTORS)]
-    moved = account.logged(account.MOVED, texts)
-    unsent = account.logged(account.UNSENT, texts)
-    announced = [x for x in messages if isinstance(x, observation.Observation)]
-    return [
-        account.explain(change, struck, moved, unsent)
-        for change in account.unannounced(changes, announced)
-    ]
+def _sleep_until(when: float) -> None:
+    time.sleep(max(0.0, when - time.monotonic()))
 
 
-def _say(text: str) -> None:
-    print(time.strftime('%H:%M:%S'), text, flush=True)
+def _say(plan: Plan, text: str) -> None:
+    print(time.strftime('%H:%M:%S'), f'{plan.kind}: {text}', flush=True)

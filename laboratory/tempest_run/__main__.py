@@ -6,11 +6,8 @@ from collections.abc import Sequence
 import pathlib
 import sys
 
-from laboratory import errors
-from laboratory import processes
+from laboratory import command
 from laboratory import service
-from laboratory.tempest_run import comparison
-from laboratory.tempest_run import environments
 from laboratory.tempest_run import side
 from laboratory.tempest_run import suite
 
@@ -20,21 +17,20 @@ _STOCK, _PLUGIN, _PATCHED = 'stock', 'plugin', 'patched'
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run tempest and print what came of it.
 
-    :param arguments: of the command line.
     :returns: 0 when no test is worse than on stock and the audit found
         nothing, 1 when not so, 2 when a run could not be done.
     """
     parsed = _parse(arguments)
-    processes.end_on_sigterm()
-    results: dict[str, side.Result] = {}
-    try:
-        _say('environments of keystone and tempest')
+
+    def work() -> int:
+        results: dict[str, side.Result] = {}
+        print('environments of keystone and tempest', flush=True)
         commands = {
-            name: environments.make(parsed.environments, name)
-            for name in environments.REQUIREMENTS
+            name: suite.environment(parsed.environments, name)
+            for name in suite.REQUIREMENTS
         }
         for name in parsed.sides:
-            _say(f'{name}: starting')
+            print(f'{name}: starting', flush=True)
             keep = parsed.keep / name if parsed.keep else None
             results[name] = side.run(
                 name == _PLUGIN,
@@ -45,10 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 parsed.tree if name == _PATCHED else None,
             )
             _print_side(name, results[name])
-    except errors.LaboratoryError as error:
-        print(f'tempest: {error}', file=sys.stderr)
-        return 2
-    return _judge(results)
+        return _judge(results)
+
+    return command.run('tempest', work)
 
 
 def _judge(results: dict[str, side.Result]) -> int:
@@ -58,35 +53,26 @@ def _judge(results: dict[str, side.Result]) -> int:
         if name != _STOCK and result.findings:
             print(f'{name}: the audit found something.')
             code = 1
-    if len(results) == 1:
+    statuses = [result.statuses for result in results.values()]
+    if len(statuses) == 1:
         # Nothing to compare with: every failure counts.
-        (result,) = results.values()
-        statuses = set(result.statuses.values())
-        return code or int(
-            not statuses <= {comparison.PASSED, comparison.SKIPPED}
-        )
-    _stock, name = results
-    compared = comparison.Comparison(
-        results[_STOCK].statuses, results[name].statuses
-    )
-    print(f'{"":12}{_STOCK:>8}{name:>8}')
-    for status, stock, other in compared.rows():
-        print(f'{status:12}{stock:8}{other:8}')
+        return code or int(not set(statuses[0].values()) <= {*suite.GOOD})
+    stock, other = statuses
+    print(' ' * 12 + ''.join(f'{name:>8}' for name in results))
+    for status, *counts in suite.rows(stock, other):
+        print(f'{status:12}' + ''.join(f'{x:8}' for x in counts))
     for title, tests in (
-        ('worse than stock', compared.worse),
-        ('better than stock', compared.better),
+        ('worse than stock', suite.worse(stock, other)),
+        ('better than stock', suite.worse(other, stock)),
     ):
-        print(f'{title}: {len(tests)}')
-        for test in tests:
-            print(f'  {test}')
-    return code or int(not compared.acceptable)
+        print('\n  '.join((f'{title}: {len(tests)}', *tests)))
+    return code or int(not suite.acceptable(stock, other))
 
 
 def _print_side(name: str, result: side.Result) -> None:
-    """Print the figures of one side."""
-    _say(f'{name}: {len(result.statuses)} tests in {result.seconds:.0f} s')
+    print(f'{name}: {len(result.statuses)} tests in {result.seconds:.0f} s')
     for test, status in sorted(result.statuses.items()):
-        if status not in (comparison.PASSED, comparison.SKIPPED):
+        if status not in suite.GOOD:
             print(f'  {status}: {test}')
     audited = result.audited
     found = ', '.join(
@@ -106,24 +92,16 @@ def _print_side(name: str, result: side.Result) -> None:
         print(f'  {violation.kind.value}: {violation.detail}')
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='tempest', description=sys.modules[__name__].__doc__
-    )
-    parser.add_argument(
-        '--environments',
-        type=pathlib.Path,
-        default=pathlib.Path(sys.prefix, 'environments'),
-        help='where the virtual environments are kept (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--tests',
-        default=suite.TESTS,
-        help='a regular expression (default: %(default)s)',
+    parser = command.parser(
+        'tempest_run',
+        __doc__,
+        environments=(
+            pathlib.Path(sys.prefix, 'environments'),
+            'where virtual environments are kept',
+        ),
+        tests=(suite.TESTS, 'a regular expression'),
+        keep=(pathlib.Path, 'keep logs, recordings and results there'),
     )
     parser.add_argument(
         '--side',
@@ -141,11 +119,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         '--bus',
         action='store_true',
         help='with RabbitMQ, where the tests hear the notifications then',
-    )
-    parser.add_argument(
-        '--keep',
-        type=pathlib.Path,
-        help='a directory for logs, recordings and results',
     )
     parsed = parser.parse_args(arguments)
     if parsed.sides == 'both':

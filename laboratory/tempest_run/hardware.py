@@ -17,41 +17,30 @@ class WaitingDeploy(fake.FakeDeploy):
 
     @base.deploy_step(priority=100, abortable=True)
     def deploy(self, task: Any) -> str:
-        """Leave the node in ``deploy wait``; a worker is here."""
         return states.DEPLOYWAIT
 
 
 class WaitingInspect(fake.FakeInspect):
-    """An inspection that waits."""
-
     def inspect_hardware(self, task: Any) -> str:
-        """Leave the node in ``inspect wait``; a worker is here."""
         return states.INSPECTWAIT
 
     def abort(self, task: Any) -> None:
-        """Have nothing to undo; the RPC thread is here."""
+        pass
 
 
 class WaitingRescue(fake.FakeRescue):
-    """A rescue that waits."""
-
     def rescue(self, task: Any) -> str:
-        """Leave the node in ``rescue wait``; a worker is here."""
         return states.RESCUEWAIT
 
     def clean_up(self, task: Any) -> None:
-        """Have nothing to undo; a worker is here."""
+        pass
 
 
 class WaitingVendor(fake.FakeVendorB):
-    """Steps that wait."""
-
     @base.clean_step(priority=0, abortable=True)
     def wait_in_cleaning(self, task: Any) -> str:
-        """Leave the node in ``clean wait``; a worker is here."""
         return states.CLEANWAIT
 
     @base.service_step(abortable=True)
     def wait_in_service(self, task: Any) -> str:
-        """Leave the node in ``service wait``; a worker is here."""
         return states.SERVICEWAIT

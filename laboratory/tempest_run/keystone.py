@@ -7,9 +7,8 @@ import os
 import pathlib
 
 import openstack
-import openstack.config
-import requests
 
+from laboratory import api
 from laboratory import configuration
 from laboratory import processes
 
@@ -17,18 +16,12 @@ REGION = 'RegionOne'
 DOMAIN = 'Default'
 # Of users that live as long as a run, on loopback.
 PASSWORD = 'async-events'
+_INTERFACES = ('public', 'internal', 'admin')
 _SERVER = pathlib.Path(__file__).with_name('keystone_server.py')
-_THREADS = 8
-_START_SECONDS = 90.0
 
 
 class Keystone(processes.Server):
-    """A keystone in a directory of its own; a context manager.
-
-    :param directory: an existing directory for everything it writes.
-    :param commands: the directory of commands of its environment.
-    :param database: the URL of an empty database.
-    """
+    """A keystone in a directory of its own; a context manager."""
 
     def __init__(
         self, directory: pathlib.Path, commands: pathlib.Path, database: str
@@ -54,7 +47,6 @@ class Keystone(processes.Server):
 
     @property
     def url(self) -> str:
-        """The URL of the identity API, version 3."""
         return f'http://127.0.0.1:{self.port}/v3'
 
     def serve(self) -> None:
@@ -62,19 +54,18 @@ class Keystone(processes.Server):
         for name in ('tokens', 'receipts', 'credentials'):
             (self.directory / name).mkdir(mode=0o700)
         self._manage('db_sync')
-        owner = (
-            f'--keystone-user={getpass.getuser()}',
-            f'--keystone-group={grp.getgrgid(os.getgid()).gr_name}',
-        )
-        self._manage('fernet_setup', *owner)
-        self._manage('credential_setup', *owner)
+        group = grp.getgrgid(os.getgid()).gr_name
+        for command in ('fernet_setup', 'credential_setup'):
+            self._manage(
+                command,
+                f'--keystone-user={getpass.getuser()}',
+                f'--keystone-group={group}',
+            )
         self._manage(
             'bootstrap',
             f'--bootstrap-password={PASSWORD}',
             f'--bootstrap-region-id={REGION}',
-            f'--bootstrap-public-url={self.url}',
-            f'--bootstrap-internal-url={self.url}',
-            f'--bootstrap-admin-url={self.url}',
+            *(f'--bootstrap-{name}-url={self.url}' for name in _INTERFACES),
         )
         process = processes.Process(
             'keystone',
@@ -84,23 +75,17 @@ class Keystone(processes.Server):
                 '-P',
                 str(_SERVER),
                 str(self.port),
-                str(_THREADS),
             ],
             self.directory / 'keystone.log',
             {'OS_KEYSTONE_CONFIG_FILES': str(self._config)},
-        ).start()
-        self.running.append(process)
-        process.require(self._answers, _START_SECONDS, f'answer at {self.url}')
+        )
+        self.launch(process, lambda: api.answers(self.url), 'answer')
 
     def connect(self, system: bool = False) -> openstack.connection.Connection:
-        """Connect as the administrator.
-
-        :param system: of the whole system instead of a project.
-        """
         scope = {'system_scope': 'all'}
         if not system:
             scope = {'project_name': 'admin', 'project_domain_name': DOMAIN}
-        region = openstack.config.get_cloud_region(
+        return openstack.connect(
             load_envvars=False,
             load_yaml_config=False,
             auth={
@@ -112,23 +97,17 @@ class Keystone(processes.Server):
             },
             region_name=REGION,
         )
-        return openstack.connection.Connection(config=region)
 
     def register(self, endpoint: str) -> None:
-        """Create Ironic's user and its endpoint.
-
-        :param endpoint: the URL of Ironic's API.
-        """
         with self.connect() as cloud:
             identity = cloud.identity
-            project = identity.create_project(
-                name='service', domain_id='default'
-            )
+            home = {'domain_id': 'default'}
+            project = identity.create_project(name='service', **home)
             user = identity.create_user(
                 name='ironic',
                 password=PASSWORD,
-                domain_id='default',
                 default_project_id=project.id,
+                **home,
             )
             for name in ('admin', 'service'):
                 role = identity.find_role(name, ignore_missing=False)
@@ -136,7 +115,7 @@ class Keystone(processes.Server):
             service = identity.create_service(
                 name='ironic', type='baremetal', is_enabled=True
             )
-            for interface in ('public', 'internal', 'admin'):
+            for interface in _INTERFACES:
                 identity.create_endpoint(
                     service_id=service.id,
                     interface=interface,
@@ -154,12 +133,5 @@ class Keystone(processes.Server):
                     *arguments,
                 ],
                 self.directory / 'keystone-manage.log',
-            ),
-            _START_SECONDS,
+            )
         )
-
-    def _answers(self) -> bool:
-        try:
-            return requests.get(self.url, timeout=5).ok
-        except requests.RequestException:
-            return False

@@ -38,11 +38,7 @@ WAITING = 'async-events-waiting'
 
 
 def _options(identity: keystone.Keystone) -> dict[str, dict[str, object]]:
-    """Compose what Ironic is told beside the laboratory's configuration.
-
-    :param identity: the keystone to ask.
-    :returns: groups of options.
-    """
+    """Compose what Ironic is told beside the laboratory's configuration."""
     default: dict[str, object] = {'auth_strategy': 'keystone'}
     for interface in _BOTH:
         default[f'enabled_{interface}_interfaces'] = f'fake,no-{interface}'
@@ -75,14 +71,6 @@ def _options(identity: keystone.Keystone) -> dict[str, dict[str, object]]:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What came of one side.
-
-    :param statuses: of each test.
-    :param audited: what the notifications say by themselves.
-    :param account: notifications against committed changes.
-    :param seconds: tempest's run.
-    """
-
     statuses: Mapping[str, str]
     audited: summary.Audit
     account: truth.Account
@@ -112,30 +100,20 @@ def run(
 ) -> Result:
     """Start everything, run tempest, stop everything, judge.
 
-    :param plugin: whether Ironic has the plugin.
-    :param commands: directories of the commands of ``keystone`` and of
-        ``tempest``.
-    :param tests: a regular expression.
     :param over_bus: whether the tests hear notifications from RabbitMQ, and
         not from the recording.
-    :param keep: a directory for configuration, logs and recording.
-    :param tree: a patched source tree, to run instead of the installed
-        Ironic.
-    :returns: what came of it.
-    :raises LaboratoryError: when something does not start or run.
     """
     with contextlib.ExitStack() as stack:
         shared = stack.enter_context(deployment.servers('mariadb', over_bus))
         assert shared.database is not None
         if keep is not None:
             stack.callback(deployment.keep, shared.directory, keep)
-        identity = stack.enter_context(
-            keystone.Keystone(
-                shared.room('keystone'),
-                commands['keystone'],
-                shared.database.another('keystone'),
-            )
+        identity = keystone.Keystone(
+            shared.room('keystone'),
+            commands['keystone'],
+            shared.database.another('keystone'),
         )
+        stack.enter_context(identity)
         rabbit = shared.rabbitmq
         ironic = service.Ironic(
             shared.room('ironic'),
@@ -155,29 +133,25 @@ def run(
         running = stack.enter_context(deployment.watched(ironic))
         # On stock their order is not what it should be, which is known.
         hear: dict[str, object] = {}
-        if (plugin or tree) and rabbit:
-            hear['amqp_url'] = rabbit.amqp_url
-        elif plugin or tree:
-            hear['recording'] = ironic.recording
+        if plugin or tree:
+            hear = {'recording': ironic.recording}
+            if rabbit:
+                hear = {'amqp_url': rabbit.amqp_url}
+
+        def play(name: str, tests: str, workers: int = 0) -> dict[str, str]:
+            room, tempest = shared.room(name), commands['tempest']
+            one = suite.Suite(room, tempest, identity, hear, workers)
+            return one.run(tests)
+
         began = time.monotonic()
-        statuses = suite.Suite(
-            shared.room('tempest'), commands['tempest'], identity, hear
-        ).run(tests)
+        statuses = play('tempest', tests)
+        others = {k: one for k, one in statuses.items() if _FEW not in k}
         # What was skipped for its having workers enough, with too few now.
-        skipped = [test for test in statuses if _FEW in test]
-        if skipped:
+        if others != statuses:
             ironic.stop()
             ironic.options = configuration.merged(ironic.options, _STARVED)
             ironic.start()
-            for test in skipped:
-                del statuses[test]
-            statuses |= suite.Suite(
-                shared.room('starved'),
-                commands['tempest'],
-                identity,
-                hear,
-                _WORKERS,
-            ).run(_FEW)
+            statuses = others | play('starved', _FEW, _WORKERS)
         seconds = time.monotonic() - began
         # A conductor that is asked to stop ends its work first.
         ironic.stop()

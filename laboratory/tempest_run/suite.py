@@ -1,36 +1,80 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Configure tempest, run it, and read its results."""
+"""Install tempest, configure and run it; read and compare its results."""
 
+import collections
 from collections.abc import Mapping
-import io
+import hashlib
 import os
 import pathlib
-import subprocess
-
-import subunit
-import testtools
+import shutil
+import sys
 
 from laboratory import configuration
 from laboratory import errors
 from laboratory import processes
+from laboratory import results
 from laboratory.tempest_run import keystone
 
 #: Ironic's tests, and the plugin's own.
 #: Its scenario tests skip themselves: they need neutron and glance.
 TESTS = r'^(ironic_tempest_plugin|ironic_async_events)\.'
 _SECONDS = 4 * 3600.0
+_INSTALL_SECONDS = 3600.0
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 _OTHER_SERVICES = ('cinder', 'glance', 'horizon', 'neutron', 'nova', 'swift')
+
+PASSED = 'success'
+SKIPPED = 'skip'
+GOOD = (PASSED, SKIPPED)
+_FAILED = 'fail'
+
+Statuses = Mapping[str, str]
+"""Test -> status; ``inprogress`` for a test that has no result."""
+
+REQUIREMENTS = {
+    'keystone': ('keystone==30.0.0', 'cheroot', 'PyMySQL'),
+    # The plugin's own tests are a tempest plugin as well: it is linked there.
+    'tempest': (
+        'tempest==47.0.0',
+        'ironic-tempest-plugin==3.2.0',
+        'kombu',
+        f'-e{_ROOT}',
+    ),
+}
+
+
+def environment(directory: pathlib.Path, name: str) -> pathlib.Path:
+    """Make a virtual environment, unless it is there already.
+
+    :returns: its directory of commands.
+    """
+    path, requirements = directory / name, REQUIREMENTS[name]
+    # Written last: an environment without it is half of one.
+    marker = path / 'requirements.txt'
+    wanted = '\n'.join(requirements)
+    if any(str(_ROOT) in requirement for requirement in requirements):
+        # A link does not follow entry points that are declared later.
+        declared = (_ROOT / 'pyproject.toml').read_bytes()
+        wanted += f'\n# {hashlib.sha256(declared).hexdigest()}'
+    if not marker.exists() or marker.read_text(encoding='utf-8') != wanted:
+        shutil.rmtree(path, ignore_errors=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        log = directory / f'{name}.log'
+        for command in (
+            [sys.executable, '-m', 'venv', str(path)],
+            [str(path / 'bin' / 'pip'), 'install', *requirements],
+        ):
+            process = processes.Process(f'environment {path}', command, log)
+            processes.run_once(process, _INSTALL_SECONDS)
+        marker.write_text(wanted, encoding='utf-8')
+    return path / 'bin'
 
 
 class Suite:
     """A workspace of tempest.
 
-    :param directory: an existing directory for everything it writes.
-    :param commands: the directory of commands of its environment.
-    :param identity: a keystone that serves and knows Ironic.
     :param hear: the options of the tempest plugin that say where it hears
         notifications; none if their order is not to be asserted.
-    :param workers: how few workers Ironic has, or 0.
     """
 
     def __init__(
@@ -45,7 +89,7 @@ class Suite:
         self.workspace = directory / 'workspace'
         self.log = directory / 'tempest.log'
         self._commands = commands
-        options: dict[str, dict[str, object]] = {
+        self._options: dict[str, dict[str, object]] = {
             'DEFAULT': {'log_file': 'debug.log'},
             'auth': {
                 'use_dynamic_credentials': True,
@@ -70,39 +114,32 @@ class Suite:
                 'driver': 'fake-hardware',
                 'enabled_hardware_types': 'fake-hardware',
             },
+            'async_events': {
+                'waiting_interfaces': True,
+                'workers': workers,
+                **hear,
+            },
         }
-        options['async_events'] = {
-            'waiting_interfaces': True,
-            'workers': workers,
-            **hear,
-        }
-        self._options = options
 
     def run(self, tests: str) -> dict[str, str]:
-        """Run the tests and wait for their end.
-
-        :param tests: a regular expression.
-        :returns: the status of each test.
-        :raises LaboratoryError: when tempest does not run.
-        """
-        processes.run_once(
-            self._tempest('init', str(self.workspace)), _SECONDS
-        )
-        configuration.write(
-            self.workspace / 'etc' / 'tempest.conf', self._options
-        )
+        """Run the tests and wait for their end."""
+        processes.run_once(self._tempest('init', str(self.workspace)))
+        path = self.workspace / 'etc' / 'tempest.conf'
+        configuration.write(path, self._options)
         # Its exit code says whether tests failed, which the results say too.
         with self._tempest('run', '--regex', tests).start() as process:
-            processes.wait_for(
-                lambda: process.returncode is not None, _SECONDS, 1.0
-            )
-        results = self._results()
-        if not results:
+            process.end(_SECONDS)
+        found = results.last(
+            [str(self._commands / 'stestr')],
+            self.workspace,
+            self._environment(),
+        )
+        if not found:
             raise errors.LaboratoryError(
                 'tempest ran no test. The end of its log:\n'
                 + processes.tail(self.log)
             )
-        return results
+        return {test: one['status'] for test, one in found.items()}
 
     def _environment(self) -> dict[str, str]:
         # It registers workspaces in the home directory, and starts its
@@ -118,47 +155,38 @@ class Suite:
         return processes.Process(
             f'tempest {arguments[0]}',
             # It looks for its workspace in the current directory.
-            [
-                'env',
-                f'--chdir={at}',
-                str(self._commands / 'tempest'),
-                *arguments,
-            ],
+            ['env', f'--chdir={at}', f'{self._commands}/tempest', *arguments],
             self.log,
             self._environment(),
         )
 
-    def _results(self) -> dict[str, str]:
-        last = subprocess.run(
-            [str(self._commands / 'stestr'), 'last', '--subunit'],
-            cwd=self.workspace,
-            env=os.environ | self._environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-        return read(last.stdout)
 
+def worse(stock: Statuses, other: Statuses) -> list[str]:
+    """Return the tests that did not do as well in the other run.
 
-def read(stream: bytes) -> dict[str, str]:
-    """Read the results of a run.
-
-    :param stream: what stestr recorded, as subunit version 2.
-    :returns: the status of each test; what failed before its first test, a
-        class or a module, is there by its own name.
+    A test that passed and was skipped then, or is gone, is one of them: what
+    was not run shows nothing.
     """
-    statuses: dict[str, str] = {}
+    return sorted(
+        test
+        for test in {*stock, *other}
+        if _rank(other.get(test)) > _rank(stock.get(test))
+    )
 
-    def take(test: dict) -> None:
-        status = test['status']
-        if status != 'exists':
-            statuses[test['id']] = status
 
-    results = testtools.StreamToDict(take)
-    results.startTestRun()
-    subunit.ByteStreamToStreamResult(
-        io.BytesIO(stream), non_subunit_name='output'
-    ).run(results)
-    results.stopTestRun()
-    statuses.pop('output', None)
-    return statuses
+def acceptable(stock: Statuses, other: Statuses) -> bool:
+    """Tell whether tests ran and none of them is worse than on stock."""
+    return PASSED in other.values() and not worse(stock, other)
+
+
+def rows(stock: Statuses, other: Statuses) -> list[tuple[str, int, int]]:
+    """Count each status: its name, on stock, on the other side."""
+    counts = [collections.Counter(one.values()) for one in (stock, other)]
+    return [
+        (status, counts[0][status], counts[1][status])
+        for status in sorted({*GOOD, _FAILED, *counts[0], *counts[1]})
+    ]
+
+
+def _rank(status: str | None) -> int:
+    return GOOD.index(status) if status in GOOD else len(GOOD)

@@ -348,7 +348,7 @@ class Times(base.BaseTestCase):
             for node in ('a', 'b')
         ]
         changes = [
-            witness.Seen(1, node, 'before', 'after', None, None, at)
+            witness.Seen(1, node, 'before', 'after', at)
             for node, at in (
                 *(('a', at) for at in (9.0, 10.125, 10.75, 13.0)),
                 ('b', 10.125),

@@ -10,8 +10,8 @@ from oslotest import base
 
 from ironic_async_events.audit import observation
 from laboratory import demonstration
+from laboratory import deployment
 from laboratory import errors
-from laboratory import run
 from laboratory import truth
 
 CHANGES = [('node', 'enroll', 'verifying')]
@@ -21,11 +21,10 @@ SEEN = observation.Observation(
 
 
 def result(one, observations, get_violations=()):
-    return run.Result(
+    return deployment.Result(
         run=one,
-        accepted=[],
+        operations=0,
         refused=0,
-        seen=[],
         observations=observations,
         account=truth.compare(CHANGES, observations),
         get_violations=get_violations,
@@ -48,9 +47,10 @@ class ExitCode(base.BaseTestCase):
         output = io.StringIO()
         with (
             mock.patch.object(
-                run, 'execute', autospec=True, side_effect=execute
+                deployment, 'execute', autospec=True, side_effect=execute
             ),
             contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(output),
         ):
             code = demonstration.main([])
         return code, output.getvalue()

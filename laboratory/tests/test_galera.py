@@ -27,7 +27,7 @@ exception DBDeadlock: {CONFLICT}
 
 
 def seen(number, at, before, state, node=NODE):
-    return witness.Seen(number, node, before, state, None, None, at)
+    return witness.Seen(number, node, before, state, at)
 
 
 def judged(nodes=(), log='', changes=()):

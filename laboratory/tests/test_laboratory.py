@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The instruments of the laboratory, tried without a service."""
 
+from concurrent import futures
 import os
 import pathlib
 import signal
 import sys
 import threading
 
+import ddt
 import fixtures
 from oslo_config import cfg
 from oslo_messaging.notify import notifier
 from oslotest import base
+import psutil
 
 from laboratory import configuration
 from laboratory import contract
@@ -24,80 +27,61 @@ NODE = '11111111-2222-3333-4444-555555555555'
 
 
 def seen(at, before, state):
-    return witness.Seen(1, NODE, before, state, None, None, at)
-
-
-def accepted(shown, *, accepted_at=11.0, shown_at=11.5):
-    return contract.Accepted(
-        node=NODE,
-        name='inspect',
-        before='manageable',
-        asked_at=10.0,
-        accepted_at=accepted_at,
-        shown=shown,
-        shown_at=shown_at,
-        ended_at=20.0,
-    )
+    return witness.Seen(1, NODE, before, state, at)
 
 
 STARTED = seen(10.5, 'manageable', 'inspecting')
+ENDED = 'inspecting', 'manageable'
 
 
+@ddt.ddt
 class Contract(base.BaseTestCase):
-    """What is held against a 202, and what is not."""
+    """What is held against a 202 of 11.0 and a GET of 11.5."""
 
-    def judge(self, request, *changes):
-        found = contract.violations([request], changes)
-        return [line.partition(': ')[2] for line in found]
-
-    def test_the_new_state_is_right(self):
-        self.assertEqual([], self.judge(accepted('inspecting'), STARTED))
-
-    def test_the_old_state_is_wrong_while_the_work_goes_on(self):
-        ended = seen(12.0, 'inspecting', 'manageable')
-        self.assertEqual(
+    @ddt.unpack
+    @ddt.data(
+        # The new state is right; the old one is wrong while the work goes on,
+        # and right once it is done.
+        ('inspecting', [STARTED], []),
+        (
+            'manageable',
+            [STARTED, seen(12.0, *ENDED)],
             ["GET showed 'manageable' when 'inspecting' had been saved"],
-            self.judge(accepted('manageable'), STARTED, ended),
-        )
-
-    def test_the_old_state_is_right_once_the_work_is_done(self):
-        ended = seen(11.2, 'inspecting', 'manageable')
-        self.assertEqual(
-            [], self.judge(accepted('manageable'), STARTED, ended)
-        )
-
-    def test_a_state_saved_after_the_202_is_too_late(self):
-        late = seen(11.25, 'manageable', 'inspecting')
-        self.assertEqual(
+        ),
+        ('manageable', [STARTED, seen(11.2, *ENDED)], []),
+        (
+            'inspecting',
+            [seen(11.25, 'manageable', 'inspecting')],
             ['the new state was saved 250 ms after the 202'],
-            self.judge(accepted('inspecting'), late),
-        )
-
-    def test_a_request_that_changed_nothing_was_not_kept(self):
-        earlier = seen(9.0, 'enroll', 'manageable')
-        other = STARTED.__class__(
-            2, 'other', 'manageable', 'inspecting', None, None, 10.5
-        )
-        self.assertEqual(
+        ),
+        # Before the request, and of another node.
+        (
+            'manageable',
+            [
+                seen(9.0, 'enroll', 'manageable'),
+                witness.Seen(2, 'other', 'manageable', 'inspecting', 10.5),
+            ],
             ['was accepted, and no change of state was ever saved'],
-            self.judge(accepted('manageable'), earlier, other),
+        ),
+    )
+    def test_the_answer_shows_what_was_saved(self, shown, changes, wrong):
+        request = contract.Accepted(
+            NODE, 'inspect', 'manageable', 10.0, 11.0, shown, 11.5, 20.0
         )
+        found = contract.violations([request], changes)
+        self.assertEqual(wrong, [line.partition(': ')[2] for line in found])
 
 
 class Recorder(base.BaseTestCase):
     """Notifications are recorded whole and in the order of emission."""
 
-    def setUp(self):
-        super().setUp()
+    def driver(self, is_told=True):
         self.path = self.useFixture(fixtures.TempDir()).join('recording')
-
-    def driver(self):
+        path = self.path if is_told else None
+        self.useFixture(fixtures.EnvironmentVariable(recorder.VARIABLE, path))
         return recorder.RecordingDriver(cfg.ConfigOpts(), ['topic'], None)
 
     def test_what_is_recorded_is_read_back(self):
-        self.useFixture(
-            fixtures.EnvironmentVariable(recorder.VARIABLE, self.path)
-        )
         driver = self.driver()
         self.assertIsInstance(driver, notifier.Driver)
         driver.notify({}, {'event_type': 'one'}, 'INFO', None)
@@ -110,34 +94,25 @@ class Recorder(base.BaseTestCase):
         self.assertEqual({os.getpid()}, {one['process'] for one in lines})
 
     def test_threads_write_whole_lines(self):
-        self.useFixture(
-            fixtures.EnvironmentVariable(recorder.VARIABLE, self.path)
-        )
+        self.driver()
         together = threading.Barrier(8)
 
         def emit(number):
+            # A driver may be constructed more than once.
+            driver = recorder.RecordingDriver(cfg.ConfigOpts(), ['t'], None)
             together.wait(10)
             for _ in range(20):
-                self.driver().notify(
-                    {}, {'number': number, 'long': 'x' * 5000}, 'INFO', None
-                )
+                driver.notify({}, {'long': 'x' * 5000}, 'INFO', None)
 
-        threads = [
-            threading.Thread(target=emit, args=(number,))
-            for number in range(8)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
+        with futures.ThreadPoolExecutor(8) as executor:
+            list(executor.map(emit, range(8)))
         lines = recorder.read(self.path)
         self.assertEqual(160, len(lines))
         stamps = [one['monotonic'] for one in lines]
         self.assertEqual(sorted(stamps), stamps)
 
     def test_without_a_file_nothing_is_recorded(self):
-        self.useFixture(fixtures.EnvironmentVariable(recorder.VARIABLE))
-        self.driver().notify({}, {}, 'INFO', None)
+        self.driver(is_told=False).notify({}, {}, 'INFO', None)
         self.assertEqual([], recorder.read(self.path))
 
 
@@ -147,32 +122,22 @@ class Witness(base.BaseTestCase):
     def test_changes_and_creations_are_seen_in_order(self):
         path = self.useFixture(fixtures.TempDir()).join('db')
         eye = witness.Witness(f'sqlite:///{path}')
-        with eye.engine.begin() as connection:
-            connection.exec_driver_sql(
-                'CREATE TABLE nodes (uuid TEXT, provision_state TEXT, '
-                'target_provision_state TEXT, extra TEXT)'
-            )
-        eye.install()
-        with eye.engine.begin() as connection:
-            for statement in (
-                f"INSERT INTO nodes VALUES ('{NODE}', 'enroll', NULL, '')",
-                "UPDATE nodes SET provision_state = 'verifying', "
-                "target_provision_state = 'manageable'",
-                "UPDATE nodes SET extra = 'x'",
-                "UPDATE nodes SET provision_state = 'verifying'",
-                'UPDATE nodes SET provision_state = NULL',
-            ):
-                connection.exec_driver_sql(statement)
-        self.assertEqual(
-            [
-                (None, 'enroll'),
-                ('enroll', 'verifying'),
-                ('verifying', None),
-            ],
-            [(one.before_state, one.state) for one in eye.read()],
+        eye.execute(
+            'CREATE TABLE nodes (uuid TEXT, provision_state TEXT, extra TEXT)'
         )
+        eye.install()
+        eye.execute(
+            f"INSERT INTO nodes VALUES ('{NODE}', 'enroll', '')",
+            "UPDATE nodes SET provision_state = 'verifying'",
+            "UPDATE nodes SET extra = 'x'",
+            "UPDATE nodes SET provision_state = 'verifying'",
+            'UPDATE nodes SET provision_state = NULL',
+        )
+        steps = [(None, 'enroll'), ('enroll', 'verifying')]
+        steps.append(('verifying', None))
+        self.assertEqual(steps, [one.step for one in eye.read()])
         self.assertEqual(
-            [None], [one.state for one in eye.read(after=2, node=NODE)]
+            steps[2:], [one.step for one in eye.read(after=2, node=NODE)]
         )
         self.assertEqual([], eye.read(node='another'))
 
@@ -197,9 +162,8 @@ class Processes(base.BaseTestCase):
 
         def gone():
             try:
-                with open(f'/proc/{pid}/stat', encoding='utf-8') as stat:
-                    return stat.read().rpartition(')')[2].split()[0] == 'Z'
-            except FileNotFoundError:
+                return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
                 return True
 
         self.assertTrue(processes.wait_for(gone, 10))
@@ -233,11 +197,7 @@ class Processes(base.BaseTestCase):
     def test_who_ends_early_is_reported_with_its_last_words(self):
         one = self.process('import sys; print("no such option"); sys.exit(3)')
         error = self.assertRaises(
-            errors.LaboratoryError,
-            one.require,
-            lambda: False,
-            10,
-            'answer',
+            errors.LaboratoryError, one.require, lambda: False, 10, 'answer'
         )
         self.assertIn('ended with code 3 before it came to ans', str(error))
         self.assertIn('no such option', str(error))
@@ -278,21 +238,10 @@ class Life(base.BaseTestCase):
             self.assertEqual('available', life[-1].end)
 
     def test_it_holds_every_verb_that_the_fake_hardware_can_end(self):
+        verbs = (
+            'abort active adopt clean deleted inspect manage provide rebuild '
+            'rescue service unhold unrescue'
+        )
         self.assertEqual(
-            {
-                'abort',
-                'active',
-                'adopt',
-                'clean',
-                'deleted',
-                'inspect',
-                'manage',
-                'provide',
-                'rebuild',
-                'rescue',
-                'service',
-                'unhold',
-                'unrescue',
-            },
-            {one.verb for one in lifecycle.LIFE},
+            {*verbs.split()}, {one.verb for one in lifecycle.LIFE}
         )

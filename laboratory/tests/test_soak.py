@@ -13,7 +13,6 @@ from laboratory import witness
 from laboratory.soak import account
 from laboratory.soak import faults
 from laboratory.soak import half
-from laboratory.soak import result
 
 NODE = '11111111-2222-3333-4444-555555555555'
 OTHER = '66666666-7777-8888-9999-000000000000'
@@ -23,20 +22,13 @@ END = ('inspecting', 'manageable')
 
 def seen(number, at, step, node=NODE):
     before, state = step
-    return witness.Seen(number, node, before, state, None, None, at)
+    return witness.Seen(number, node, before, state, at)
 
 
-def announced(at, step, node=NODE, message=None):
-    before, state = step
+def announced(at, step, node=NODE):
+    event = 'inspect' if step == START else 'done'
     return observation.Observation(
-        message_id=message or f'{node}/{at}',
-        node=node,
-        kind='provision_set',
-        status='start',
-        event='inspect' if state == 'inspecting' else 'done',
-        previous_state=before,
-        state=state,
-        time=at,
+        f'{node}/{at}', node, 'provision_set', 'start', event, *step, time=at
     )
 
 
@@ -59,15 +51,11 @@ class Plan(base.BaseTestCase):
         count = len(faults.FAULTS)
         names = [one.name for one in faults.plan(7, 3 * count)]
         for begin in range(0, 3 * count, count):
-            self.assertEqual(
-                sorted(faults.FAULTS), sorted(names[begin : begin + count])
-            )
+            self.assertEqual({*faults.FAULTS}, {*names[begin:][:count]})
 
     def test_both_conductors_are_victims(self):
-        self.assertEqual(
-            set(range(faults.CONDUCTORS)),
-            {one.victim for one in faults.plan(7, 30)},
-        )
+        victims = {one.victim for one in faults.plan(7, 30)}
+        self.assertEqual(set(range(faults.CONDUCTORS)), victims)
 
     def test_some_of_the_killed_come_back_before_they_are_missed(self):
         plan = half.Plan(half.PLUGIN, 30, 60, 7)
@@ -146,18 +134,14 @@ class Reasons(base.BaseTestCase):
 
     def test_another_step_of_the_node_was_given_up(self):
         other = account.Logged(0, 105.02, NODE, END)
-        found = account.explain(
-            seen(1, 105.0, START), [self.AWAY], [], [other]
-        )
+        change = seen(1, 105.0, START)
+        found = account.explain(change, [self.AWAY], [], [other])
         self.assertEqual(account.UNKNOWN, found.reason)
 
     def test_the_evidence_says_how_long_before_the_kill(self):
-        found = account.explain(
-            seen(1, 99.9, START),
-            [self.KILL],
-            [account.Logged(1, 99.902, NODE, START)],
-            [],
-        )
+        logged = account.Logged(1, 99.902, NODE, START)
+        change = seen(1, 99.9, START)
+        found = account.explain(change, [self.KILL], [logged], [])
         self.assertEqual(
             'logged by conductor 1 2 ms after it was saved, '
             'killed 100 ms after it',
@@ -183,9 +167,8 @@ class Left(base.BaseTestCase):
 
     def test_neither_by_a_signal_nor_by_a_fault_that_was_over(self):
         for since, name in ((50.0, faults.SIGHUP), (150.0, faults.KILL)):
-            self.assertIsNone(
-                account.worker_lost_in(since, False, [struck(name)])
-            )
+            found = account.worker_lost_in(since, False, [struck(name)])
+            self.assertIsNone(found)
 
 
 @ddt.ddt
@@ -193,7 +176,7 @@ class Operations(base.BaseTestCase):
     """What became of what was accepted."""
 
     def test_the_end_of_every_verb_is_known(self):
-        verbs = {verb for ways in wanderer.WAYS.values() for verb, _ in ways}
+        verbs = {verb for ways in wanderer.WAYS.values() for verb in ways}
         self.assertEqual(set(), verbs - wanderer.ENDS.keys())
 
     @ddt.unpack
@@ -210,11 +193,8 @@ class Operations(base.BaseTestCase):
     def test_one_that_saved_nothing(self):
         saved = operation(ended_at=12.0, state='manageable')
         nothing = operation(asked_at=20.0, ended_at=22.0, state='manageable')
-        changes = [
-            seen(1, 10.05, START),
-            seen(2, 11.0, END),
-            seen(3, 30.0, START),
-        ]
+        times = (10.05, START), (11.0, END), (30.0, START)
+        changes = [seen(number, *one) for number, one in enumerate(times)]
         self.assertEqual(
             [nothing], account.not_saved([saved, nothing], changes)
         )
@@ -279,7 +259,7 @@ class Verdict(base.BaseTestCase):
             'stranded': [],
             'drained': True,
         }
-        return result.Result(**{**fields, **more})
+        return account.Result(**{**fields, **more})
 
     def with_loss(self, fault, **more):
         books = truth.compare(

@@ -19,7 +19,6 @@ def parse(lines: Iterable[str]) -> dict[str, str]:
 
     :param lines: one test each, ``test.id  # reason``; blank lines and lines
         that start with ``#`` are comments.
-    :returns: the reason of each test id.
     :raises BadList: when a test has no reason or is listed twice.
     """
     expected: dict[str, str] = {}
@@ -42,12 +41,7 @@ def parse(lines: Iterable[str]) -> dict[str, str]:
 
 
 def read(path: pathlib.Path) -> dict[str, str]:
-    """Read the list of expected failures in a file.
-
-    :param path: the file.
-    :returns: the reason of each test id.
-    :raises BadList: when the file is missing or a line is wrong.
-    """
+    """Read the list of expected failures in a file."""
     try:
         text = path.read_text()
     except OSError as exc:
@@ -82,29 +76,17 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Whether tests ran and none contradicts the list."""
         ran = self.passed or self.expected
         return bool(ran) and not self.failed
 
 
 def judge(
-    results: Mapping[str, str],
-    loaded: Iterable[str],
-    expected: Iterable[str],
+    results: Mapping[str, str], loaded: Iterable[str], expected: Iterable[str]
 ) -> Verdict:
-    """Compare results with the tests loaded and the failures expected.
-
-    :param results: stestr's status of each test id.
-    :param loaded: the ids of all tests that were to run.
-    :param expected: the ids of the tests that are known to fail.
-    :returns: the verdict.
-    """
+    """Compare results with the tests loaded and the failures expected."""
     known = frozenset(expected)
-    ended = {
-        test_id: status
-        for test_id, status in results.items()
-        if status not in ('exists', 'inprogress', 'unknown')
-    }
+    running = ('exists', 'inprogress', 'unknown')
+    ended = {i: s for i, s in results.items() if s not in running}
     good = frozenset(i for i, s in ended.items() if s in GOOD)
     skipped = frozenset(i for i, s in ended.items() if s == 'skip')
     bad = frozenset(ended) - good - skipped

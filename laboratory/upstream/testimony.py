@@ -53,10 +53,7 @@ def plugin_state() -> str:
 
 
 def testify(tests: Sequence[str]) -> None:
-    """Leave this process's account now, and complete it at exit.
-
-    :param tests: the ids of the tests that this process loaded.
-    """
+    """Leave this process's account now, and complete it at exit."""
     pid = os.getpid()
     path = pathlib.Path(os.environ[DIRECTORY]) / f'{pid}.json'
     account = Testimony('--list' in sys.argv, tests, plugin_state())
@@ -72,11 +69,7 @@ def testify(tests: Sequence[str]) -> None:
 
 
 def hear(directory: pathlib.Path) -> list[Testimony]:
-    """Read the accounts of all processes of a run.
-
-    :param directory: where the processes left them.
-    :returns: the accounts.
-    """
+    """Read the accounts of all processes of a run."""
     return [
         Testimony(**json.loads(path.read_text()))
         for path in sorted(directory.glob('*.json'))
@@ -84,23 +77,17 @@ def hear(directory: pathlib.Path) -> list[Testimony]:
 
 
 def objections(accounts: Sequence[Testimony], wanted: str) -> list[str]:
-    """Say why the accounts do not prove that the run was what it claims.
-
-    :param accounts: the accounts of all processes of a run.
-    :param wanted: what the plugin had to be in each of them.
-    :returns: one line for each objection; none when the run is proven.
-    """
-    lines = []
-    if not any(account.lists for account in accounts):
-        lines.append('no process listed the tests')
-    if not any(not account.lists for account in accounts):
-        lines.append('no process ran the tests')
+    """Say why the accounts do not prove that the run was what it claims."""
+    roles = {account.lists for account in accounts}
+    lines = [
+        f'no process {what} the tests'
+        for lists, what in ((True, 'listed'), (False, 'ran'))
+        if lists not in roles
+    ]
     for account in accounts:
         who = 'the listing process' if account.lists else 'a worker'
-        for when, state in (
-            ('start', account.at_start),
-            ('end', account.at_end),
-        ):
+        states = {'start': account.at_start, 'end': account.at_end}
+        for when, state in states.items():
             if state is None:
                 lines.append(f'{who} died before its end')
             elif state != wanted:

@@ -21,7 +21,6 @@ from laboratory import broker
 from laboratory import database
 from laboratory import deployment
 from laboratory import processes
-from laboratory import run
 
 CLIENTS = 8
 _NUMBERS = itertools.count()
@@ -92,7 +91,7 @@ class Service(fixtures.Fixture):
     """
 
     def __init__(
-        self, wanted: run.Run, database: str = '', outbox: bool = False
+        self, wanted: deployment.Run, database: str = '', outbox: bool = False
     ) -> None:
         super().__init__()
         self.wanted = wanted
@@ -106,9 +105,7 @@ class Service(fixtures.Fixture):
         url = self.database
         if wanted.mariadb and not url:
             url = new_database()
-        ironic = deployment.configured(
-            self.useFixture(Directory()).path, wanted, url, rabbit
-        )
+        ironic = wanted.ironic(self.useFixture(Directory()).path, url, rabbit)
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)
         self.bench = stack.enter_context(
@@ -142,7 +139,7 @@ class FunctionalTestCase(base.BaseTestCase):
                 log.name, content.text_content(processes.tail(log, 60))
             )
 
-    def start(self, wanted: run.Run) -> deployment.Bench:
+    def start(self, wanted: deployment.Run) -> deployment.Bench:
         """Start services for this test alone.
 
         :param wanted: what to start.
@@ -156,7 +153,7 @@ class FunctionalTestCase(base.BaseTestCase):
 class SharedTestCase(FunctionalTestCase):
     """Tests that use one service; each has nodes of its own there."""
 
-    wanted: ClassVar[run.Run]
+    wanted: ClassVar[deployment.Run]
     service: ClassVar[Service]
     running: ClassVar[deployment.Bench]
 
@@ -182,13 +179,13 @@ class MeasuredTestCase(SharedTestCase):
     """Tests that look at one run; its service is stopped by then."""
 
     master: ClassVar[int]
-    result: ClassVar[run.Result]
+    result: ClassVar[deployment.Result]
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
         cls.master = cls.running.ironic.running[0].pid
-        cls.result = run.measure(cls.running, cls.wanted)
+        cls.result = deployment.measure(cls.running, cls.wanted)
 
     def setUp(self) -> None:
         super().setUp()

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import concurrent.futures
 
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.functional import nova
+from ironic_async_events.tests.functional import osc
+from ironic_async_events.tests.functional import slowness
 from laboratory import clients
 from laboratory import contract
 from laboratory import deployment
 from laboratory import lifecycle
-from laboratory import nova
-from laboratory import osc
-from laboratory import run
-from laboratory import slowness
 
 DONE = nova.Conclusion.DONE
 FAILED = nova.Conclusion.FAILED
@@ -52,7 +51,7 @@ def claim(
 class Conclusions(base.SharedTestCase):
     """What clients make of their looks is what has become of the node."""
 
-    wanted = run.Run(
+    wanted = deployment.Run(
         plugin=True, options=slowness.operations(1) | nova.OPTIONS
     )
 
@@ -173,7 +172,7 @@ class NotWaitingForTheWorker(base.SharedTestCase):
     Each change takes its time to be saved, and nobody waits for it.
     """
 
-    wanted = run.Run(
+    wanted = deployment.Run(
         plugin=True,
         options=slowness.operations(1)
         | {'async_events': {'start_timeout': 0}},
@@ -209,4 +208,5 @@ class NotWaitingForTheWorker(base.SharedTestCase):
         seen = self.running.eye.read(node=node.id)
         self.assertEqual(2, len(contract.violations(account.accepted, seen)))
         # The workers announce what they saved all the same.
-        self.assertEqual([], list(self.running.account(node.id).rows))
+        rows = self.running.account().rows
+        self.assertEqual([], [row for row in rows if row.node == node.id])

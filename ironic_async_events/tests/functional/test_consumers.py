@@ -14,7 +14,7 @@ import kombu
 import ironic_async_events
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.samples import recordings
-from laboratory import managed_broker
+from laboratory import broker
 from laboratory import processes
 
 EXAMPLES = (
@@ -29,7 +29,7 @@ _AT_MOST = 60.0
 class ConsumersTest(base.FunctionalTestCase):
     """They share a broker; each has queues of its own there."""
 
-    rabbit: ClassVar[managed_broker.ManagedRabbitMQ]
+    rabbit: ClassVar[broker.RabbitMQ]
 
     @classmethod
     def setUpClass(cls):
@@ -37,7 +37,7 @@ class ConsumersTest(base.FunctionalTestCase):
         directory = base.Directory()
         directory.setUp()
         cls.addClassCleanup(directory.cleanUp)
-        cls.rabbit = managed_broker.ManagedRabbitMQ(directory.path)
+        cls.rabbit = broker.RabbitMQ(directory.path, managed=True)
         cls.rabbit.start()
         cls.addClassCleanup(cls.rabbit.stop)
 

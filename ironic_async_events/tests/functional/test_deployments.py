@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ironic as the tools that deploy it configure it, with our lines.
 
-Skipped without copies of the tools, see :mod:`laboratory.deployments`.
+Skipped without copies of the tools, see :mod:`.deployments`.
 """
 
 import os
@@ -12,13 +12,12 @@ from oslo_config import cfg
 from testtools import content
 
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.functional import deployments
 from ironic_async_events.tests.functional import test_notifications
 from ironic_async_events.tests.tempest import bus
 from laboratory import deployment
-from laboratory import deployments
 from laboratory import lifecycle
 from laboratory import processes
-from laboratory import run
 from laboratory import service
 from laboratory import witness
 
@@ -27,7 +26,7 @@ DRIVERS = {
     'plugin': ['messagingv2', 'async_events'],
     'outbox': ['async_events_outbox'],
 }
-WANTED = run.Run(
+WANTED = deployment.Run(
     plugin=True,
     rabbitmq=True,
     clients=2,
@@ -87,7 +86,7 @@ class Deployed:
 
     def lead(self, running: deployment.Bench) -> None:
         """Lead nodes through a life; nothing is lost or out of order."""
-        result = run.measure(running, WANTED)
+        result = deployment.measure(running, WANTED)
         self.assertEqual(WANTED.total, result.operations)
         self.assertEqual([], list(result.account.rows))
         self.assertEqual([], result.malformed)

@@ -8,9 +8,9 @@ import dataclasses
 import sys
 
 from ironic_async_events.tests.functional import base
+from laboratory import deployment
 from laboratory import lifecycle
 from laboratory import recorder
-from laboratory import run
 
 INSTALLED = 'ironic-async-events: TaskManager is now '
 
@@ -42,7 +42,7 @@ class RecordedTestCase(base.MeasuredTestCase):
 
 
 class OnSqlite(RecordedTestCase):
-    wanted = run.Run(plugin=True, clients=base.CLIENTS)
+    wanted = deployment.Run(plugin=True, clients=base.CLIENTS)
 
     def test_nothing_is_lost_or_misplaced(self):
         self.assert_clean()
@@ -52,7 +52,7 @@ class OnSqlite(RecordedTestCase):
 
 
 class Spawned(RecordedTestCase):
-    wanted = run.Run(
+    wanted = deployment.Run(
         plugin=True,
         clients=2,
         operations=lifecycle.SHORT_LIFE,
@@ -69,7 +69,7 @@ class Spawned(RecordedTestCase):
 
 
 class OnMariaDBOverRabbitMQ(base.MeasuredTestCase):
-    wanted = run.Run(
+    wanted = deployment.Run(
         plugin=True, mariadb=True, rabbitmq=True, clients=base.CLIENTS
     )
 
@@ -78,7 +78,7 @@ class OnMariaDBOverRabbitMQ(base.MeasuredTestCase):
 
 
 class ConductorAndApi(base.MeasuredTestCase):
-    wanted = run.Run(
+    wanted = deployment.Run(
         plugin=True,
         mariadb=True,
         rabbitmq=True,
@@ -99,7 +99,9 @@ class ConductorAndApi(base.MeasuredTestCase):
 
 
 class OnStock(RecordedTestCase):
-    wanted = run.Run(plugin=False, clients=2, operations=lifecycle.SHORT_LIFE)
+    wanted = deployment.Run(
+        plugin=False, clients=2, operations=lifecycle.SHORT_LIFE
+    )
 
     def test_the_thread_of_the_request_announces_the_start(self):
         ((_process, by_worker),) = self.emitters()
@@ -112,7 +114,7 @@ class WorkersFirst(base.MeasuredTestCase):
     Were nothing found here, nothing found above would mean nothing.
     """
 
-    wanted = run.Run(
+    wanted = deployment.Run(
         plugin=False,
         clients=2,
         operations=lifecycle.SHORT_LIFE,

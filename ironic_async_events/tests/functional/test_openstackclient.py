@@ -7,10 +7,10 @@ from ironicclient.osc.v1 import baremetal_node
 from testtools import content
 
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.functional import osc
+from ironic_async_events.tests.functional import slowness
 from laboratory import configuration
-from laboratory import osc
-from laboratory import run
-from laboratory import slowness
+from laboratory import deployment
 
 # Longer than a command takes to end after its last look; and a tear-down,
 # which calls its interfaces several times, ends before the command's second.
@@ -48,7 +48,7 @@ class WaitForEnd(OpenStackClientTest):
     """``--wait`` waits for the work, and says how it went."""
 
     def test_the_work_is_done_when_the_command_returns(self):
-        running = self.start(run.Run(plugin=True, options=DELAYS))
+        running = self.start(deployment.Run(plugin=True, options=DELAYS))
         commands = (*osc.COMMANDS, osc.FAILING)
         *ran, failed = map(self.note, osc.run_all(running, commands))
         self.assertEqual(

@@ -9,7 +9,7 @@ import random
 from testtools import content
 
 from ironic_async_events.tests.functional import base
-from laboratory import chaos
+from laboratory.chaos import scenarios as chaos
 
 
 class OutboxTestCase(base.FunctionalTestCase):

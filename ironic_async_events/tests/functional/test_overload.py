@@ -8,9 +8,9 @@ import time
 from testtools import content
 
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.functional import overload
 from laboratory import clients
-from laboratory import overload
-from laboratory import run
+from laboratory import deployment
 
 SECONDS = float(os.environ.get('OVERLOAD_SECONDS', '60'))
 
@@ -19,7 +19,9 @@ class Overload(base.FunctionalTestCase):
     """For one minute; ``tox -e overload`` does it for ten."""
 
     def test_a_request_that_was_refused_never_happened(self):
-        running = self.start(run.Run(plugin=True, options=overload.OPTIONS))
+        running = self.start(
+            deployment.Run(plugin=True, options=overload.OPTIONS)
+        )
         result = overload.measure(running, SECONDS)
         figures = {'requests': result.record.requests}
         figures |= result.account.as_dict()
@@ -40,7 +42,7 @@ class OnStock(base.FunctionalTestCase):
 
     def test_it_leaves_traces(self):
         running = self.start(
-            run.Run(
+            deployment.Run(
                 plugin=False,
                 command=(sys.executable, '-m', 'laboratory.forced'),
             )

@@ -13,7 +13,7 @@ from ironic_async_events.task import patched
 from ironic_async_events.tests.functional import base
 from ironic_async_events.tests.functional import test_notifications
 from laboratory import cluster
-from laboratory import run
+from laboratory import deployment
 from laboratory import wanderer
 
 TREE = os.environ.get('PATCHED_IRONIC', '')
@@ -47,7 +47,7 @@ class MeasuredTestCase(test_notifications.RecordedTestCase):
 
 @NEEDS_TREE
 class WithoutThePlugin(MeasuredTestCase):
-    wanted = run.Run(plugin=False, clients=2, environment=ENVIRONMENT)
+    wanted = deployment.Run(plugin=False, clients=2, environment=ENVIRONMENT)
 
     def test_nothing_is_lost_or_misplaced(self):
         self.assert_clean()

@@ -4,14 +4,14 @@
 import sqlalchemy as sa
 
 from ironic_async_events.tests.functional import base
-from laboratory import run
+from laboratory import deployment
 
 
 class WithThePlugin(base.MeasuredTestCase):
     """Nothing is lost, nothing is out of order."""
 
     outbox = False
-    wanted = run.Run(plugin=True, rabbitmq=True, clients=base.CLIENTS)
+    wanted = deployment.Run(plugin=True, rabbitmq=True, clients=base.CLIENTS)
 
     @classmethod
     def new_service(cls) -> base.Service:
@@ -35,7 +35,7 @@ class WithTheOutbox(WithThePlugin):
     """Nothing waits when the service has stopped."""
 
     outbox = True
-    wanted = run.Run(
+    wanted = deployment.Run(
         plugin=True,
         rabbitmq=True,
         clients=base.CLIENTS,
@@ -62,7 +62,7 @@ class WithTheOutbox(WithThePlugin):
 class ConductorAndApi(WithTheOutbox):
     """Two processes with the outbox, one of which has the relay."""
 
-    wanted = run.Run(
+    wanted = deployment.Run(
         plugin=True,
         rabbitmq=True,
         split=True,

@@ -39,7 +39,7 @@ class Imports(base.FunctionalTestCase):
         plugin = self.imported('ironic-api', plugin=True)
         self.assertIn('ironic_async_events.driver', plugin - stock)
         self.assertNotIn('ironic.conductor.manager', plugin)
-        self.assertNotIn('ironic_async_events.task.base', plugin)
+        self.assertNotIn('ironic_async_events.task.manager', plugin)
         self.assertEqual(
             set(),
             {name for name in plugin - stock if name.startswith('ironic.')},
@@ -52,7 +52,7 @@ class Imports(base.FunctionalTestCase):
             name.partition('.')[0] for name in stock
         }
         self.assertIn('ironic.conductor.manager', stock & plugin)
-        self.assertIn('ironic_async_events.task.base', plugin - stock)
+        self.assertIn('ironic_async_events.task.manager', plugin - stock)
         self.assertEqual(
             {'ironic_async_events'}, new - sys.stdlib_module_names
         )

@@ -4,8 +4,8 @@
 import sqlalchemy as sa
 
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.samples import interrupted
 from laboratory import errors
-from laboratory import interrupted
 from laboratory import service
 
 

@@ -5,15 +5,15 @@
 """
 
 from ironic_async_events.tests.functional import base
+from laboratory import deployment
 from laboratory import lifecycle
-from laboratory import run
 
 # Lives that make at least a thousand operations with all clients.
 CYCLES = -(-1000 // (base.CLIENTS * len(lifecycle.LIFE)))
 
 
 class OnSqlite(base.MeasuredTestCase):
-    wanted = run.Run(plugin=True, clients=base.CLIENTS, cycles=CYCLES)
+    wanted = deployment.Run(plugin=True, clients=base.CLIENTS, cycles=CYCLES)
 
     def test_nothing_is_lost_or_misplaced(self):
         self.assertGreaterEqual(self.result.operations, 1000)
@@ -21,7 +21,7 @@ class OnSqlite(base.MeasuredTestCase):
 
 
 class OnMariaDBOverRabbitMQ(OnSqlite):
-    wanted = run.Run(
+    wanted = deployment.Run(
         plugin=True,
         mariadb=True,
         rabbitmq=True,

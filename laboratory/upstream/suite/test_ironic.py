@@ -4,12 +4,13 @@
 stestr discovers this module in each of its processes.
 """
 
-from collections.abc import Iterator
 import importlib
 import importlib.util
 import os
 import pathlib
 import unittest
+
+from testtools import testsuite
 
 from laboratory.upstream import testimony
 
@@ -25,26 +26,10 @@ def _load(name: str) -> unittest.TestSuite:
     return loader.discover(str(start), top_level_dir=str(top))
 
 
-def _ids(suite: unittest.TestSuite) -> Iterator[str]:
-    for test in suite:
-        if isinstance(test, unittest.TestSuite):
-            yield from _ids(test)
-        else:
-            yield test.id()
-
-
 def load_tests(
-    loader: unittest.TestLoader,
-    tests: unittest.TestSuite,
-    pattern: str | None,
+    loader: unittest.TestLoader, tests: object, pattern: object
 ) -> unittest.TestSuite:
-    """Return Ironic's tests instead of this module's.
-
-    :param loader: unittest's loader; not used.
-    :param tests: the tests of this module: none.
-    :param pattern: the pattern of discovery; not used.
-    :returns: the tests of the suite that the environment names.
-    """
+    """Return Ironic's tests instead of this module's."""
     wanted = os.environ[testimony.PLUGIN] == '1'
     if wanted:
         from ironic_async_events import plugin
@@ -54,5 +39,5 @@ def load_tests(
     if wanted:
         # Not every suite brings the last of the modules that are patched.
         importlib.import_module('ironic.conductor.manager')
-    testimony.testify(list(_ids(suite)))
+    testimony.testify([x.id() for x in testsuite.iterate_tests(suite)])
     return suite

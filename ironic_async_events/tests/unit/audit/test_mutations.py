@@ -33,7 +33,7 @@ class MutationsTest(base.BaseTestCase):
             changes = [
                 (one.node, one.previous_state, one.state) for one in clean
             ]
-            self.assertTrue(truth.compare(changes, clean).clean)
+            self.assertEqual((), truth.compare(changes, clean).rows)
 
     def test_clean_parts_of_recordings_are_clean(self):
         (clean,) = mutations.clean_recordings(self.seed, number=1)

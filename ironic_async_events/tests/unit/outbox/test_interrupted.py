@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ironic_async_events import exceptions
 from ironic_async_events.outbox import schema
-from laboratory import interrupted
+from ironic_async_events.tests.samples import interrupted
 
 COMMAND = 'ironic-async-events-dbsync upgrade'
 

@@ -16,8 +16,8 @@ from ironic_async_events import exceptions
 from ironic_async_events.outbox import lease
 from ironic_async_events.outbox import schema
 from ironic_async_events.outbox import service
+from ironic_async_events.tests.samples import interrupted
 from ironic_async_events.tests.unit.outbox import base as outbox_base
-from laboratory import interrupted
 
 
 class SchemaTestCase(base.BaseTestCase):

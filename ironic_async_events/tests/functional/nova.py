@@ -87,8 +87,6 @@ def _conclude(verb: str, node: Any) -> Conclusion | None:
 class Outcome:
     """What became of one operation.
 
-    :param operation: what was asked for.
-    :param conclusion: what was made of the last look.
     :param looks: the states that were seen, without repetitions; None where
         the instance had no node.
     :param states: the states that had been saved when it was concluded.
@@ -101,11 +99,7 @@ class Outcome:
 
 
 class Compute:
-    """One compute service, for one thread and one instance at a time.
-
-    :param running: the service that has the nodes.
-    :param node: the UUID of a node without an instance.
-    """
+    """One compute service, for one thread and one instance at a time."""
 
     def __init__(self, running: deployment.Bench, node: str) -> None:
         self.node = node
@@ -123,15 +117,7 @@ class Compute:
         )
 
     def operate(self, verb: str) -> Outcome:
-        """Do what Nova does for an operation, and poll as it does.
-
-        :param verb: ``active``, ``rebuild``, ``rescue``, ``unrescue`` or
-            ``deleted``.
-        :returns: what became of it.
-        :raises LaboratoryError: when Nova would not ask for it, or nothing
-            can be concluded in time.
-        :raises openstack.exceptions.HttpException: when Ironic refuses.
-        """
+        """Do what Nova does for an operation, and poll as it does."""
         if verb in ('active', 'rebuild'):
             self._describe()
         if verb == 'active':
@@ -208,8 +194,6 @@ _RESCUE_WAIT = lifecycle.Operation(
 class Start:
     """How a new node gets to where it is to be torn down.
 
-    :param path: operations that end before.
-    :param under_way: one that has begun and not ended.
     :param written: whether the state is written into the database: no
         operation of ``fake-hardware`` ends there.
     """
@@ -252,7 +236,6 @@ STARTS: Mapping[str, Start] = {
 class TornDown:
     """What became of one tear-down.
 
-    :param found: the state of the node before, when nothing was under way.
     :param outcome: what was concluded; None when it was refused.
     :param refused: the status of the answer that refused it.
     :param changes: the states that were saved until the node was at rest,
@@ -270,8 +253,6 @@ def tear_down_each(running: deployment.Bench) -> dict[str, TornDown]:
 
     :param running: a service with :data:`OPTIONS`, in which an operation
         that is under way stays so for a while.
-    :returns: what became of each, by its state.
-    :raises LaboratoryError: when a node does not come to where it should.
     """
     with concurrent.futures.ThreadPoolExecutor(len(STARTS)) as executor:
         prepared = list(
@@ -286,11 +267,7 @@ def tear_down_each(running: deployment.Bench) -> dict[str, TornDown]:
 
 
 def wait_for_agents(running: deployment.Bench, node: str) -> None:
-    """Have a node's deployment and rescue wait for an agent.
-
-    :param running: a service with :data:`OPTIONS`.
-    :param node: the UUID of a node without an instance.
-    """
+    """Have a node's deployment and rescue wait for an agent."""
     clients.connect(running.ironic.endpoint).baremetal.update_node(
         node, deploy_interface=_WAITING, rescue_interface=_WAITING
     )

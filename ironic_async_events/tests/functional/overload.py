@@ -79,15 +79,9 @@ OPERATIONS: Mapping[str, Sequence[lifecycle.Operation]] = {
 class Record:
     """What clients wrote down; lines for people but for the first three.
 
-    :param requests: how many provision requests were sent.
-    :param accepted: those that were answered with 202.
-    :param refused: how many were answered with 503.
-    :param others: every other answer.
     :param altered: fields of a node that a refused request changed.
     :param unended: accepted operations that did not end as they should.
     :param stranded: nodes left in a state that they cannot leave.
-    :param usable: how many nodes took a request when the load was over.
-    :param unusable: nodes that did not.
     """
 
     requests: int = 0
@@ -116,13 +110,7 @@ class _Pending(NamedTuple):
 
 
 class Presser:
-    """One client with nodes of its own, for one thread.
-
-    :param endpoint: the URL of the API.
-    :param eye: the witness in the service's database.
-    :param nodes: the UUIDs of its nodes; nobody else uses them.
-    :param seed: which operations it chooses.
-    """
+    """One client with nodes of its own, for one thread."""
 
     def __init__(
         self,
@@ -138,10 +126,7 @@ class Presser:
         self._random = random.Random(seed)
 
     def press(self, until: float) -> None:
-        """Ask, for as long as there is time, and then wait for the ends.
-
-        :param until: when to stop asking, on the monotonic clock.
-        """
+        """Ask, for as long as there is time, and then wait for the ends."""
         while time.monotonic() < until:
             for node in list(self._pending):
                 if self._ended(node) and node in self._pending:
@@ -273,10 +258,7 @@ class Presser:
 class Result:
     """What became of it.
 
-    :param record: what the clients wrote down.
-    :param account: changes and notifications compared.
     :param refused_changes: changes of state that no accepted request made.
-    :param get_violations: one line for each 202 that was not kept.
     :param locks: how many nodes are locked although nothing is under way.
     """
 
@@ -306,12 +288,7 @@ class Result:
 
 
 def measure(running: deployment.Bench, seconds: float) -> Result:
-    """Put a running service under load; it is stopped afterwards.
-
-    :param running: what runs, with :data:`OPTIONS`.
-    :param seconds: for how long.
-    :returns: what became of it.
-    """
+    """Put a running service under load; it is stopped afterwards."""
     ironic = running.ironic
     client = clients.Client(ironic.endpoint)
     # One by one: the pool stays small.

@@ -33,7 +33,7 @@ BUS = 'rabbit://user:password@bus.example.org:5672/'
 """The bus of the documentation."""
 
 _HERE = pathlib.Path(__file__).resolve().parent
-FILES = _HERE.parent / 'doc' / 'source' / 'install' / 'files'
+FILES = _HERE.parents[2] / 'doc' / 'source' / 'install' / 'files'
 """What the documentation tells operators to write."""
 
 _HOST = 'localhost'
@@ -43,7 +43,6 @@ _HOST = 'localhost'
 class Rendered:
     """The configuration that a tool writes.
 
-    :param main: the text of ``ironic.conf``.
     :param more: files of ``ironic.conf.d``, with their texts.
     """
 
@@ -120,7 +119,6 @@ def _play(
 ) -> None:
     """Run tasks with ansible-core on this host.
 
-    :param files: of variables, with the least precedence.
     :param group_vars: of the tool.
     """
     groups = ('memcached', 'ironic-conductor', 'ironic-api')
@@ -168,10 +166,7 @@ def _task(path: pathlib.Path, name: str) -> dict[str, Any]:
 
 
 def _kolla_merged(place: Place, custom: pathlib.Path) -> str:
-    """Run Kolla-Ansible's own task that writes ``ironic.conf``.
-
-    :param custom: the directory ``/etc/kolla/config`` of the operator.
-    """
+    """Run Kolla-Ansible's own task that writes ``ironic.conf``."""
     ansible = place.copy('kolla-ansible', 'ansible')
     role = ansible / 'roles' / 'ironic'
     task = _task(role / 'tasks' / 'config.yml', 'Copying over ironic.conf')
@@ -376,7 +371,6 @@ def ironic_operator(place: Place) -> Rendered:
 class Tool:
     """A tool that writes ``ironic.conf``.
 
-    :param render: does as the tool does.
     :param needs: the program that renders its templates.
     :param names_directory: whether services are started with
         ``--config-dir``; otherwise they find it.
@@ -420,10 +414,6 @@ class Deployed(service.Ironic):
 
     What belongs to the host (database, bus, ports, paths) comes from a file
     that is read last. The notification drivers are the tool's.
-
-    :param directory: as for every Ironic.
-    :param rendered: the files of the tool.
-    :param names_directory: start services with ``--config-dir``.
     """
 
     def __init__(
@@ -478,8 +468,6 @@ class IronicImage(service.Ironic):
     """Metal3's ironic-image without a container.
 
     Its own scripts run, with all paths below one directory.
-
-    :param place: the copies, and what is to be configured.
     """
 
     def __init__(self, place: Place) -> None:

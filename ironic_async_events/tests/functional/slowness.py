@@ -31,16 +31,13 @@ _STATEMENTS = (
 
 
 def operations(seconds: int) -> dict[str, dict[str, object]]:
-    """Compose options for fake interfaces that take their time.
+    """Have each call of a fake interface take its time.
 
-    :param seconds: for each call of one; an operation makes one to three.
+    An operation makes one to three calls.
     """
     return {'fake': {f'{name}_delay': str(seconds) for name in _INTERFACES}}
 
 
 def slow_saves(running: deployment.Bench) -> None:
-    """Slow down each change of a provision state, from now on.
-
-    :param running: a service on SQLite, at rest.
-    """
+    """Slow down each change of a state from now on; on SQLite, at rest."""
     running.eye.execute(*_STATEMENTS)

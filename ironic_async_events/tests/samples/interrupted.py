@@ -34,11 +34,7 @@ class Killed(BaseException):
 
 @contextlib.contextmanager
 def _killed_after(engine, count):
-    """End a command after some statements.
-
-    :param engine: the database
-    :param count: how many statements are carried out
-    """
+    """End a command after some statements."""
     left = iter(range(count))
 
     def before(*args):
@@ -92,10 +88,7 @@ class Interrupted(Databases):
     """The sweep."""
 
     def sweep(self, command, prepare, judge, at_least=1):
-        """Kill a command after each of its statements, and judge what is left.
-
-        :param at_least: how often it has to have been killed
-        """
+        """Kill a command after each statement, and judge what is left."""
         for count in range(1000):
             engine = self.engine()
             prepare(engine)

@@ -26,7 +26,6 @@ _NOT_WAITING = ('abort', 'unhold')
 class Command:
     """One command for a node of its own.
 
-    :param operation: what it asks for.
     :param path: what brings a new node to where the operation starts: names
         of operations.
     """
@@ -45,10 +44,7 @@ class Command:
         return self.verb not in _NOT_WAITING
 
     def arguments(self, node: str) -> list[str]:
-        """Compose what follows ``openstack``.
-
-        :param node: the UUID of the node.
-        """
+        """Compose what follows ``openstack``."""
         result = ['baremetal', 'node', self.verb, node]
         for name, value in self.operation.arguments.items():
             text = value if isinstance(value, str) else json.dumps(value)
@@ -86,13 +82,7 @@ FAILING = _command('clean, failing', 'manage')
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ran:
-    """One command that has returned.
-
-    :param command: the command.
-    :param returncode: its exit code.
-    :param states: the states that had been saved by then.
-    :param output: what it wrote.
-    """
+    """One command that has returned."""
 
     command: Command
     returncode: int | None
@@ -101,13 +91,7 @@ class Ran:
 
 
 def prepare(running: deployment.Bench, command: Command) -> str:
-    """Bring a node to where a command starts.
-
-    :param running: a service.
-    :param command: the command.
-    :returns: the UUID of the node.
-    :raises LaboratoryError: when the node does not get there.
-    """
+    """Bring a node to where a command starts."""
     endpoint = running.ironic.endpoint
     node = clients.Client(endpoint).lead(*command.path)
     # Ironic puts a node that failed into maintenance.
@@ -116,14 +100,7 @@ def prepare(running: deployment.Bench, command: Command) -> str:
 
 
 def run(running: deployment.Bench, command: Command, node: str) -> Ran:
-    """Run a command to its end.
-
-    :param running: a service.
-    :param command: what to run.
-    :param node: the UUID of a node that was prepared for it.
-    :returns: what came of it.
-    :raises LaboratoryError: when it does not end.
-    """
+    """Run a command to its end."""
     ironic = running.ironic
     before = running.eye.read(node=node)[-1].id
     process = processes.Process(
@@ -154,13 +131,7 @@ def run(running: deployment.Bench, command: Command, node: str) -> Ran:
 def run_all(
     running: deployment.Bench, commands: Sequence[Command]
 ) -> list[Ran]:
-    """Run commands, each on a node of its own, all at once.
-
-    :param running: a service.
-    :param commands: the commands.
-    :returns: what came of each, in the same order.
-    :raises LaboratoryError: when one does not end.
-    """
+    """Run commands, each on a node of its own, all at once."""
     with concurrent.futures.ThreadPoolExecutor(len(commands)) as executor:
         # None begins before all nodes are there.
         nodes = list(executor.map(lambda one: prepare(running, one), commands))

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages that were never sent, to fill the outbox with and to refuse."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+import json
+from typing import Any
+from typing import Self
+
+import kombu
+import sqlalchemy as sa
+
+_ROWS = 1000
+
+# About as large as a notification of Ironic.
+_PADDING = 'x' * 2500
+
+
+def store(
+    engine: sa.Engine, numbers: range, nodes: range, priority: str
+) -> None:
+    """Store messages of some nodes in turn."""
+    insert = sa.text(
+        'INSERT INTO async_events_outbox '
+        '(message_id, subject, body, stored_at, attempts) '
+        'VALUES (:id, :node, :body, 0, 0)'
+    )
+    for begin in range(0, len(numbers), _ROWS):
+        rows = [
+            _row(number, nodes[number % len(nodes)], priority)
+            for number in numbers[begin : begin + _ROWS]
+        ]
+        with engine.begin() as connection:
+            connection.execute(insert, rows)
+
+
+def _row(number: int, at: int, priority: str) -> dict[str, str]:
+    node = f'00000000-0000-0000-0000-{at:012}'
+    id = f'{number:036}'
+    data = {'uuid': node, 'number': number, 'padding': _PADDING}
+    message = {
+        'topics': ['ironic_versioned_notifications'],
+        'context': {},
+        'priority': priority,
+        'body': {
+            'message_id': id,
+            'publisher_id': 'laboratory',
+            'event_type': 'baremetal.node.laboratory.success',
+            'priority': priority,
+            'timestamp': '2026-01-01 00:00:00.000000',
+            'payload': {'ironic_object.data': data},
+        },
+    }
+    return {'id': id, 'node': node, 'body': json.dumps(message)}
+
+
+def check(arrived: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Count what arrived, once more, and after a later one of its node."""
+    last: dict[str, int] = {}
+    seen: set[int] = set()
+    repeated = out_of_order = 0
+    for one in arrived:
+        data = one['message']['payload']['ironic_object.data']
+        number = data.get('number')
+        if number is None:
+            continue
+        if number in seen:
+            repeated += 1
+            continue
+        seen.add(number)
+        node = data['uuid']
+        out_of_order += number < last.get(node, -1)
+        last[node] = max(number, last.get(node, -1))
+    return {
+        'received': len(seen),
+        'repeated': repeated,
+        'out_of_order': out_of_order,
+    }
+
+
+class Refusing:
+    """A queue for errors that is full; a context manager.
+
+    The broker refuses every error, also on behalf of other queues that would
+    take it, until the queue is gone.
+    """
+
+    def __init__(self, amqp_url: str) -> None:
+        self._connection = kombu.Connection(amqp_url, heartbeat=0)
+        full = 'reject-publish'
+        self._queue = kombu.Queue(
+            'refusing',
+            exchange=kombu.Exchange(
+                'ironic', type='topic', durable=True, auto_delete=False
+            ),
+            routing_key='ironic_versioned_notifications.error',
+            durable=True,
+            queue_arguments={'x-max-length': 1, 'x-overflow': full},
+        )
+
+    def __enter__(self) -> Self:
+        self._queue = self._queue(self._connection.channel())
+        self._queue.declare()
+        # From now on it is full.
+        self._connection.Producer().publish(
+            '{}', exchange='', routing_key=self._queue.name
+        )
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._connection.release()
+
+    def end(self) -> None:
+        """Have the broker take errors again."""
+        self._queue.delete()
