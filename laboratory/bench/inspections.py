@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many nodes, and requests for inspections: no GET before, none after."""
+"""Many nodes, and requests for inspections: no GET before, none after.
+
+Used to look at memory, and at a broker in trouble.
+"""
 
 from collections.abc import Iterable
 from collections.abc import Sequence
 import concurrent.futures
-import dataclasses
+import contextlib
+import itertools
+import logging
 import threading
 import time
 from typing import Any
+from typing import NamedTuple
 import uuid
 
 import requests
@@ -16,16 +22,33 @@ import sqlalchemy as sa
 from laboratory import clients
 from laboratory import errors
 from laboratory import processes
+from laboratory import service
 from laboratory import witness
 from laboratory.api import Api
 from laboratory.bench import sides
+from laboratory.bench import slow_broker
+from laboratory.bench import usage
 
-SECONDS = 60.0
+LOG = logging.getLogger(__name__)
+
+_SECONDS = 60.0
 _BUSY = (409, 503)
 _PAUSE = 0.1
 _AT_ONCE = 500
 # An inspection starts and ends in it: a node can be asked again.
 _AT_REST = 'manageable'
+
+# So many nodes that an operation has ended before its node is asked again.
+_NODES = 250
+_SAMPLES = 10
+_SETTLED = 1.0
+# Longer than it takes to ask for all of them.
+_RUNS_SECONDS = 30
+
+# How many seconds a slow broker takes for a publish.
+_DELAY = 0.2
+# Until a service has found out that the broker is back.
+_RECOVERY_SECONDS = 180.0
 
 
 def add(running: sides.Running, how_many: int) -> list[str]:
@@ -33,7 +56,6 @@ def add(running: sides.Running, how_many: int) -> list[str]:
 
     Ironic makes the first of them, the others are copies of its row.
 
-    :param running: the side to whose database they are added.
     :param how_many: at least one.
     :returns: their UUIDs.
     """
@@ -62,8 +84,6 @@ def count(running: sides.Running, where: str = '1 = 1') -> int:
 def wait_unlocked(running: sides.Running, seconds: float) -> None:
     """Wait until nobody holds a node.
 
-    :param running: the side to whose database they belong.
-    :param seconds: how long to wait.
     :raises LaboratoryError: when somebody still does then.
     """
     locked = 'reservation IS NOT NULL'
@@ -76,13 +96,10 @@ def wait_unlocked(running: sides.Running, seconds: float) -> None:
         )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Asked:
-    """One request.
+class Asked(NamedTuple):
+    """A request, when it was sent, and after how many seconds its 202 came.
 
-    :param node: the node that was to be inspected.
-    :param asked_at: when it was sent, in seconds since the epoch.
-    :param seconds: how long its ``202`` took; None if none came in time.
+    None if none came in time.
     """
 
     node: str
@@ -94,15 +111,11 @@ def ask(
     running: sides.Running,
     nodes: Sequence[str],
     threads: int = 8,
-    timeout: float = SECONDS,
+    timeout: float = _SECONDS,
 ) -> list[Asked]:
-    """Send one request for each node.
+    """Send one request for each node, which is ``manageable``.
 
-    :param running: the side whose API is asked.
-    :param nodes: nodes that are ``manageable``.
     :param threads: how many requests at once.
-    :param timeout: how long to wait for an answer.
-    :returns: the requests, in the order of the nodes.
     :raises LaboratoryError: when a request is refused for good.
     """
     local = threading.local()
@@ -111,14 +124,11 @@ def ask(
         local.api = Api(running.bench.ironic.endpoint, timeout=timeout)
 
     def send(node: str) -> Asked:
+        path = f'/v1/nodes/{node}/states/provision'
         deadline = time.monotonic() + timeout
         while True:
             asked_at, began = time.time(), time.monotonic()
-            code, answer = local.api.call(
-                'PUT',
-                f'/v1/nodes/{node}/states/provision',
-                {'target': 'inspect'},
-            )
+            code, answer = local.api.call('PUT', path, {'target': 'inspect'})
             if code == 202:
                 return Asked(node, asked_at, time.monotonic() - began)
             if isinstance(answer, requests.Timeout):
@@ -140,14 +150,11 @@ def ends(
     eye: witness.Witness,
     asked: Iterable[Asked],
     after: int,
-    seconds: float = SECONDS,
+    seconds: float = _SECONDS,
 ) -> list[float | None]:
     """Wait until operations are at their ends.
 
-    :param eye: the witness in the service's database.
-    :param asked: the requests.
     :param after: the last change that the witness had seen before them.
-    :param seconds: how long to wait.
     :returns: for each request, seconds from it to the last change of its
         node; None if it has not ended in this time.
     """
@@ -169,3 +176,169 @@ def ends(
 def last_seen(eye: witness.Witness) -> int:
     """Return the id of the last change that the witness has seen."""
     return max((change.id for change in eye.read()), default=0)
+
+
+# Memory
+
+
+def measure_memory(form: sides.Form) -> dict[str, Any]:
+    """Look at memory while operations run, and after many of them.
+
+    :returns: ``running``: rounds, each side -> bytes; ``churn``: side ->
+        (operations, bytes), again and again.
+    :raises LaboratoryError: when something does not go as it should.
+    """
+    return {
+        'running': [
+            _while_running(form.running) for _ in range(form.running_rounds)
+        ],
+        'churn': _churn(form.churn // _SAMPLES),
+    }
+
+
+def _long(shared: sides.Servers, side: sides.Side) -> service.Ironic:
+    options = {'fake': {'inspect_delay': str(_RUNS_SECONDS)}}
+    return sides.configured(shared, side, options=options)
+
+
+def _while_running(number: int) -> dict[str, Any]:
+    measured = {}
+    with sides.started(sides.MARIADB, _long) as running:
+        for each in running:
+            nodes = add(each, number)
+            before = _settled(each)
+            ask(each, nodes)
+            during = _settled(each)
+            at_work = count(each, "provision_state = 'inspecting'")
+            if at_work < number:
+                raise errors.LaboratoryError(
+                    f'only {at_work} of {number} operations were still '
+                    f'running when memory was looked at'
+                )
+            measured[each.side.name] = {
+                'operations': at_work,
+                'before': before,
+                'during': during,
+            }
+        for each in running:
+            for process in each.bench.ironic.running:
+                # Nobody waits for operations that only wait.
+                process.grace = 0.0
+    return measured
+
+
+def _churn(part: int) -> dict[str, list[tuple[int, int]]]:
+    samples: dict[str, list[tuple[int, int]]] = {}
+
+    def churn(running: sides.Running, nodes: Sequence[str]) -> None:
+        """Ask, and see every operation to its end."""
+        eye = running.bench.eye
+        after = last_seen(eye)
+        if None in ends(eye, ask(running, nodes), after):
+            raise errors.LaboratoryError('an operation did not end in time')
+
+    with (
+        sides.started(sides.MARIADB) as running,
+        # At once: no time is measured, and no conductor can use two
+        # processors.
+        concurrent.futures.ThreadPoolExecutor(len(running)) as executor,
+    ):
+        nodes = [itertools.cycle(add(each, _NODES)) for each in running]
+        for number in range(part, _SAMPLES * part + 1, part):
+            chosen = [list(itertools.islice(each, part)) for each in nodes]
+            list(executor.map(churn, running, chosen))
+            for each in running:
+                sample = (number, _settled(each))
+                samples.setdefault(each.side.name, []).append(sample)
+            LOG.info('%d operations are done', number)
+    return samples
+
+
+def _settled(running: sides.Running) -> int:
+    time.sleep(_SETTLED)
+    return usage.memory(running.conductor)
+
+
+# A broker in trouble
+
+
+def measure_trouble(form: sides.Form) -> dict[str, Any]:
+    """Do rounds in which the broker is healthy, slow, and down.
+
+    Conductor and API are one process: a request reaches the conductor
+    without the broker, and what waits for it is the notification alone.
+
+    :returns: ``rounds``, each of them side -> state of the broker -> times.
+    :raises LaboratoryError: when something does not go as it should.
+    """
+    proxies: dict[str, slow_broker.SlowBroker] = {}
+    with contextlib.ExitStack() as stack:
+
+        def configure(
+            shared: sides.Servers, side: sides.Side
+        ) -> service.Ironic:
+            assert shared.rabbitmq is not None
+            proxy = slow_broker.SlowBroker(shared.rabbitmq.port)
+            proxies[side.name] = stack.enter_context(proxy)
+            return sides.configured(shared, side, split=False, port=proxy.port)
+
+        running = stack.enter_context(sides.started(sides.MARIADB, configure))
+        nodes = {each.side.name: add(each, form.asked) for each in running}
+        rounds = []
+        for number in range(form.trouble_rounds):
+            rounds.append(
+                {
+                    each.side.name: _in_trouble(
+                        each,
+                        proxies[each.side.name],
+                        nodes[each.side.name],
+                        form.down_seconds,
+                    )
+                    for each in running
+                }
+            )
+            LOG.info('broker in trouble: round %d is done', number + 1)
+        return {'rounds': rounds, 'down_seconds': form.down_seconds}
+
+
+def _in_trouble(
+    running: sides.Running,
+    proxy: slow_broker.SlowBroker,
+    nodes: Sequence[str],
+    patience: float,
+) -> dict[str, Any]:
+    measured = {'healthy': _timed(running, nodes)}
+    wait_unlocked(running, _RECOVERY_SECONDS)
+    proxy.delay = _DELAY
+    measured['slow'] = _timed(running, nodes)
+    # The end is announced as well, and as slowly.
+    wait_unlocked(running, _RECOVERY_SECONDS)
+    proxy.delay = 0.0
+    proxy.down()
+    measured['down'] = _timed(running, nodes, len(nodes), patience)
+    proxy.up()
+    # What was held up is done before the next round.
+    wait_unlocked(running, _RECOVERY_SECONDS)
+    return measured
+
+
+def _timed(
+    running: sides.Running,
+    nodes: Sequence[str],
+    threads: int = 1,
+    patience: float = _SECONDS,
+) -> dict[str, Any]:
+    """Ask for operations, and return what they took.
+
+    :param patience: how long to wait for answers and for ends.
+    """
+    eye = running.bench.eye
+    after = last_seen(eye)
+    began = time.monotonic()
+    asked = ask(running, nodes, threads, patience)
+    # Who waited for an answer has waited for an end as well.
+    left = began + patience - time.monotonic()
+    return {
+        'put_to_202': [request.seconds for request in asked],
+        'put_to_end': ends(eye, asked, after, left),
+    }

@@ -14,22 +14,12 @@ from typing import Self
 
 _HEADER = struct.Struct('>BHI')
 # A method's frame that begins with the class and the number of basic.publish.
-_PUBLISH = (1, struct.pack('>HH', 60, 40))
+# The message itself is in the frames that follow.
+_METHOD, _PUBLISH = 1, struct.pack('>HH', 60, 40)
 # Each connection begins with this: AMQP and the version.
 _GREETING = 8
 _CHUNK = 65536
 _SECONDS = 30.0
-
-
-def is_publish(frame: bytes) -> bool:
-    """Tell whether a frame says that a message is to be published.
-
-    The message itself is in the frames that follow.
-
-    :param frame: a whole frame.
-    """
-    kind, _, _ = _HEADER.unpack_from(frame)
-    return (kind, frame[_HEADER.size :][:4]) == _PUBLISH
 
 
 class SlowBroker:
@@ -118,13 +108,13 @@ class SlowBroker:
         broker.write(await client.readexactly(_GREETING))
         while True:
             header = await client.readexactly(_HEADER.size)
+            kind, _, size = _HEADER.unpack(header)
             # One octet more: the end of a frame.
-            size = _HEADER.unpack(header)[2] + 1
-            frame = header + await client.readexactly(size)
-            if is_publish(frame):
+            payload = await client.readexactly(size + 1)
+            if (kind, payload[:4]) == (_METHOD, _PUBLISH):
                 await asyncio.sleep(self.delay)
                 self.published += 1
-            broker.write(frame)
+            broker.write(header + payload)
             await broker.drain()
 
 
