@@ -24,10 +24,9 @@ from ironic_async_events.task import database as async_database
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
-from laboratory.faults import bus
 from laboratory.faults import database
 from laboratory.faults import edges
-from laboratory.faults import journal
+from laboratory.faults import invariants
 from laboratory.faults import observed
 from laboratory.faults import rivals
 from laboratory.faults import schedule
@@ -52,10 +51,7 @@ class World(enum.Enum):
 
 
 class FaultBench(base.Bench):
-    """A conductor whose database fails when it is told to.
-
-    :param installed: what is installed
-    """
+    """A conductor whose database fails when it is told to."""
 
     def __init__(self, installed: World) -> None:
         super().__init__('setUp')
@@ -85,14 +81,12 @@ class FaultBench(base.Bench):
         }
         self.lose_conductor(cases.DEAD_CONDUCTOR)
         engine = enginefacade.writer.get_engine()
-        path = engine.url.database
         self.plan = schedule.Schedule()
         self.server = database.Server(self.plan)
-        self.observer = observed.Observer(path)
+        self.observer = observed.Observer(engine.url.database)
         self.addCleanup(self.observer.close)
-        self.bus: Any = bus.Published(self.notifier)
         if self.world is World.OUTBOX:
-            self.bus = self.useFixture(bus.Stored(self.observer, engine))
+            self.useFixture(observed.Outbox(engine))
         self.useFixture(database.Connections(self.server, engine))
         self._empty = self.observer.copy()
         self._prepared: dict[str, tuple[sqlite3.Connection, str]] = {}
@@ -100,7 +94,7 @@ class FaultBench(base.Bench):
         self.server.committed = self._committed
         self.useFixture(observed.Beliefs(self.locks))
         self.useFixture(edges.Edges(self.plan))
-        self.log = journal.Log()
+        self.log = observed.Log()
         self._listen()
         self.workers = edges.Workers(self.plan, self.server.part)
         self.take_work_by(self.workers.spawn)
@@ -123,24 +117,24 @@ class FaultBench(base.Bench):
         if self.observer.states():
             self.server.part.saved()
 
-    # One case
+    # A case
 
     def run_case(
         self,
         case: cases.Case,
-        fault: database.Fault | None = None,
+        at: int = -1,
+        kind: database.Kind | None = None,
         company: str = '',
         name: str = '',
-    ) -> journal.Journal:
+    ) -> invariants.Journal:
         """Make a request, let a statement of it fail, and go on.
 
         Called by the thread of the test.
 
-        :param case: the operation
-        :param fault: what fails, if anything
+        :param at: number of the statement that fails
+        :param kind: how it fails
         :param company: who else wants the lock; empty if nobody
-        :param name: of the case, for the report
-        :returns: what happened
+        :param name: of the case, which chance follows from
         """
         with self._options(case):
             uuid = self._prepare(case)
@@ -149,15 +143,14 @@ class FaultBench(base.Bench):
             # statements have the same numbers in either order.
             waits = case.staged and not case.periodic
             self.workers.begin(eager=waits and random.random() < 0.5)
-            seen = journal.Journal(
-                name=name or case.name,
+            seen = invariants.Journal(
                 operation=case.name,
                 staged=case.staged,
                 periodic=case.periodic,
                 before=self.observer.node(uuid),
             )
             self.server.part.begin(case.staged)
-            self.server.begin(fault)
+            self.server.begin(at, kind)
             self._invite(company, uuid)
             self._request(case, uuid, seen)
             self.server.end()
@@ -175,13 +168,14 @@ class FaultBench(base.Bench):
         if case.name not in self._prepared:
             self.observer.restore(self._empty)
             fields = case.fields()
-            fields['instance_info']['configdrive'] = journal.CONFIG_DRIVE
+            fields['instance_info']['configdrive'] = invariants.CONFIG_DRIVE
             node = self.create_node(**fields)
             self._prepared[case.name] = (self.observer.copy(), node.uuid)
         copy, uuid = self._prepared[case.name]
+        # The outbox is in it.
         self.observer.restore(copy)
+        self.notifier.sent.clear()
         self.locks.begin()
-        self.bus.begin()
         self.log.lines.clear()
         edges.forget_locks()
         if self.world is World.PATCHED:
@@ -190,42 +184,39 @@ class FaultBench(base.Bench):
         return uuid
 
     @contextlib.contextmanager
-    def _options(self, case: cases.Case) -> Any:
-        before = [CONF[group][option] for group, option, _ in case.options]
+    def _options(self, case: cases.Case) -> Iterator[None]:
+        before = [
+            (group, option, CONF[group][option])
+            for group, option, _ in case.options
+        ]
         for group, option, value in case.options:
             self.config(group=group, **{option: value})
         yield
-        for (group, option, _), value in zip(
-            case.options, before, strict=True
-        ):
+        for group, option, value in before:
             self.config(group=group, **{option: value})
 
     def _request(
-        self, case: cases.Case, uuid: str, seen: journal.Journal
+        self, case: cases.Case, uuid: str, seen: invariants.Journal
     ) -> None:
         began = self.plan.now
 
         def request() -> None:
             error = case.error(self.service, self.context, uuid)
-            seen.answer = journal.Answer(
+            seen.answer = invariants.Answer(
                 error=error,
                 changes=len(self.observer.states()),
                 asked=self.workers.asked,
                 seconds=self.plan.now - began,
             )
 
-        self.plan.start('request', request)
-        self._run(seen)
+        self._run(seen, 'request', request)
 
     def _invite(self, company: str, uuid: str) -> None:
         """Have the rivals come before a statement of the operation."""
-
         at, names = rivals.parsed(company)
 
         def before(number: int) -> None:
-            if number != at:
-                return
-            for name in names:
+            for name in names if number == at else ():
                 rival = functools.partial(
                     rivals.RIVALS[name],
                     self.context,
@@ -237,10 +228,11 @@ class FaultBench(base.Bench):
 
         self.server.before = before
 
-    def _run(self, seen: journal.Journal) -> None:
+    def _run(self, seen: invariants.Journal, name: str, function: Any) -> None:
+        self.plan.start(name, function)
         seen.left.extend(self.plan.run(self.plan.now + _FOR_EVER))
 
-    def _go_on(self, uuid: str, seen: journal.Journal) -> None:
+    def _go_on(self, uuid: str, seen: invariants.Journal) -> None:
         """Let the passes look at the node; use it once more."""
         context, service = self.context, self.service
 
@@ -263,18 +255,17 @@ class FaultBench(base.Bench):
             if case is not None:
                 case.error(service, context, uuid)
 
-        for name, function in (
-            ('passes', look),
-            ('second', lock),
-            ('further', operate),
-        ):
-            self.plan.start(name, function)
-            self._run(seen)
+        self._run(seen, 'passes', look)
+        self._run(seen, 'second', lock)
+        self._run(seen, 'further', operate)
 
-    def _close(self, uuid: str, seen: journal.Journal) -> None:
+    def _close(self, uuid: str, seen: invariants.Journal) -> None:
         seen.end = self.observer.node(uuid)
         seen.states = self.observer.states()
-        seen.told = self.bus.told(uuid)
+        sent = self.notifier.sent
+        if self.world is World.OUTBOX:
+            sent = self.observer.stored()
+        seen.told = observed.transitions(sent, uuid)
         seen.locks = list(self.locks.lines)
         seen.shared_locks = list(self.locks.violations)
         error = seen.answer.error if seen.answer else None
@@ -303,10 +294,7 @@ def _fitting(state: str) -> cases.Case | None:
 
 @contextlib.contextmanager
 def prepared(installed: World) -> Iterator[FaultBench]:
-    """Prepare a conductor and take it away again.
-
-    :param installed: what is installed
-    """
+    """Prepare a conductor and take it away again."""
     conductor = FaultBench(installed)
     try:
         conductor.setUp()
