@@ -7,10 +7,8 @@ import contextlib
 import datetime
 import functools
 import random
-import sys
 import threading
 import time
-import types
 from typing import Any
 from unittest import mock
 
@@ -20,7 +18,6 @@ from ironic.common import exception
 from ironic.conductor import task_manager
 from ironic.db.sqlalchemy import models
 from ironic.drivers.base import ALL_INTERFACES
-from oslo_db import api as db_api
 from oslo_db import exception as db_exception
 from oslo_db.sqlalchemy import enginefacade
 from oslo_db.sqlalchemy import engines
@@ -28,8 +25,6 @@ from oslo_utils import timeutils
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import pool
-import tenacity
-from tenacity import nap
 
 from ironic_async_events import patching
 from ironic_async_events.patching import row as patched
@@ -40,6 +35,7 @@ from laboratory.compared import outcome
 from laboratory.compared import statements
 from laboratory.compared import troubles
 from laboratory.faults import edges
+from laboratory.faults import schedule
 
 _BEFORE = datetime.datetime(2025, 1, 2, 3, 4, 5)
 _NODES: Any = models.NodeBase.__table__
@@ -48,13 +44,11 @@ _TABLES: tuple[Any, ...] = (
     models.NodeTrait.__table__,
     _NODES,
 )
-_SLEEPERS = (db_api, nap, tenacity)
 
 
 class Served(fixtures.Fixture):
     """Ironic's schema in a database of a server.
 
-    :param url: of the database
     :param options: of oslo.db for its engine
     """
 
@@ -97,6 +91,9 @@ class Bench:
         self._row = {
             **self._read(),
             'id': self.node_id,
+            'updated_at': _BEFORE,
+            'provision_updated_at': _BEFORE,
+            'driver_internal_info': {'ours': 0},
             # As the API leaves a node.
             **{f'{name}_interface': 'fake' for name in ALL_INTERFACES},
             'network_interface': 'noop',
@@ -149,15 +146,13 @@ class Bench:
             'the history': [row['event'] for row in history],
         }
 
-    # One call
+    # A call
 
     def compare(
         self, call: calls.Call, rows: Iterable[troubles.Trouble]
     ) -> list[str]:
         """Make a call in each trouble, of stock and with the plugin.
 
-        :param call: the call
-        :param rows: the troubles
         :returns: in what the plugin is worse
         """
         calm = self.run(call, troubles.NONE, plugin=False)
@@ -192,21 +187,19 @@ class Bench:
         A statement of the plugin is compared with those of stock that do the
         same: read, write or commit.
 
-        :param call: the call
         :returns: in what the plugin is worse
         """
         calm = self.run(call, troubles.NONE, plugin=False)
         expected: dict[str, list[outcome.Outcome]] = {}
-        for row in _some(troubles.faults(self.statements.made)):
-            expected.setdefault(row.name, []).append(
-                self.run(call, row, plugin=False)
-            )
+        for row in self._faults():
+            stock = self.run(call, row, plugin=False)
+            expected.setdefault(row.name, []).append(stock)
         # Stock may do with a read what the plugin does with a write.
         least = expected['before at a read']
         lines = []
         with _plugin():
             self.run(call, troubles.NONE, plugin=True)
-            for row in _some(troubles.faults(self.statements.made)):
+            for row in self._faults():
                 worse = outcome.worse(
                     expected.get(row.name, least),
                     self.run(call, row, plugin=True),
@@ -216,24 +209,17 @@ class Bench:
                 lines += [f'{call.name}: {row.name}: {line}' for line in worse]
         return lines
 
+    def _faults(self) -> list[troubles.Trouble]:
+        """Return the faults of the last call; of very many, only some."""
+        every = list(troubles.faults(self.statements.made))
+        return every[:: 1 + len(every) // 40]
+
     def run(
         self, call: calls.Call, row: troubles.Trouble, plugin: bool
     ) -> outcome.Outcome:
-        """Make a call in a trouble.
-
-        :param call: the call
-        :param row: the trouble
-        :param plugin: whether the plugin is installed
-        """
-        self.new_node = sa.insert(_NODES).values(
-            {
-                **{c.name: self._row[c.name] for c in _NODES.c},
-                'updated_at': _BEFORE,
-                'provision_updated_at': _BEFORE,
-                'driver_internal_info': {'ours': 0},
-                **call.columns,
-            }
-        )
+        """Make a call in a trouble."""
+        values = {c.name: self._row[c.name] for c in _NODES.c}
+        self.new_node = sa.insert(_NODES).values({**values, **call.columns})
         self.execute(*map(sa.delete, _TABLES), self.new_node)
         with contextlib.ExitStack() as stack:
             if row.around is not None:
@@ -250,7 +236,7 @@ class Bench:
     ) -> outcome.Outcome:
         before = self._read()
         self._called.clear()
-        self._now, node = 0.0, None
+        self._now = 0.0
         self.acts = True
         try:
             with self.statements.counted(row.fault):
@@ -264,13 +250,9 @@ class Bench:
         after = self._read()
         if call.columns_compared:
             after = {name: after.get(name) for name in call.columns_compared}
+        called = frozenset(self._called)
         return outcome.Outcome(
-            answer,
-            before,
-            after,
-            _fields(node),
-            frozenset(self._called),
-            self._now,
+            answer, before, after, _fields(node), called, self._now
         )
 
     def catch_up(self) -> None:
@@ -281,46 +263,25 @@ class Bench:
     @contextlib.contextmanager
     def _simulated(self) -> Iterator[None]:
         """Replace time, and waiting for other threads."""
-        clock = _Like(
+        clock = schedule.Like(
             time,
             sleep=self.sleep,
             monotonic=lambda: self._now,
             time=lambda: self._now,
         )
-        threads = _Like(
+        threads = schedule.Like(
             threading, Condition=lambda *args: _Condition(self, *args)
         )
-        product = [
-            module
-            for name, module in sys.modules.items()
-            if name.startswith(
-                ('ironic_async_events.task.', 'ironic_async_events.repairs.')
-            )
-        ]
-        with contextlib.ExitStack() as stack:
-            for module in (*_SLEEPERS, *product):
-                for name, real, stand_in in (
-                    ('time', time, clock),
-                    ('threading', threading, threads),
-                ):
-                    if getattr(module, name, None) is real:
-                        stack.enter_context(
-                            mock.patch.object(module, name, stand_in)
-                        )
-            stack.enter_context(
-                mock.patch.object(
-                    timeutils, 'utcnow', autospec=True, return_value=calls.NOW
-                )
-            )
+        table = ('time', time, clock), ('threading', threading, threads)
+        with (
+            edges.StandIns(table, *edges.SLEEPERS),
+            mock.patch.object(
+                timeutils, 'utcnow', autospec=True, return_value=calls.NOW
+            ),
+        ):
             edges.forget_locks()
             random.seed(1)
             yield
-
-
-def _some(rows: Iterable[troubles.Trouble]) -> list[troubles.Trouble]:
-    """Return the troubles; of very many, only some."""
-    every = list(rows)
-    return every[:: 1 + len(every) // 40]
 
 
 def _reads_causally(raw: Any, record: Any) -> None:
@@ -338,17 +299,6 @@ def _plugin() -> Iterator[None]:
         async_fixtures.Plugin(),
     ):
         yield
-
-
-class _Like(types.SimpleNamespace):
-    """A module, of which some names are replaced."""
-
-    def __init__(self, module: Any, **names: Any) -> None:
-        super().__init__(**names)
-        self._module = module
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
 
 
 class _Condition(threading.Condition):
