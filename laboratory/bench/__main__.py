@@ -17,8 +17,8 @@ from typing import Any
 
 from laboratory import errors
 from laboratory import processes
-from laboratory import results
 from laboratory import service
+from laboratory import tables
 from laboratory.bench import alone
 from laboratory.bench import figures
 from laboratory.bench import inspections
@@ -30,7 +30,8 @@ from laboratory.bench import startup
 
 LOG = logging.getLogger('bench')
 
-FIGURES: Mapping[str, Callable[[sides.Form], Any]] = {
+# The short ones first.
+_FIGURES: Mapping[str, Callable[[sides.Form], Any]] = {
     'locks': alone.measure_locks,
     'spawns': alone.measure_spawns,
     'statements': load.measure_statements,
@@ -40,19 +41,13 @@ FIGURES: Mapping[str, Callable[[sides.Form], Any]] = {
     'growth': load.measure_growth,
     'load': load.measure,
 }
-"""Name -> what measures it, the short ones first."""
-
-SHORT = ('statements', 'load')
-"""What the short form measures when nothing is chosen."""
-
+# What the short form measures when nothing is chosen.
+_SHORT = ('statements', 'load')
 _DIRECTORY = pathlib.Path('build/benchmark')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and write down.
-
-    :returns: the exit status.
-    """
+    """Measure and write down."""
     parsed = _parser().parse_args(arguments)
     processes.end_on_sigterm()
     logging.basicConfig(
@@ -68,10 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         document = report.opened(parsed.keep)
         wanted = parsed.only
         if wanted is None:
-            wanted = FIGURES if parsed.long else SHORT
+            wanted = _FIGURES if parsed.long else _SHORT
         for name in wanted:
             LOG.info('%s', name)
-            report.add(document, name, form, FIGURES[name](form))
+            report.add(document, name, form, _FIGURES[name](form))
             # What was measured is not lost when something goes wrong later.
             report.save(document, parsed.keep)
     except errors.LaboratoryError as error:
@@ -85,31 +80,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(line.verdict is figures.Verdict.MISSED for line in lines))
 
 
-def _compare(form: sides.Form, trees: Sequence[pathlib.Path]) -> results.Table:
+def _compare(form: sides.Form, trees: Sequence[pathlib.Path]) -> tables.Table:
     """Compare source trees with stock: no plugin, no limit."""
-    patched = [
-        sides.Side(f'patched{number}', tree=str(tree))
-        for number, tree in enumerate(trees, 1)
-    ]
-    names = [side.name for side in patched]
-    measured = load.measure(form, (sides.STOCK, *patched))
-    table = results.Table('backend', 'clients', 'figure', 'stock', *names)
+    patched = {f'patched{n}': str(tree) for n, tree in enumerate(trees, 1)}
+    compared = [sides.Side(name, tree=tree) for name, tree in patched.items()]
+    measured = load.measure(form, (sides.STOCK, *compared))
+    table = tables.Table('backend', 'clients', 'figure', 'stock', *patched)
     for backend, both in measured.items():
         for clients, rounds in both['clients'].items():
             for name, title in judge.TITLES.items():
-                done = (figures.done(rounds, side) for side in names)
-                table.add(
-                    *(backend, clients, title, 1),
-                    *(
-                        figures.ratio(each, side, name).text()
-                        if each
-                        else 'no round'
-                        for each, side in zip(done, names, strict=True)
-                    ),
-                )
-        books = [
-            both['notifications'][side] for side in (sides.STOCK.name, *names)
-        ]
+                ratios = []
+                for side in patched:
+                    done = figures.done(rounds, side)
+                    ratio = done and figures.ratio(done, side, name).text()
+                    ratios.append(ratio or 'no round')
+                table.add(backend, clients, title, 1, *ratios)
+        books = (both['notifications'][side] for side in ('stock', *patched))
         lost = [f'{book["lost"]} of {book["expected"]}' for book in books]
         table.add(backend, 'all', 'notifications lost', *lost)
     return table
@@ -119,45 +105,36 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='python -m laboratory.bench', description=__doc__
     )
-    parser.add_argument(
-        '--long', action='store_true', help='all of it, in some hours'
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add('--long', action='store_true', help='all of it, in some hours')
+    add(
         '--only',
         nargs='*',
-        choices=FIGURES,
+        choices=_FIGURES,
         metavar='FIGURE',
-        help=f'measure only these of {", ".join(FIGURES)}; other figures in '
+        help=f'measure only these of {", ".join(_FIGURES)}; other figures in '
         f'DIR stay as they are. Without a name, only the report is made '
-        f'(default: {", ".join(SHORT)}; with --long, all)',
+        f'(default: {", ".join(_SHORT)}; with --long, all)',
     )
-    parser.add_argument(
+    add(
         '--rounds',
         type=int,
         choices=range(1, 100),
         default=5,
         metavar='N',
-        help='how many paired rounds (default: 5)',
+        help='how many paired rounds (default: %(default)s)',
     )
-    parser.add_argument(
+    add(
         '--keep',
         type=pathlib.Path,
         default=_DIRECTORY,
         metavar='DIR',
-        help=f'where figures are written and looked for '
-        f'(default: {_DIRECTORY})',
+        help='where figures are written and looked for (default: %(default)s)',
     )
-    parser.add_argument(
-        '--page',
-        action='store_true',
-        help=f'make a page with pictures as well, DIR/{report.PAGE}',
-    )
-    parser.add_argument(
-        '--tree',
-        nargs='+',
-        type=service.patched_tree,
-        help='compare only the load of these patched sources with stock',
-    )
+    text = f'make a page with pictures as well, DIR/{report.PAGE}'
+    add('--page', action='store_true', help=text)
+    text = 'compare only the load of these patched sources with stock'
+    add('--tree', nargs='+', type=service.patched_tree, help=text)
     return parser
 
 

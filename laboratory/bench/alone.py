@@ -16,11 +16,9 @@ from laboratory import deployment
 from laboratory import inside
 from laboratory.bench import sides
 
+_STEP = {'priority': 10, 'abortable': False, 'requires_ramdisk': True}
 _STEPS = [
-    {
-        **{'interface': interface, 'step': step, 'priority': 10},
-        **{'abortable': False, 'requires_ramdisk': True, 'args': {}},
-    }
+    {**_STEP, 'interface': interface, 'step': step, 'args': {}}
     for interface in ('bios', 'deploy', 'management', 'raid')
     for step in ('prepare', 'apply_configuration', 'clean_up')
 ]
@@ -61,7 +59,6 @@ def measure_locks(form: sides.Form) -> dict[str, Any]:
     """Measure what the snapshot adds to taking an exclusive lock.
 
     :returns: backend -> an entry for each kind of node.
-    :raises LaboratoryError: when something does not go as it should.
     """
     return _in_each(form, locks, form.rounds, form.locks)
 
@@ -70,7 +67,6 @@ def measure_spawns(form: sides.Form) -> dict[str, Any]:
     """Measure operations that are a lock, a worker and two states.
 
     :returns: backend -> rounds, each of them side -> figures.
-    :raises LaboratoryError: when something does not go as it should.
     """
     return _in_each(form, spawns, form.rounds, form.spawns)
 
@@ -96,7 +92,6 @@ def locks(url: str, rounds: int, number: int) -> list[dict[str, Any]]:
     The time of a lock is that of Ironic's ``TaskManager._lock()`` alone:
     what a request does before and after is not in it.
 
-    :param number: how many locks make up a round.
     :returns: for each node its name, the median of the snapshot in seconds,
         and for each round the percentage of the lock's time that it is.
     """
@@ -145,11 +140,7 @@ def locks(url: str, rounds: int, number: int) -> list[dict[str, Any]]:
 
 
 def spawns(url: str, rounds: int, number: int) -> list[dict[str, Any]]:
-    """Do rounds of operations, of stock's and of the plugin's in turns.
-
-    :param number: operations of each side in each round.
-    :returns: rounds, each of them side -> CPU seconds of an operation.
-    """
+    """Do rounds of operations, of stock's and of the plugin's in turns."""
     context = inside.configure(url)
     from ironic import objects
     from ironic.conductor import task_manager

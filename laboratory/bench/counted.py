@@ -36,7 +36,9 @@ def main() -> None:
         os.write(descriptor, f'{name}\t{what}\n'.encode())
 
     def executed(conn: Any, cursor: Any, statement: str, *more: Any) -> None:
-        write(describe(statement))
+        kind, table = _KIND.match(statement), _TABLE.search(statement)
+        words = [kind.group(1).upper() if kind else '?']
+        write(' '.join([*words, *(table.groups() if table else ())]))
 
     engine = sqlalchemy.Engine
     event.listen(engine, 'after_cursor_execute', executed)
@@ -44,13 +46,6 @@ def main() -> None:
     event.listen(engine, 'rollback', lambda conn: write('ROLLBACK'))
     sys.argv = [command, *arguments]
     runpy.run_path(command, run_name='__main__')
-
-
-def describe(statement: str) -> str:
-    """Return the kind of a statement and its first table."""
-    kind, table = _KIND.match(statement), _TABLE.search(statement)
-    words = [kind.group(1).upper() if kind else '?']
-    return ' '.join([*words, *(table.groups() if table else ())])
 
 
 def read(path: pathlib.Path, offset: int = 0) -> tuple[Counts, int]:

@@ -76,19 +76,9 @@ def spread(values: Sequence[float]) -> Spread:
     )
 
 
-def column(rounds: Rounds, side: str, name: str) -> list[float]:
-    """Return one figure of one side, from each round."""
-    return [each[side][name] for each in rounds]
-
-
-def ratios(own: Sequence[float], stock: Sequence[float]) -> Spread:
-    """Compare rounds, each with the round of stock beside it."""
-    return spread([x / y for x, y in zip(own, stock, strict=True)])
-
-
 def ratio(rounds: Rounds, side: str, name: str) -> Spread:
-    """Compare a figure of a side with stock's."""
-    return ratios(column(rounds, side, name), column(rounds, STOCK, name))
+    """Compare a figure of a side with stock's, in each round."""
+    return spread([each[side][name] / each[STOCK][name] for each in rounds])
 
 
 def added(rounds: Rounds, side: str, name: str) -> Spread:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many nodes, and requests for inspections: no GET before, none after.
 
-Used to look at memory, and at a broker in trouble.
+They show memory, and what a broker in trouble costs.
 """
 
 from collections.abc import Iterable
@@ -37,14 +37,12 @@ _PAUSE = 0.1
 _AT_ONCE = 500
 # An inspection starts and ends in it: a node can be asked again.
 _AT_REST = 'manageable'
-
 # So many nodes that an operation has ended before its node is asked again.
 _NODES = 250
 _SAMPLES = 10
 _SETTLED = 1.0
 # Longer than it takes to ask for all of them.
 _RUNS_SECONDS = 30
-
 # How many seconds a slow broker takes for a publish.
 _DELAY = 0.2
 # Until a service has found out that the broker is back.
@@ -55,9 +53,6 @@ def add(running: sides.Running, how_many: int) -> list[str]:
     """Put nodes that are ``manageable`` into the database.
 
     Ironic makes the first of them, the others are copies of its row.
-
-    :param how_many: at least one.
-    :returns: their UUIDs.
     """
     first = clients.Client(running.bench.ironic.endpoint).lead('manage')
     engine = running.bench.eye.engine
@@ -68,10 +63,9 @@ def add(running: sides.Running, how_many: int) -> list[str]:
         row = dict(connection.execute(query).mappings().one())
         del row['id']
         for begin in range(0, len(fresh), _AT_ONCE):
-            connection.execute(
-                sa.insert(table),
-                [row | {'uuid': new} for new in fresh[begin:][:_AT_ONCE]],
-            )
+            some = fresh[begin : begin + _AT_ONCE]
+            rows = [row | {'uuid': new} for new in some]
+            connection.execute(sa.insert(table), rows)
     return [first.id, *fresh]
 
 
@@ -82,10 +76,7 @@ def count(running: sides.Running, where: str = '1 = 1') -> int:
 
 
 def wait_unlocked(running: sides.Running, seconds: float) -> None:
-    """Wait until nobody holds a node.
-
-    :raises LaboratoryError: when somebody still does then.
-    """
+    """Wait until nobody holds a node."""
     locked = 'reservation IS NOT NULL'
     if not processes.wait_for(
         lambda: not count(running, locked), seconds, _PAUSE
@@ -97,9 +88,9 @@ def wait_unlocked(running: sides.Running, seconds: float) -> None:
 
 
 class Asked(NamedTuple):
-    """A request, when it was sent, and after how many seconds its 202 came.
+    """A request: when it was sent, and how long its 202 took.
 
-    None if none came in time.
+    No 202 came in time where that is None.
     """
 
     node: str
@@ -113,11 +104,7 @@ def ask(
     threads: int = 8,
     timeout: float = _SECONDS,
 ) -> list[Asked]:
-    """Send one request for each node, which is ``manageable``.
-
-    :param threads: how many requests at once.
-    :raises LaboratoryError: when a request is refused for good.
-    """
+    """Send one request for each node, some of them at once."""
     local = threading.local()
 
     def connect() -> None:
@@ -140,10 +127,8 @@ def ask(
                 )
             time.sleep(_PAUSE)
 
-    with concurrent.futures.ThreadPoolExecutor(
-        threads, initializer=connect
-    ) as executor:
-        return list(executor.map(send, nodes))
+    with concurrent.futures.ThreadPoolExecutor(threads, '', connect) as pool:
+        return list(pool.map(send, nodes))
 
 
 def ends(
@@ -163,10 +148,10 @@ def ends(
     def taken() -> list[float | None]:
         last.update((change.node, change) for change in eye.read(after))
         return [
-            last[request.node].seen_at - request.asked_at
-            if request.node in last and last[request.node].state == _AT_REST
+            last[node].seen_at - asked_at
+            if node in last and last[node].state == _AT_REST
             else None
-            for request in asked
+            for node, asked_at, _ in asked
         ]
 
     processes.wait_for(lambda: None not in taken(), seconds, _PAUSE)
@@ -178,32 +163,26 @@ def last_seen(eye: witness.Witness) -> int:
     return max((change.id for change in eye.read()), default=0)
 
 
-# Memory
-
-
 def measure_memory(form: sides.Form) -> dict[str, Any]:
     """Look at memory while operations run, and after many of them.
 
     :returns: ``running``: rounds, each side -> bytes; ``churn``: side ->
         (operations, bytes), again and again.
-    :raises LaboratoryError: when something does not go as it should.
     """
+    rounds = range(form.running_rounds)
     return {
-        'running': [
-            _while_running(form.running) for _ in range(form.running_rounds)
-        ],
+        'running': [_while_running(form.running) for _ in rounds],
         'churn': _churn(form.churn // _SAMPLES),
     }
 
 
-def _long(shared: sides.Servers, side: sides.Side) -> service.Ironic:
-    options = {'fake': {'inspect_delay': str(_RUNS_SECONDS)}}
-    return sides.configured(shared, side, options=options)
-
-
 def _while_running(number: int) -> dict[str, Any]:
+    def configure(shared: sides.Servers, side: sides.Side) -> service.Ironic:
+        options = {'fake': {'inspect_delay': str(_RUNS_SECONDS)}}
+        return sides.configured(shared, side, options=options)
+
     measured = {}
-    with sides.started(sides.MARIADB, _long) as running:
+    with sides.started(sides.MARIADB, configure) as running:
         for each in running:
             nodes = add(each, number)
             before = _settled(each)
@@ -241,12 +220,12 @@ def _churn(part: int) -> dict[str, list[tuple[int, int]]]:
         sides.started(sides.MARIADB) as running,
         # At once: no time is measured, and no conductor can use two
         # processors.
-        concurrent.futures.ThreadPoolExecutor(len(running)) as executor,
+        concurrent.futures.ThreadPoolExecutor(len(running)) as pool,
     ):
         nodes = [itertools.cycle(add(each, _NODES)) for each in running]
         for number in range(part, _SAMPLES * part + 1, part):
             chosen = [list(itertools.islice(each, part)) for each in nodes]
-            list(executor.map(churn, running, chosen))
+            list(pool.map(churn, running, chosen))
             for each in running:
                 sample = (number, _settled(each))
                 samples.setdefault(each.side.name, []).append(sample)
@@ -259,9 +238,6 @@ def _settled(running: sides.Running) -> int:
     return usage.memory(running.conductor)
 
 
-# A broker in trouble
-
-
 def measure_trouble(form: sides.Form) -> dict[str, Any]:
     """Do rounds in which the broker is healthy, slow, and down.
 
@@ -269,7 +245,6 @@ def measure_trouble(form: sides.Form) -> dict[str, Any]:
     without the broker, and what waits for it is the notification alone.
 
     :returns: ``rounds``, each of them side -> state of the broker -> times.
-    :raises LaboratoryError: when something does not go as it should.
     """
     proxies: dict[str, slow_broker.SlowBroker] = {}
     with contextlib.ExitStack() as stack:
@@ -286,17 +261,13 @@ def measure_trouble(form: sides.Form) -> dict[str, Any]:
         nodes = {each.side.name: add(each, form.asked) for each in running}
         rounds = []
         for number in range(form.trouble_rounds):
-            rounds.append(
-                {
-                    each.side.name: _in_trouble(
-                        each,
-                        proxies[each.side.name],
-                        nodes[each.side.name],
-                        form.down_seconds,
-                    )
-                    for each in running
-                }
-            )
+            measured = {}
+            for each in running:
+                name = each.side.name
+                measured[name] = _in_trouble(
+                    each, proxies[name], nodes[name], form.down_seconds
+                )
+            rounds.append(measured)
             LOG.info('broker in trouble: round %d is done', number + 1)
         return {'rounds': rounds, 'down_seconds': form.down_seconds}
 
@@ -305,40 +276,28 @@ def _in_trouble(
     running: sides.Running,
     proxy: slow_broker.SlowBroker,
     nodes: Sequence[str],
-    patience: float,
+    down_seconds: float,
 ) -> dict[str, Any]:
-    measured = {'healthy': _timed(running, nodes)}
-    wait_unlocked(running, _RECOVERY_SECONDS)
-    proxy.delay = _DELAY
-    measured['slow'] = _timed(running, nodes)
-    # The end is announced as well, and as slowly.
-    wait_unlocked(running, _RECOVERY_SECONDS)
-    proxy.delay = 0.0
-    proxy.down()
-    measured['down'] = _timed(running, nodes, len(nodes), patience)
-    proxy.up()
-    # What was held up is done before the next round.
-    wait_unlocked(running, _RECOVERY_SECONDS)
+    eye, measured = running.bench.eye, {}
+    for state, delay, threads, patience in (
+        ('healthy', 0.0, 1, _SECONDS),
+        # The end is announced as well, and as slowly.
+        ('slow', _DELAY, 1, _SECONDS),
+        ('down', 0.0, len(nodes), down_seconds),
+    ):
+        proxy.delay = delay
+        if state == 'down':
+            proxy.down()
+        after, began = last_seen(eye), time.monotonic()
+        asked = ask(running, nodes, threads, patience)
+        # Who waited for an answer has waited for an end as well.
+        left = began + patience - time.monotonic()
+        measured[state] = {
+            'put_to_202': [request.seconds for request in asked],
+            'put_to_end': ends(eye, asked, after, left),
+        }
+        if state == 'down':
+            proxy.up()
+        # What was held up is done before the next state.
+        wait_unlocked(running, _RECOVERY_SECONDS)
     return measured
-
-
-def _timed(
-    running: sides.Running,
-    nodes: Sequence[str],
-    threads: int = 1,
-    patience: float = _SECONDS,
-) -> dict[str, Any]:
-    """Ask for operations, and return what they took.
-
-    :param patience: how long to wait for answers and for ends.
-    """
-    eye = running.bench.eye
-    after = last_seen(eye)
-    began = time.monotonic()
-    asked = ask(running, nodes, threads, patience)
-    # Who waited for an answer has waited for an end as well.
-    left = began + patience - time.monotonic()
-    return {
-        'put_to_202': [request.seconds for request in asked],
-        'put_to_end': ends(eye, asked, after, left),
-    }

@@ -142,7 +142,7 @@ def _round(
     added = figures.added(rounds, side, name)
     value = f'{added.text(1, 1e3)} ms more; stock has ended before'
     # What may begin after it has ended has no ratio.
-    if min(figures.column(rounds, STOCK, name)) > 0:
+    if all(each[STOCK][name] > 0 for each in rounds):
         ratio = figures.ratio(rounds, side, name)
         value = ratio.text()
         if name not in ('rate', _CPU):
@@ -191,22 +191,18 @@ def _kinds(counted: figures.Figures) -> collections.Counter[str]:
 
 def startup(measured: figures.Figures) -> Iterator[Line]:
     """Judge what is added to the time of a start."""
-    for part, (name, most) in _STARTS.items():
-        for side in OTHERS:
-            by, added = (
-                'wall clock',
-                figures.added(measured[part], side, 'seconds'),
-            )
-            verdict = figures.at_most(added, most / 1e3)
-            if verdict is Verdict.UNDECIDED:
-                by, added = (
-                    'CPU seconds',
-                    figures.added(measured[part], side, 'cpu'),
-                )
-                verdict = figures.at_most(added, most / 1e3)
-            title, limit = f'start of {name}', f'at most {most:.0f} ms more'
-            value = f'{added.text(1, 1e3)} ms more'
-            yield Line(title, _MARIADB, side, value, limit, verdict, by)
+    for (part, (name, most)), side in itertools.product(
+        _STARTS.items(), OTHERS
+    ):
+        by = 'wall clock'
+        added = figures.added(measured[part], side, 'seconds')
+        if figures.at_most(added, most / 1e3) is Verdict.UNDECIDED:
+            by = 'CPU seconds'
+            added = figures.added(measured[part], side, 'cpu')
+        title, limit = f'start of {name}', f'at most {most:.0f} ms more'
+        value = f'{added.text(1, 1e3)} ms more'
+        verdict = figures.at_most(added, most / 1e3)
+        yield Line(title, _MARIADB, side, value, limit, verdict, by)
 
 
 def memory(measured: figures.Figures) -> Iterator[Line]:
@@ -320,22 +316,25 @@ def growth(measured: figures.Figures) -> Iterator[Line]:
     where, limit = f'{fewest} to {most} nodes', 'flat, or as stock'
     for side, (name, title) in itertools.product(OTHERS, titles.items()):
         own, stock = (
-            figures.ratios(
-                figures.column(last, who, name),
-                figures.column(first, who, name),
+            figures.spread(
+                [
+                    large[who][name] / small[who][name]
+                    for small, large in zip(first, last, strict=True)
+                ]
             )
             for who in (side, STOCK)
         )
-        # Its growth is not above what stock's may be.
-        may = max(1.0, stock.high)
-        verdict = figures.at_most(own, may)
-        if name == counts or own.middle <= may:
-            verdict = figures.within(own.middle, may)
-        by = 'count' if name == counts else 'spread'
         title, value = (
             f'growth of {title}',
             f'{own.text()}; stock {stock.text()}',
         )
+        # Its growth is not above what stock's may be.
+        may = max(1.0, stock.high)
+        by, verdict = 'spread', figures.at_most(own, may)
+        if name == counts or own.middle <= may:
+            verdict = figures.within(own.middle, may)
+        if name == counts:
+            by = 'count'
         yield Line(title, where, side, value, limit, verdict, by, own)
 
 

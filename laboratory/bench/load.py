@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that lead nodes through lives: rates, times, CPU, statements."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
 import logging
 import statistics
@@ -38,7 +39,6 @@ def measure(
 
     :returns: backend -> clients -> rounds, each of them side -> figures;
         and what became of the notifications.
-    :raises LaboratoryError: when something does not go as it should.
     """
     measured = {}
     for backend, how_many in form.clients.items():
@@ -91,10 +91,7 @@ def _round(
 def play(running: sides.Running, number: int, lives: int) -> dict[str, Any]:
     """Do one round on one side: clients lead nodes through their lives.
 
-    :param number: clients at once.
     :param lives: how many each of them leads, one after the other.
-    :returns: figures; times in seconds.
-    :raises LaboratoryError: when an operation does not come to its end.
     """
     eye, endpoint = running.bench.eye, running.bench.ironic.endpoint
     seen = inspections.last_seen(eye)
@@ -122,7 +119,6 @@ def times(
     made for the request itself, has no end of its own.
 
     :param accepted: requests of clients that each had a node alone.
-    :returns: means, medians and 99th percentiles.
     """
     by_node: dict[str, list[float]] = {}
     for change in changes:
@@ -176,30 +172,33 @@ def _counting(shared: sides.Servers, side: sides.Side) -> service.Ironic:
     )
 
 
-class _Counting:
-    """Counts what the conductor of a side executes from now on."""
+def _start_counting(
+    running: sides.Running,
+) -> Callable[[], dict[str, dict[str, int]]]:
+    """Count what the conductor of a side executes from now on.
 
-    def __init__(self, running: sides.Running) -> None:
-        home = running.bench.ironic.directory
-        self._path = home.parent / f'{running.side.name}.statements'
-        _, self._offset = counted.read(self._path)
+    :returns: gives ``operations`` and ``relay`` -> kind and table -> count.
+    """
+    home = running.bench.ironic.directory.parent
+    path = home / f'{running.side.name}.statements'
+    _, offset = counted.read(path)
 
-    def end(self) -> dict[str, dict[str, int]]:
-        """Return ``operations`` and ``relay`` -> kind and table -> count."""
+    def end() -> dict[str, dict[str, int]]:
         time.sleep(_SETTLED)
-        counts, _ = counted.read(self._path, self._offset)
         parts: dict[str, dict[str, int]] = {'operations': {}, 'relay': {}}
+        counts, _ = counted.read(path, offset)
         for (thread, what), number in sorted(counts.items()):
             part = parts['relay' if thread == lanes.THREAD else 'operations']
             part[what] = part.get(what, 0) + number
         return parts
+
+    return end
 
 
 def measure_statements(form: sides.Form) -> dict[str, Any]:
     """Lead one node through its whole life on each side.
 
     :returns: backend -> side -> counts.
-    :raises LaboratoryError: when something does not go as it should.
     """
     measured = {}
     for backend in form.clients:
@@ -217,14 +216,14 @@ def _count(running: sides.Running) -> dict[str, Any]:
     clients.drive(endpoint, 1, 1, sides.LIFE)
     time.sleep(_SETTLED)
     seen = inspections.last_seen(eye)
-    counting = _Counting(running)
+    counts = _start_counting(running)
     account = clients.drive(endpoint, 1, 1, lifecycle.here())
     return {
         'operations': len(account.accepted),
         'transitions': sum(
             change.before_state is not None for change in eye.read(seen)
         ),
-        **{f'by_{part}': counts for part, counts in counting.end().items()},
+        **{f'by_{part}': number for part, number in counts().items()},
     }
 
 
@@ -232,7 +231,6 @@ def measure_growth(form: sides.Form) -> dict[str, Any]:
     """Do rounds with more and more nodes.
 
     :returns: number of nodes -> rounds, each of them side -> figures.
-    :raises LaboratoryError: when something does not go as it should.
     """
     measured: dict[str, Any] = {}
     with sides.started(sides.MARIADB, _counting) as running:
@@ -250,7 +248,7 @@ def measure_growth(form: sides.Form) -> dict[str, Any]:
 
 
 def _play_and_count(running: sides.Running) -> dict[str, Any]:
-    counting = _Counting(running)
+    counts = _start_counting(running)
     played = play(running, _GROWTH_CLIENTS, 1)
-    executed = sum(counting.end()['operations'].values())
+    executed = sum(counts()['operations'].values())
     return played | {'statements_per_op': executed / played['operations']}

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from laboratory import errors
-from laboratory import results
+from laboratory import tables
 from laboratory.bench import figures
 from laboratory.bench import judge
 from laboratory.bench import sides
@@ -70,11 +70,7 @@ def new() -> Document:
 
 
 def opened(directory: pathlib.Path) -> Document:
-    """Go on with the document in a directory, or begin a new document.
-
-    :raises LaboratoryError: when its figures are from another machine, or
-        are of other versions: what is in one table must be comparable.
-    """
+    """Go on with the document in a directory, or begin a new document."""
     path = directory / NAME
     fresh = new()
     if not path.exists():
@@ -116,9 +112,9 @@ def save(document: Document, directory: pathlib.Path) -> None:
     partial.replace(path)
 
 
-def table(lines: Iterable[figures.Line]) -> results.Table:
+def table(lines: Iterable[figures.Line]) -> tables.Table:
     """Lay out lines with their verdicts."""
-    sheet = results.Table(
+    sheet = tables.Table(
         *figures.CELLS, title='plugin / stock, outbox / stock'
     )
     for line in lines:
@@ -128,7 +124,7 @@ def table(lines: Iterable[figures.Line]) -> results.Table:
 
 def write_page(document: Document, directory: pathlib.Path) -> None:
     """Write everything in a document, and draw its pictures."""
-    about = results.Table('what', 'version or size')
+    about = tables.Table('what', 'version or size')
     for row in (*document['versions'].items(), *document['machine'].items()):
         about.add(*row)
     about.add('made on', document['made_on'])
@@ -146,10 +142,7 @@ def write_page(document: Document, directory: pathlib.Path) -> None:
 
 
 def _draw(document: Document, directory: pathlib.Path) -> list[str]:
-    """Draw the ratios of each figure, with their intervals.
-
-    :returns: the names of the files.
-    """
+    """Draw the ratios of each figure, with their intervals."""
     # It tells of its fonts when it is imported, and nobody asked.
     logging.getLogger('matplotlib').setLevel(logging.WARNING)
     import matplotlib

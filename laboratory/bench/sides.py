@@ -171,10 +171,7 @@ def configured(
 def servers(
     backend: Backend, sides: Sequence[Side] = SIDES
 ) -> Iterator[Servers]:
-    """Start the servers that the sides share.
-
-    :raises LaboratoryError: when something is missing or does not start.
-    """
+    """Start the servers that the sides share."""
     with deployment.servers(backend.database, backend.rabbitmq) as shared:
         if shared.rabbitmq is not None:
             shared.rabbitmq.add_hosts([side.name for side in sides])
@@ -190,7 +187,6 @@ def started(
     """Start all sides, and stop them whatever happens.
 
     :param configure: makes the service of a side.
-    :raises LaboratoryError: when something is missing or does not start.
     """
 
     def start(side: Side) -> tuple[Running, contextlib.ExitStack]:

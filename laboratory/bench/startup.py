@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long the services take to start, and what of it is the plugin's."""
 
-from collections.abc import Callable
 import compileall
 import json
 import logging
@@ -40,7 +39,6 @@ def measure(form: sides.Form) -> dict[str, Any]:
 
     :returns: ``ironic-conductor``, ``ironic-api`` and ``preparation`` ->
         rounds, each of them side -> seconds and CPU seconds.
-    :raises LaboratoryError: when a service does not start.
     """
     # As an installed package is; what Ironic brings is already.
     compileall.compile_dir(_PACKAGE, quiet=1)
@@ -53,42 +51,30 @@ def measure(form: sides.Form) -> dict[str, Any]:
                 ironic.run_once('ironic-async-events-dbsync', 'upgrade')
         measured: dict[str, Any] = {}
         for name, start in (
-            ('ironic-conductor', _conductor),
-            ('ironic-api', _api),
-            ('preparation', _preparation),
+            ('ironic-conductor', _start),
+            ('ironic-api', _start),
+            ('preparation', _prepare),
         ):
             measured[name] = [
-                {side: start(ironic) for side, ironic in ironics.items()}
+                {side: start(ironic, name) for side, ironic in ironics.items()}
                 for _ in range(form.starts)
             ]
             LOG.info('%s was started %d times', name, form.starts)
         return measured
 
 
-def _conductor(ironic: service.Ironic) -> dict[str, float]:
-    log = ironic.log('ironic-conductor')
-    return _start(
-        ironic,
-        'ironic-conductor',
-        lambda: _READY in log.read_text(encoding='utf-8', errors='replace'),
-    )
-
-
-def _api(ironic: service.Ironic) -> dict[str, float]:
-    def listens() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(('127.0.0.1', ironic.port)) == 0
-
-    return _start(ironic, 'ironic-api', listens)
-
-
-def _start(
-    ironic: service.Ironic, name: str, ready: Callable[[], bool]
-) -> dict[str, float]:
+def _start(ironic: service.Ironic, name: str) -> dict[str, float]:
     part = ironic.part(name)
     part.log.unlink(missing_ok=True)
     # It has done what it was started for.
     part.grace = 0.0
+
+    def ready() -> bool:
+        if name == 'ironic-conductor':
+            return _READY in part.log.read_text('utf-8', 'replace')
+        with socket.socket() as probe:
+            return probe.connect_ex(('127.0.0.1', ironic.port)) == 0
+
     began = time.monotonic()
     with part.start():
         processes.wait_for(
@@ -102,11 +88,11 @@ def _start(
     return {'seconds': seconds, 'cpu': cpu}
 
 
-def _preparation(ironic: service.Ironic) -> dict[str, float]:
+def _prepare(ironic: service.Ironic, name: str) -> dict[str, float]:
     # As the API's process: it reads ironic-api's configuration.
     part = ironic.part('ironic-api')
     part.argv[:1] = [sys.executable, '-c', _PREPARE]
-    part.log = ironic.log('prepared')
+    part.log = ironic.log(name)
     output = processes.run_once(part, service.START_SECONDS)
     took: dict[str, float] = json.loads(output.splitlines()[-1])
     return took

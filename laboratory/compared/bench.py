@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import contextlib
 import datetime
 import functools
+import itertools
 import random
 import threading
 import time
@@ -47,10 +48,7 @@ _TABLES: tuple[Any, ...] = (
 
 
 class Served(fixtures.Fixture):
-    """Ironic's schema in a database of a server.
-
-    :param options: of oslo.db for its engine
-    """
+    """Ironic's schema in a database of a server."""
 
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__()
@@ -66,8 +64,6 @@ class Served(fixtures.Fixture):
 class Bench:
     """A node in a database, a simulated clock, and who was called.
 
-    :param context: Ironic's context
-    :param engine: Ironic's engine
     :param url: where other clients connect to, and where the outcome is read;
         as a rule where Ironic does
     """
@@ -151,62 +147,47 @@ class Bench:
     def compare(
         self, call: calls.Call, rows: Iterable[troubles.Trouble]
     ) -> list[str]:
-        """Make a call in each trouble, of stock and with the plugin.
+        """Make a call in each trouble, of stock and with the plugin."""
+        calm = self.run(call, troubles.NONE)
+        stock = {row: self.run(call, row) for row in rows}
 
-        :returns: in what the plugin is worse
-        """
-        calm = self.run(call, troubles.NONE, plugin=False)
-        pairs = [(row, self.run(call, row, plugin=False)) for row in rows]
-        lines: list[str] = []
-
-        def judge(row: troubles.Trouble, stock: outcome.Outcome) -> None:
-            worse = outcome.worse(
-                [stock],
-                self.run(call, row, plugin=True),
-                calm if row.passes else None,
-            )
+        def judged(row: troubles.Trouble) -> list[str]:
+            own = self.run(call, row, plugin=True)
+            passes = calm if row.passes else None
+            worse = outcome.worse([stock[row]], own, passes)
             if any(
                 name == call.name and part in row.name
                 for name, part, _ in troubles.BETTER
             ):
                 worse = [] if worse else ['is as stock, but listed as better']
-            lines.extend(f'{call.name}: {row.name}: {line}' for line in worse)
+            return [f'{call.name}: {row.name}: {line}' for line in worse]
 
-        for row, stock in pairs:
-            if row.around is not None:
-                judge(row, stock)
+        # The plugin comes after what is around it.
+        lines = [judged(row) for row in stock if row.around is not None]
         with _plugin():
-            for row, stock in pairs:
-                if row.around is None:
-                    judge(row, stock)
-        return lines
+            lines += [judged(row) for row in stock if row.around is None]
+        return list(itertools.chain(*lines))
 
     def compare_faults(self, call: calls.Call) -> list[str]:
         """Let each statement of a call fail, of stock and with the plugin.
 
         A statement of the plugin is compared with those of stock that do the
         same: read, write or commit.
-
-        :returns: in what the plugin is worse
         """
-        calm = self.run(call, troubles.NONE, plugin=False)
+        calm = self.run(call, troubles.NONE)
         expected: dict[str, list[outcome.Outcome]] = {}
         for row in self._faults():
-            stock = self.run(call, row, plugin=False)
-            expected.setdefault(row.name, []).append(stock)
+            expected.setdefault(row.name, []).append(self.run(call, row))
         # Stock may do with a read what the plugin does with a write.
         least = expected['before at a read']
         lines = []
         with _plugin():
             self.run(call, troubles.NONE, plugin=True)
             for row in self._faults():
-                worse = outcome.worse(
-                    expected.get(row.name, least),
-                    self.run(call, row, plugin=True),
-                    calm,
-                    row.demands,
-                )
-                lines += [f'{call.name}: {row.name}: {line}' for line in worse]
+                own = self.run(call, row, plugin=True)
+                stock = expected.get(row.name, least)
+                for line in outcome.worse(stock, own, calm, row.demands):
+                    lines.append(f'{call.name}: {row.name}: {line}')
         return lines
 
     def _faults(self) -> list[troubles.Trouble]:
@@ -215,7 +196,7 @@ class Bench:
         return every[:: 1 + len(every) // 40]
 
     def run(
-        self, call: calls.Call, row: troubles.Trouble, plugin: bool
+        self, call: calls.Call, row: troubles.Trouble, plugin: bool = False
     ) -> outcome.Outcome:
         """Make a call in a trouble."""
         values = {c.name: self._row[c.name] for c in _NODES.c}
@@ -229,30 +210,26 @@ class Bench:
             stack.enter_context(self._simulated())
             subject = call.arrange(self)
             stack.enter_context(row.within(self))
-            return self._act(call, row, subject)
-
-    def _act(
-        self, call: calls.Call, row: troubles.Trouble, subject: Any
-    ) -> outcome.Outcome:
-        before = self._read()
-        self._called.clear()
-        self._now = 0.0
-        self.acts = True
-        try:
-            with self.statements.counted(row.fault):
-                node = call.act(self, subject)
-            answer = f'returns {type(node).__name__}'
-        except Exception as e:
-            answer = f'{outcome.RAISES}{_name(e)}'
-            node = call.node(subject)
-        finally:
-            self.acts = False
-        after = self._read()
+            before = self._read()
+            self._called.clear()
+            self._now = 0.0
+            self.acts = True
+            try:
+                with self.statements.counted(row.fault):
+                    node = call.act(self, subject)
+                answer = f'returns {type(node).__name__}'
+            except Exception as e:
+                answer = f'{outcome.RAISES}{_name(e)}'
+                node = call.node(subject)
+            finally:
+                self.acts = False
+            after = self._read()
+            called = frozenset(self._called)
+            fields = _fields(node)
         if call.columns_compared:
             after = {name: after.get(name) for name in call.columns_compared}
-        called = frozenset(self._called)
         return outcome.Outcome(
-            answer, before, after, _fields(node), called, self._now
+            answer, before, after, fields, called, self._now
         )
 
     def catch_up(self) -> None:

@@ -34,11 +34,8 @@ _PING = 'SELECT 1'
 class Engine:
     """What differs between the databases.
 
-    :param gone: the error of a lost connection
-    :param deadlock: the error of a transaction that was rolled back
     :param patience: for how many seconds the database waits for a lock; None
         for ever
-    :param holds: what takes the lock
     :param impatient: what lets the others not wait
     :param is_busy: tells the error when this time is over
     """
@@ -93,7 +90,6 @@ class Fault:
     :param name: ``before``: not carried out, the connection is gone;
         ``lost``: carried out, the connection is gone before the answer;
         ``deadlock``: the transaction is rolled back
-    :param at: number of the statement
     """
 
     name: str
@@ -109,10 +105,7 @@ def faults(made: list[Statement]) -> Iterator[Fault]:
 
 
 class Statements:
-    """The statements that one thread makes through Ironic's engine.
-
-    :param sleep: lets the simulated time pass
-    """
+    """The statements that one thread makes through Ironic's engine."""
 
     def __init__(self, engine: Any, sleep: Callable[[float], None]) -> None:
         self.engine = engine

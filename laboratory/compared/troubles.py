@@ -101,7 +101,6 @@ class Trouble:
 
     :param within: makes the trouble, as long as the call takes
     :param around: makes the trouble before the plugin is installed
-    :param fault: what fails, if anything
     :param passes: whether it is best that the trouble makes no difference
     :param demands: whether it has to make no difference, whatever stock does
     """

@@ -4,6 +4,7 @@
 import argparse
 import collections
 from collections.abc import Iterable
+import itertools
 import os
 import sys
 
@@ -11,7 +12,7 @@ import sys
 os.environ['BASE_TEST_TIMEOUT'] = '0'
 
 from ironic_async_events.task import patched
-from laboratory import results
+from laboratory import tables
 from laboratory.faults import bench
 from laboratory.faults import database
 from laboratory.faults import invariants
@@ -63,33 +64,34 @@ def _show_tables(report: sweep.Report) -> None:
     column counts the cases that broke any.
     """
     columns = ('cases', *invariants.NAMES, 'broken')
-    table = results.Table('operation', 'outbox', 'statements', *columns)
+    table = tables.Table('operation', 'outbox', 'statements', *columns)
     for operation in report.operations:
-        key = operation.name, operation.world
-        group = (
-            result
-            for result in report.results
-            if (result.point.operation, result.point.world) == key
+        name, world = operation.name, operation.world
+        counts = _counts(
+            broken
+            for point, broken in report.results.items()
+            if (point.operation, point.world) == (name, world)
         )
-        table.add(*key, len(operation.made), *_counts(group))
+        table.add(name, world, len(operation.made), *counts)
     made = sum(len(operation.made) for operation in report.operations)
-    table.add('sum', '', made, *_counts(report.results))
+    table.add('sum', '', made, *_counts(report.results.values()))
     table.show()
-    table = results.Table('fault', *columns)
+    table = tables.Table('fault', *columns)
     for kind in ('', *database.KINDS):
-        group = (x for x in report.results if x.point.kind == kind)
-        table.add(kind or 'rivals only', *_counts(group))
+        counts = _counts(
+            broken
+            for point, broken in report.results.items()
+            if point.kind == kind
+        )
+        table.add(kind or 'rivals only', *counts)
     table.show()
 
 
-def _counts(group: Iterable[sweep.Result]) -> list[int]:
-    violations = [dict(result.violations) for result in group]
-    broken = collections.Counter(name for each in violations for name in each)
-    return [
-        len(violations),
-        *(broken[name] for name in invariants.NAMES),
-        sum(map(bool, violations)),
-    ]
+def _counts(results: Iterable[list[invariants.Violation]]) -> list[int]:
+    names = [dict(broken) for broken in results]
+    counts = collections.Counter(itertools.chain(*names))
+    broken = (counts[name] for name in invariants.NAMES)
+    return [len(names), *broken, sum(map(bool, names))]
 
 
 def _show_case(point: sweep.Point, seen: invariants.Journal) -> bool:
@@ -132,10 +134,11 @@ def _sweep(arguments: argparse.Namespace) -> bool:
         arguments.sample,
     )
     _show_tables(report)
-    for result in report.broken if arguments.verbose else ():
-        print(result.point.id)
-        for name, text in result.violations:
-            print(f'    {name}: {text}')
+    for point, broken in report.results.items():
+        if broken and arguments.verbose:
+            print(point.id)
+            for name, text in broken:
+                print(f'    {name}: {text}')
     for operation in report.operations:
         for name, text in operation.broken:
             print(

@@ -53,7 +53,6 @@ class Kind:
     """A way to fail.
 
     :param of: the statements that can fail so
-    :param error: what the driver raises
     :param carried_out: whether the statement is carried out all the same
     :param away: for how many seconds nothing answers from then on
     """
@@ -85,50 +84,39 @@ KINDS = {
 class Part:
     """Which part an operation is in: lock, prepare, save, work, release."""
 
-    def __init__(self) -> None:
-        self.begin(staged=True)
+    _NEXT = {
+        ('lock', 'held'): 'prepare',
+        ('release', 'held'): 'prepare',
+        ('prepare', 'asked'): 'save',
+        ('save', 'saved'): 'saved',
+    }
+    _name, _staged = 'lock', True
 
     def begin(self, staged: bool) -> None:
-        """Begin with an operation.
-
-        :param staged: whether it changes the state to begin with
-        """
+        """Begin with an operation; when staged, it changes the state first."""
         self._name = 'lock'
-        self._after_spawn = 'save' if staged else 'work'
-        self._saved = False
+        self._staged = staged
 
-    def held(self) -> None:
-        """A task has the lock."""
-        if self._name in ('lock', 'release'):
-            self._name = 'prepare'
-
-    def asked(self) -> None:
-        """A worker is asked for."""
-        if self._name == 'prepare':
-            self._name = self._after_spawn
-
-    def saved(self) -> None:
-        """A change of the state was committed."""
-        self._saved = self._name == 'save'
-
-    def let_go(self) -> None:
-        """The lock is given back."""
-        self._name = 'release'
+    def happens(self, what: str) -> None:
+        """A task has the lock, asks for a worker, saves, or lets go."""
+        self._name = self._NEXT.get((self._name, what), self._name)
+        if what == 'let go':
+            self._name = 'release'
+        elif self._name == 'save' and not self._staged:
+            self._name = 'work'
 
     def of(self, does: Statement) -> str:
         """Return the part of the next statement."""
         # What is read after the state was saved belongs to that.
-        if self._name == 'save' and self._saved and does is WRITE:
+        if self._name == 'saved' and does is WRITE:
             self._name = 'work'
-        return self._name
+        return 'save' if self._name == 'saved' else self._name
 
 
 @dataclasses.dataclass(frozen=True)
 class Made:
     """A statement that was made.
 
-    :param actor: who made it
-    :param text: what it is, in short
     :param part: the part of the operation that it belongs to
     :param seconds: how long after the request
     """
@@ -146,11 +134,9 @@ class Cursor(sqlite3.Cursor):
     connection: 'Connection'
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        """See ``sqlite3.Cursor``."""
         return self.connection.do(sql, super().execute, parameters)
 
     def executemany(self, sql: str, parameters: Any) -> Any:
-        """See ``sqlite3.Cursor``."""
         return self.connection.do(sql, super().executemany, parameters)
 
 
@@ -160,11 +146,9 @@ class Connection(sqlite3.Connection):
     made_at = 0
     wrote = False
     is_dead = False
-    pool: 'Connections'
     server: 'Server'
 
     def cursor(self, factory: Any = Cursor) -> Any:
-        """See ``sqlite3.Connection``."""
         return super().cursor(factory)
 
     def do(self, sql: str, real: Callable[..., Any], parameters: Any) -> Any:
@@ -176,38 +160,31 @@ class Connection(sqlite3.Connection):
             return real(sql, parameters)
         does = READ if word in ('SELECT', 'WITH') else WRITE
         table = _TABLE.search(sql)
+        text = f'{word} {table.group(1)}' if table else word
         return self.server.carry_out(
-            self,
-            does,
-            f'{word} {table.group(1)}' if table else word,
-            lambda: real(sql, parameters),
+            self, does, text, lambda: real(sql, parameters)
         )
 
     def commit(self) -> None:
-        """See ``sqlite3.Connection``."""
         # A transaction that has only read is none to a database.
         does = COMMIT if self.wrote else READ
         self.server.carry_out(self, does, 'COMMIT', super().commit)
 
     def rollback(self) -> None:
-        """See ``sqlite3.Connection``."""
         self.server.check(self)
         self.wrote = False
         super().rollback()
 
     def close(self) -> None:
-        """See ``sqlite3.Connection``."""
         if self.is_dead:
             super().close()
         else:
-            self.pool.take_back(self)
+            super().rollback()
+            self.server.idle.append(self)
 
 
 class Server:
-    """The database as its clients see it.
-
-    :param plan: the schedule of the clients
-    """
+    """The database as its clients see it."""
 
     def __init__(self, plan: schedule.Schedule) -> None:
         self._plan = plan
@@ -215,16 +192,13 @@ class Server:
         self._began = self._away_until = 0.0
         self._counts = False
         self.made: list[Made] = []
+        self.idle: list[Connection] = []
         self.part = Part()
         self.before: Callable[[int], None] = lambda number: None
         self.committed: Callable[[], None] = lambda: None
 
     def begin(self, at: int = -1, kind: Kind | None = None) -> None:
-        """Count statements from now on.
-
-        :param at: number of the statement that fails
-        :param kind: how it fails
-        """
+        """Count statements from now on."""
         self.made = []
         self._at, self._kind = at, kind
         self._counts = True
@@ -234,15 +208,23 @@ class Server:
         """Count no more; nothing fails any more."""
         self._counts = False
 
-    def open(self, connection: Connection) -> None:
-        """Begin to answer a connection, or raise when nothing answers.
-
-        :param connection: it may have been closed before
-        """
+    def connect(
+        self, dialect: Any, record: Any, args: Any, options: Any
+    ) -> Connection:
+        """Take the place of the driver's own; see ``do_connect``."""
         if self._plan.now < self._away_until:
             raise anew(GONE)
+        if self.idle:
+            connection = self.idle.pop()
+        else:
+            # Two clients never wait for each other in the database: one of
+            # them would have to run.
+            options.update(timeout=0, check_same_thread=False)
+            connection = sqlite3.connect(*args, factory=Connection, **options)
+            connection.server = self
         connection.made_at = self._broken_at
         connection.wrote = False
+        return connection
 
     def check(self, connection: Connection) -> None:
         """Raise when a connection does not answer."""
@@ -264,8 +246,6 @@ class Server:
         """Carry a statement out, or let it fail.
 
         Called by every client, for every statement that counts.
-
-        :param text: what it is, in short
         """
         self.check(connection)
         kind = None
@@ -340,48 +320,21 @@ def let_connections_be_lost(engine: Any) -> None:
 
 
 class Connections(fixtures.Fixture):
-    """Ironic's connections go to a server.
-
-    :param engine: Ironic's engine; it keeps no connections itself
-    """
+    """The connections of Ironic's engine, which keeps none, go to a server."""
 
     def __init__(self, server: Server, engine: Any) -> None:
         super().__init__()
-        self._idle: list[Connection] = []
         self._server = server
         self._engine = engine
 
     def _setUp(self) -> None:
         self.useFixture(Deadlocks())
         let_connections_be_lost(self._engine)
-        listener = self._engine, 'do_connect', self._connect
+        listener = self._engine, 'do_connect', self._server.connect
         event.listen(*listener)
         self.addCleanup(self._dispose)
         self.addCleanup(event.remove, *listener)
 
-    def _connect(
-        self, dialect: Any, record: Any, args: Any, options: Any
-    ) -> Connection:
-        if self._idle:
-            connection = self._idle.pop()
-        else:
-            # Two clients never wait for each other in the database: one of
-            # them would have to run.
-            options.update(timeout=0, check_same_thread=False)
-            connection = sqlite3.connect(*args, factory=Connection, **options)
-            connection.pool, connection.server = self, self._server
-        try:
-            self._server.open(connection)
-        except sqlite3.Error:
-            self._idle.append(connection)
-            raise
-        return connection
-
-    def take_back(self, connection: Connection) -> None:
-        """Keep a connection that was closed for the next who connects."""
-        sqlite3.Connection.rollback(connection)
-        self._idle.append(connection)
-
     def _dispose(self) -> None:
-        while self._idle:
-            sqlite3.Connection.close(self._idle.pop())
+        while self._server.idle:
+            sqlite3.Connection.close(self._server.idle.pop())

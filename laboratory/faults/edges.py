@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The schedule in the place of real time, locks, waiting and workers."""
+"""The schedule in the place of real time, locks and waiting."""
 
-from collections.abc import Callable
 from collections.abc import Iterable
 from concurrent.futures import _base
 import functools
@@ -9,14 +8,12 @@ import sys
 from typing import Any
 
 import fixtures
-import futurist
 from oslo_concurrency import lockutils
 from oslo_db import api as db_api
 import tenacity
 from tenacity import nap
 
 from ironic_async_events.task import database
-from laboratory.faults import database as faulty
 from laboratory.faults import schedule
 
 _PRODUCT = ('ironic_async_events.', 'ironic.conductor.transitions.')
@@ -26,10 +23,7 @@ SLEEPERS: tuple[Any, ...] = (db_api, nap, tenacity)
 
 
 class StandIns(fixtures.Fixture):
-    """Modules of the product, and others, get stand-ins for modules.
-
-    :param table: name, real module and stand-in of each
-    """
+    """Modules of the product, and others, get stand-ins for modules."""
 
     def __init__(
         self, table: Iterable[tuple[str, Any, Any]], *others: Any
@@ -82,49 +76,3 @@ def forget_locks() -> None:
     orphans: Any = sys.modules.get('ironic_async_events.repairs.orphans')
     if orphans is not None:
         orphans._KEPT.clear()
-
-
-class Workers:
-    """Takes the place of the conductor's pool; it always has a thread.
-
-    :param part: is told that a worker is asked for
-    """
-
-    def __init__(self, plan: schedule.Schedule, part: faulty.Part) -> None:
-        self._plan = plan
-        self._part = part
-        self.begin(eager=False)
-
-    def begin(self, eager: bool) -> None:
-        """Forget the workers of the last case.
-
-        :param eager: whether a worker runs before the thread that asks for it
-            goes on
-        """
-        self.asked = 0
-        self._eager = eager
-
-    def spawn(
-        self, func: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> futurist.Future:
-        """Take the place of ``submit()`` of the pools."""
-        self.asked += 1
-        self._part.asked()
-        future = futurist.Future()
-
-        def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = func(*args, **kwargs)
-            except schedule.Abandoned:
-                raise
-            except BaseException as e:
-                future.set_exception(e)
-            else:
-                future.set_result(result)
-
-        worker = self._plan.start(f'worker {self.asked}', work)
-        if self._eager:
-            self._plan.let(worker)
-        return future

@@ -50,7 +50,6 @@ class Answer:
 
     :param changes: how many changes of the state were committed
     :param asked: how often a worker was asked for
-    :param seconds: how long the request took
     """
 
     error: BaseException | None
@@ -66,7 +65,6 @@ class Journal:
     :param staged: whether the operation changes the state to begin with
     :param periodic: whether it is a pass, which has no caller
     :param before: the row of the node before the request
-    :param made: the statements of the request and its worker
     :param after: the row when everything of the request had ended
     :param changes: how many changes of the state were committed then
     :param records: how many records the history had then

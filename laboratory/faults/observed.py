@@ -97,36 +97,28 @@ class Observer:
 
         The relay publishes them in this order.
         """
-        sent = []
-        for row in self.rows(
-            f'SELECT body FROM {schema.OUTBOX.name} ORDER BY id'
-        ):
-            body = message.Message.decode(row['body']).body
-            data = body['payload']['ironic_object.data']
-            sent.append((body['event_type'], data))
-        return sent
+        rows = self.rows(f'SELECT body FROM {schema.OUTBOX.name} ORDER BY id')
+        bodies = [message.Message.decode(row['body']).body for row in rows]
+        return [
+            (body['event_type'], body['payload']['ironic_object.data'])
+            for body in bodies
+        ]
 
 
 def transitions(
     sent: Iterable[tuple[str, dict[str, Any]]], uuid: str
-) -> list[tuple[str, str, str]]:
+) -> list[tuple[Any, ...]]:
     """Return previous state, event and state of a node's notifications."""
+    names = ('previous_provision_state', 'event', 'provision_state')
     return [
-        (
-            data['previous_provision_state'],
-            data['event'],
-            data['provision_state'],
-        )
+        tuple(data[name] for name in names)
         for event_type, data in sent
         if '.provision_set.' in event_type and data['uuid'] == uuid
     ]
 
 
 class Outbox(fixtures.Fixture):
-    """Notifications are stored by the driver that an operator configures.
-
-    :param engine: Ironic's, which makes the tables
-    """
+    """Notifications are stored by the driver that an operator configures."""
 
     def __init__(self, engine: Any) -> None:
         super().__init__()
@@ -170,23 +162,16 @@ class Log(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See ``logging.Handler``."""
         self.lines.append(self.format(record))
 
 
-class Locks:
-    """Who has the node's lock: by the row, and by what tasks believe.
-
-    :param part: is told about the tasks of the operation
-    :param plan: knows who runs
-    """
+class Locks(fixtures.Fixture):
+    """Who has the node's lock: by the row, and as task managers believe."""
 
     def __init__(
-        self,
-        observer: Observer,
-        part: database.Part,
-        plan: schedule.Schedule,
+        self, observer: Observer, part: database.Part, plan: schedule.Schedule
     ) -> None:
+        super().__init__()
         self._observer = observer
         self._part = part
         self._plan = plan
@@ -199,15 +184,15 @@ class Locks:
         self.lines: list[str] = []
         self.violations: list[str] = []
 
-    def _is_guest(self) -> bool:
+    def _tell(self, line: str, what: str) -> None:
+        self.lines.append(line)
         actor = self._plan.running
-        return actor is not None and actor.guest
+        if actor is None or not actor.guest:
+            self._part.happens(what)
 
     def holds(self, task: object, name: str) -> None:
         """A task begins to believe that it has the lock."""
-        self.lines.append(f'{name} has the lock')
-        if not self._is_guest():
-            self._part.held()
+        self._tell(f'{name} has the lock', 'held')
         for other in self._holders.values():
             self.violations.append(f'{name} has the lock, and {other} too')
         self._holders[id(task)] = name
@@ -216,14 +201,11 @@ class Locks:
         """A task is about to give the lock back."""
         name = self._holders.pop(id(task), None)
         if name is not None:
-            self.lines.append(f'{name} gives the lock back')
-            if not self._is_guest():
-                self._part.let_go()
+            self._tell(f'{name} gives the lock back', 'let go')
 
-    def holder(self, uuid: str) -> str | None:
+    def holder(self, uuid: str) -> Any:
         """Return whose lock the row of a node shows."""
-        holder: str | None = self._observer.node(uuid)['reservation']
-        return holder
+        return self._observer.node(uuid)['reservation']
 
     def committed(self) -> None:
         """Look at the row; called after each commit."""
@@ -237,33 +219,24 @@ class Locks:
                     f'while {names} has it'
                 )
 
-
-class Beliefs(fixtures.Fixture):
-    """Tells when a task manager takes and gives back an exclusive lock."""
-
-    def __init__(self, locks: Locks) -> None:
-        super().__init__()
-        self._locks = locks
-
     def _setUp(self) -> None:
-        locks = self._locks
         cls = task_manager.TaskManager
         construct, upgrade = cls.__init__, cls.upgrade_lock
 
         def __init__(task: Any, *args: Any, **kwargs: Any) -> None:
             construct(task, *args, **kwargs)
             if not task.shared:
-                locks.holds(task, task._purpose)
+                self.holds(task, task._purpose)
 
         def upgrade_lock(task: Any, *args: Any, **kwargs: Any) -> None:
             shared = task.shared
             upgrade(task, *args, **kwargs)
             if shared:
-                locks.holds(task, task._purpose)
+                self.holds(task, task._purpose)
 
         def letting_go(method: Any) -> Any:
             def let_go(task: Any) -> None:
-                locks.lets_go(task)
+                self.lets_go(task)
                 method(task)
 
             return let_go

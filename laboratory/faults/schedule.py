@@ -7,6 +7,7 @@ each run of the same actors is the same run.
 """
 
 from collections.abc import Callable
+import dataclasses
 import threading
 import time
 import types
@@ -18,38 +19,21 @@ class Abandoned(BaseException):
     """Ends an actor that the schedule does not go on with."""
 
 
+@dataclasses.dataclass(eq=False)
 class Actor:
     """A thread that runs when the schedule lets it.
 
-    :param ended: called by the thread when it ends
     :param guest: whether it has no part in the operation
     """
 
-    def __init__(
-        self,
-        name: str,
-        function: Callable[[], object],
-        ended: Callable[[], object],
-        guest: bool,
-    ) -> None:
-        self.name = name
-        self.guest = guest
-        self.ended = False
-        self.ready: Callable[[], bool] = lambda: True
-        self.deadline: float | None = None
-        self.baton = threading.Semaphore(0)
-
-        def run() -> None:
-            try:
-                self.baton.acquire()
-                function()
-            except Abandoned:
-                pass
-            finally:
-                self.ended = True
-                ended()
-
-        threading.Thread(target=run, name=name, daemon=True).start()
+    name: str
+    guest: bool
+    ended: bool = False
+    ready: Callable[[], bool] = lambda: True
+    deadline: float | None = None
+    baton: threading.Semaphore = dataclasses.field(
+        default_factory=lambda: threading.Semaphore(0)
+    )
 
 
 class Schedule:
@@ -70,15 +54,26 @@ class Schedule:
         self, name: str, function: Callable[[], object], guest: bool = False
     ) -> Actor:
         """Add an actor; the caller goes on."""
-        actor = Actor(name, function, self._control.release, guest)
+        actor = Actor(name, guest)
         self._actors.append(actor)
+
+        def run() -> None:
+            try:
+                actor.baton.acquire()
+                function()
+            except Abandoned:
+                pass
+            finally:
+                actor.ended = True
+                self._control.release()
+
+        threading.Thread(target=run, name=name, daemon=True).start()
         return actor
 
     def run(self, until: float) -> list[str]:
         """Run the actors until all have ended.
 
         :param until: the time at which it gives up
-        :returns: names of the actors that have not ended
         """
         while actor := self._next(until):
             self._resume(actor)
@@ -153,7 +148,7 @@ class Schedule:
 
 
 class Lock:
-    """A lock of actors; who waits lets others run."""
+    """A ``threading.Lock`` of actors; who waits lets others run."""
 
     def __init__(self, plan: Schedule, reentrant: bool = False) -> None:
         self._plan = plan
@@ -162,7 +157,6 @@ class Lock:
         self._taken = 0
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """See ``threading.Lock``."""
         if not self._is_free():
             limit = None if timeout < 0 else timeout
             if not blocking or not self._plan.wait(self._is_free, limit):
@@ -172,13 +166,11 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """See ``threading.Lock``."""
         if not self._taken:
             raise RuntimeError('release unlocked lock')
         self._taken -= 1
 
     def locked(self) -> bool:
-        """See ``threading.Lock``."""
         return bool(self._taken)
 
     def _is_owned(self) -> bool:
@@ -199,14 +191,13 @@ class Lock:
 
 
 class Condition(threading.Condition):
-    """A condition of actors."""
+    """A ``threading.Condition`` of actors."""
 
     def __init__(self, plan: Schedule, lock: Any = None) -> None:
         super().__init__(lock or Lock(plan, reentrant=True))
         self._plan = plan
 
     def wait(self, timeout: float | None = None) -> bool:
-        """See ``threading.Condition``."""
         waiter: Any = Lock(self._plan)
         waiter.acquire()
         # Whoever notifies releases it.
@@ -215,12 +206,13 @@ class Condition(threading.Condition):
         try:
             return waiter.acquire(timeout=-1 if timeout is None else timeout)
         finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
             self.acquire()
 
     def wait_for(
         self, predicate: Callable[[], Any], timeout: float | None = None
     ) -> Any:
-        """See ``threading.Condition``."""
         end = self._plan.now + (timeout or 0.0)
         while not (result := predicate()):
             left = None if timeout is None else end - self._plan.now
@@ -231,14 +223,13 @@ class Condition(threading.Condition):
 
 
 class Event(threading.Event):
-    """An event of actors."""
+    """A ``threading.Event`` of actors."""
 
     def __init__(self, plan: Schedule) -> None:
         super().__init__()
         self._plan = plan
 
     def wait(self, timeout: float | None = None) -> bool:
-        """See ``threading.Event``."""
         return self._plan.wait(self.is_set, timeout)
 
 

@@ -66,8 +66,6 @@ _AFTER = range(1, 5)
 class Point:
     """A case of the sweep: an operation, a statement and a fault.
 
-    :param world: what is installed
-    :param at: number of the statement
     :param kind: name of the fault; empty if nothing fails
     :param company: id of the rivals; empty if there are none
     """
@@ -91,19 +89,10 @@ class Point:
         return cls(world, operation, int(at), kind, ''.join(company))
 
 
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What a case has broken."""
-
-    point: Point
-    violations: tuple[invariants.Violation, ...]
-
-
 @dataclasses.dataclass
 class Operation:
     """An operation and its statements when nothing fails.
 
-    :param world: what is installed
     :param broken: what is broken without any fault
     """
 
@@ -153,22 +142,16 @@ class Operation:
 
 @dataclasses.dataclass
 class Report:
-    """What a sweep has seen of the operations, and of the cases."""
+    """What a sweep has seen of the operations, and what each case broke."""
 
     operations: list[Operation]
-    results: list[Result]
-
-    @property
-    def broken(self) -> list[Result]:
-        """The cases that broke something."""
-        return [result for result in self.results if result.violations]
+    results: dict[Point, list[invariants.Violation]]
 
     @property
     def is_good(self) -> bool:
         """Whether nothing is broken, with and without a fault."""
-        return not self.broken and not any(
-            operation.broken for operation in self.operations
-        )
+        without = [operation.broken for operation in self.operations]
+        return not any((*self.results.values(), *without))
 
 
 def survey(
@@ -213,8 +196,10 @@ def look(conductor: bench.FaultBench, point: Point) -> invariants.Journal:
     )
 
 
-def run(conductor: bench.FaultBench, point: Point) -> Result:
-    """Run a case.
+def run(
+    conductor: bench.FaultBench, point: Point
+) -> list[invariants.Violation]:
+    """Run a case and return what it has broken.
 
     On a patched Ironic the statements that take and release a lock are
     Ironic's own. When the database fails, the lock can stay, as on stock, and
@@ -226,12 +211,11 @@ def run(conductor: bench.FaultBench, point: Point) -> Result:
         and seen.end['reservation'] is not None
         and set(seen.left) <= {'further'}
     )
-    broken = (
+    return [
         (name, text)
         for name, text in invariants.check(seen)
         if not (as_stock and name == I5.id)
-    )
-    return Result(point, tuple(broken))
+    ]
 
 
 def work(
@@ -252,15 +236,13 @@ def work(
     :param of: how many shares there are
     """
     names = [name for name in OPERATIONS if name.startswith(operation)]
-    report = Report([], [])
+    report = Report([], {})
     for installed in worlds:
         with bench.prepared(installed) as conductor:
             operations = survey(conductor, names)
-            points = choose(operations, seed, sample)
             report.operations.extend(operations)
-            report.results.extend(
-                run(conductor, each) for each in points[share::of]
-            )
+            for point in choose(operations, seed, sample)[share::of]:
+                report.results[point] = run(conductor, point)
     return report
 
 
@@ -285,8 +267,7 @@ def sweep(count: int, *what: Any) -> Report:
         running = [
             pool.submit(work, *what, each, count) for each in range(count)
         ]
-        reports = [each.result() for each in running]
-    return Report(
-        reports[0].operations,
-        [result for report in reports for result in report.results],
-    )
+        first, *others = (each.result() for each in running)
+    for report in others:
+        first.results.update(report.results)
+    return first

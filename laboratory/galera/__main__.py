@@ -5,7 +5,6 @@
 """
 
 import argparse
-import collections
 from collections.abc import Sequence
 import contextlib
 import functools
@@ -19,7 +18,7 @@ from typing import Any
 from laboratory import deployment
 from laboratory import errors
 from laboratory import processes
-from laboratory import results
+from laboratory import tables
 from laboratory import wanderer
 from laboratory.api import Api
 from laboratory.galera import judge
@@ -35,16 +34,14 @@ _CLIENTS = 8
 
 def run(
     place: p.Place,
-    hurt: scenarios.Hurt,
-    promised: Sequence[str],
+    scenario: scenarios.Scenario,
+    side: str,
     number: int,
     seconds: float,
-) -> judge.Figures:
+) -> tuple[judge.Figures, list[str]]:
     """Let something happen to clients at work, and judge it.
 
-    :param promised: what must be nothing, in the words of the table.
-    :param number: of the run.
-    :param seconds: for how long clients are at work.
+    :returns: the figures, and which of them do not hold.
     """
     began = time.monotonic()
     logged = [len(place.log(conductor)) for conductor in range(3)]
@@ -59,7 +56,7 @@ def run(
         ),
     )
     with load:
-        hurt(place, number, seconds)
+        scenario.hurt(place, number, seconds)
     if not processes.wait_for(place.galera.whole, _WHOLE_SECONDS, 0.5):
         raise errors.LaboratoryError('the servers do not come together')
     nodes = _at_rest(place, load.nodes)
@@ -70,9 +67,10 @@ def run(
     figures, rows = judge.result(
         place.eye.read(), place.observations(), failed, nodes, log
     )
+    broken = judge.broken(figures, scenario.promised(side))
     print(
-        f'  {time.monotonic() - began:.0f} s, broken: '
-        f'{judge.broken(figures, promised)}, {json.dumps(figures)}'
+        f'  {time.monotonic() - began:.0f} s, broken: {broken}, '
+        f'{json.dumps(figures)}'
     )
     if not drained:
         print('  messages are left in the outbox')
@@ -92,14 +90,11 @@ def run(
         for line in sorted(lines)[-6:]:
             print(f'    {line[:300]}')
     sys.stdout.flush()
-    return figures
+    return figures, broken
 
 
 def _at_rest(place: p.Place, uuids: Sequence[str]) -> list[Any]:
-    """Wait until nodes are at rest, or nothing happens to them any more.
-
-    :returns: the nodes.
-    """
+    """Wait until nodes are at rest, or nothing happens to them any more."""
 
     def look() -> list[Any]:
         rows = place.eye.query(
@@ -145,41 +140,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     chosen = arguments.scenario or list(scenarios.SCENARIOS)
     processes.end_on_sigterm()
-    runs: dict[tuple[str, str], list[judge.Figures]] = collections.defaultdict(
-        list
-    )
-    holds = True
+    runs: dict[tuple[str, str], list[judge.Figures]] = {}
     layouts = dict.fromkeys(scenarios.SCENARIOS[x].layout for x in chosen)
+    holds = True
     try:
         for side, layout in itertools.product(
             arguments.side or p.SIDES, layouts
         ):
+            here = [
+                name
+                for name in chosen
+                if scenarios.SCENARIOS[name].layout == layout
+            ]
             with contextlib.ExitStack() as stack:
                 place = stack.enter_context(p.Place(side, layout))
                 if arguments.keep:
                     copy = arguments.keep / f'{side}-{layout}'
                     stack.callback(deployment.keep, place.directory, copy)
                 for number, name in itertools.product(
-                    range(arguments.runs), chosen
+                    range(arguments.runs), here
                 ):
-                    scenario = scenarios.SCENARIOS[name]
-                    if scenario.layout != layout:
-                        continue
                     print(f'{name}, {side}, run {number}:', flush=True)
-                    promised = scenario.promised(side)
-                    figures = run(
-                        place,
-                        scenario.hurt,
-                        promised,
-                        number,
-                        arguments.seconds,
+                    scenario = scenarios.SCENARIOS[name]
+                    figures, broken = run(
+                        place, scenario, side, number, arguments.seconds
                     )
-                    runs[name, side].append(figures)
+                    runs.setdefault((name, side), []).append(figures)
                     # Stock promises nothing.
-                    if side != 'stock' and judge.broken(figures, promised):
+                    if side != 'stock' and broken:
                         holds = False
     finally:
-        table = results.Table('scenario', 'side', 'runs', *judge.COLUMNS)
+        table = tables.Table('scenario', 'side', 'runs', *judge.COLUMNS)
         for key, several in runs.items():
             total = sum(several, judge.Figures())
             cells = (total[name] for name in judge.COLUMNS)

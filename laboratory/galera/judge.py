@@ -98,9 +98,7 @@ def result(
 ) -> tuple[Figures, Sequence[truth.Row]]:
     """Judge a run.
 
-    :param seen: what the witness saw.
     :param observations: what the notifications say that have arrived.
-    :param answers: to the requests that failed.
     :param nodes: UUID, provision state, reservation and last error of the
         nodes of this run, when all is calm.
     :param log: of all conductors: the API hides why a request has failed.

@@ -31,8 +31,6 @@ _NOTHING = ('lost', 'disorder', *_STALE)
 class Scenario:
     """One row of the table.
 
-    :param hurt: what happens.
-    :param title: says so in a few words.
     :param counted: what may be there, in the words of the table.
     """
 

@@ -160,10 +160,7 @@ def lag(server: Server, table: str) -> None:
 
 
 class Galera(processes.Server):
-    """Three servers; a context manager.
-
-    :param directory: an existing directory with a short path.
-    """
+    """Three servers; a context manager."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__()
@@ -195,10 +192,7 @@ class Galera(processes.Server):
 
 
 class HAProxy(processes.Server):
-    """Connections to one active server, or to all of them in turn.
-
-    :param servers: the first is the active server.
-    """
+    """Connections to one active server, or to all of them in turn."""
 
     def __init__(
         self, directory: pathlib.Path, servers: Sequence[Server]

@@ -25,15 +25,11 @@ def _part(installed, cases):
     with bench.prepared(installed) as conductor:
         operations = sweep.survey(conductor, names)
         points = sweep.choose(operations, SEED, None)
-        results = [
-            sweep.run(conductor, point)
+        return [
+            f'{point.id}: {name}: {text}'
             for point in choice.sample(points, min(cases, len(points)))
+            for name, text in sweep.run(conductor, point)
         ]
-    return [
-        f'{result.point.id}: {name}: {text}'
-        for result in results
-        for name, text in result.violations
-    ]
 
 
 class SweepTestCase(base.BaseTestCase):
