@@ -20,11 +20,9 @@ from sqlalchemy import event
 from sqlalchemy import pool
 
 from laboratory.faults import database
-from laboratory.faults.database import COMMIT
-from laboratory.faults.database import READ
-from laboratory.faults.database import WRITE
 from laboratory.faults.database import Statement
 
+READ, WRITE, COMMIT = Statement
 _UNCOUNTED = ('BEGIN', 'PRAGMA', 'SET', 'SHOW', 'SAVEPOINT', 'RELEASE')
 # Asked by a pool, and by the plugin before it writes.
 _PING = 'SELECT 1'

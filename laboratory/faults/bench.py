@@ -85,12 +85,11 @@ class FaultBench(base.Bench):
         self.lose_conductor(cases.DEAD_CONDUCTOR)
         engine = enginefacade.writer.get_engine()
         self.plan = schedule.Schedule()
-        self.server = database.Server(self.plan)
         self.observer = observed.Observer(engine.url.database)
         self.addCleanup(self.observer.close)
         if self.world is World.OUTBOX:
             self.useFixture(observed.Outbox(engine))
-        self.useFixture(database.Connections(self.server, engine))
+        self.server = self.useFixture(database.Server(self.plan, engine))
         self._empty = self.observer.copy()
         self._prepared: dict[str, tuple[sqlite3.Connection, str]] = {}
         self.locks = self.useFixture(

@@ -183,11 +183,17 @@ class Connection(sqlite3.Connection):
             self.server.idle.append(self)
 
 
-class Server:
-    """The database as its clients see it."""
+class Server(fixtures.Fixture):
+    """The database as its clients see it.
 
-    def __init__(self, plan: schedule.Schedule) -> None:
+    :param plan: the schedule of the clients
+    :param engine: Ironic's, which keeps no connections itself
+    """
+
+    def __init__(self, plan: schedule.Schedule, engine: Any) -> None:
+        super().__init__()
         self._plan = plan
+        self._engine = engine
         self._broken_at = 0
         self._began = self._away_until = 0.0
         self._counts = False
@@ -196,6 +202,18 @@ class Server:
         self.part = Part()
         self.before: Callable[[int], None] = lambda number: None
         self.committed: Callable[[], None] = lambda: None
+
+    def _setUp(self) -> None:
+        self.useFixture(Deadlocks())
+        let_connections_be_lost(self._engine)
+        listener = self._engine, 'do_connect', self.connect
+        event.listen(*listener)
+        self.addCleanup(self._dispose)
+        self.addCleanup(event.remove, *listener)
+
+    def _dispose(self) -> None:
+        while self.idle:
+            sqlite3.Connection.close(self.idle.pop())
 
     def begin(self, at: int = -1, kind: Kind | None = None) -> None:
         """Count statements from now on."""
@@ -317,24 +335,3 @@ def let_connections_be_lost(engine: Any) -> None:
             if listener.__name__ == '_sqlite_end_transaction':
                 event.remove(engine, name, listener)
         event.listen(engine, name, end_transaction)
-
-
-class Connections(fixtures.Fixture):
-    """The connections of Ironic's engine, which keeps none, go to a server."""
-
-    def __init__(self, server: Server, engine: Any) -> None:
-        super().__init__()
-        self._server = server
-        self._engine = engine
-
-    def _setUp(self) -> None:
-        self.useFixture(Deadlocks())
-        let_connections_be_lost(self._engine)
-        listener = self._engine, 'do_connect', self._server.connect
-        event.listen(*listener)
-        self.addCleanup(self._dispose)
-        self.addCleanup(event.remove, *listener)
-
-    def _dispose(self) -> None:
-        while self._server.idle:
-            sqlite3.Connection.close(self._server.idle.pop())

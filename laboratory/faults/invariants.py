@@ -11,12 +11,7 @@ from typing import Any
 
 from ironic.common import exception
 
-from ironic_async_events.guarantees import I1
-from ironic_async_events.guarantees import I2
-from ironic_async_events.guarantees import I3
-from ironic_async_events.guarantees import I4
-from ironic_async_events.guarantees import I5
-from ironic_async_events.guarantees import I7
+from ironic_async_events import guarantees as g
 from ironic_async_events.tests.unit.spawn_failures import outcome
 
 #: In every node that the sweep makes, and in no text of Ironic.
@@ -26,7 +21,7 @@ CONFIG_DRIVE = 'the-config-drive'
 SECRETS = (CONFIG_DRIVE, 'a-token', 'a password', 'hashed secret')
 
 NAMES = (
-    *(each.id for each in (I1, I2, I3, I4, I5, I7)),
+    *(each.id for each in (g.I1, g.I2, g.I3, g.I4, g.I5, g.I7)),
     # Nobody is told what must not be told.
     'secrets',
     # A database error is not told as a lack of workers.
@@ -122,22 +117,25 @@ def _announced(seen: Journal) -> Iterator[Violation]:
         if previous != state
     ]
     if told != seen.states:
-        yield I1.id, f'committed {_arrows(seen.states)}, told {_arrows(told)}'
+        yield (
+            g.I1.id,
+            f'committed {_arrows(seen.states)}, told {_arrows(told)}',
+        )
     for previous, event, state in seen.told:
         expected = outcome.result(previous, event)
         if state != expected:
             text = f'{event} leads from {previous} to {expected}, {state}'
-            yield I1.id, text
+            yield g.I1.id, text
 
 
 def _chain(seen: Journal) -> Iterator[Violation]:
     at = seen.before['provision_state']
     for previous, _, state in seen.told:
         if previous != at:
-            yield I2.id, f'{at}, then {previous} -> {state}'
+            yield g.I2.id, f'{at}, then {previous} -> {state}'
         at = state
     if at != seen.end['provision_state']:
-        yield I2.id, f'told {at}, is {seen.end["provision_state"]}'
+        yield g.I2.id, f'told {at}, is {seen.end["provision_state"]}'
 
 
 def _refused(seen: Journal) -> Iterator[Violation]:
@@ -148,7 +146,7 @@ def _refused(seen: Journal) -> Iterator[Violation]:
     if seen.operation in _HALF_WAY and len(changes) == 1:
         return
     if changes:
-        yield I3.id, f'refused, but {_arrows(changes)}'
+        yield g.I3.id, f'refused, but {_arrows(changes)}'
     if seen.is_turned_away:
         differing = [
             column
@@ -157,9 +155,9 @@ def _refused(seen: Journal) -> Iterator[Violation]:
             and _plain(seen.before[column]) != _plain(seen.after[column])
         ]
         if differing:
-            yield I3.id, f'refused, but other: {", ".join(differing)}'
+            yield g.I3.id, f'refused, but other: {", ".join(differing)}'
         if seen.records > 1:
-            yield I3.id, f'refused, with {seen.records} records'
+            yield g.I3.id, f'refused, with {seen.records} records'
 
 
 def _accepted(seen: Journal) -> Iterator[Violation]:
@@ -169,21 +167,21 @@ def _accepted(seen: Journal) -> Iterator[Violation]:
     if seen.periodic or not seen.staged or answer.changes:
         return
     if answer.seconds < 30.0:
-        yield I4.id, 'accepted, but the state was not in the database'
+        yield g.I4.id, 'accepted, but the state was not in the database'
     elif not seen.changes:
-        yield I4.id, 'accepted, but the state never came into the database'
+        yield g.I4.id, 'accepted, but the state never came into the database'
 
 
 def _locks(seen: Journal) -> Iterator[Violation]:
     if seen.left:
-        yield I5.id, f'never ended: {", ".join(seen.left)}'
+        yield g.I5.id, f'never ended: {", ".join(seen.left)}'
     holder = seen.end['reservation']
     if holder is not None:
-        yield I5.id, f'locked by {holder} at the end'
+        yield g.I5.id, f'locked by {holder} at the end'
     elif seen.locked is not None:
-        yield I5.id, f'could not be locked: {seen.locked}'
+        yield g.I5.id, f'could not be locked: {seen.locked}'
     for text in seen.shared_locks:
-        yield I7.id, text
+        yield g.I7.id, text
 
 
 def _secrets(seen: Journal) -> Iterator[Violation]:

@@ -23,11 +23,9 @@ class FaultTestCase(db_base.DbTestCase):
         super().setUp()
         self.useFixture(base.FileDatabase())
         self.plan = schedule.Schedule()
-        self.server = database.Server(self.plan)
         self.node = obj_utils.create_test_node(self.context)
-        self.useFixture(
-            database.Connections(self.server, enginefacade.writer.get_engine())
-        )
+        engine = enginefacade.writer.get_engine()
+        self.server = self.useFixture(database.Server(self.plan, engine))
         self.useFixture(edges.Edges(self.plan))
         self.server.begin()
         objects.Node.reserve(self.context, HOST, self.node.id)
