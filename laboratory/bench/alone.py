@@ -116,7 +116,6 @@ def locks(url: str, rounds: int, number: int) -> list[dict[str, Any]]:
             took.append((locked - began, clock() - locked))
 
     def round_(uuid: str) -> tuple[float, float]:
-        """Return the medians of the lock and of the snapshot."""
         took.clear()
         for _ in range(number):
             Timed(context, uuid, load_driver=False).release_resources()

@@ -47,7 +47,6 @@ class Spread:
     rounds: int
 
     def text(self, digits: int = 2, scale: float = 1.0) -> str:
-        """Write the spread down, multiplied."""
         middle, low, high = (
             f'{scale * value:.{digits}f}'
             for value in (self.middle, self.low, self.high)
@@ -118,7 +117,6 @@ class Limit:
         return text
 
     def hold(self, ratio: Spread) -> Verdict:
-        """Judge a ratio."""
         sign = -1 if self.least else 1
         limit, middle = sign * self.median, sign * ratio.middle
         near, far = sorted((sign * ratio.low, sign * ratio.high))
@@ -161,7 +159,6 @@ class Line:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """What stands in a table."""
         return (
             *(self.figure, self.where, self.side, self.value, self.limit),
             *(self.verdict.name.lower(), self.by),

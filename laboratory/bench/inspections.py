@@ -70,7 +70,6 @@ def add(running: sides.Running, how_many: int) -> list[str]:
 
 
 def count(running: sides.Running, where: str = '1 = 1') -> int:
-    """Count the nodes in the database of a side."""
     query = f'SELECT count(*) FROM nodes WHERE {where}'
     return int(running.bench.eye.query(query)[0][0])
 

@@ -85,7 +85,6 @@ _BROKER_LIMIT = 0.2
 
 
 def load(measured: figures.Figures) -> Iterator[Line]:
-    """Judge rates, times, CPU and notifications."""
     for backend, both in measured.items():
         for clients, rounds in both['clients'].items():
             where = f'{backend}; clients: {clients}'
@@ -157,7 +156,6 @@ def _round(
 
 
 def statements(measured: figures.Figures) -> Iterator[Line]:
-    """Judge the counts of statements and transactions."""
     for backend, counted in measured.items():
         stock = _kinds(counted[STOCK])
         for side in OTHERS:
@@ -190,7 +188,6 @@ def _kinds(counted: figures.Figures) -> collections.Counter[str]:
 
 
 def startup(measured: figures.Figures) -> Iterator[Line]:
-    """Judge what is added to the time of a start."""
     for (part, (name, most)), side in itertools.product(
         _STARTS.items(), OTHERS
     ):
@@ -242,7 +239,6 @@ def memory(measured: figures.Figures) -> Iterator[Line]:
 
 
 def spawns(measured: figures.Figures) -> Iterator[Line]:
-    """Judge the CPU time of operations without a driver."""
     title, by = 'CPU seconds of lock, worker and two states', 'CPU seconds'
     limit = f'at most {_CPU_LIMIT:.2f}'
     for backend, rounds in measured.items():
@@ -255,7 +251,6 @@ def spawns(measured: figures.Figures) -> Iterator[Line]:
 
 
 def locks(measured: figures.Figures) -> Iterator[Line]:
-    """Judge the share of the snapshot in taking a lock."""
     title, by = 'snapshot, in percent of taking the lock', 'wall clock'
     limit = f'below {_LOCK_LIMIT:.0f}'
     for backend, nodes in measured.items():

@@ -123,7 +123,6 @@ def table(lines: Iterable[figures.Line]) -> tables.Table:
 
 
 def write_page(document: Document, directory: pathlib.Path) -> None:
-    """Write everything in a document, and draw its pictures."""
     about = tables.Table('what', 'version or size')
     for row in (*document['versions'].items(), *document['machine'].items()):
         about.add(*row)

@@ -171,7 +171,6 @@ def configured(
 def servers(
     backend: Backend, sides: Sequence[Side] = SIDES
 ) -> Iterator[Servers]:
-    """Start the servers that the sides share."""
     with deployment.servers(backend.database, backend.rabbitmq) as shared:
         if shared.rabbitmq is not None:
             shared.rabbitmq.add_hosts([side.name for side in sides])

@@ -104,7 +104,6 @@ class Bench:
             self._called.add(name)
 
     def sleep(self, seconds: float) -> None:
-        """Let simulated time pass."""
         self._now += seconds
         self.statements.passes(seconds)
 
@@ -198,7 +197,6 @@ class Bench:
     def run(
         self, call: calls.Call, row: troubles.Trouble, plugin: bool = False
     ) -> outcome.Outcome:
-        """Make a call in a trouble."""
         values = {c.name: self._row[c.name] for c in _NODES.c}
         self.new_node = sa.insert(_NODES).values({**values, **call.columns})
         self.execute(*map(sa.delete, _TABLES), self.new_node)
@@ -290,7 +288,6 @@ class _Condition(threading.Condition):
         self._mine = threading.get_ident()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """See ``threading.Condition``."""
         if threading.get_ident() != self._mine:
             return super().wait(timeout)
         if timeout is not None:
@@ -301,7 +298,6 @@ class _Condition(threading.Condition):
         return super().wait()
 
     def wait_for(self, predicate: Any, timeout: float | None = None) -> Any:
-        """See ``threading.Condition``."""
         if timeout is None or threading.get_ident() != self._mine:
             return super().wait_for(predicate, timeout)
         return predicate() or (self.wait(timeout), predicate())[1]

@@ -39,7 +39,6 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether the call has raised an error."""
         return self.answer.startswith(RAISES)
 
     @property
@@ -53,7 +52,6 @@ class Outcome:
 
 
 def differences(stock: Outcome, plugin: Outcome) -> Iterator[str]:
-    """Compare answer, row and object."""
     if plugin.answer != stock.answer:
         yield f'{plugin.answer}, not {stock.answer}'
         return

@@ -117,7 +117,6 @@ NONE = Trouble('none')
 
 
 def faults(made: list[Any]) -> Iterator[Trouble]:
-    """Return a trouble for each way in which each statement fails."""
     for fault in statements.faults(made):
         yield Trouble(
             f'{fault.name} at a {made[fault.at].value}',

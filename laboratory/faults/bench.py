@@ -61,7 +61,6 @@ class FaultBench(base.Bench):
         self.world = installed
 
     def setUp(self) -> None:
-        """Start the conductor; prepare the database."""
         super().setUp()
         if self.world in (World.PLUGIN, World.OUTBOX):
             self.useFixture(async_fixtures.Plugin())

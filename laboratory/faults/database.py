@@ -152,7 +152,6 @@ class Connection(sqlite3.Connection):
         return super().cursor(factory)
 
     def do(self, sql: str, real: Callable[..., Any], parameters: Any) -> Any:
-        """Carry out what a cursor is asked for."""
         word = sql.split(None, 1)[0].upper()
         if word in _UNCOUNTED:
             if word != 'PRAGMA':

@@ -62,19 +62,16 @@ class Observer:
         copy.backup(self._connection)
 
     def rows(self, query: str, *parameters: Any) -> list[Any]:
-        """Return the rows of a query."""
         with contextlib.closing(
             self._connection.execute(query, parameters)
         ) as cursor:
             return cursor.fetchall()
 
     def node(self, uuid: str) -> dict[str, Any]:
-        """Return the row of a node."""
         (row,) = self.rows('SELECT * FROM nodes WHERE uuid = ?', uuid)
         return dict(row)
 
     def history(self) -> list[str]:
-        """Return the texts of the history of all nodes."""
         rows = self.rows('SELECT event FROM node_history ORDER BY id')
         return [str(row['event']) for row in rows]
 
@@ -178,7 +175,6 @@ class Locks(fixtures.Fixture):
         self.begin()
 
     def begin(self) -> None:
-        """Forget everything."""
         self._seen = 0
         self._holders: dict[int, str] = {}
         self.lines: list[str] = []

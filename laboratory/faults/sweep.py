@@ -84,7 +84,6 @@ class Point:
 
     @classmethod
     def parse(cls, text: str) -> 'Point':
-        """Return the case of an id."""
         world, operation, at, kind, *company = text.split(':')
         return cls(world, operation, int(at), kind, ''.join(company))
 
@@ -186,7 +185,6 @@ def choose(
 
 
 def look(conductor: bench.FaultBench, point: Point) -> invariants.Journal:
-    """Run a case and return all that was seen."""
     return conductor.run_case(
         OPERATIONS[point.operation],
         point.at,

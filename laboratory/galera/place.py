@@ -84,7 +84,6 @@ class Brokers(processes.Server):
                 node.control('start_app')
 
     def stop(self) -> None:
-        """Stop all of them."""
         for node in reversed(self.nodes):
             node.stop()
 

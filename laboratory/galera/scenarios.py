@@ -49,7 +49,6 @@ class Scenario:
 
 
 def calm(place: p.Place, run: int, seconds: float) -> None:
-    """Nothing happens."""
     time.sleep(seconds)
 
 

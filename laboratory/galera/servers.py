@@ -134,7 +134,6 @@ class Server(database.MariaDB):
         return str(rows[0][1]) if rows else ''
 
     def signal(self, what: signal.Signals) -> None:
-        """Send a signal to it and to what it has started."""
         for process in self.running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, what)
@@ -172,7 +171,6 @@ class Galera(processes.Server):
             server.members = self.servers
 
     def serve(self) -> None:
-        """Start one after the other."""
         for server in self.servers:
             server.start()
 
