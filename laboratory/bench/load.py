@@ -141,20 +141,12 @@ def times(
             took['put_to_end'].append(own[-1] - request.asked_at)
     measured = {}
     for name, values in took.items():
+        if len(values) == 1:
+            values *= 2
+        cuts = statistics.quantiles(values, n=100, method='inclusive')
         measured[f'{name}_mean'] = statistics.fmean(values)
-        measured[f'{name}_p50'] = percentile(values, 50)
-        measured[f'{name}_p99'] = percentile(values, 99)
+        measured[f'{name}_p50'], measured[f'{name}_p99'] = cuts[49], cuts[98]
     return measured
-
-
-def percentile(values: Sequence[float], share: int) -> float:
-    """Return the value that so many percent of all values do not exceed."""
-    if len(values) < 2:
-        return values[0]
-    return statistics.quantiles(values, n=100, method='inclusive')[share - 1]
-
-
-# Statements
 
 
 def _counting(shared: sides.Servers, side: sides.Side) -> service.Ironic:
@@ -172,25 +164,22 @@ def _counting(shared: sides.Servers, side: sides.Side) -> service.Ironic:
     )
 
 
-def _start_counting(
-    running: sides.Running,
-) -> Callable[[], dict[str, dict[str, int]]]:
+def _start_counting(running: sides.Running) -> Callable[[], dict[str, int]]:
     """Count what the conductor of a side executes from now on.
 
-    :returns: gives ``operations`` and ``relay`` -> kind and table -> count.
+    :returns: gives kind and table -> count, without the relay's.
     """
     home = running.bench.ironic.directory.parent
     path = home / f'{running.side.name}.statements'
     _, offset = counted.read(path)
 
-    def end() -> dict[str, dict[str, int]]:
+    def end() -> dict[str, int]:
         time.sleep(_SETTLED)
-        parts: dict[str, dict[str, int]] = {'operations': {}, 'relay': {}}
-        counts, _ = counted.read(path, offset)
-        for (thread, what), number in sorted(counts.items()):
-            part = parts['relay' if thread == lanes.THREAD else 'operations']
-            part[what] = part.get(what, 0) + number
-        return parts
+        executed: dict[str, int] = {}
+        for (thread, what), number in counted.read(path, offset)[0].items():
+            if thread != lanes.THREAD:
+                executed[what] = executed.get(what, 0) + number
+        return executed
 
     return end
 
@@ -223,7 +212,7 @@ def _count(running: sides.Running) -> dict[str, Any]:
         'transitions': sum(
             change.before_state is not None for change in eye.read(seen)
         ),
-        **{f'by_{part}': number for part, number in counts().items()},
+        'by_operations': counts(),
     }
 
 
@@ -250,5 +239,5 @@ def measure_growth(form: sides.Form) -> dict[str, Any]:
 def _play_and_count(running: sides.Running) -> dict[str, Any]:
     counts = _start_counting(running)
     played = play(running, _GROWTH_CLIENTS, 1)
-    executed = sum(counts()['operations'].values())
+    executed = sum(counts().values())
     return played | {'statements_per_op': executed / played['operations']}
