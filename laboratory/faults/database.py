@@ -141,7 +141,7 @@ class Cursor(sqlite3.Cursor):
 
 
 class Connection(sqlite3.Connection):
-    """A connection to the server; a thread that closes it gives it back."""
+    """A connection to the server."""
 
     made_at = 0
     wrote = False
@@ -174,13 +174,6 @@ class Connection(sqlite3.Connection):
         self.wrote = False
         super().rollback()
 
-    def close(self) -> None:
-        if self.is_dead:
-            super().close()
-        else:
-            super().rollback()
-            self.server.idle.append(self)
-
 
 class Server(fixtures.Fixture):
     """The database as its clients see it.
@@ -197,7 +190,6 @@ class Server(fixtures.Fixture):
         self._began = self._away_until = 0.0
         self._counts = False
         self.made: list[Made] = []
-        self.idle: list[Connection] = []
         self.part = Part()
         self.before: Callable[[int], None] = lambda number: None
         self.committed: Callable[[], None] = lambda: None
@@ -207,12 +199,7 @@ class Server(fixtures.Fixture):
         let_connections_be_lost(self._engine)
         listener = self._engine, 'do_connect', self.connect
         event.listen(*listener)
-        self.addCleanup(self._dispose)
         self.addCleanup(event.remove, *listener)
-
-    def _dispose(self) -> None:
-        while self.idle:
-            sqlite3.Connection.close(self.idle.pop())
 
     def begin(self, at: int = -1, kind: Kind | None = None) -> None:
         """Count statements from now on."""
@@ -231,16 +218,11 @@ class Server(fixtures.Fixture):
         """Take the place of the driver's own; see ``do_connect``."""
         if self._plan.now < self._away_until:
             raise anew(GONE)
-        if self.idle:
-            connection = self.idle.pop()
-        else:
-            # Two clients never wait for each other in the database: one of
-            # them would have to run.
-            options.update(timeout=0, check_same_thread=False)
-            connection = sqlite3.connect(*args, factory=Connection, **options)
-            connection.server = self
-        connection.made_at = self._broken_at
-        connection.wrote = False
+        # Two clients never wait for each other in the database: one of them
+        # would have to run.
+        options.update(timeout=0, check_same_thread=False)
+        connection = sqlite3.connect(*args, factory=Connection, **options)
+        connection.server, connection.made_at = self, self._broken_at
         return connection
 
     def check(self, connection: Connection) -> None:
