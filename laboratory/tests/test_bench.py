@@ -15,6 +15,7 @@ from oslotest import base
 
 from laboratory import contract
 from laboratory import errors
+from laboratory import tables
 from laboratory import witness
 from laboratory.bench import counted
 from laboratory.bench import figures
@@ -332,6 +333,14 @@ class Instruments(base.BaseTestCase):
         kinds = ('CREATE', 'INSERT t', 'COMMIT', 'SELECT t', 'ROLLBACK')
         self.assertEqual({('MainThread', kind): 1 for kind in kinds}, counts)
         self.assertEqual(({}, end), counted.read(log, end))
+
+    def test_a_table_is_written_for_a_page(self):
+        table = tables.Table('figure', 'value')
+        table.add('rate', 1)
+        self.assertEqual(
+            ['', '   "figure","value"', '   "rate","1"', ''],
+            table.rst().split('\n')[2:],
+        )
 
     def test_cpu_and_memory_of_a_group_are_seen(self):
         code = 'print(sum(range(10**6)), flush=True); input()'
