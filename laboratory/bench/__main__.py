@@ -1,63 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command: measure, judge, and write down.
+"""Stock Ironic, the plugin, and the plugin with the outbox, side by side.
 
-Figures that were measured earlier stay in the directory's file, so that the
-long form can be done in pieces.
+Ends with 0 when no figure misses its limit, with 1 when a figure does, and
+with 2 when a figure could not be measured. Figures that were measured earlier
+stay in the directory's file, so that the long form can be done in pieces.
 """
 
 import argparse
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-import dataclasses
 import logging
 import pathlib
 import sys
 from typing import Any
 
-import rich.console
-
 from laboratory import errors
 from laboratory import processes
+from laboratory import service
+from laboratory import tables
 from laboratory.bench import alone
 from laboratory.bench import figures
-from laboratory.bench import forms
+from laboratory.bench import inspections
 from laboratory.bench import judge
 from laboratory.bench import load
-from laboratory.bench import memory
-from laboratory.bench import pictures
 from laboratory.bench import report
+from laboratory.bench import sides
 from laboratory.bench import startup
-from laboratory.bench import statements
-from laboratory.bench import trouble
 
 LOG = logging.getLogger('bench')
 
-FIGURES: Mapping[str, Callable[[forms.Form], Any]] = {
+# The short ones first.
+_FIGURES: Mapping[str, Callable[[sides.Form], Any]] = {
     'locks': alone.measure_locks,
     'spawns': alone.measure_spawns,
-    'statements': statements.measure,
+    'statements': load.measure_statements,
     'startup': startup.measure,
-    'trouble': trouble.measure,
-    'memory': memory.measure,
-    'growth': statements.measure_growth,
+    'trouble': inspections.measure_trouble,
+    'memory': inspections.measure_memory,
+    'growth': load.measure_growth,
     'load': load.measure,
 }
-"""Name -> what measures it, the short ones first."""
-
-SHORT = ('statements', 'load')
-"""What the short form measures when nothing is chosen."""
-
+# What the short form measures when nothing is chosen.
+_SHORT = ('statements', 'load')
 _DIRECTORY = pathlib.Path('build/benchmark')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and write down.
-
-    :param arguments: of the command line.
-    :returns: 0 when no figure misses, 1 when one does, 2 when something
-        could not be measured.
-    """
+    """Measure and write down."""
     parsed = _parser().parse_args(arguments)
     processes.end_on_sigterm()
     logging.basicConfig(
@@ -65,16 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for name in (LOG.name, 'laboratory'):
         logging.getLogger(name).setLevel(logging.INFO)
-    form = forms.LONG if parsed.long else forms.SHORT
-    form = dataclasses.replace(form, rounds=parsed.rounds)
-    wanted = parsed.only
-    if wanted is None:
-        wanted = FIGURES if parsed.long else SHORT
+    form = sides.form(parsed.long, parsed.rounds)
     try:
+        if parsed.tree:
+            _compare(form, parsed.tree).show()
+            return 0
         document = report.opened(parsed.keep)
+        wanted = parsed.only
+        if wanted is None:
+            wanted = _FIGURES if parsed.long else _SHORT
         for name in wanted:
             LOG.info('%s', name)
-            report.add(document, name, form, FIGURES[name](form))
+            report.add(document, name, form, _FIGURES[name](form))
             # What was measured is not lost when something goes wrong later.
             report.save(document, parsed.keep)
     except errors.LaboratoryError as error:
@@ -82,55 +74,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     LOG.info('everything is measured')
     lines = judge.lines(document['figures'])
-    console = rich.console.Console(width=None if sys.stdout.isatty() else 150)
-    console.print(report.table(lines))
+    report.table(lines).show()
     if parsed.page:
-        page = report.page(document, pictures.draw(document, parsed.keep))
-        (parsed.keep / report.PAGE).write_text(page, encoding='utf-8')
-    missed = any(line.verdict is figures.Verdict.MISSED for line in lines)
-    return 1 if missed else 0
+        report.write_page(document, parsed.keep)
+    return int(any(line.verdict is figures.Verdict.MISSED for line in lines))
+
+
+def _compare(form: sides.Form, trees: Sequence[pathlib.Path]) -> tables.Table:
+    """Compare source trees with stock: no plugin, no limit."""
+    patched = {f'patched{n}': str(tree) for n, tree in enumerate(trees, 1)}
+    compared = [sides.Side(name, tree=tree) for name, tree in patched.items()]
+    measured = load.measure(form, (sides.STOCK, *compared))
+    table = tables.Table('backend', 'clients', 'figure', 'stock', *patched)
+    for backend, both in measured.items():
+        for clients, rounds in both['clients'].items():
+            for name, title in judge.TITLES.items():
+                ratios = []
+                for side in patched:
+                    done = figures.done(rounds, side)
+                    ratio = done and figures.ratio(done, side, name).text()
+                    ratios.append(ratio or 'no round')
+                table.add(backend, clients, title, 1, *ratios)
+        books = (both['notifications'][side] for side in ('stock', *patched))
+        lost = [f'{book["lost"]} of {book["expected"]}' for book in books]
+        table.add(backend, 'all', 'notifications lost', *lost)
+    return table
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog='python -m laboratory.bench',
-        description='Measure stock Ironic, the plugin, and the plugin with '
-        'the outbox side by side. Ends with 0 when no figure misses its '
-        'limit, with 1 when one does.',
+        prog='python -m laboratory.bench', description=__doc__
     )
-    parser.add_argument(
-        '--long', action='store_true', help='all of it, in some hours'
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add('--long', action='store_true', help='all of it, in some hours')
+    add(
         '--only',
         nargs='*',
-        choices=FIGURES,
+        choices=_FIGURES,
         metavar='FIGURE',
-        help=f'measure only these of {", ".join(FIGURES)}; those in DIR stay '
-        f'as they are. Without a name, only the report is made (default: '
-        f'{", ".join(SHORT)}; with --long, all)',
+        help=f'measure only these of {", ".join(_FIGURES)}; other figures in '
+        f'DIR stay as they are. Without a name, only the report is made '
+        f'(default: {", ".join(_SHORT)}; with --long, all)',
     )
-    parser.add_argument(
+    add(
         '--rounds',
         type=int,
         choices=range(1, 100),
         default=5,
         metavar='N',
-        help='how many paired rounds (default: 5)',
+        help='how many paired rounds (default: %(default)s)',
     )
-    parser.add_argument(
+    add(
         '--keep',
         type=pathlib.Path,
         default=_DIRECTORY,
         metavar='DIR',
-        help=f'where figures are written, and where those of earlier runs '
-        f'are found (default: {_DIRECTORY})',
+        help='where figures are written and looked for (default: %(default)s)',
     )
-    parser.add_argument(
-        '--page',
-        action='store_true',
-        help=f'make a page with pictures as well, DIR/{report.PAGE}',
-    )
+    text = f'make a page with pictures as well, DIR/{report.PAGE}'
+    add('--page', action='store_true', help=text)
+    text = 'compare only the load of these patched sources with stock'
+    add('--tree', nargs='+', type=service.patched_tree, help=text)
     return parser
 
 

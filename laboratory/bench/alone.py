@@ -14,24 +14,16 @@ from typing import Any
 
 from laboratory import deployment
 from laboratory import inside
-from laboratory.bench import forms
 from laboratory.bench import sides
 
-Figures = dict[str, Any]
-
-_STEPS: list[dict[str, Any]] = [
-    {
-        'interface': interface,
-        'step': step,
-        'priority': 10,
-        'abortable': False,
-        'requires_ramdisk': True,
-        'args': {},
-    }
+_STEP = {'priority': 10, 'abortable': False, 'requires_ramdisk': True}
+_STEPS = [
+    {**_STEP, 'interface': interface, 'step': step, 'args': {}}
     for interface in ('bios', 'deploy', 'management', 'raid')
     for step in ('prepare', 'apply_configuration', 'clean_up')
 ]
-_FIELDS: Mapping[str, Any] = {
+_IMAGES = 'http://images.example.org'
+_NODE: Mapping[str, Any] = {
     'driver': 'fake-hardware',
     'provision_state': 'active',
     'driver_info': {
@@ -39,8 +31,8 @@ _FIELDS: Mapping[str, Any] = {
         'redfish_system_id': '/redfish/v1/Systems/1',
         'redfish_username': 'admin',
         'redfish_password': 'secret',
-        'deploy_kernel': 'http://images.example.org/ipa.kernel',
-        'deploy_ramdisk': 'http://images.example.org/ipa.initramfs',
+        'deploy_kernel': f'{_IMAGES}/ipa.kernel',
+        'deploy_ramdisk': f'{_IMAGES}/ipa.initramfs',
     },
     'properties': {'cpus': '64', 'memory_mb': '524288', 'local_gb': '960'},
     'driver_internal_info': {
@@ -50,45 +42,38 @@ _FIELDS: Mapping[str, Any] = {
         'clean_steps': _STEPS,
         'deploy_steps': _STEPS,
     },
-    'instance_info': {
-        'image_source': 'http://images.example.org/debian.qcow2',
-        'image_checksum': 'd' * 64,
-    },
     'extra': {'site': 'a', 'rack': '17', 'contact': 'nobody'},
 }
-_CONFIGDRIVE = {
-    **_FIELDS['instance_info'],
-    'configdrive': 'H4sI' * (64 * 1024 // 4),
+_INSTANCE = {
+    'image_source': f'{_IMAGES}/debian.qcow2',
+    'image_checksum': 'd' * 64,
 }
-_NODES: Mapping[str, Mapping[str, Any]] = {
-    'deployed node': _FIELDS,
-    '64 KiB configdrive': {**_FIELDS, 'instance_info': _CONFIGDRIVE},
+# Name -> instance_info.
+_NODES: Mapping[str, Mapping[str, str]] = {
+    'deployed node': _INSTANCE,
+    '64 KiB configdrive': {**_INSTANCE, 'configdrive': 'H4sI' * (16 * 1024)},
 }
 
 
-def measure_locks(form: forms.Form) -> Figures:
+def measure_locks(form: sides.Form) -> dict[str, Any]:
     """Measure what the snapshot adds to taking an exclusive lock.
 
-    :param form: how much.
-    :returns: backend -> one entry for each kind of node.
-    :raises LaboratoryError: when something does not go as it should.
+    :returns: backend -> an entry for each kind of node.
     """
     return _in_each(form, locks, form.rounds, form.locks)
 
 
-def measure_spawns(form: forms.Form) -> Figures:
+def measure_spawns(form: sides.Form) -> dict[str, Any]:
     """Measure operations that are a lock, a worker and two states.
 
-    :param form: how much.
     :returns: backend -> rounds, each of them side -> figures.
-    :raises LaboratoryError: when something does not go as it should.
     """
     return _in_each(form, spawns, form.rounds, form.spawns)
 
 
 def _in_each(
-    form: forms.Form, function: Callable[..., Any], *args: Any
-) -> Figures:
+    form: sides.Form, function: Callable[..., Any], *args: Any
+) -> dict[str, Any]:
     """Call a function with each database, in a process of its own."""
     measured = {}
     for backend in form.clients:
@@ -101,15 +86,12 @@ def _in_each(
     return measured
 
 
-def locks(url: str, rounds: int, number: int) -> list[Figures]:
+def locks(url: str, rounds: int, number: int) -> list[dict[str, Any]]:
     """Lock nodes in a database that has Ironic's tables.
 
     The time of a lock is that of Ironic's ``TaskManager._lock()`` alone:
     what a request does before and after is not in it.
 
-    :param url: the database.
-    :param rounds: how often each node is measured.
-    :param number: how many locks make up a round.
     :returns: for each node its name, the median of the snapshot in seconds,
         and for each round the percentage of the lock's time that it is.
     """
@@ -134,7 +116,6 @@ def locks(url: str, rounds: int, number: int) -> list[Figures]:
             took.append((locked - began, clock() - locked))
 
     def round_(uuid: str) -> tuple[float, float]:
-        """Return the medians of the lock and of the snapshot."""
         took.clear()
         for _ in range(number):
             Timed(context, uuid, load_driver=False).release_resources()
@@ -142,8 +123,8 @@ def locks(url: str, rounds: int, number: int) -> list[Figures]:
         return lock, snap
 
     measured = []
-    for name, fields in _NODES.items():
-        node = objects.Node(context, **fields)
+    for name, instance in _NODES.items():
+        node = objects.Node(context, **_NODE, instance_info=instance)
         node.create()
         round_(node.uuid)  # compiles the statements
         medians = [round_(node.uuid) for _ in range(rounds)]
@@ -157,14 +138,8 @@ def locks(url: str, rounds: int, number: int) -> list[Figures]:
     return measured
 
 
-def spawns(url: str, rounds: int, number: int) -> list[Figures]:
-    """Do rounds of operations, one of stock's and one of the plugin's.
-
-    :param url: the database, with Ironic's tables.
-    :param rounds: how many.
-    :param number: operations of each side in each round.
-    :returns: rounds, each of them side -> CPU seconds of an operation.
-    """
+def spawns(url: str, rounds: int, number: int) -> list[dict[str, Any]]:
+    """Do rounds of operations, of stock's and of the plugin's in turns."""
     context = inside.configure(url)
     from ironic import objects
     from ironic.conductor import task_manager
@@ -175,15 +150,19 @@ def spawns(url: str, rounds: int, number: int) -> list[Figures]:
         context, driver='fake-hardware', provision_state='manageable'
     )
     node.create()
+    both = {
+        'stock': task_manager.TaskManager,
+        'plugin': drop_in.DropInTaskManager,
+    }
 
     def end(task: Any) -> None:
         task.process_event('done')
 
     with concurrent.futures.ThreadPoolExecutor(1) as workers:
 
-        def operate(cls: Any) -> float:
+        def operate(name: str) -> float:
             began = time.process_time()
-            with cls(context, node.uuid, load_driver=False) as task:
+            with both[name](context, node.uuid, load_driver=False) as task:
                 task.process_event(
                     'inspect', callback=workers.submit, call_args=(end, task)
                 )
@@ -191,23 +170,18 @@ def spawns(url: str, rounds: int, number: int) -> list[Figures]:
             workers.submit(int).result()
             return time.process_time() - began
 
-        both = {
-            'stock': task_manager.TaskManager,
-            'plugin': drop_in.DropInTaskManager,
-        }
-
-        def round_() -> Figures:
+        def round_() -> dict[str, Any]:
             used: dict[str, list[float]] = {name: [] for name in both}
             # In turns, for the speed of the machine drifts; each of them first
             # as often as the other, for garbage is collected in a rhythm.
             for turn in range(number):
                 for name in sorted(both, reverse=turn % 2 == 0):
-                    used[name].append(operate(both[name]))
+                    used[name].append(operate(name))
             return {
                 name: {'cpu': statistics.fmean(each)}
                 for name, each in used.items()
             }
 
-        for cls in both.values():
-            operate(cls)  # compiles the statements
+        for name in both:
+            operate(name)  # compiles the statements
         return [round_() for _ in range(rounds)]

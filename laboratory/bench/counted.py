@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a command of Ironic and write down every statement that it executes.
 
-``python -m laboratory.bench.counted FILE COMMAND ...`` appends
-a line to the file for each statement, commit and rollback that SQLAlchemy's
-events tell of: the thread, the kind, and the table.
+``python -m laboratory.bench.counted FILE COMMAND ...`` appends a line to the
+file for each statement, commit and rollback that SQLAlchemy's events tell of:
+the thread, the kind, and the table.
 """
 
 import collections
@@ -36,7 +36,9 @@ def main() -> None:
         os.write(descriptor, f'{name}\t{what}\n'.encode())
 
     def executed(conn: Any, cursor: Any, statement: str, *more: Any) -> None:
-        write(describe(statement))
+        kind, table = _KIND.match(statement), _TABLE.search(statement)
+        words = [kind.group(1).upper() if kind else '?']
+        write(' '.join([*words, *(table.groups() if table else ())]))
 
     engine = sqlalchemy.Engine
     event.listen(engine, 'after_cursor_execute', executed)
@@ -46,23 +48,9 @@ def main() -> None:
     runpy.run_path(command, run_name='__main__')
 
 
-def describe(statement: str) -> str:
-    """Return the kind of a statement and its first table.
-
-    :param statement: its text.
-    """
-    kind = _KIND.match(statement)
-    table = _TABLE.search(statement)
-    words = [kind.group(1).upper() if kind else '?']
-    if table:
-        words.append(table.group(1))
-    return ' '.join(words)
-
-
 def read(path: pathlib.Path, offset: int = 0) -> tuple[Counts, int]:
     """Count what was written down.
 
-    :param path: the file.
     :param offset: where to begin, as the last call returned it.
     :returns: the counts, and where the file ends.
     """

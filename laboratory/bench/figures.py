@@ -13,14 +13,15 @@ import math
 import statistics
 from typing import Any
 
-CONFIDENCE = 0.92
-"""What an interval shall cover at least; all of five rounds cover more."""
-
-ENOUGH = 5
-"""With fewer rounds an interval covers too little to decide anything."""
+# What an interval covers at least; all of five rounds cover more.
+_CONFIDENCE = 0.92
+# With fewer rounds an interval covers too little to decide anything.
+_ENOUGH = 5
 
 STOCK = 'stock'
 OTHERS = ('plugin', 'outbox')
+FAILED = 'failed'
+"""In the place of figures: why a round could not be done."""
 
 Figures = Mapping[str, Any]
 Rounds = Sequence[Figures]
@@ -28,23 +29,17 @@ Rounds = Sequence[Figures]
 
 
 class Verdict(enum.StrEnum):
-    """What a figure says about its limit."""
+    """What a figure says about its limit; the value is a colour."""
 
-    MET = 'met'
-    MISSED = 'missed'
-    UNDECIDED = 'undecided'
-    REPORTED = 'reported'
+    MET = 'green'
+    MISSED = 'red'
+    UNDECIDED = 'yellow'
+    REPORTED = 'dim'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Spread:
-    """Values of some rounds, or their ratios.
-
-    :param middle: the median.
-    :param low: where the interval of the median begins.
-    :param high: where it ends.
-    :param rounds: how many there were.
-    """
+    """The median of some rounds, or of their ratios, with its interval."""
 
     middle: float
     low: float
@@ -52,7 +47,6 @@ class Spread:
     rounds: int
 
     def text(self, digits: int = 2, scale: float = 1.0) -> str:
-        """Write it down, multiplied."""
         middle, low, high = (
             f'{scale * value:.{digits}f}'
             for value in (self.middle, self.low, self.high)
@@ -65,61 +59,49 @@ def spread(values: Sequence[float]) -> Spread:
 
     The interval is that of the sign test, which assumes nothing of how the
     values are distributed: it reaches from the value that has ``k`` below it
-    to the one that has ``k`` above it. With fewer than eight values it is
+    to the value that has ``k`` above it. With fewer than eight values it is
     all of them, which covers less when they are fewer than five.
-
-    :param values: at least one.
     """
     ordered = sorted(values)
     number = len(ordered)
-    # How often all values but so many are on one side of the true median.
-    outside = [
-        2 * sum(math.comb(number, i) for i in range(one + 1)) / 2**number
-        for one in range((number + 1) // 2)
-    ]
-    k = max(
-        (i for i, share in enumerate(outside) if share <= 1 - CONFIDENCE),
-        default=0,
-    )
+    k, outside = 0, 0.0
+    for i in range((number + 1) // 2):
+        # How often all values but so many are on one side of the true median.
+        outside += 2 * math.comb(number, i) / 2**number
+        if outside <= 1 - _CONFIDENCE:
+            k = i
     return Spread(
         statistics.median(ordered), ordered[k], ordered[-1 - k], number
     )
 
 
-def column(rounds: Rounds, side: str, name: str) -> list[float]:
-    """Return one figure of one side, from each round."""
-    return [each[side][name] for each in rounds]
-
-
-def ratios(those: Sequence[float], stock: Sequence[float]) -> Spread:
-    """Compare rounds, each with the round of stock beside it.
-
-    :param those: one value for each round.
-    :param stock: stock's values, all of them greater than zero.
-    """
-    return spread([x / y for x, y in zip(those, stock, strict=True)])
-
-
 def ratio(rounds: Rounds, side: str, name: str) -> Spread:
-    """Compare a figure of a side with stock's."""
-    return ratios(column(rounds, side, name), column(rounds, STOCK, name))
+    """Compare a figure of a side with stock's, in each round."""
+    return spread([each[side][name] / each[STOCK][name] for each in rounds])
 
 
 def added(rounds: Rounds, side: str, name: str) -> Spread:
     """Return what a side has more than stock."""
-    own, stock = (column(rounds, who, name) for who in (side, STOCK))
-    return spread([x - y for x, y in zip(own, stock, strict=True)])
+    return spread([each[side][name] - each[STOCK][name] for each in rounds])
+
+
+def done(rounds: Rounds, side: str) -> Rounds:
+    """Return the rounds in which neither the side nor stock has failed."""
+    return [
+        each
+        for each in rounds
+        if not any(FAILED in each[who] for who in (side, STOCK))
+    ]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Limit:
     """What a ratio to stock must be.
 
-    :param median: what the median must be.
     :param interval: what the whole interval must be beyond; None: the median
         decides alone.
     :param least: whether these are lower limits.
-    :param whole: the whole interval decides, not the median.
+    :param whole: the whole interval is held against ``median``.
     """
 
     median: float
@@ -135,26 +117,19 @@ class Limit:
         return text
 
     def hold(self, ratio: Spread) -> Verdict:
-        """Judge a ratio."""
         sign = -1 if self.least else 1
         limit, middle = sign * self.median, sign * ratio.middle
         near, far = sorted((sign * ratio.low, sign * ratio.high))
-        if ratio.rounds < ENOUGH or (self.whole and near <= limit < far):
+        if ratio.rounds < _ENOUGH or (self.whole and near <= limit < far):
             return Verdict.UNDECIDED
-        if self.whole:
-            return within(far, limit)
         if self.interval is not None and far >= sign * self.interval:
             return Verdict.MISSED
-        return within(middle, limit)
+        return within(far if self.whole else middle, limit)
 
 
-def at_most(found: Spread, limit: float) -> Verdict:
-    """Hold a whole interval against an upper limit.
-
-    :param found: the spread.
-    :param limit: what it may be.
-    """
-    return Limit(limit, whole=True).hold(found)
+def at_most(ratio: Spread, limit: float) -> Verdict:
+    """Hold a whole interval against an upper limit."""
+    return Limit(limit, whole=True).hold(ratio)
 
 
 def within(value: float, limit: float) -> Verdict:
@@ -166,12 +141,9 @@ def within(value: float, limit: float) -> Verdict:
 class Line:
     """One line of the result.
 
-    :param figure: what was measured.
     :param where: on what, and under what.
-    :param side: ``plugin`` or ``outbox``.
-    :param found: what was found, in words.
+    :param value: what was measured, in words.
     :param limit: what it must be, in words.
-    :param verdict: whether it is.
     :param by: which measure has decided.
     :param ratio: what to draw, if it is a ratio.
     """
@@ -179,13 +151,19 @@ class Line:
     figure: str
     where: str
     side: str
-    found: str
+    value: str
     limit: str
     verdict: Verdict
-    by: str
+    by: str = 'count'
     ratio: Spread | None = None
 
     @property
-    def words(self) -> tuple[str, str, str, str, str]:
-        """What stands in a table before the verdict."""
-        return self.figure, self.where, self.side, self.found, self.limit
+    def cells(self) -> tuple[str, ...]:
+        return (
+            *(self.figure, self.where, self.side, self.value, self.limit),
+            *(self.verdict.name.lower(), self.by),
+        )
+
+
+CELLS = ('figure', 'where', 'side', 'value', 'must be', 'verdict', 'by')
+"""The header above :attr:`Line.cells`."""

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many nodes, and requests for inspections: no GET before, none after."""
+"""Many nodes, and requests for inspections: no GET before, none after.
+
+They show memory, and what a broker in trouble costs.
+"""
 
 from collections.abc import Iterable
 from collections.abc import Sequence
 import concurrent.futures
-import dataclasses
+import contextlib
+import itertools
+import logging
 import threading
 import time
 from typing import Any
+from typing import NamedTuple
 import uuid
 
 import requests
@@ -16,26 +22,37 @@ import sqlalchemy as sa
 from laboratory import clients
 from laboratory import errors
 from laboratory import processes
+from laboratory import service
 from laboratory import witness
 from laboratory.api import Api
 from laboratory.bench import sides
+from laboratory.bench import slow_broker
+from laboratory.bench import usage
 
-SECONDS = 60.0
+LOG = logging.getLogger(__name__)
+
+_SECONDS = 60.0
 _BUSY = (409, 503)
 _PAUSE = 0.1
 _AT_ONCE = 500
 # An inspection starts and ends in it: a node can be asked again.
 _AT_REST = 'manageable'
+# So many nodes that an operation has ended before its node is asked again.
+_NODES = 250
+_SAMPLES = 10
+_SETTLED = 1.0
+# Longer than it takes to ask for all of them.
+_RUNS_SECONDS = 30
+# How many seconds a slow broker takes for a publish.
+_DELAY = 0.2
+# Until a service has found out that the broker is back.
+_RECOVERY_SECONDS = 180.0
 
 
 def add(running: sides.Running, how_many: int) -> list[str]:
     """Put nodes that are ``manageable`` into the database.
 
     Ironic makes the first of them, the others are copies of its row.
-
-    :param running: the side to whose database they are added.
-    :param how_many: at least one.
-    :returns: their UUIDs.
     """
     first = clients.Client(running.bench.ironic.endpoint).lead('manage')
     engine = running.bench.eye.engine
@@ -46,26 +63,19 @@ def add(running: sides.Running, how_many: int) -> list[str]:
         row = dict(connection.execute(query).mappings().one())
         del row['id']
         for begin in range(0, len(fresh), _AT_ONCE):
-            connection.execute(
-                sa.insert(table),
-                [row | {'uuid': new} for new in fresh[begin:][:_AT_ONCE]],
-            )
+            some = fresh[begin : begin + _AT_ONCE]
+            rows = [row | {'uuid': new} for new in some]
+            connection.execute(sa.insert(table), rows)
     return [first.id, *fresh]
 
 
 def count(running: sides.Running, where: str = '1 = 1') -> int:
-    """Count the nodes in the database of a side."""
     query = f'SELECT count(*) FROM nodes WHERE {where}'
     return int(running.bench.eye.query(query)[0][0])
 
 
 def wait_unlocked(running: sides.Running, seconds: float) -> None:
-    """Wait until nobody holds a node.
-
-    :param running: the side to whose database they belong.
-    :param seconds: how long to wait.
-    :raises LaboratoryError: when somebody still does then.
-    """
+    """Wait until nobody holds a node."""
     locked = 'reservation IS NOT NULL'
     if not processes.wait_for(
         lambda: not count(running, locked), seconds, _PAUSE
@@ -76,13 +86,10 @@ def wait_unlocked(running: sides.Running, seconds: float) -> None:
         )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Asked:
-    """One request.
+class Asked(NamedTuple):
+    """A request: when it was sent, and how long its 202 took.
 
-    :param node: the node that was to be inspected.
-    :param asked_at: when it was sent, in seconds since the epoch.
-    :param seconds: how long its ``202`` took; None if none came in time.
+    No 202 came in time where that is None.
     """
 
     node: str
@@ -94,31 +101,20 @@ def ask(
     running: sides.Running,
     nodes: Sequence[str],
     threads: int = 8,
-    timeout: float = SECONDS,
+    timeout: float = _SECONDS,
 ) -> list[Asked]:
-    """Send one request for each node.
-
-    :param running: the side whose API is asked.
-    :param nodes: nodes that are ``manageable``.
-    :param threads: how many requests at once.
-    :param timeout: how long to wait for an answer.
-    :returns: the requests, in the order of the nodes.
-    :raises LaboratoryError: when a request is refused for good.
-    """
+    """Send one request for each node, some of them at once."""
     local = threading.local()
 
     def connect() -> None:
         local.api = Api(running.bench.ironic.endpoint, timeout=timeout)
 
     def send(node: str) -> Asked:
+        path = f'/v1/nodes/{node}/states/provision'
         deadline = time.monotonic() + timeout
         while True:
             asked_at, began = time.time(), time.monotonic()
-            code, answer = local.api.call(
-                'PUT',
-                f'/v1/nodes/{node}/states/provision',
-                {'target': 'inspect'},
-            )
+            code, answer = local.api.call('PUT', path, {'target': 'inspect'})
             if code == 202:
                 return Asked(node, asked_at, time.monotonic() - began)
             if isinstance(answer, requests.Timeout):
@@ -130,24 +126,19 @@ def ask(
                 )
             time.sleep(_PAUSE)
 
-    with concurrent.futures.ThreadPoolExecutor(
-        threads, initializer=connect
-    ) as executor:
-        return list(executor.map(send, nodes))
+    with concurrent.futures.ThreadPoolExecutor(threads, '', connect) as pool:
+        return list(pool.map(send, nodes))
 
 
 def ends(
     eye: witness.Witness,
     asked: Iterable[Asked],
     after: int,
-    seconds: float = SECONDS,
+    seconds: float = _SECONDS,
 ) -> list[float | None]:
     """Wait until operations are at their ends.
 
-    :param eye: the witness in the service's database.
-    :param asked: the requests.
     :param after: the last change that the witness had seen before them.
-    :param seconds: how long to wait.
     :returns: for each request, seconds from it to the last change of its
         node; None if it has not ended in this time.
     """
@@ -156,10 +147,10 @@ def ends(
     def taken() -> list[float | None]:
         last.update((change.node, change) for change in eye.read(after))
         return [
-            last[request.node].seen_at - request.asked_at
-            if request.node in last and last[request.node].state == _AT_REST
+            last[node].seen_at - asked_at
+            if node in last and last[node].state == _AT_REST
             else None
-            for request in asked
+            for node, asked_at, _ in asked
         ]
 
     processes.wait_for(lambda: None not in taken(), seconds, _PAUSE)
@@ -169,3 +160,143 @@ def ends(
 def last_seen(eye: witness.Witness) -> int:
     """Return the id of the last change that the witness has seen."""
     return max((change.id for change in eye.read()), default=0)
+
+
+def measure_memory(form: sides.Form) -> dict[str, Any]:
+    """Look at memory while operations run, and after many of them.
+
+    :returns: ``running``: rounds, each side -> bytes; ``churn``: side ->
+        (operations, bytes), again and again.
+    """
+    rounds = range(form.running_rounds)
+    return {
+        'running': [_while_running(form.running) for _ in rounds],
+        'churn': _churn(form.churn // _SAMPLES),
+    }
+
+
+def _while_running(number: int) -> dict[str, Any]:
+    def configure(shared: sides.Servers, side: sides.Side) -> service.Ironic:
+        options = {'fake': {'inspect_delay': str(_RUNS_SECONDS)}}
+        return sides.configured(shared, side, options=options)
+
+    measured = {}
+    with sides.started(sides.MARIADB, configure) as running:
+        for each in running:
+            nodes = add(each, number)
+            before = _settled(each)
+            ask(each, nodes)
+            during = _settled(each)
+            at_work = count(each, "provision_state = 'inspecting'")
+            if at_work < number:
+                raise errors.LaboratoryError(
+                    f'only {at_work} of {number} operations were still '
+                    f'running when memory was looked at'
+                )
+            measured[each.side.name] = {
+                'operations': at_work,
+                'before': before,
+                'during': during,
+            }
+        for each in running:
+            for process in each.bench.ironic.running:
+                # Nobody waits for operations that only wait.
+                process.grace = 0.0
+    return measured
+
+
+def _churn(part: int) -> dict[str, list[tuple[int, int]]]:
+    samples: dict[str, list[tuple[int, int]]] = {}
+
+    def churn(running: sides.Running, nodes: Sequence[str]) -> None:
+        """Ask, and see every operation to its end."""
+        eye = running.bench.eye
+        after = last_seen(eye)
+        if None in ends(eye, ask(running, nodes), after):
+            raise errors.LaboratoryError('an operation did not end in time')
+
+    with (
+        sides.started(sides.MARIADB) as running,
+        # At once: no time is measured, and no conductor can use two
+        # processors.
+        concurrent.futures.ThreadPoolExecutor(len(running)) as pool,
+    ):
+        nodes = [itertools.cycle(add(each, _NODES)) for each in running]
+        for number in range(part, _SAMPLES * part + 1, part):
+            chosen = [list(itertools.islice(each, part)) for each in nodes]
+            list(pool.map(churn, running, chosen))
+            for each in running:
+                sample = (number, _settled(each))
+                samples.setdefault(each.side.name, []).append(sample)
+            LOG.info('%d operations are done', number)
+    return samples
+
+
+def _settled(running: sides.Running) -> int:
+    time.sleep(_SETTLED)
+    return usage.memory(running.conductor)
+
+
+def measure_trouble(form: sides.Form) -> dict[str, Any]:
+    """Do rounds in which the broker is healthy, slow, and down.
+
+    Conductor and API are one process: a request reaches the conductor
+    without the broker, and what waits for it is the notification alone.
+
+    :returns: ``rounds``, each of them side -> state of the broker -> times.
+    """
+    proxies: dict[str, slow_broker.SlowBroker] = {}
+    with contextlib.ExitStack() as stack:
+
+        def configure(
+            shared: sides.Servers, side: sides.Side
+        ) -> service.Ironic:
+            assert shared.rabbitmq is not None
+            proxy = slow_broker.SlowBroker(shared.rabbitmq.port)
+            proxies[side.name] = stack.enter_context(proxy)
+            return sides.configured(shared, side, split=False, port=proxy.port)
+
+        running = stack.enter_context(sides.started(sides.MARIADB, configure))
+        nodes = {each.side.name: add(each, form.asked) for each in running}
+        rounds = []
+        for number in range(form.trouble_rounds):
+            measured = {}
+            for each in running:
+                name = each.side.name
+                measured[name] = _in_trouble(
+                    each, proxies[name], nodes[name], form.down_seconds
+                )
+            rounds.append(measured)
+            LOG.info('broker in trouble: round %d is done', number + 1)
+        return {'rounds': rounds, 'down_seconds': form.down_seconds}
+
+
+def _in_trouble(
+    running: sides.Running,
+    proxy: slow_broker.SlowBroker,
+    nodes: Sequence[str],
+    down_seconds: float,
+) -> dict[str, Any]:
+    eye, measured = running.bench.eye, {}
+    for state, delay, threads, patience in (
+        ('healthy', 0.0, 1, _SECONDS),
+        # The end is announced as well, and as slowly.
+        ('slow', _DELAY, 1, _SECONDS),
+        ('down', 0.0, len(nodes), down_seconds),
+    ):
+        proxy.delay = delay
+        if state == 'down':
+            proxy.down()
+        after, began = last_seen(eye), time.monotonic()
+        asked = ask(running, nodes, threads, patience)
+        # Who waited for an answer has waited for an end as well.
+        left = began + patience - time.monotonic()
+        measured[state] = {
+            'put_to_202': [request.seconds for request in asked],
+            'put_to_end': ends(eye, asked, after, left),
+        }
+        if state == 'down':
+            proxy.up()
+        # What was held up is done before the next state.
+        wait_unlocked(running, _RECOVERY_SECONDS)
+    return measured

@@ -5,19 +5,19 @@ import collections
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
+import itertools
 import statistics
 
 from laboratory.bench import figures
-from laboratory.bench import forms
-from laboratory.bench import load as loads
+from laboratory.bench import sides
+from laboratory.bench.figures import FAILED
 from laboratory.bench.figures import OTHERS
 from laboratory.bench.figures import STOCK
 from laboratory.bench.figures import Limit
 from laboratory.bench.figures import Line
 from laboratory.bench.figures import Verdict
 
-_MARIADB, _SQLITE = forms.MARIADB.name, forms.SQLITE.name
+_MARIADB, _SQLITE = sides.MARIADB.name, sides.SQLITE.name
 _CPU = 'conductor_cpu_per_op'
 _CPU_LIMIT = 1.02
 
@@ -40,9 +40,7 @@ def _least(median: float, interval: float | None = None) -> Limit:
 
 
 _ALL = ('1', '8', '32')
-_LIMITS: Sequence[
-    tuple[str, str, Sequence[str], Limit | None, Limit | None]
-] = (
+_LIMITS = (
     # figure, backend, clients, the plugin's limit, the outbox's; None: it is
     # reported.
     ('rate', _MARIADB, ('1', '8'), _least(1.12, 1.0), _least(1.05, 0.97)),
@@ -87,24 +85,40 @@ _BROKER_LIMIT = 0.2
 
 
 def load(measured: figures.Figures) -> Iterator[Line]:
-    """Judge rates, times, CPU and notifications."""
     for backend, both in measured.items():
         for clients, rounds in both['clients'].items():
+            where = f'{backend}; clients: {clients}'
             for side in OTHERS:
-                done = [
-                    each
-                    for each in rounds
-                    if loads.FAILED not in each[side]
-                    and loads.FAILED not in each[STOCK]
-                ]
+                done = figures.done(rounds, side)
                 if len(done) < len(rounds):
-                    where = f'{backend}; clients: {clients}'
                     yield _failed(where, side, rounds)
                 if done:
                     for name in TITLES:
-                        yield _round(name, backend, clients, side, done)
+                        limit = _limit(name, backend, clients, side)
+                        yield _round(name, where, side, done, limit)
         for side in OTHERS:
             yield _notifications(backend, side, both['notifications'])
+
+
+def _failed(where: str, side: str, rounds: figures.Rounds) -> Line:
+    own, stock = (
+        sum(FAILED in each[who] for each in rounds) for who in (side, STOCK)
+    )
+    title = 'rounds in which an operation failed'
+    value = f'{own} of {len(rounds)}; stock {stock}'
+    verdict = figures.within(own, stock)
+    return Line(title, where, side, value, 'as stock', verdict)
+
+
+def _notifications(where: str, side: str, books: figures.Figures) -> Line:
+    kinds = ('lost', 'out_of_order', 'illegal')
+    own, stock = (sum(books[x][k] for k in kinds) for x in (side, STOCK))
+    title = 'lost, out of order or illegal notifications'
+    value = (
+        f'{own} of {books[side]["expected"]}; '
+        f'stock {stock} of {books[STOCK]["expected"]}'
+    )
+    return Line(title, where, side, value, '0', figures.within(own, 0))
 
 
 def _limit(name: str, backend: str, clients: str, side: str) -> Limit | None:
@@ -116,75 +130,36 @@ def _limit(name: str, backend: str, clients: str, side: str) -> Limit | None:
 
 
 def _round(
-    name: str, backend: str, clients: str, side: str, rounds: figures.Rounds
+    name: str,
+    where: str,
+    side: str,
+    rounds: figures.Rounds,
+    limit: Limit | None,
 ) -> Line:
-    limit = _limit(name, backend, clients, side)
     by = 'CPU seconds' if name == _CPU else 'wall clock'
     verdict, ratio = Verdict.REPORTED, None
     added = figures.added(rounds, side, name)
-    found = f'{added.text(1, 1e3)} ms more; stock has ended before'
+    value = f'{added.text(1, 1e3)} ms more; stock has ended before'
     # What may begin after it has ended has no ratio.
-    if min(figures.column(rounds, STOCK, name)) > 0:
+    if all(each[STOCK][name] > 0 for each in rounds):
         ratio = figures.ratio(rounds, side, name)
-        found = ratio.text()
+        value = ratio.text()
         if name not in ('rate', _CPU):
-            found += f'; {added.middle * 1e3:+.1f} ms'
+            value += f'; {added.middle * 1e3:+.1f} ms'
         if limit is not None:
             verdict = limit.hold(ratio)
             if limit.whole and verdict is Verdict.UNDECIDED:
                 cpu = figures.ratio(rounds, side, _CPU)
                 verdict, by = figures.at_most(cpu, _CPU_LIMIT), 'CPU seconds'
-    return Line(
-        TITLES[name],
-        f'{backend}; clients: {clients}',
-        side,
-        found,
-        str(limit or 'reported'),
-        verdict,
-        by,
-        ratio,
-    )
-
-
-def _failed(where: str, side: str, rounds: figures.Rounds) -> Line:
-    own, stock = (
-        sum(loads.FAILED in each[who] for each in rounds)
-        for who in (side, STOCK)
-    )
-    return Line(
-        'rounds in which an operation failed',
-        where,
-        side,
-        f'{own} of {len(rounds)}; stock {stock}',
-        'as stock',
-        figures.within(own, stock),
-        'count',
-    )
-
-
-def _notifications(backend: str, side: str, all_: figures.Figures) -> Line:
-    def wrong(books: Mapping[str, int]) -> int:
-        return books['lost'] + books['out_of_order'] + books['illegal']
-
-    own, stock = all_[side], all_[STOCK]
-    return Line(
-        'lost, out of order or illegal notifications',
-        backend,
-        side,
-        f'{wrong(own)} of {own["expected"]}; '
-        f'stock {wrong(stock)} of {stock["expected"]}',
-        '0',
-        figures.within(wrong(own), 0),
-        'count',
-    )
+    text = str(limit or 'reported')
+    return Line(TITLES[name], where, side, value, text, verdict, by, ratio)
 
 
 def statements(measured: figures.Figures) -> Iterator[Line]:
-    """Judge the counts of statements and transactions."""
-    for backend, sides in measured.items():
-        stock = _kinds(sides[STOCK])
+    for backend, counted in measured.items():
+        stock = _kinds(counted[STOCK])
         for side in OTHERS:
-            own = _kinds(sides[side])
+            own = _kinds(counted[side])
             for kind in sorted(own.keys() | stock.keys()):
                 may, limit = stock[kind] + 1e-9, 'as stock'
                 if kind == 'SELECT':
@@ -192,158 +167,125 @@ def statements(measured: figures.Figures) -> Iterator[Line]:
                 elif kind == _TRANSACTIONS:
                     may, limit = stock[kind] - 1e-9, 'fewer than stock'
                 elif side == 'outbox' and kind == 'INSERT':
-                    done = sides[side]
+                    done = counted[side]
                     may += done['transitions'] / done['operations']
                     limit = f'one more for each transition: {may:.2f}'
-                yield Line(
-                    f'{kind} per operation',
-                    backend,
-                    side,
-                    f'{own[kind]:.2f}; stock {stock[kind]:.2f}',
-                    limit,
-                    figures.within(own[kind], may),
-                    'count',
-                )
+                title = f'{kind} per operation'
+                value = f'{own[kind]:.2f}; stock {stock[kind]:.2f}'
+                verdict = figures.within(own[kind], may)
+                yield Line(title, backend, side, value, limit, verdict)
 
 
-def _kinds(side: figures.Figures) -> collections.Counter[str]:
+def _kinds(counted: figures.Figures) -> collections.Counter[str]:
     """Add up the counts of statements over tables, for each operation."""
     kinds: collections.Counter[str] = collections.Counter()
-    for what, number in side['by_operations'].items():
+    for what, number in counted['by_operations'].items():
         kind = what.partition(' ')[0]
         if kind in ('COMMIT', 'ROLLBACK'):
             kind = _TRANSACTIONS
-        kinds[kind] += number / side['operations']
+        kinds[kind] += number / counted['operations']
     return kinds
 
 
 def startup(measured: figures.Figures) -> Iterator[Line]:
-    """Judge what is added to the time of a start."""
-    for part, (title, limit) in _STARTS.items():
-        parts = measured[part]
-        for side in OTHERS:
-            by, added = 'wall clock', figures.added(parts, side, 'seconds')
-            if figures.at_most(added, limit / 1e3) is Verdict.UNDECIDED:
-                by, added = 'CPU seconds', figures.added(parts, side, 'cpu')
-            yield Line(
-                f'start of {title}',
-                _MARIADB,
-                side,
-                f'{added.text(1, 1e3)} ms more',
-                f'at most {limit:.0f} ms more',
-                figures.at_most(added, limit / 1e3),
-                by,
-            )
+    for (part, (name, most)), side in itertools.product(
+        _STARTS.items(), OTHERS
+    ):
+        by = 'wall clock'
+        added = figures.added(measured[part], side, 'seconds')
+        if figures.at_most(added, most / 1e3) is Verdict.UNDECIDED:
+            by = 'CPU seconds'
+            added = figures.added(measured[part], side, 'cpu')
+        title, limit = f'start of {name}', f'at most {most:.0f} ms more'
+        value = f'{added.text(1, 1e3)} ms more'
+        verdict = figures.at_most(added, most / 1e3)
+        yield Line(title, _MARIADB, side, value, limit, verdict, by)
 
 
 def memory(measured: figures.Figures) -> Iterator[Line]:
     """Judge memory with operations that run, and after many of them."""
     rounds, churn = measured['running'], measured['churn']
-    grown = {}
-    for name, samples in churn.items():
-        # The middle with the end: the beginning fills caches.
-        grown[name] = samples[-1][1] / samples[len(samples) // 2 - 1][1]
+    by = 'allocated memory'
+    # The middle with the end: the beginning fills caches.
+    grown = {
+        name: samples[-1][1] / samples[len(samples) // 2 - 1][1]
+        for name, samples in churn.items()
+    }
     for side in OTHERS:
         ratio = figures.ratio(rounds, side, 'during')
-        each = {
-            name: statistics.median(
-                (one[name]['during'] - one[name]['before'])
-                / one[name]['operations']
+        own, stock = (
+            statistics.median(
+                (each[who]['during'] - each[who]['before'])
+                / each[who]['operations']
                 / 1024
-                for one in rounds
+                for each in rounds
             )
-            for name in (side, STOCK)
-        }
-        yield Line(
-            f'memory with {rounds[0][side]["operations"]} operations running',
-            _MARIADB,
-            side,
-            f'{ratio.text(3)}; {each[side]:.0f} KiB for each, '
-            f'stock {each[STOCK]:.0f}',
-            f'at most {_MEMORY_LIMIT:.2f}',
-            figures.within(ratio.middle, _MEMORY_LIMIT),
-            'allocated memory',
-            ratio,
+            for who in (side, STOCK)
         )
+        number = rounds[0][side]['operations']
+        title = f'memory with {number} operations running'
+        value = f'{ratio.text(3)}; {own:.0f} KiB for each, stock {stock:.0f}'
+        limit = f'at most {_MEMORY_LIMIT:.2f}'
+        verdict = figures.within(ratio.middle, _MEMORY_LIMIT)
+        yield Line(title, _MARIADB, side, value, limit, verdict, by, ratio)
+        number = churn[side][-1][0]
+        title = f'growth of memory in the second half of {number} operations'
+        value = f'{grown[side]:.3f}; stock {grown[STOCK]:.3f}'
         # What stock grows by is not the plugin's.
-        limit = _MEMORY_LIMIT * max(1.0, grown[STOCK])
-        yield Line(
-            f'growth of memory in the second half of {churn[side][-1][0]} '
-            f'operations',
-            _MARIADB,
-            side,
-            f'{grown[side]:.3f}; stock {grown[STOCK]:.3f}',
-            f'at most {limit:.2f}',
-            figures.within(grown[side], limit),
-            'allocated memory',
-        )
+        may = _MEMORY_LIMIT * max(1.0, grown[STOCK])
+        verdict = figures.within(grown[side], may)
+        limit = f'at most {may:.2f}'
+        yield Line(title, _MARIADB, side, value, limit, verdict, by)
 
 
 def spawns(measured: figures.Figures) -> Iterator[Line]:
-    """Judge the CPU time of operations without a driver."""
+    title, by = 'CPU seconds of lock, worker and two states', 'CPU seconds'
+    limit = f'at most {_CPU_LIMIT:.2f}'
     for backend, rounds in measured.items():
-        ratio = figures.ratio(rounds, 'plugin', 'cpu')
-        added = figures.added(rounds, 'plugin', 'cpu')
-        yield Line(
-            'CPU seconds of lock, worker and two states',
-            backend.partition(',')[0],
-            'plugin',
-            f'{ratio.text(3)}; {added.middle * 1e3:+.2f} ms',
-            f'at most {_CPU_LIMIT:.2f}',
-            figures.at_most(ratio, _CPU_LIMIT),
-            'CPU seconds',
-            ratio,
-        )
+        where, side = backend.partition(',')[0], 'plugin'
+        ratio = figures.ratio(rounds, side, 'cpu')
+        added = figures.added(rounds, side, 'cpu')
+        value = f'{ratio.text(3)}; {added.middle * 1e3:+.2f} ms'
+        verdict = figures.at_most(ratio, _CPU_LIMIT)
+        yield Line(title, where, side, value, limit, verdict, by, ratio)
 
 
 def locks(measured: figures.Figures) -> Iterator[Line]:
-    """Judge the share of the snapshot in taking a lock."""
+    title, by = 'snapshot, in percent of taking the lock', 'wall clock'
+    limit = f'below {_LOCK_LIMIT:.0f}'
     for backend, nodes in measured.items():
         for node in nodes:
+            where = f'{backend.partition(",")[0]}; {node["node"]}'
             share = figures.spread(node['shares'])
-            yield Line(
-                'snapshot, in percent of taking the lock',
-                f'{backend.partition(",")[0]}; {node["node"]}',
-                'plugin',
-                f'{share.text()}; {node["snapshot"] * 1e6:.0f} us',
-                f'below {_LOCK_LIMIT:.0f}',
-                figures.at_most(share, _LOCK_LIMIT),
-                'wall clock',
-            )
+            value = f'{share.text()}; {node["snapshot"] * 1e6:.0f} us'
+            verdict = figures.at_most(share, _LOCK_LIMIT)
+            yield Line(title, where, 'plugin', value, limit, verdict, by)
 
 
 def trouble(measured: figures.Figures) -> Iterator[Line]:
     """Judge times while the broker is slow or down."""
-    ways = (('put_to_202', 'PUT to 202'), ('put_to_end', 'PUT to end'))
-    for state in ('slow', 'down'):
-        for side in OTHERS:
-            for name, title in ways:
-                # The worker announces: it waits, unless there is an outbox.
-                must = side == 'outbox' or name == 'put_to_202'
-                own, stock = (
-                    _later(measured['rounds'], who, state, name)
-                    for who in (side, STOCK)
-                )
-                verdict = Verdict.MISSED
-                if len(own) == len(measured['rounds']):
-                    late = statistics.median(own)
-                    verdict = figures.within(late, _BROKER_LIMIT)
-                yield Line(
-                    f'{title}: later than with a healthy broker',
-                    f'broker {state}',
-                    side,
-                    '; stock '.join(
-                        f'{figures.spread(late).text(1, 1e3)} ms'
-                        if late
-                        else f'none within {measured["down_seconds"]:.0f} s'
-                        for late in (own, stock)
-                    ),
-                    f'at most {_BROKER_LIMIT * 1e3:.0f} ms'
-                    if must
-                    else 'reported',
-                    verdict if must else Verdict.REPORTED,
-                    'wall clock',
-                )
+    rounds = measured['rounds']
+    none = f'none within {measured["down_seconds"]:.0f} s'
+    for state, side, (name, way) in itertools.product(
+        ('slow', 'down'),
+        OTHERS,
+        (('put_to_202', 'PUT to 202'), ('put_to_end', 'PUT to end')),
+    ):
+        title = f'{way}: later than with a healthy broker'
+        own, stock = (_later(rounds, x, state, name) for x in (side, STOCK))
+        value = '; stock '.join(
+            f'{figures.spread(late).text(1, 1e3)} ms' if late else none
+            for late in (own, stock)
+        )
+        limit, verdict = 'reported', Verdict.REPORTED
+        # The worker announces: it waits, unless there is an outbox.
+        if side == 'outbox' or name == 'put_to_202':
+            limit = f'at most {_BROKER_LIMIT * 1e3:.0f} ms'
+            verdict = Verdict.MISSED
+            if len(own) == len(rounds):
+                verdict = figures.within(statistics.median(own), _BROKER_LIMIT)
+        where, by = f'broker {state}', 'wall clock'
+        yield Line(title, where, side, value, limit, verdict, by)
 
 
 def _later(
@@ -360,35 +302,35 @@ def _later(
 
 def growth(measured: figures.Figures) -> Iterator[Line]:
     """Judge how an operation grows with the nodes in the database."""
-    titles = {'statements_per_op': 'statements per operation'} | {
+    counts = 'statements_per_op'
+    titles = {counts: 'statements per operation'} | {
         name: TITLES[name]
         for name in (_CPU, 'put_to_202_p50', 'put_to_end_p50')
     }
-    first, *_, last = measured.items()
-    for side in OTHERS:
-        for name, title in titles.items():
-            own, stock = (
-                figures.ratios(
-                    figures.column(last[1], who, name),
-                    figures.column(first[1], who, name),
-                )
-                for who in (side, STOCK)
+    (fewest, first), *_, (most, last) = measured.items()
+    where, limit = f'{fewest} to {most} nodes', 'flat, or as stock'
+    for side, (name, title) in itertools.product(OTHERS, titles.items()):
+        own, stock = (
+            figures.spread(
+                [
+                    large[who][name] / small[who][name]
+                    for small, large in zip(first, last, strict=True)
+                ]
             )
-            # Its growth is not above what stock's may be.
-            may = max(1.0, stock.high)
-            verdict = figures.at_most(own, may)
-            if name == 'statements_per_op' or own.middle <= may:
-                verdict = figures.within(own.middle, may)
-            yield Line(
-                f'growth of {title}',
-                f'{first[0]} to {last[0]} nodes',
-                side,
-                f'{own.text()}; stock {stock.text()}',
-                'flat, or as stock',
-                verdict,
-                'count' if name == 'statements_per_op' else 'spread',
-                own,
-            )
+            for who in (side, STOCK)
+        )
+        title, value = (
+            f'growth of {title}',
+            f'{own.text()}; stock {stock.text()}',
+        )
+        # Its growth is not above what stock's may be.
+        may = max(1.0, stock.high)
+        by, verdict = 'spread', figures.at_most(own, may)
+        if name == counts or own.middle <= may:
+            verdict = figures.within(own.middle, may)
+        if name == counts:
+            by = 'count'
+        yield Line(title, where, side, value, limit, verdict, by, own)
 
 
 JUDGES: Mapping[str, Callable[[figures.Figures], Iterator[Line]]] = {
@@ -405,10 +347,7 @@ JUDGES: Mapping[str, Callable[[figures.Figures], Iterator[Line]]] = {
 
 
 def lines(measured: figures.Figures) -> list[Line]:
-    """Judge everything that was measured.
-
-    :param measured: figure -> what its module returned.
-    """
+    """Judge everything that was measured: figure -> what was measured."""
     return [
         line
         for name, judge in JUDGES.items()

@@ -1,47 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations per second, times, CPU and notifications, under some clients."""
+"""Clients that lead nodes through lives: rates, times, CPU, statements."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
 import logging
 import statistics
+import sys
+import time
 from typing import Any
 
+from ironic_async_events.outbox import lanes
 from laboratory import clients
 from laboratory import contract
 from laboratory import errors
+from laboratory import lifecycle
+from laboratory import service
 from laboratory import witness
-from laboratory.bench import forms
+from laboratory.bench import counted
+from laboratory.bench import figures
 from laboratory.bench import inspections
 from laboratory.bench import sides
 from laboratory.bench import usage
 
 LOG = logging.getLogger(__name__)
 
-Figures = dict[str, Any]
-
-FAILED = 'failed'
-"""In the place of figures: why a round could not be done."""
-
 _SECONDS = 120.0
+# A conductor's sign of life is no operation's statement.
+_SILENT = {'heartbeat_interval': 3600, 'heartbeat_timeout': 7200}
+_GROWTH_CLIENTS = 2
+# The relay, and the log of the statements, are done by then.
+_SETTLED = 1.0
 
 
 def measure(
-    form: forms.Form, those: Sequence[sides.Side] = sides.SIDES
-) -> Figures:
+    form: sides.Form, compared: Sequence[sides.Side] = sides.SIDES
+) -> dict[str, Any]:
     """Do all rounds on all backends.
 
-    :param form: how much.
-    :param those: what is compared.
     :returns: backend -> clients -> rounds, each of them side -> figures;
         and what became of the notifications.
-    :raises LaboratoryError: when something does not go as it should.
     """
     measured = {}
     for backend, how_many in form.clients.items():
-        with sides.started(backend, sides=those) as running:
-            for one in running:
+        with sides.started(backend, sides=compared) as running:
+            for each in running:
                 # What is done for the first time takes its time.
-                play(one, max(how_many), 1)
+                play(each, max(how_many), 1)
             rounds = {
                 str(number): [
                     _round(running, number, lives) for _ in range(form.rounds)
@@ -49,31 +53,33 @@ def measure(
                 for number, lives in how_many.items()
             }
             # Services that are stopped announce what is still to be announced.
-            for one in running:
-                one.bench.ironic.stop()
+            for each in running:
+                each.bench.ironic.stop()
             measured[backend.name] = {
                 'clients': rounds,
                 'notifications': {
-                    one.side.name: one.bench.account().as_dict()
-                    for one in running
+                    each.side.name: each.bench.account().as_dict()
+                    for each in running
                 },
             }
     return measured
 
 
-def _round(running: list[sides.Running], number: int, lives: int) -> Figures:
+def _round(
+    running: list[sides.Running], number: int, lives: int
+) -> dict[str, Any]:
     """Do a round; a side that goes wrong is noted down and ends nothing.
 
     On SQLite, which knows no queue for writers, many clients can be more
     than Ironic's patience with a locked database.
     """
-    measured: Figures = {}
-    for one in running:
+    measured: dict[str, Any] = {}
+    for each in running:
         try:
-            measured[one.side.name] = play(one, number, lives)
+            measured[each.side.name] = play(each, number, lives)
         except errors.LaboratoryError as error:
-            inspections.wait_unlocked(one, _SECONDS)
-            measured[one.side.name] = {FAILED: str(error)}
+            inspections.wait_unlocked(each, _SECONDS)
+            measured[each.side.name] = {figures.FAILED: str(error)}
     LOG.info(
         '%d clients: %s operations per second',
         number,
@@ -82,30 +88,22 @@ def _round(running: list[sides.Running], number: int, lives: int) -> Figures:
     return measured
 
 
-def play(running: sides.Running, number: int, lives: int) -> Figures:
+def play(running: sides.Running, number: int, lives: int) -> dict[str, Any]:
     """Do one round on one side: clients lead nodes through their lives.
 
-    :param running: the side.
-    :param number: clients at once.
     :param lives: how many each of them leads, one after the other.
-    :returns: figures; times in seconds, those with ``_per_op`` for each
-        operation.
-    :raises LaboratoryError: when an operation does not come to its end.
     """
-    eye, ironic = running.bench.eye, running.bench.ironic
+    eye, endpoint = running.bench.eye, running.bench.ironic.endpoint
     seen = inspections.last_seen(eye)
     used = usage.cpu_seconds(running.conductor)
-    account = clients.drive(ironic.endpoint, number, lives, forms.LIFE)
+    accepted = clients.drive(endpoint, number, lives, sides.LIFE).accepted
     used = usage.cpu_seconds(running.conductor) - used
-    accepted = account.accepted
+    # Without the making of connections and of nodes.
+    began = min(request.asked_at for request in accepted)
+    ended = max(request.ended_at for request in accepted)
     return {
         'operations': len(accepted),
-        # Without the making of connections and of nodes.
-        'rate': len(accepted)
-        / (
-            max(request.ended_at for request in accepted)
-            - min(request.asked_at for request in accepted)
-        ),
+        'rate': len(accepted) / (ended - began),
         'conductor_cpu_per_op': used / len(accepted),
         **times(accepted, eye.read(seen)),
     }
@@ -113,7 +111,7 @@ def play(running: sides.Running, number: int, lives: int) -> Figures:
 
 def times(
     accepted: Sequence[contract.Accepted], changes: Sequence[witness.Seen]
-) -> Figures:
+) -> dict[str, float]:
     """Compute how long requests and operations took.
 
     The end of an operation is its last committed change, not the moment at
@@ -121,41 +119,125 @@ def times(
     made for the request itself, has no end of its own.
 
     :param accepted: requests of clients that each had a node alone.
-    :param changes: what was committed.
-    :returns: means, medians and 99th percentiles.
     """
     by_node: dict[str, list[float]] = {}
     for change in changes:
         if change.before_state is not None:
             by_node.setdefault(change.node, []).append(change.seen_at)
-    from_202, from_put = [], []
+    took: dict[str, list[float]] = {
+        'put_to_202': [request.latency for request in accepted],
+        '202_to_end': [],
+        'put_to_end': [],
+    }
     for request in accepted:
+        begin = request.asked_at - contract.TOLERANCE
         own = [
             at
             for at in by_node.get(request.node, ())
-            if request.asked_at - contract.TOLERANCE <= at <= request.ended_at
+            if begin <= at <= request.ended_at
         ]
         if len(own) > 1:
-            from_202.append(own[-1] - request.accepted_at)
-            from_put.append(own[-1] - request.asked_at)
-    measured: Figures = {}
-    for name, values in (
-        ('put_to_202', [request.latency for request in accepted]),
-        ('202_to_end', from_202),
-        ('put_to_end', from_put),
-    ):
+            took['202_to_end'].append(own[-1] - request.accepted_at)
+            took['put_to_end'].append(own[-1] - request.asked_at)
+    measured = {}
+    for name, values in took.items():
+        if len(values) == 1:
+            values *= 2
+        cuts = statistics.quantiles(values, n=100, method='inclusive')
         measured[f'{name}_mean'] = statistics.fmean(values)
-        measured[f'{name}_p50'] = percentile(values, 50)
-        measured[f'{name}_p99'] = percentile(values, 99)
+        measured[f'{name}_p50'], measured[f'{name}_p99'] = cuts[49], cuts[98]
     return measured
 
 
-def percentile(values: Sequence[float], share: int) -> float:
-    """Return the value that a share of all values does not exceed.
+def _counting(shared: sides.Servers, side: sides.Side) -> service.Ironic:
+    """Configure a side whose conductor writes its statements down."""
+    log = shared.directory / f'{side.name}.statements'
+    return sides.configured(
+        shared,
+        side,
+        split=True,
+        options={'conductor': _SILENT},
+        command=[
+            *(sys.executable, '-m', counted.__name__, str(log)),
+            service.script('ironic-conductor'),
+        ],
+    )
 
-    :param values: at least one.
-    :param share: in percent, from 1 to 99.
+
+def _start_counting(running: sides.Running) -> Callable[[], dict[str, int]]:
+    """Count what the conductor of a side executes from now on.
+
+    :returns: gives kind and table -> count, without the relay's.
     """
-    if len(values) < 2:
-        return values[0]
-    return statistics.quantiles(values, n=100, method='inclusive')[share - 1]
+    home = running.bench.ironic.directory.parent
+    path = home / f'{running.side.name}.statements'
+    _, offset = counted.read(path)
+
+    def end() -> dict[str, int]:
+        time.sleep(_SETTLED)
+        executed: dict[str, int] = {}
+        for (thread, what), number in counted.read(path, offset)[0].items():
+            if thread != lanes.THREAD:
+                executed[what] = executed.get(what, 0) + number
+        return executed
+
+    return end
+
+
+def measure_statements(form: sides.Form) -> dict[str, Any]:
+    """Lead one node through its whole life on each side.
+
+    :returns: backend -> side -> counts.
+    """
+    measured = {}
+    for backend in form.clients:
+        with sides.started(backend, _counting) as running:
+            measured[backend.name] = {
+                each.side.name: _count(each) for each in running
+            }
+        LOG.info('statements on %s are counted', backend.name)
+    return measured
+
+
+def _count(running: sides.Running) -> dict[str, Any]:
+    endpoint, eye = running.bench.ironic.endpoint, running.bench.eye
+    # What is only done once in a process is not counted.
+    clients.drive(endpoint, 1, 1, sides.LIFE)
+    time.sleep(_SETTLED)
+    seen = inspections.last_seen(eye)
+    counts = _start_counting(running)
+    account = clients.drive(endpoint, 1, 1, lifecycle.here())
+    return {
+        'operations': len(account.accepted),
+        'transitions': sum(
+            change.before_state is not None for change in eye.read(seen)
+        ),
+        'by_operations': counts(),
+    }
+
+
+def measure_growth(form: sides.Form) -> dict[str, Any]:
+    """Do rounds with more and more nodes.
+
+    :returns: number of nodes -> rounds, each of them side -> figures.
+    """
+    measured: dict[str, Any] = {}
+    with sides.started(sides.MARIADB, _counting) as running:
+        for each in running:
+            _play_and_count(each)
+        for number in form.growth_nodes:
+            for each in running:
+                inspections.add(each, number - inspections.count(each))
+            measured[str(number)] = [
+                {each.side.name: _play_and_count(each) for each in running}
+                for _ in range(form.growth_rounds)
+            ]
+            LOG.info('rounds with %d nodes are done', number)
+    return measured
+
+
+def _play_and_count(running: sides.Running) -> dict[str, Any]:
+    counts = _start_counting(running)
+    played = play(running, _GROWTH_CLIENTS, 1)
+    executed = sum(counts().values())
+    return played | {'statements_per_op': executed / played['operations']}

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The result as a file that pieces are added to, as a table, and as a page."""
+"""The result: a file that pieces are added to, tables, and pictures."""
 
 from collections.abc import Iterable
-import csv
 import datetime
 import importlib.metadata
-import io
 import json
+import logging
 import os
 import pathlib
 import platform
@@ -15,12 +14,12 @@ import subprocess
 from typing import Any
 
 import psutil
-import rich.table
 
 from laboratory import errors
+from laboratory import tables
 from laboratory.bench import figures
-from laboratory.bench import forms
 from laboratory.bench import judge
+from laboratory.bench import sides
 
 NAME = 'benchmark.json'
 PAGE = 'benchmark.rst'
@@ -34,13 +33,8 @@ _PACKAGES = (
     'openstacksdk',
 )
 _DEBIAN = ('mariadb-server', 'postgresql', 'rabbitmq-server')
-_HEADER = ('figure', 'where', 'side', 'found', 'must be')
-_COLOURS = {
-    figures.Verdict.MET: 'green',
-    figures.Verdict.MISSED: 'red',
-    figures.Verdict.UNDECIDED: 'yellow',
-    figures.Verdict.REPORTED: 'dim',
-}
+_COLOURS = {'plugin': '#1f77b4', 'outbox': '#ff7f0e'}
+_ROW = 0.19
 
 Document = dict[str, Any]
 
@@ -50,13 +44,9 @@ def new() -> Document:
     versions = {'Python': platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
     if shutil.which('dpkg-query'):
+        form = '--showformat=${Package} ${Version}\\n'
         known = subprocess.run(
-            [
-                'dpkg-query',
-                '--showformat=${Package} ${Version}\\n',
-                '--show',
-                *_DEBIAN,
-            ],
+            ['dpkg-query', form, '--show', *_DEBIAN],
             check=False,
             capture_output=True,
             text=True,
@@ -80,12 +70,7 @@ def new() -> Document:
 
 
 def opened(directory: pathlib.Path) -> Document:
-    """Go on with the document in a directory, or begin one.
-
-    :param directory: where the figures of earlier runs may be.
-    :raises LaboratoryError: when they are from another machine, or are of
-        other versions: what is in one table must be comparable.
-    """
+    """Go on with the document in a directory, or begin a new document."""
     path = directory / NAME
     fresh = new()
     if not path.exists():
@@ -106,17 +91,12 @@ def opened(directory: pathlib.Path) -> Document:
 
 
 def add(
-    document: Document, name: str, form: forms.Form, measured: Any
+    document: Document, name: str, form: sides.Form, measured: Any
 ) -> None:
-    """Put a figure into a document, in the place of an older one.
+    """Put a figure into a document, in the place of an older figure.
 
     The version of the plugin is kept for each figure by itself: pieces of
     one result may be measured before and after a change.
-
-    :param document: the result.
-    :param name: the figure's.
-    :param form: how much was measured.
-    :param measured: what was.
     """
     document['figures'][name] = measured
     document['forms'][name] = form.name
@@ -132,47 +112,101 @@ def save(document: Document, directory: pathlib.Path) -> None:
     partial.replace(path)
 
 
-def table(lines: Iterable[figures.Line]) -> rich.table.Table:
+def table(lines: Iterable[figures.Line]) -> tables.Table:
     """Lay out lines with their verdicts."""
-    sheet = rich.table.Table(
-        *_HEADER, '', 'by', title='plugin / stock, outbox / stock'
+    sheet = tables.Table(
+        *figures.CELLS, title='plugin / stock, outbox / stock'
     )
     for line in lines:
-        colour = _COLOURS[line.verdict]
-        sheet.add_row(
-            *line.words,
-            f'[{colour}]{line.verdict}[/{colour}]',
-            line.by,
-        )
+        sheet.add(*line.cells, style=line.verdict)
     return sheet
 
 
-def page(document: Document, drawn: Iterable[str]) -> str:
-    """Make a page of everything in a document, in reStructuredText.
-
-    :param document: the result.
-    :param drawn: the names of its pictures.
-    """
-    text = ['=========\nBenchmark\n=========\n']
-    made_on = [('made on', document['made_on'])]
-    about = [*document['versions'].items(), *document['machine'].items()]
-    text.append(_csv(('what', 'version or size'), about + made_on))
-    text += [f'.. image:: {name}\n   :alt: {name}\n' for name in drawn]
-    for name in document['figures']:
+def write_page(document: Document, directory: pathlib.Path) -> None:
+    about = tables.Table('what', 'version or size')
+    for row in (*document['versions'].items(), *document['machine'].items()):
+        about.add(*row)
+    about.add('made on', document['made_on'])
+    text = ['=========\nBenchmark\n=========\n', about.rst()]
+    for name in _draw(document, directory):
+        text.append(f'.. image:: {name}\n   :alt: {name}\n')
+    for name, measured in document['figures'].items():
         text.append(f'{name}\n{"=" * len(name)}\n')
         text.append(
             f'Measured in the {document["forms"][name]} form, with {_PLUGIN} '
             f'{document["plugins"][name]}.\n'
         )
-        lines = judge.JUDGES[name](document['figures'][name])
-        rows = [(*x.words, f'{x.verdict} ({x.by})') for x in lines]
-        text.append(_csv((*_HEADER, 'verdict'), rows))
-    return '\n'.join(text)
+        text.append(table(judge.JUDGES[name](measured)).rst())
+    (directory / PAGE).write_text('\n'.join(text), encoding='utf-8')
 
 
-def _csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    sheet = io.StringIO()
-    writer = csv.writer(sheet, quoting=csv.QUOTE_ALL, lineterminator='\n')
-    writer.writerows([header, *rows])
-    body = sheet.getvalue().replace('\n', '\n   ').rstrip()
-    return f'.. csv-table::\n   :header-rows: 1\n\n   {body}\n'
+def _draw(document: Document, directory: pathlib.Path) -> list[str]:
+    """Draw the ratios of each figure, with their intervals."""
+    # It tells of its fonts when it is imported, and nobody asked.
+    logging.getLogger('matplotlib').setLevel(logging.WARNING)
+    import matplotlib
+
+    # Text stays text, and the same input makes the same file.
+    settings = {
+        'svg.fonttype': 'none',
+        'svg.hashsalt': 'ironic-async-events',
+        'font.size': 8,
+        'axes.spines.top': False,
+        'axes.spines.right': False,
+    }
+    drawn = []
+    with matplotlib.rc_context(settings):
+        for name, measured in document['figures'].items():
+            groups: dict[str, list[figures.Line]] = {}
+            for line in judge.JUDGES[name](measured):
+                if line.ratio is not None:
+                    backend = line.where.partition(';')[0]
+                    groups.setdefault(backend, []).append(line)
+            if groups:
+                drawn.append(f'benchmark-{name}.svg')
+                path = directory / drawn[-1]
+                _picture(groups).savefig(path, metadata={'Date': None})
+    return drawn
+
+
+def _picture(groups: dict[str, list[figures.Line]]) -> Any:
+    from matplotlib import figure
+
+    rows = max(map(len, groups.values()))
+    picture = figure.Figure(
+        figsize=(11, 1 + _ROW * rows / 2), layout='constrained'
+    )
+    every = picture.subplots(1, len(groups), squeeze=False)[0]
+    for axes, (title, lines) in zip(every, groups.items(), strict=True):
+        _forest(axes, lines)
+        axes.set_title(title)
+    return picture
+
+
+def _forest(axes: Any, lines: Iterable[figures.Line]) -> None:
+    places: dict[str, int] = {}
+    for line in lines:
+        assert line.ratio is not None
+        middle, low, high = line.ratio.middle, line.ratio.low, line.ratio.high
+        clients = line.where.partition('clients:')[2]
+        row = f'{line.figure};{clients}' if clients else line.figure
+        place = places.setdefault(row, len(places))
+        axes.errorbar(
+            middle,
+            place + (-0.15 if line.side == 'plugin' else 0.15),
+            xerr=[[middle - low], [high - middle]],
+            fmt='o',
+            markersize=3,
+            linewidth=1,
+            color=_COLOURS[line.side],
+        )
+    axes.axvline(1.0, color='#7f7f7f', linewidth=0.8)
+    axes.set_xscale('log')
+    axes.set_xticks([0.5, 0.7, 1, 1.5, 2], ['0.5', '0.7', '1', '1.5', '2'])
+    axes.minorticks_off()
+    axes.set_yticks(list(places.values()), list(places))
+    axes.invert_yaxis()
+    axes.set_xlabel('ratio to stock; after the semicolon: clients')
+    for name, colour in _COLOURS.items():
+        axes.plot([], [], 'o', markersize=3, color=colour, label=name)
+    axes.legend(frameon=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three sides: each a service of its own, all of them on one machine.
+"""The three sides, each a service of its own, and how much is measured.
 
 They run at the same time and are driven in turns, so that no start-up is in
 a round and what the machine does meanwhile hits all of them.
@@ -7,17 +7,23 @@ a round and what the machine does meanwhile hits all of them.
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 import concurrent.futures
 import contextlib
 import dataclasses
+import types
+from typing import Any
 
 from laboratory import configuration
 from laboratory import deployment
+from laboratory import lifecycle
 from laboratory import service
-from laboratory.bench import forms
 
 Servers = deployment.Servers
+
+LIFE = lifecycle.LIFE[:3]
+"""The operations of a life under load."""
 
 # Enough for all clients. With Ironic's 5, connections are opened all the time,
 # and each takes half of an operation's CPU time.
@@ -25,12 +31,69 @@ _CONNECTIONS = 50
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Backend:
+    """What Ironic runs on.
+
+    :param database: ``mariadb`` or ``postgresql``, with conductor and API in
+        two processes; or empty, for SQLite with both in one.
+    :param rabbitmq: with RabbitMQ, or recorded without a broker.
+    """
+
+    name: str
+    database: str
+    rabbitmq: bool
+
+
+MARIADB = Backend('MariaDB, RabbitMQ', 'mariadb', rabbitmq=True)
+POSTGRESQL = Backend('PostgreSQL, RabbitMQ', 'postgresql', rabbitmq=True)
+SQLITE = Backend('SQLite, no broker', '', rabbitmq=False)
+
+
+# How many clients at once -> how many lives each leads.
+_CLIENTS = {1: 10, 8: 4, 32: 2}
+# Each is a pair: in the short form, in the long form.
+_FORMS: Mapping[str, tuple[Any, Any]] = {
+    'name': ('short', 'long'),
+    'clients': (
+        {MARIADB: _CLIENTS, SQLITE: {1: 10, 8: 4}},
+        dict.fromkeys((MARIADB, POSTGRESQL, SQLITE), _CLIENTS),
+    ),
+    # How many nodes are in the database.
+    'growth_nodes': ((10, 1000), (10, 100, 1000, 10000)),
+    'growth_rounds': (1, 5),
+    # How often each service is started.
+    'starts': (5, 15),
+    # Operations after which memory is compared.
+    'churn': (500, 10000),
+    # How many run when memory is looked at; each time in new services.
+    'running': (50, 100),
+    'running_rounds': (1, 3),
+    'trouble_rounds': (2, 5),
+    # Requests for each state of the broker and round, and how long to wait
+    # for an answer while it is down.
+    'asked': (3, 5),
+    'down_seconds': (3.0, 5.0),
+    # How many of them make up a round.
+    'locks': (30, 100),
+    'spawns': (50, 500),
+}
+Form = types.SimpleNamespace
+"""How much of everything; a round is always the same work."""
+
+
+def form(long: bool, rounds: int = 5) -> Form:
+    """Make a form.
+
+    :param rounds: how many, in turns, for each figure that has a spread.
+    """
+    chosen = {name: pair[long] for name, pair in _FORMS.items()}
+    return Form(rounds=rounds, **chosen)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Side:
     """One way to run Ironic.
 
-    :param name: for figures and pictures.
-    :param drivers: the notification drivers of ``ironic.conf``.
-    :param plugin: whether the plugin is active.
     :param tree: a source tree of Ironic, if not the installed one.
     """
 
@@ -48,11 +111,7 @@ SIDES = (STOCK, PLUGIN, OUTBOX)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Running:
-    """One side that runs.
-
-    :param side: which one.
-    :param bench: its service, and what watches it.
-    """
+    """One side that runs: its service, and what watches it."""
 
     side: Side
     bench: deployment.Bench
@@ -74,26 +133,22 @@ def configured(
 ) -> service.Ironic:
     """Configure the service of one side; it has a database by then.
 
-    :param shared: what all sides run on.
-    :param side: which one.
     :param split: conductor and API in two processes; by default, where there
         is a database server.
-    :param options: more options for ``ironic.conf``.
     :param command: what to run instead of the conductor's command.
     :param port: where the broker is to be reached, if not at its port.
     """
-    transport = ''
-    # Where there is no broker, the recorder stands for publishing.
-    drivers = {'messagingv2': 'async_events_recorder'}
+    transport, chosen = '', list(side.drivers)
     if shared.rabbitmq is not None:
-        drivers = {}
         transport = shared.rabbitmq.url + side.name
         if port:
             own = f':{shared.rabbitmq.port}/'
             transport = transport.replace(own, f':{port}/')
-    chosen = [drivers.get(name, name) for name in side.drivers]
-    if drivers and side is OUTBOX:
-        chosen.insert(0, 'async_events_recorder')
+    else:
+        # Where there is no broker, the recorder stands for publishing.
+        chosen = ['async_events_recorder', *chosen]
+        if 'messagingv2' in chosen:
+            chosen.remove('messagingv2')
     return service.Ironic(
         shared.room(side.name),
         plugin=side.plugin,
@@ -114,14 +169,8 @@ def configured(
 
 @contextlib.contextmanager
 def servers(
-    backend: forms.Backend, sides: Sequence[Side] = SIDES
+    backend: Backend, sides: Sequence[Side] = SIDES
 ) -> Iterator[Servers]:
-    """Start the servers that the sides share.
-
-    :param backend: what to start.
-    :param sides: all of them.
-    :raises LaboratoryError: when something is missing or does not start.
-    """
     with deployment.servers(backend.database, backend.rabbitmq) as shared:
         if shared.rabbitmq is not None:
             shared.rabbitmq.add_hosts([side.name for side in sides])
@@ -130,17 +179,13 @@ def servers(
 
 @contextlib.contextmanager
 def started(
-    backend: forms.Backend,
+    backend: Backend,
     configure: Callable[[Servers, Side], service.Ironic] = configured,
     sides: Sequence[Side] = SIDES,
 ) -> Iterator[list[Running]]:
     """Start all sides, and stop them whatever happens.
 
-    :param backend: what they run on.
     :param configure: makes the service of a side.
-    :param sides: all of them.
-    :returns: what runs, in the order of the sides.
-    :raises LaboratoryError: when something is missing or does not start.
     """
 
     def start(side: Side) -> tuple[Running, contextlib.ExitStack]:

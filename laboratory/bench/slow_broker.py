@@ -5,38 +5,25 @@ It understands as much of AMQP 0-9-1 as it takes to know a publish when it
 sees one, and hands everything on as it came.
 """
 
-import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable
+import contextlib
+import socket
 import struct
 import threading
-from typing import Any
+import time
 from typing import Self
 
 _HEADER = struct.Struct('>BHI')
 # A method's frame that begins with the class and the number of basic.publish.
-_PUBLISH = (1, struct.pack('>HH', 60, 40))
+# The message itself is in the frames that follow.
+_METHOD, _PUBLISH = 1, struct.pack('>HH', 60, 40)
 # Each connection begins with this: AMQP and the version.
 _GREETING = 8
 _CHUNK = 65536
-_SECONDS = 30.0
-
-
-def is_publish(frame: bytes) -> bool:
-    """Tell whether a frame says that a message is to be published.
-
-    The message itself is in the frames that follow.
-
-    :param frame: a whole frame.
-    """
-    kind, _, _ = _HEADER.unpack_from(frame)
-    return (kind, frame[_HEADER.size :][:4]) == _PUBLISH
 
 
 class SlowBroker:
-    """A proxy in a thread of its own; a context manager.
-
-    :param port: of the broker, on loopback.
-    """
+    """A proxy with threads of its own; a context manager."""
 
     def __init__(self, port: int) -> None:
         self.port = 0
@@ -45,94 +32,67 @@ class SlowBroker:
         self.published = 0
         """How many have passed."""
         self._broker = port
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name='slow-broker', daemon=True
-        )
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: list[socket.socket] = []
 
     def __enter__(self) -> Self:
-        self._thread.start()
         self.up()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.down()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_SECONDS)
-        self._loop.close()
 
     def up(self) -> None:
         """Let clients in, always at the same port."""
-        self._do(self._up())
+        listener = socket.create_server(('127.0.0.1', self.port))
+        self.port = listener.getsockname()[1]
+        self._open = [listener]
+        _start(self._accept, listener)
 
     def down(self) -> None:
         """Close all connections, and refuse new ones."""
-        self._do(self._down())
+        _end(*self._open)
 
-    def _do(self, what: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(what, self._loop).result(_SECONDS)
-
-    async def _up(self) -> None:
-        self._server = await asyncio.start_server(
-            self._serve, '127.0.0.1', self.port
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _down(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        open_now = list(self._open)
-        for task in open_now:
-            task.cancel()
-        await asyncio.gather(*open_now, return_exceptions=True)
-
-    async def _serve(
-        self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter
-    ) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        writers = [to_client]
-        try:
-            broker, to_broker = await asyncio.open_connection(
-                '127.0.0.1', self._broker
-            )
-            writers.append(to_broker)
-            async with asyncio.TaskGroup() as ways:
-                ways.create_task(self._forth(client, to_broker))
-                ways.create_task(_back(broker, to_client))
-        except* (OSError, EOFError, asyncio.CancelledError):
-            # The task ends with its connection, and nobody waits for it.
-            pass
-        finally:
-            self._open.discard(task)
-            for writer in writers:
-                writer.transport.abort()
-
-    async def _forth(
-        self, client: asyncio.StreamReader, broker: asyncio.StreamWriter
-    ) -> None:
-        broker.write(await client.readexactly(_GREETING))
+    def _accept(self, listener: socket.socket) -> None:
         while True:
-            header = await client.readexactly(_HEADER.size)
-            # One octet more: the end of a frame.
-            size = _HEADER.unpack(header)[2] + 1
-            frame = header + await client.readexactly(size)
-            if is_publish(frame):
-                await asyncio.sleep(self.delay)
-                self.published += 1
-            broker.write(frame)
-            await broker.drain()
+            client, _ = listener.accept()
+            broker = socket.create_connection(('127.0.0.1', self._broker))
+            self._open += client, broker
+            _start(self._forth, client, broker)
+            _start(_back, broker, client)
+
+    def _forth(self, client: socket.socket, broker: socket.socket) -> None:
+        with client.makefile('rb') as frames:
+            broker.sendall(frames.read(_GREETING))
+            while header := frames.read(_HEADER.size):
+                kind, _, size = _HEADER.unpack(header)
+                # One octet more: the end of a frame.
+                payload = frames.read(size + 1)
+                if (kind, payload[:4]) == (_METHOD, _PUBLISH):
+                    time.sleep(self.delay)
+                    self.published += 1
+                broker.sendall(header + payload)
 
 
-async def _back(
-    broker: asyncio.StreamReader, client: asyncio.StreamWriter
-) -> None:
-    while chunk := await broker.read(_CHUNK):
-        client.write(chunk)
-        await client.drain()
-    # Ends the other way as well.
-    raise EOFError
+def _back(broker: socket.socket, client: socket.socket) -> None:
+    while chunk := broker.recv(_CHUNK):
+        client.sendall(chunk)
+
+
+def _start(way: Callable[..., None], *ends: socket.socket) -> None:
+    """Run a way in a thread; when it ends, so does the other way."""
+
+    def run() -> None:
+        # Half a frame is left when a connection ends.
+        with contextlib.suppress(OSError, struct.error):
+            way(*ends)
+        _end(*ends)
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def _end(*sockets: socket.socket) -> None:
+    for each in sockets:
+        # Wakes who waits for it.
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long the services take to start, and what of it is the plugin's."""
 
-from collections.abc import Callable
 import compileall
 import json
 import logging
@@ -14,13 +13,10 @@ from typing import Any
 import ironic_async_events
 from laboratory import processes
 from laboratory import service
-from laboratory.bench import forms
 from laboratory.bench import sides
 from laboratory.bench import usage
 
 LOG = logging.getLogger(__name__)
-
-Figures = dict[str, Any]
 
 _POLL = 0.002
 _READY = 'Created RPC server'
@@ -38,60 +34,47 @@ print(json.dumps(dict(zip(('seconds', 'cpu'), took))))
 """
 
 
-def measure(form: forms.Form) -> Figures:
+def measure(form: sides.Form) -> dict[str, Any]:
     """Start each service again and again, in turns.
 
-    :param form: how much.
     :returns: ``ironic-conductor``, ``ironic-api`` and ``preparation`` ->
         rounds, each of them side -> seconds and CPU seconds.
-    :raises LaboratoryError: when a service does not start.
     """
     # As an installed package is; what Ironic brings is already.
     compileall.compile_dir(_PACKAGE, quiet=1)
-    with sides.servers(forms.MARIADB) as shared:
+    with sides.servers(sides.MARIADB) as shared:
         ironics = {}
         for side in sides.SIDES:
             ironic = ironics[side.name] = sides.configured(shared, side)
             ironic.create_schema()
             if side is sides.OUTBOX:
                 ironic.run_once('ironic-async-events-dbsync', 'upgrade')
-        measured: Figures = {}
+        measured: dict[str, Any] = {}
         for name, start in (
-            ('ironic-conductor', _conductor),
-            ('ironic-api', _api),
-            ('preparation', _preparation),
+            ('ironic-conductor', _start),
+            ('ironic-api', _start),
+            ('preparation', _prepare),
         ):
             measured[name] = [
-                {side: start(ironic) for side, ironic in ironics.items()}
+                {side: start(ironic, name) for side, ironic in ironics.items()}
                 for _ in range(form.starts)
             ]
             LOG.info('%s was started %d times', name, form.starts)
         return measured
 
 
-def _conductor(ironic: service.Ironic) -> Figures:
-    def takes_requests() -> bool:
-        log = ironic.log('ironic-conductor')
-        return _READY in log.read_text(encoding='utf-8', errors='replace')
-
-    return _start(ironic, 'ironic-conductor', takes_requests)
-
-
-def _api(ironic: service.Ironic) -> Figures:
-    def listens() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(('127.0.0.1', ironic.port)) == 0
-
-    return _start(ironic, 'ironic-api', listens)
-
-
-def _start(
-    ironic: service.Ironic, name: str, ready: Callable[[], bool]
-) -> Figures:
+def _start(ironic: service.Ironic, name: str) -> dict[str, float]:
     part = ironic.part(name)
     part.log.unlink(missing_ok=True)
     # It has done what it was started for.
     part.grace = 0.0
+
+    def ready() -> bool:
+        if name == 'ironic-conductor':
+            return _READY in part.log.read_text('utf-8', 'replace')
+        with socket.socket() as probe:
+            return probe.connect_ex(('127.0.0.1', ironic.port)) == 0
+
     began = time.monotonic()
     with part.start():
         processes.wait_for(
@@ -105,11 +88,11 @@ def _start(
     return {'seconds': seconds, 'cpu': cpu}
 
 
-def _preparation(ironic: service.Ironic) -> Figures:
+def _prepare(ironic: service.Ironic, name: str) -> dict[str, float]:
     # As the API's process: it reads ironic-api's configuration.
     part = ironic.part('ironic-api')
     part.argv[:1] = [sys.executable, '-c', _PREPARE]
-    part.log = ironic.log('prepared')
-    said = processes.run_once(part, service.START_SECONDS)
-    took: Figures = json.loads(said.splitlines()[-1])
+    part.log = ironic.log(name)
+    output = processes.run_once(part, service.START_SECONDS)
+    took: dict[str, float] = json.loads(output.splitlines()[-1])
     return took

@@ -38,15 +38,9 @@ def _galera(path: pathlib.Path) -> Iterator[dict[str, str]]:
             stack.callback(server.kill)
             server.start()
         ahead, behind = pair
-        ahead.execute(
-            'CREATE TABLE lag '
-            '(id BIGINT PRIMARY KEY AUTO_INCREMENT, seconds DOUBLE)'
-        )
-        behind.query('SELECT 1')
-        behind.alone(
-            'CREATE TRIGGER lag BEFORE INSERT ON lag FOR EACH ROW '
-            'SET NEW.seconds = SLEEP(NEW.seconds)'
-        )
+        ahead.execute(servers.LAG.format('lag'))
+        behind.execute('SELECT 1')
+        servers.lag(behind, 'lag')
         yield {
             'COMPARED_DATABASE': behind.url,
             'COMPARED_AHEAD': ahead.url,
@@ -85,11 +79,9 @@ def main() -> int:
             _DATABASES[name](pathlib.Path(directory)) as environment,
         ):
             print(f'== {name}', flush=True)
+            command = [sys.executable, '-m', 'unittest', '-v', _TESTS]
             status = subprocess.run(
-                [
-                    *(sys.executable, '-m', 'unittest', '-v', _TESTS),
-                    *(f'-k{part}' for part in only),
-                ],
+                [*command, *(f'-k{part}' for part in only)],
                 env=os.environ | environment,
                 check=False,
             ).returncode

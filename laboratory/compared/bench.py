@@ -6,11 +6,10 @@ from collections.abc import Iterator
 import contextlib
 import datetime
 import functools
+import itertools
 import random
-import sys
 import threading
 import time
-import types
 from typing import Any
 from unittest import mock
 
@@ -20,7 +19,6 @@ from ironic.common import exception
 from ironic.conductor import task_manager
 from ironic.db.sqlalchemy import models
 from ironic.drivers.base import ALL_INTERFACES
-from oslo_db import api as db_api
 from oslo_db import exception as db_exception
 from oslo_db.sqlalchemy import enginefacade
 from oslo_db.sqlalchemy import engines
@@ -28,8 +26,6 @@ from oslo_utils import timeutils
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import pool
-import tenacity
-from tenacity import nap
 
 from ironic_async_events import patching
 from ironic_async_events.patching import requirement
@@ -40,6 +36,7 @@ from laboratory.compared import outcome
 from laboratory.compared import statements
 from laboratory.compared import troubles
 from laboratory.faults import edges
+from laboratory.faults import schedule
 
 _BEFORE = datetime.datetime(2025, 1, 2, 3, 4, 5)
 _NODES: Any = models.NodeBase.__table__
@@ -48,15 +45,10 @@ _TABLES: tuple[Any, ...] = (
     models.NodeTrait.__table__,
     _NODES,
 )
-_SLEEPERS = (db_api, nap, tenacity)
 
 
 class Served(fixtures.Fixture):
-    """Ironic's schema in a database of a server.
-
-    :param url: of the database
-    :param options: of oslo.db for its engine
-    """
+    """Ironic's schema in a database of a server."""
 
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__()
@@ -72,8 +64,6 @@ class Served(fixtures.Fixture):
 class Bench:
     """A node in a database, a simulated clock, and who was called.
 
-    :param context: Ironic's context
-    :param engine: Ironic's engine
     :param url: where other clients connect to, and where the outcome is read;
         as a rule where Ironic does
     """
@@ -97,6 +87,9 @@ class Bench:
         self._row = {
             **self._read(),
             'id': self.node_id,
+            'updated_at': _BEFORE,
+            'provision_updated_at': _BEFORE,
+            'driver_internal_info': {'ours': 0},
             # As the API leaves a node.
             **{f'{name}_interface': 'fake' for name in ALL_INTERFACES},
             'network_interface': 'noop',
@@ -111,7 +104,6 @@ class Bench:
             self._called.add(name)
 
     def sleep(self, seconds: float) -> None:
-        """Let simulated time pass."""
         self._now += seconds
         self.statements.passes(seconds)
 
@@ -149,91 +141,64 @@ class Bench:
             'the history': [row['event'] for row in history],
         }
 
-    # One call
+    # A call
 
     def compare(
         self, call: calls.Call, rows: Iterable[troubles.Trouble]
     ) -> list[str]:
-        """Make a call in each trouble, of stock and with the plugin.
+        """Make a call in each trouble, of stock and with the plugin."""
+        calm = self.run(call, troubles.NONE)
+        stock = {row: self.run(call, row) for row in rows}
 
-        :param call: the call
-        :param rows: the troubles
-        :returns: in what the plugin is worse
-        """
-        calm = self.run(call, troubles.NONE, plugin=False)
-        pairs = [(row, self.run(call, row, plugin=False)) for row in rows]
-        lines: list[str] = []
-
-        def judge(row: troubles.Trouble, stock: outcome.Outcome) -> None:
-            worse = outcome.worse(
-                [stock],
-                self.run(call, row, plugin=True),
-                calm if row.passes else None,
-            )
+        def judged(row: troubles.Trouble) -> list[str]:
+            own = self.run(call, row, plugin=True)
+            passes = calm if row.passes else None
+            worse = outcome.worse([stock[row]], own, passes)
             if any(
                 name == call.name and part in row.name
                 for name, part, _ in troubles.BETTER
             ):
                 worse = [] if worse else ['is as stock, but listed as better']
-            lines.extend(f'{call.name}: {row.name}: {line}' for line in worse)
+            return [f'{call.name}: {row.name}: {line}' for line in worse]
 
-        for row, stock in pairs:
-            if row.around is not None:
-                judge(row, stock)
+        # The plugin comes after what is around it.
+        lines = [judged(row) for row in stock if row.around is not None]
         with _plugin():
-            for row, stock in pairs:
-                if row.around is None:
-                    judge(row, stock)
-        return lines
+            lines += [judged(row) for row in stock if row.around is None]
+        return list(itertools.chain(*lines))
 
     def compare_faults(self, call: calls.Call) -> list[str]:
         """Let each statement of a call fail, of stock and with the plugin.
 
         A statement of the plugin is compared with those of stock that do the
         same: read, write or commit.
-
-        :param call: the call
-        :returns: in what the plugin is worse
         """
-        calm = self.run(call, troubles.NONE, plugin=False)
+        calm = self.run(call, troubles.NONE)
         expected: dict[str, list[outcome.Outcome]] = {}
-        for row in _some(troubles.faults(self.statements.made)):
-            expected.setdefault(row.name, []).append(
-                self.run(call, row, plugin=False)
-            )
+        for row in self._faults():
+            expected.setdefault(row.name, []).append(self.run(call, row))
         # Stock may do with a read what the plugin does with a write.
         least = expected['before at a read']
         lines = []
         with _plugin():
             self.run(call, troubles.NONE, plugin=True)
-            for row in _some(troubles.faults(self.statements.made)):
-                worse = outcome.worse(
-                    expected.get(row.name, least),
-                    self.run(call, row, plugin=True),
-                    calm,
-                    row.demands,
-                )
-                lines += [f'{call.name}: {row.name}: {line}' for line in worse]
+            for row in self._faults():
+                own = self.run(call, row, plugin=True)
+                stock = expected.get(row.name, least)
+                for line in outcome.worse(stock, own, calm, row.demands):
+                    lines.append(f'{call.name}: {row.name}: {line}')
         return lines
 
-    def run(
-        self, call: calls.Call, row: troubles.Trouble, plugin: bool
-    ) -> outcome.Outcome:
-        """Make a call in a trouble.
+    def _faults(self) -> list[troubles.Trouble]:
+        """Return the faults of the last call; of very many, only some."""
+        every = list(troubles.faults(self.statements.made))
+        return every[:: 1 + len(every) // 40]
 
-        :param call: the call
-        :param row: the trouble
-        :param plugin: whether the plugin is installed
-        """
-        self.new_node = sa.insert(_NODES).values(
-            {
-                **{c.name: self._row[c.name] for c in _NODES.c},
-                'updated_at': _BEFORE,
-                'provision_updated_at': _BEFORE,
-                'driver_internal_info': {'ours': 0},
-                **call.columns,
-            }
-        )
+    def run(
+        self, call: calls.Call, row: troubles.Trouble, plugin: bool = False
+    ) -> outcome.Outcome:
+        values = {c.name: self._row[c.name] for c in _NODES.c}
+        self.new_node = sa.insert(_NODES).values({**values, **call.columns})
         self.execute(*map(sa.delete, _TABLES), self.new_node)
         with contextlib.ExitStack() as stack:
             if row.around is not None:
@@ -243,34 +208,26 @@ class Bench:
             stack.enter_context(self._simulated())
             subject = call.arrange(self)
             stack.enter_context(row.within(self))
-            return self._act(call, row, subject)
-
-    def _act(
-        self, call: calls.Call, row: troubles.Trouble, subject: Any
-    ) -> outcome.Outcome:
-        before = self._read()
-        self._called.clear()
-        self._now, node = 0.0, None
-        self.acts = True
-        try:
-            with self.statements.counted(row.fault):
-                node = call.act(self, subject)
-            answer = f'returns {type(node).__name__}'
-        except Exception as e:
-            answer = f'{outcome.RAISES}{_name(e)}'
-            node = call.node(subject)
-        finally:
-            self.acts = False
-        after = self._read()
+            before = self._read()
+            self._called.clear()
+            self._now = 0.0
+            self.acts = True
+            try:
+                with self.statements.counted(row.fault):
+                    node = call.act(self, subject)
+                answer = f'returns {type(node).__name__}'
+            except Exception as e:
+                answer = f'{outcome.RAISES}{_name(e)}'
+                node = call.node(subject)
+            finally:
+                self.acts = False
+            after = self._read()
+            called = frozenset(self._called)
+            fields = _fields(node)
         if call.columns_compared:
             after = {name: after.get(name) for name in call.columns_compared}
         return outcome.Outcome(
-            answer,
-            before,
-            after,
-            _fields(node),
-            frozenset(self._called),
-            self._now,
+            answer, before, after, fields, called, self._now
         )
 
     def catch_up(self) -> None:
@@ -281,46 +238,25 @@ class Bench:
     @contextlib.contextmanager
     def _simulated(self) -> Iterator[None]:
         """Replace time, and waiting for other threads."""
-        clock = _Like(
+        clock = schedule.Like(
             time,
             sleep=self.sleep,
             monotonic=lambda: self._now,
             time=lambda: self._now,
         )
-        threads = _Like(
+        threads = schedule.Like(
             threading, Condition=lambda *args: _Condition(self, *args)
         )
-        product = [
-            module
-            for name, module in sys.modules.items()
-            if name.startswith(
-                ('ironic_async_events.task.', 'ironic_async_events.repairs.')
-            )
-        ]
-        with contextlib.ExitStack() as stack:
-            for module in (*_SLEEPERS, *product):
-                for name, real, stand_in in (
-                    ('time', time, clock),
-                    ('threading', threading, threads),
-                ):
-                    if getattr(module, name, None) is real:
-                        stack.enter_context(
-                            mock.patch.object(module, name, stand_in)
-                        )
-            stack.enter_context(
-                mock.patch.object(
-                    timeutils, 'utcnow', autospec=True, return_value=calls.NOW
-                )
-            )
+        table = ('time', time, clock), ('threading', threading, threads)
+        with (
+            edges.StandIns(table, *edges.SLEEPERS),
+            mock.patch.object(
+                timeutils, 'utcnow', autospec=True, return_value=calls.NOW
+            ),
+        ):
             edges.forget_locks()
             random.seed(1)
             yield
-
-
-def _some(rows: Iterable[troubles.Trouble]) -> list[troubles.Trouble]:
-    """Return the troubles; of very many, only some."""
-    every = list(rows)
-    return every[:: 1 + len(every) // 40]
 
 
 def _reads_causally(raw: Any, record: Any) -> None:
@@ -340,17 +276,6 @@ def _plugin() -> Iterator[None]:
         yield
 
 
-class _Like(types.SimpleNamespace):
-    """A module, of which some names are replaced."""
-
-    def __init__(self, module: Any, **names: Any) -> None:
-        super().__init__(**names)
-        self._module = module
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
-
-
 class _Condition(threading.Condition):
     """A condition for which the thread of a call waits in simulated time.
 
@@ -363,7 +288,6 @@ class _Condition(threading.Condition):
         self._mine = threading.get_ident()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """See ``threading.Condition``."""
         if threading.get_ident() != self._mine:
             return super().wait(timeout)
         if timeout is not None:
@@ -374,7 +298,6 @@ class _Condition(threading.Condition):
         return super().wait()
 
     def wait_for(self, predicate: Any, timeout: float | None = None) -> Any:
-        """See ``threading.Condition``."""
         if timeout is None or threading.get_ident() != self._mine:
             return super().wait_for(predicate, timeout)
         return predicate() or (self.wait(timeout), predicate())[1]

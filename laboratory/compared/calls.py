@@ -31,28 +31,21 @@ _DEAD = 'dead-host'
 _NODES: Any = models.NodeBase.__table__
 _CONDUCTORS: Any = models.Conductor.__table__
 
-
-def _nothing(subject: Any) -> Any:
-    return None
-
-
-def _itself(subject: Any) -> Any:
-    return subject
-
-
-def _its_node(subject: Any) -> Any:
-    return subject.node
+_DEPLOYING = {
+    'provision_state': states.DEPLOYING,
+    'target_provision_state': states.ACTIVE,
+}
+_ORPHAN = {**_DEPLOYING, 'reservation': _DEAD}
 
 
 @dataclasses.dataclass(frozen=True)
 class Call:
     """A call that the plugin answers.
 
-    :param name: of the call
-    :param columns: of the node before
     :param arrange: makes what the call is made of; takes the bench
     :param act: makes the call; takes the bench and what was arranged;
         returns a node, or what else the call returns
+    :param columns: of the node before
     :param node: the node object that is looked at after an error
     :param columns_compared: when not all
     :param layers: the wrappers that are tried: of functions that no call
@@ -65,14 +58,23 @@ class Call:
     arrange: Callable[[Any], Any]
     act: Callable[[Any, Any], Any]
     columns: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    node: Callable[[Any], Any] = _nothing
+    node: Callable[[Any], Any] = lambda subject: None
     columns_compared: frozenset[str] = frozenset()
     layers: tuple[str, ...] = ()
     varies: bool = False
 
 
-def _node_id(bench: Any) -> Any:
-    return bench.node_id
+CALLS: list[Call] = []
+
+
+def _call(name: str, arrange: Callable[[Any], Any], **how: Any) -> Any:
+    """Make a row of the table of a function that makes a call."""
+
+    def add(act: Any) -> Any:
+        CALLS.append(Call(name, arrange, act, **how))
+        return act
+
+    return add
 
 
 def _task(bench: Any, **options: Any) -> Any:
@@ -81,46 +83,109 @@ def _task(bench: Any, **options: Any) -> Any:
     )
 
 
-def _stored(bench: Any) -> Any:
-    return objects.Node.get_by_uuid(bench.context, UUID)
+def _its_node(task: Any) -> Any:
+    return task.node
 
 
-def _saved(bench: Any, task: Any) -> Any:
+@_call(
+    'save a state',
+    _task,
+    columns=_DEPLOYING,
+    node=_its_node,
+    layers=(
+        'Node.save',
+        'Node._set_from_db_object',
+        'Node.do_version_changes_for_db',
+        'Node._from_db_object',
+        'Connection.update_node',
+        'Connection._do_update_node',
+        'TaskManager.process_event',
+    ),
+)
+def _save_a_state(bench: Any, task: Any) -> Any:
     task.node.power_state = states.POWER_OFF
     task.process_event('done')
     return task.node
 
 
-def _updated(bench: Any, node: Any) -> Any:
+@_call(
+    'save another field',
+    lambda bench: objects.Node.get_by_uuid(bench.context, UUID),
+    node=lambda node: node,
+)
+def _save_another_field(bench: Any, node: Any) -> Any:
     node.description = 'ours'
     node.save()
     return node
 
 
-def _reserved(bench: Any, node_id: Any) -> Any:
+@_call(
+    'reserve what is locked',
+    lambda bench: bench.node_id,
+    columns={'reservation': 'another'},
+    varies=True,
+)
+@_call(
+    'reserve',
+    lambda bench: bench.node_id,
+    layers=(
+        'Node.reserve',
+        'Node._set_from_db_object',
+        'Node._from_db_object',
+        'Connection.reserve_node',
+        'Connection._reserve_node_place_lock',
+        'Connection._get_node_reservation',
+        'Connection.get_node_by_id',
+    ),
+)
+def _reserve(bench: Any, node_id: Any) -> Any:
     return objects.Node.reserve(bench.context, HOST, node_id)
 
 
-def _released(bench: Any, node_id: Any) -> Any:
+@_call(
+    'release',
+    lambda bench: bench.node_id,
+    columns={'reservation': HOST},
+    layers=(
+        'Node.release',
+        'Connection.release_node',
+        'Connection._get_node_reservation',
+    ),
+)
+def _release(bench: Any, node_id: Any) -> Any:
     return objects.Node.release(bench.context, HOST, node_id)
 
 
-def _locked(bench: Any, nothing: Any) -> Any:
+@_call('lock', lambda bench: None, layers=('TaskManager._lock',))
+def _lock(bench: Any, nothing: Any) -> Any:
     bench.task = _task(bench, retry=False)
     return bench.task.node
 
 
-def _unlocked(bench: Any, task: Any) -> Any:
+@_call('unlock', _task, layers=('TaskManager.release_resources',))
+def _unlock(bench: Any, task: Any) -> Any:
     task.release_resources()
     return task.node
 
 
-def _downgraded(bench: Any, task: Any) -> Any:
+@_call(
+    'downgrade',
+    _task,
+    node=_its_node,
+    layers=('TaskManager.downgrade_lock',),
+)
+def _downgrade(bench: Any, task: Any) -> Any:
     task.downgrade_lock()
     return task.node
 
 
-def _upgraded(bench: Any, task: Any) -> Any:
+@_call(
+    'upgrade',
+    lambda bench: _task(bench, shared=True),
+    node=_its_node,
+    layers=('TaskManager.upgrade_lock',),
+)
+def _upgrade(bench: Any, task: Any) -> Any:
     task.upgrade_lock(retry=False)
     return task.node
 
@@ -143,11 +208,7 @@ def _no_worker(*args: Any, **kwargs: Any) -> Any:
     raise exception.NoFreeConductorWorker()
 
 
-def _conductor(bench: Any) -> Any:
-    return _dead_conductor(bench, futurist.SynchronousExecutor().submit)
-
-
-def _dead_conductor(bench: Any, spawn: Callable[..., Any] = _no_worker) -> Any:
+def _conductor(bench: Any, spawn: Callable[..., Any] = _no_worker) -> Any:
     bench.execute(
         sa.delete(_CONDUCTORS),
         sa.insert(_CONDUCTORS).values(
@@ -157,14 +218,31 @@ def _dead_conductor(bench: Any, spawn: Callable[..., Any] = _no_worker) -> Any:
     return Conductor(spawn)
 
 
-def _found(bench: Any, conductor: Any) -> Any:
+@_call(
+    'find an orphan',
+    lambda bench: _conductor(bench, futurist.SynchronousExecutor().submit),
+    columns=_ORPHAN,
+    # A pass that fails leaves a record.
+    columns_compared=frozenset(
+        ('reservation', 'provision_state', 'target_provision_state')
+    ),
+    layers=('ConductorManager._check_orphan_nodes',),
+)
+def _find(bench: Any, conductor: Any) -> Any:
     """Look for orphans twice; the log has the error of a pass."""
     for _ in range(2):
         with contextlib.suppress(Exception):
             conductor._check_orphan_nodes(bench.context)
 
 
-def _found_and_back(bench: Any, conductor: Any) -> Any:
+@_call(
+    'find an orphan whose conductor comes back',
+    _conductor,
+    columns=_ORPHAN,
+    columns_compared=frozenset(('reservation',)),
+    varies=True,
+)
+def _find_and_come_back(bench: Any, conductor: Any) -> Any:
     """Find an orphan; its conductor comes back and locks it itself."""
     conductor._check_orphan_nodes(bench.context)
     bench.execute(
@@ -176,103 +254,3 @@ def _found_and_back(bench: Any, conductor: Any) -> Any:
         ),
     )
     return conductor._check_orphan_nodes(bench.context)
-
-
-_DEPLOYING = {
-    'provision_state': states.DEPLOYING,
-    'target_provision_state': states.ACTIVE,
-}
-_OURS = {'reservation': HOST}
-_ORPHAN = {**_DEPLOYING, 'reservation': _DEAD}
-
-CALLS = (
-    Call(
-        'save a state',
-        _task,
-        _saved,
-        _DEPLOYING,
-        _its_node,
-        layers=(
-            'Node.save',
-            'Node._set_from_db_object',
-            'Node.do_version_changes_for_db',
-            'Node._from_db_object',
-            'Connection.update_node',
-            'Connection._do_update_node',
-            'TaskManager.process_event',
-        ),
-    ),
-    Call('save another field', _stored, _updated, node=_itself),
-    Call(
-        'reserve',
-        _node_id,
-        _reserved,
-        layers=(
-            'Node.reserve',
-            'Node._set_from_db_object',
-            'Node._from_db_object',
-            'Connection.reserve_node',
-            'Connection._reserve_node_place_lock',
-            'Connection._get_node_reservation',
-            'Connection.get_node_by_id',
-        ),
-    ),
-    Call(
-        'reserve what is locked',
-        _node_id,
-        _reserved,
-        {'reservation': 'another'},
-        varies=True,
-    ),
-    Call(
-        'release',
-        _node_id,
-        _released,
-        _OURS,
-        layers=(
-            'Node.release',
-            'Connection.release_node',
-            'Connection._get_node_reservation',
-        ),
-    ),
-    Call('lock', lambda bench: None, _locked, layers=('TaskManager._lock',)),
-    Call(
-        'unlock',
-        _task,
-        _unlocked,
-        layers=('TaskManager.release_resources',),
-    ),
-    Call(
-        'downgrade',
-        _task,
-        _downgraded,
-        node=_its_node,
-        layers=('TaskManager.downgrade_lock',),
-    ),
-    Call(
-        'upgrade',
-        lambda bench: _task(bench, shared=True),
-        _upgraded,
-        node=_its_node,
-        layers=('TaskManager.upgrade_lock',),
-    ),
-    Call(
-        'find an orphan',
-        _conductor,
-        _found,
-        _ORPHAN,
-        # A pass that fails leaves a record.
-        columns_compared=frozenset(
-            ('reservation', 'provision_state', 'target_provision_state')
-        ),
-        layers=('ConductorManager._check_orphan_nodes',),
-    ),
-    Call(
-        'find an orphan whose conductor comes back',
-        _dead_conductor,
-        _found_and_back,
-        _ORPHAN,
-        columns_compared=frozenset(('reservation',)),
-        varies=True,
-    ),
-)

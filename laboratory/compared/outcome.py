@@ -39,7 +39,6 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether the call has raised an error."""
         return self.answer.startswith(RAISES)
 
     @property
@@ -52,24 +51,17 @@ class Outcome:
         }
 
 
-def differences(expected: Outcome, actual: Outcome) -> Iterator[str]:
-    """Compare answer, row and object.
-
-    :param expected: stock's
-    :param actual: the plugin's
-    """
-    if actual.answer != expected.answer:
-        yield f'{actual.answer}, not {expected.answer}'
+def differences(stock: Outcome, plugin: Outcome) -> Iterator[str]:
+    if plugin.answer != stock.answer:
+        yield f'{plugin.answer}, not {stock.answer}'
         return
     # After an error, nobody uses stock's object, of which some is changed.
-    for what in ('row',) if expected.failed else ('row', 'node'):
-        ours, theirs = getattr(actual, what), getattr(expected, what)
+    for what in ('row',) if stock.failed else ('row', 'node'):
+        ours, theirs = getattr(plugin, what), getattr(stock, what)
         for name in sorted(ours.keys() | theirs.keys()):
-            if ours.get(name) != theirs.get(name):
-                yield (
-                    f'{what}.{name} is {ours.get(name)!r}, '
-                    f'not {theirs.get(name)!r}'
-                )
+            own, expected = ours.get(name), theirs.get(name)
+            if own != expected:
+                yield f'{what}.{name} is {own!r}, not {expected!r}'
 
 
 def worse(
@@ -81,12 +73,10 @@ def worse(
     """Return in what the plugin is worse than stock under the same trouble.
 
     :param stock: what stock comes to under this trouble
-    :param plugin: what the plugin comes to
     :param calm: what stock comes to without trouble, when it is better that
         the trouble makes no difference; else None
     :param must_be_calm: whether the trouble must make no difference, whatever
         stock does
-    :returns: nothing when the plugin is equal or better
     """
     lines: list[str] = []
     if not must_be_calm:
@@ -105,12 +95,8 @@ def worse(
 
 
 def _worse(stock: Outcome, plugin: Outcome) -> list[str]:
-    if (
-        plugin.answer == stock.answer
-        and stock.failed
-        and stock.changed
-        and not plugin.changed
-    ):
+    same = plugin.answer == stock.answer
+    if same and stock.failed and stock.changed and not plugin.changed:
         # Refused, and nothing is left of it.
         return []
     lines = list(differences(stock, plugin))

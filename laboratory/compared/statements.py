@@ -20,9 +20,9 @@ from sqlalchemy import event
 from sqlalchemy import pool
 
 from laboratory.faults import database
-from laboratory.faults import kinds
+from laboratory.faults.database import Statement
 
-READ, WRITE, COMMIT = kinds.Statement
+READ, WRITE, COMMIT = Statement
 _UNCOUNTED = ('BEGIN', 'PRAGMA', 'SET', 'SHOW', 'SAVEPOINT', 'RELEASE')
 # Asked by a pool, and by the plugin before it writes.
 _PING = 'SELECT 1'
@@ -32,11 +32,9 @@ _PING = 'SELECT 1'
 class Engine:
     """What differs between the databases.
 
-    :param gone: the error of a lost connection
-    :param deadlock: the error of a transaction that was rolled back
     :param patience: for how many seconds the database waits for a lock; None
         for ever
-    :param holds: what takes the lock, and what lets the others not wait
+    :param impatient: what lets the others not wait
     :param is_busy: tells the error when this time is over
     """
 
@@ -48,11 +46,10 @@ class Engine:
     is_busy: Callable[[Exception], bool] = lambda error: False
 
 
-_SQLITE_DEADLOCK = next(k for k in kinds.KINDS if k.name == 'deadlock')
 ENGINES = {
     'sqlite': Engine(
-        gone=kinds.gone,
-        deadlock=lambda: kinds.raised(_SQLITE_DEADLOCK),
+        gone=lambda: database.anew(database.GONE),
+        deadlock=lambda: database.anew(database.DEADLOCK),
         patience=5.0,
         holds=('BEGIN IMMEDIATE',),
         impatient='PRAGMA busy_timeout = 0',
@@ -86,41 +83,32 @@ ENGINES = {
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """A fault at one statement of a call.
+    """A fault at a statement of a call.
 
     :param name: ``before``: not carried out, the connection is gone;
         ``lost``: carried out, the connection is gone before the answer;
         ``deadlock``: the transaction is rolled back
-    :param at: number of the statement
     """
 
     name: str
     at: int
 
-    @staticmethod
-    def of(made: list[kinds.Statement]) -> Iterator['Fault']:
-        """Return every fault of a call.
 
-        :param made: the statements of the call
-        """
-        for number, does in enumerate(made):
-            yield Fault('before', number)
-            if does is not READ:
-                yield Fault('lost', number)
-                yield Fault('deadlock', number)
+def faults(made: list[Statement]) -> Iterator[Fault]:
+    """Return every fault of a call that makes some statements."""
+    for number, does in enumerate(made):
+        names = ('before',) if does is READ else ('before', 'lost', 'deadlock')
+        for name in names:
+            yield Fault(name, number)
 
 
 class Statements:
-    """The statements that one thread makes through an engine.
-
-    :param engine: Ironic's engine
-    :param sleep: lets the simulated time pass
-    """
+    """The statements that one thread makes through Ironic's engine."""
 
     def __init__(self, engine: Any, sleep: Callable[[float], None]) -> None:
         self.engine = engine
         self.kind = ENGINES[engine.dialect.name]
-        self.made: list[kinds.Statement] = []
+        self.made: list[Statement] = []
         self._sleep = sleep
         self._thread = 0
         self._fault: Fault | None = None
@@ -128,23 +116,17 @@ class Statements:
         #: How long somebody else still holds the lock.
         self._busy = 0.0
         self._holder: Any = None
-        dialect = engine.dialect
+        dialect, partial = engine.dialect, functools.partial
         for name in ('do_execute', 'do_executemany', 'do_execute_no_params'):
-            setattr(
-                dialect,
-                name,
-                functools.partial(self._execute, getattr(dialect, name)),
-            )
-        dialect.do_commit = functools.partial(self._commit, dialect.do_commit)
-        if engine.dialect.name == 'sqlite':
+            real = getattr(dialect, name)
+            setattr(dialect, name, partial(self._execute, real))
+        dialect.do_commit = partial(self._commit, dialect.do_commit)
+        if dialect.name == 'sqlite':
             database.let_connections_be_lost(engine)
 
     @contextlib.contextmanager
     def counted(self, fault: Fault | None = None) -> Iterator[None]:
-        """Count the statements of this thread.
-
-        :param fault: what fails
-        """
+        """Count the statements of this thread, of which one may fail."""
         self.made, self._fault, self._wrote = [], fault, False
         self._thread, self._is_first = threading.get_ident(), True
         try:
@@ -182,18 +164,13 @@ class Statements:
                 self.passes(seconds)
 
     def passes(self, seconds: float) -> None:
-        """Let go of the lock when its time is over.
-
-        :param seconds: the time that has passed
-        """
+        """Let time pass; let go of the lock when its time is over."""
         if self._busy:
             self._busy = max(0.0, self._busy - seconds)
             if not self._busy:
                 self._holder.exec_driver_sql('ROLLBACK')
 
-    def _execute(
-        self, real: Callable[..., Any], cursor: Any, sql: str, *args: Any
-    ) -> None:
+    def _execute(self, real: Any, cursor: Any, sql: str, *args: Any) -> None:
         if self._is_first and threading.get_ident() == self._thread:
             self._is_first = False
             self.on_first()
@@ -205,20 +182,16 @@ class Statements:
         does = READ if word in ('SELECT', 'WITH') else WRITE
         self._carry_out(does, cursor.connection, statement)
 
-    def _commit(self, real: Callable[..., Any], connection: Any) -> None:
-        does = COMMIT if self._wrote else READ
-        commit = functools.partial(real, connection)
-        if does is READ:
-            commit()
-            return
-        raw = getattr(connection, 'dbapi_connection', connection)
-        self._carry_out(COMMIT, raw, commit)
+    def _commit(self, real: Any, connection: Any) -> None:
+        if self._wrote:
+            raw = getattr(connection, 'dbapi_connection', connection)
+            commit = functools.partial(real, connection)
+            self._carry_out(COMMIT, raw, commit)
+        else:
+            real(connection)
 
     def _carry_out(
-        self,
-        does: kinds.Statement,
-        raw: Any,
-        statement: Callable[[], Any],
+        self, does: Statement, raw: Any, statement: Callable[[], Any]
     ) -> None:
         if threading.get_ident() != self._thread:
             statement()

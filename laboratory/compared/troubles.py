@@ -12,6 +12,7 @@ import inspect
 import threading
 import types
 from typing import Any
+from unittest import mock
 
 from ironic import objects
 from ironic.conductor import manager
@@ -23,7 +24,6 @@ from sqlalchemy import event
 from sqlalchemy import orm
 import wrapt
 
-from ironic_async_events.patching import patch
 from laboratory.compared import calls
 from laboratory.compared import statements
 
@@ -99,10 +99,8 @@ BETTER: tuple[tuple[str, str, str], ...] = (
 class Trouble:
     """A trouble in which a call is made.
 
-    :param name: of the row
     :param within: makes the trouble, as long as the call takes
     :param around: makes the trouble before the plugin is installed
-    :param fault: what fails, if anything
     :param passes: whether it is best that the trouble makes no difference
     :param demands: whether it has to make no difference, whatever stock does
     """
@@ -119,11 +117,9 @@ NONE = Trouble('none')
 
 
 def faults(made: list[Any]) -> Iterator[Trouble]:
-    """Return a trouble for each way in which each statement fails."""
-    for fault in statements.Fault.of(made):
-        does = made[fault.at]
+    for fault in statements.faults(made):
         yield Trouble(
-            f'{fault.name} at a {does.value}',
+            f'{fault.name} at a {made[fault.at].value}',
             fault=fault,
             passes=True,
             # Conflicts are all in a day's work.
@@ -136,13 +132,9 @@ def busy() -> Iterator[Trouble]:
     for seconds in (8, 30, 120):
         yield Trouble(
             f'busy for {seconds} s',
-            within=functools.partial(_busy, seconds=seconds),
+            lambda bench, seconds=seconds: bench.statements.busy(seconds),
             passes=True,
         )
-
-
-def _busy(bench: Any, seconds: float) -> Any:
-    return bench.statements.busy(seconds)
 
 
 # Wrappers
@@ -159,9 +151,6 @@ def _proxy(function: Any, note: Callable[[], None]) -> Any:
 
 
 def _closure(function: Any, note: Callable[[], None]) -> Any:
-    if isinstance(function, classmethod | staticmethod):
-        return type(function)(_closure(function.__func__, note))
-
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         note()
@@ -185,40 +174,29 @@ class _Callable:
         return self if instance is None else types.MethodType(self, instance)
 
 
-def _callable(function: Any, note: Callable[[], None]) -> Any:
-    if isinstance(function, classmethod | staticmethod):
-        return type(function)(_Callable(function.__func__, note))
-    return _Callable(function, note)
-
-
 def wrappers(layers: Iterable[str]) -> Iterator[Trouble]:
     """Return every kind of wrapper around some functions.
 
     Some are there before the plugin, some come later.
-
-    :param layers: the functions
     """
     for layer in layers:
-        for kind in (_proxy, _closure, _callable):
-            name = f'{kind.__name__[1:]} around {layer}'
+        for kind in (_proxy, _closure, _Callable):
+            name = f'{kind.__name__[1:].lower()} around {layer}'
             wrap = functools.partial(_wrapped, layer=layer, kind=kind)
             yield Trouble(f'{name}, before the plugin', around=wrap)
             yield Trouble(f'{name}, after the plugin', within=wrap)
 
 
-@contextlib.contextmanager
-def _wrapped(bench: Any, layer: str, kind: Any) -> Iterator[None]:
+def _wrapped(bench: Any, layer: str, kind: Any) -> Any:
     owner, _, name = layer.partition('.')
     place = _OWNERS[owner]()
-    wrapper = kind(
-        inspect.getattr_static(place, name),
-        functools.partial(bench.note, layer),
-    )
-    undo = patch.replace(place, name, wrapper)
-    try:
-        yield
-    finally:
-        undo()
+    function = inspect.getattr_static(place, name)
+    note = functools.partial(bench.note, layer)
+    if kind is not _proxy and isinstance(function, classmethod | staticmethod):
+        wrapper = type(function)(kind(function.__func__, note))
+    else:
+        wrapper = kind(function, note)
+    return mock.patch.object(place, name, wrapper)
 
 
 # Listeners
@@ -229,15 +207,14 @@ def listeners() -> Iterator[Trouble]:
     for target, name in LISTENERS:
         yield Trouble(
             f'a listener to {name} of {target.__name__}',
-            within=functools.partial(_listening, target=target, name=name),
+            functools.partial(_listening, target=target, name=name),
         )
 
 
 @contextlib.contextmanager
 def _listening(bench: Any, target: Any, name: str) -> Iterator[None]:
     def listener(*args: Any) -> None:
-        if bench.acts:
-            bench.note(name)
+        bench.note(name)
 
     keywords = {} if target is orm.Session else {'propagate': True}
     event.listen(target, name, listener, **keywords)
@@ -245,6 +222,9 @@ def _listening(bench: Any, target: Any, name: str) -> Iterator[None]:
         yield
     finally:
         event.remove(target, name, listener)
+
+
+# Others
 
 
 def late() -> Iterator[Trouble]:
@@ -270,7 +250,7 @@ def late() -> Iterator[Trouble]:
     ):
         yield Trouble(
             f'the server does not know yet that the node is {name}',
-            within=functools.partial(_lagging, before=before, last=last),
+            functools.partial(_lagging, before=before, last=last),
         )
 
 
@@ -289,14 +269,8 @@ def _lagging(bench: Any, before: Any, last: Any) -> Iterator[None]:
         seen = bench.query(bench.statements.engine.url, lags)
         assert seen < expected, 'this machine is too slow: LAG is over'
 
-    bench.statements.on_first = is_late
-    try:
+    with mock.patch.object(bench.statements, 'on_first', is_late):
         yield
-    finally:
-        del bench.statements.on_first
-
-
-# Others
 
 
 def writers() -> Iterator[Trouble]:
@@ -304,7 +278,7 @@ def writers() -> Iterator[Trouble]:
     for column in WRITES:
         yield Trouble(
             f'somebody else writes {column}',
-            within=functools.partial(_written, column=column),
+            functools.partial(_written, column=column),
         )
 
 
@@ -336,16 +310,15 @@ def _hanging(bench: Any) -> Iterator[None]:
             goes_on.wait()
         return reserve(cls, *args)
 
-    undo = patch.replace(objects.Node, 'reserve', classmethod(hang))
-    asker.start()
-    arrived.wait()
-    bench.on_waiting_for_ever = goes_on.set
-    try:
-        yield
-    finally:
-        goes_on.set()
-        asker.join()
-        undo()
+    with mock.patch.object(objects.Node, 'reserve', classmethod(hang)):
+        asker.start()
+        arrived.wait()
+        bench.on_waiting_for_ever = goes_on.set
+        try:
+            yield
+        finally:
+            goes_on.set()
+            asker.join()
 
 
-HANGING = Trouble('a request for the lock hangs', within=_hanging)
+HANGING = Trouble('a request for the lock hangs', _hanging)

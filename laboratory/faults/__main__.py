@@ -2,6 +2,9 @@
 """Sweep and print the table; the exit status is 0 if nothing is broken."""
 
 import argparse
+import collections
+from collections.abc import Iterable
+import itertools
 import os
 import sys
 
@@ -9,8 +12,11 @@ import sys
 os.environ['BASE_TEST_TIMEOUT'] = '0'
 
 from ironic_async_events.task import patched
+from laboratory import tables
 from laboratory.faults import bench
-from laboratory.faults import report
+from laboratory.faults import database
+from laboratory.faults import invariants
+from laboratory.faults import rivals
 from laboratory.faults import sweep
 
 
@@ -18,34 +24,25 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=f'python -m {__package__}', description=__doc__
     )
-    parser.add_argument(
-        '--stock', action='store_true', help='leave the plugin out'
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add('--stock', action='store_true', help='leave the plugin out')
+    add(
         '--outbox',
         choices=('with', 'without', 'both'),
         default='both',
         help='where notifications go',
     )
-    parser.add_argument(
-        '--case', metavar='ID', help='run one case and tell all about it'
-    )
-    parser.add_argument(
-        '--operation', help='only operations whose name begins so', default=''
-    )
-    parser.add_argument(
+    add('--case', metavar='ID', help='run one case and tell all about it')
+    add('--operation', help='only operations whose name begins so', default='')
+    add(
         '--sample',
         type=int,
         metavar='N',
         help='of the cases that are not of the hand-over, only so many',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the sample')
-    parser.add_argument(
-        '--jobs', type=int, default=1, help='how many processes'
-    )
-    parser.add_argument(
-        '--verbose', action='store_true', help='name what is broken'
-    )
+    add('--seed', type=int, default=0, help='of the sample')
+    add('--jobs', type=int, default=1, help='how many processes')
+    add('--verbose', action='store_true', help='name what is broken')
     return parser.parse_args()
 
 
@@ -60,35 +57,99 @@ def _worlds(arguments: argparse.Namespace) -> tuple[bench.World, ...]:
     )
 
 
+def _show_tables(report: sweep.Report) -> None:
+    """Print the cases by operation and by fault.
+
+    A number below an invariant counts the cases that broke it; the last
+    column counts the cases that broke any.
+    """
+    columns = ('cases', *invariants.NAMES, 'broken')
+    table = tables.Table('operation', 'outbox', 'statements', *columns)
+    for operation in report.operations:
+        name, world = operation.name, operation.world
+        counts = _counts(
+            broken
+            for point, broken in report.results.items()
+            if (point.operation, point.world) == (name, world)
+        )
+        table.add(name, world, len(operation.made), *counts)
+    made = sum(len(operation.made) for operation in report.operations)
+    table.add('sum', '', made, *_counts(report.results.values()))
+    table.show()
+    table = tables.Table('fault', *columns)
+    for kind in ('', *database.KINDS):
+        counts = _counts(
+            broken
+            for point, broken in report.results.items()
+            if point.kind == kind
+        )
+        table.add(kind or 'rivals only', *counts)
+    table.show()
+
+
+def _counts(results: Iterable[list[invariants.Violation]]) -> list[int]:
+    names = [dict(broken) for broken in results]
+    counts = collections.Counter(itertools.chain(*names))
+    broken = (counts[name] for name in invariants.NAMES)
+    return [len(names), *broken, sum(map(bool, names))]
+
+
+def _show_case(point: sweep.Point, seen: invariants.Journal) -> bool:
+    """Print what happened in a case; tell whether nothing is broken."""
+    at, names = rivals.parsed(point.company)
+    for number, made in enumerate(seen.made):
+        mark = ''
+        if point.kind and number == point.at:
+            mark += f'  <-- {point.kind}'
+        if number == at:
+            mark += f'  <-- {" and ".join(names)}'
+        print(
+            f'{number:4} {made.seconds:7.1f} s  {made.actor:12} '
+            f'{made.part:8} {made.does.value:7} {made.text}{mark}'
+        )
+    if seen.answer is not None:
+        print(
+            f'answer after {seen.answer.seconds:.1f} s, '
+            f'{seen.answer.changes} changes of the state, '
+            f'{seen.answer.asked} workers: {seen.answer.error!r}'
+        )
+    broken = invariants.check(seen)
+    for title, lines in (
+        ('locks', seen.locks),
+        ('committed', [f'{old} -> {new}' for old, new in seen.states]),
+        ('told', [f'{event}: {a} -> {b}' for a, event, b in seen.told]),
+        ('said', [f'{where}: {text}' for where, text in seen.said]),
+        ('broken', [f'{name}: {text}' for name, text in broken]),
+    ):
+        print(f'{title}:', *(lines or ['nothing']), sep='\n    ')
+    return not broken
+
+
 def _sweep(arguments: argparse.Namespace) -> bool:
-    found = sweep.sweep(
+    report = sweep.sweep(
         arguments.jobs,
         _worlds(arguments),
         arguments.operation,
         arguments.seed,
         arguments.sample,
     )
-    for line in report.lines(found):
-        print(line)
-    if arguments.verbose:
-        for result in found.broken:
-            print(result.point.id)
-            for name, text in result.violations:
+    _show_tables(report)
+    for point, broken in report.results.items():
+        if broken and arguments.verbose:
+            print(point.id)
+            for name, text in broken:
                 print(f'    {name}: {text}')
-    for operation in found.operations:
+    for operation in report.operations:
         for name, text in operation.broken:
             print(
                 f'{operation.world}:{operation.name} without a fault: '
                 f'{name}: {text}'
             )
-    return found.is_good
+    return report.is_good
 
 
 def main() -> int:
-    """Run what the command line asks for.
-
-    :returns: the exit status
-    """
+    """Run what the command line asks for."""
     arguments = _arguments()
     sweep.quiet()
     if arguments.case is None:
@@ -96,7 +157,7 @@ def main() -> int:
     point = sweep.Point.parse(arguments.case)
     with bench.prepared(bench.World(point.world)) as conductor:
         seen = sweep.look(conductor, point)
-    return 0 if report.show(point, seen) else 1
+    return 0 if _show_case(point, seen) else 1
 
 
 if __name__ == '__main__':

@@ -5,6 +5,8 @@ Nothing of Ironic and nothing of the plugin is replaced for a fault. What is
 replaced are the edges: time and locks, the pool of workers, the notifier.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
 import enum
@@ -15,6 +17,7 @@ import random
 import sqlite3
 from typing import Any
 
+import futurist
 from ironic.conductor import task_manager
 from ironic.conf import CONF
 from oslo_db.sqlalchemy import enginefacade
@@ -24,10 +27,9 @@ from ironic_async_events import redaction
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
-from laboratory.faults import bus
 from laboratory.faults import database
 from laboratory.faults import edges
-from laboratory.faults import journal
+from laboratory.faults import invariants
 from laboratory.faults import observed
 from laboratory.faults import rivals
 from laboratory.faults import schedule
@@ -52,17 +54,13 @@ class World(enum.Enum):
 
 
 class FaultBench(base.Bench):
-    """A conductor whose database fails when it is told to.
-
-    :param installed: what is installed
-    """
+    """A conductor whose database fails when it is told to."""
 
     def __init__(self, installed: World) -> None:
         super().__init__('setUp')
         self.world = installed
 
     def setUp(self) -> None:
-        """Start the conductor; prepare the database."""
         super().setUp()
         if self.world in (World.PLUGIN, World.OUTBOX):
             self.useFixture(async_fixtures.Plugin())
@@ -85,25 +83,22 @@ class FaultBench(base.Bench):
         }
         self.lose_conductor(cases.DEAD_CONDUCTOR)
         engine = enginefacade.writer.get_engine()
-        path = engine.url.database
         self.plan = schedule.Schedule()
-        self.server = database.Server(self.plan)
-        self.observer = observed.Observer(path)
+        self.observer = observed.Observer(engine.url.database)
         self.addCleanup(self.observer.close)
-        self.bus: Any = bus.Published(self.notifier)
         if self.world is World.OUTBOX:
-            self.bus = self.useFixture(bus.Stored(self.observer, engine))
-        self.useFixture(database.Connections(self.server, engine))
+            self.useFixture(observed.Outbox(engine))
+        self.server = self.useFixture(database.Server(self.plan, engine))
         self._empty = self.observer.copy()
         self._prepared: dict[str, tuple[sqlite3.Connection, str]] = {}
-        self.locks = observed.Locks(self.observer, self.server.part, self.plan)
+        self.locks = self.useFixture(
+            observed.Locks(self.observer, self.server.part, self.plan)
+        )
         self.server.committed = self._committed
-        self.useFixture(observed.Beliefs(self.locks))
         self.useFixture(edges.Edges(self.plan))
-        self.log = journal.Log()
+        self.log = observed.Log()
         self._listen()
-        self.workers = edges.Workers(self.plan, self.server.part)
-        self.take_work_by(self.workers.spawn)
+        self.take_work_by(self._spawn)
 
     def _listen(self) -> None:
         """Let the log be ours alone; DEBUG is not judged and costs time."""
@@ -121,53 +116,107 @@ class FaultBench(base.Bench):
     def _committed(self) -> None:
         self.locks.committed()
         if self.observer.states():
-            self.server.part.saved()
+            self.server.part.happens('saved')
 
-    # One case
+    def _spawn(
+        self, func: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> futurist.Future:
+        """Take the place of ``submit()``; there always is a worker."""
+        self._asked += 1
+        self.server.part.happens('asked')
+        future = futurist.Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = func(*args, **kwargs)
+            except schedule.Abandoned:
+                raise
+            except BaseException as e:
+                future.set_exception(e)
+            else:
+                future.set_result(result)
+
+        worker = self.plan.start(f'worker {self._asked}', work)
+        if self._eager:
+            # It runs before the thread that has asked for it goes on.
+            self.plan.let(worker)
+        return future
+
+    # A case
 
     def run_case(
         self,
         case: cases.Case,
-        fault: database.Fault | None = None,
+        at: int = -1,
+        kind: database.Kind | None = None,
         company: str = '',
         name: str = '',
-    ) -> journal.Journal:
+    ) -> invariants.Journal:
         """Make a request, let a statement of it fail, and go on.
 
         Called by the thread of the test.
 
-        :param case: the operation
-        :param fault: what fails, if anything
         :param company: who else wants the lock; empty if nobody
-        :param name: of the case, for the report
-        :returns: what happened
+        :param name: of the case, which chance follows from
         """
-        with self._options(case):
-            uuid = self._prepare(case)
-            random.seed(name)
-            # Who waits for its worker makes no statement in between, so the
-            # statements have the same numbers in either order.
-            waits = case.staged and not case.periodic
-            self.workers.begin(eager=waits and random.random() < 0.5)
-            seen = journal.Journal(
-                name=name or case.name,
-                operation=case.name,
-                staged=case.staged,
-                periodic=case.periodic,
-                before=self.observer.node(uuid),
+        before = [
+            (group, option, CONF[group][option])
+            for group, option, _ in case.options
+        ]
+        self._configure(case.options)
+        uuid = self._prepare(case)
+        random.seed(name)
+        # Who waits for its worker makes no statement in between, so the
+        # statements have the same numbers in either order.
+        waits = case.staged and not case.periodic
+        self._eager = waits and random.random() < 0.5
+        self._asked = 0
+        seen = invariants.Journal(
+            operation=case.name,
+            staged=case.staged,
+            periodic=case.periodic,
+            before=self.observer.node(uuid),
+        )
+        self.server.part.begin(case.staged)
+        self.server.begin(at, kind)
+        self._invite(company, uuid)
+        began = self.plan.now
+
+        def request() -> None:
+            error = case.error(self.service, self.context, uuid)
+            seen.answer = invariants.Answer(
+                error=error,
+                changes=len(self.observer.states()),
+                asked=self._asked,
+                seconds=self.plan.now - began,
             )
-            self.server.part.begin(case.staged)
-            self.server.begin(fault)
-            self._invite(company, uuid)
-            self._request(case, uuid, seen)
-            self.server.end()
-            seen.made = self.server.made
-            seen.after = self.observer.node(uuid)
-            seen.changes = len(self.observer.states())
-            seen.records = len(self.observer.history())
-            self.plan.sleep(_BETWEEN)
-            self._go_on(uuid, seen)
-            self._close(uuid, seen)
+
+        self._run(seen, 'request', request)
+        self.server.end()
+        seen.made = self.server.made
+        seen.after = self.observer.node(uuid)
+        seen.changes = len(self.observer.states())
+        seen.records = len(self.observer.history())
+        self.plan.sleep(_BETWEEN)
+        self._go_on(uuid, seen)
+        seen.end = self.observer.node(uuid)
+        seen.states = self.observer.states()
+        sent = self.notifier.sent
+        if self.world is World.OUTBOX:
+            sent = self.observer.stored()
+        seen.told = observed.transitions(sent, uuid)
+        seen.locks = list(self.locks.lines)
+        seen.shared_locks = list(self.locks.violations)
+        seen.said = [
+            ('caller', str(seen.answer.error if seen.answer else None)),
+            ('last_error', str(seen.after['last_error'])),
+            ('last_error', str(seen.end['last_error'])),
+            *(('history', text) for text in self.observer.history()),
+            *(('log', line) for line in self.log.lines),
+        ]
+        self._configure(before)
         return seen
 
     def _prepare(self, case: cases.Case) -> str:
@@ -175,13 +224,14 @@ class FaultBench(base.Bench):
         if case.name not in self._prepared:
             self.observer.restore(self._empty)
             fields = case.fields()
-            fields['instance_info']['configdrive'] = journal.CONFIG_DRIVE
+            fields['instance_info']['configdrive'] = invariants.CONFIG_DRIVE
             node = self.create_node(**fields)
             self._prepared[case.name] = (self.observer.copy(), node.uuid)
         copy, uuid = self._prepared[case.name]
+        # The outbox is in it.
         self.observer.restore(copy)
+        self.notifier.sent.clear()
         self.locks.begin()
-        self.bus.begin()
         self.log.lines.clear()
         edges.forget_locks()
         if self.world is World.PATCHED:
@@ -189,43 +239,16 @@ class FaultBench(base.Bench):
             self.service._orphans = type(self.service._orphans)()
         return uuid
 
-    @contextlib.contextmanager
-    def _options(self, case: cases.Case) -> Any:
-        before = [CONF[group][option] for group, option, _ in case.options]
-        for group, option, value in case.options:
+    def _configure(self, options: Iterable[tuple[str, str, Any]]) -> None:
+        for group, option, value in options:
             self.config(group=group, **{option: value})
-        yield
-        for (group, option, _), value in zip(
-            case.options, before, strict=True
-        ):
-            self.config(group=group, **{option: value})
-
-    def _request(
-        self, case: cases.Case, uuid: str, seen: journal.Journal
-    ) -> None:
-        began = self.plan.now
-
-        def request() -> None:
-            error = case.error(self.service, self.context, uuid)
-            seen.answer = journal.Answer(
-                error=error,
-                changes=len(self.observer.states()),
-                asked=self.workers.asked,
-                seconds=self.plan.now - began,
-            )
-
-        self.plan.start('request', request)
-        self._run(seen)
 
     def _invite(self, company: str, uuid: str) -> None:
         """Have the rivals come before a statement of the operation."""
-
         at, names = rivals.parsed(company)
 
         def before(number: int) -> None:
-            if number != at:
-                return
-            for name in names:
+            for name in names if number == at else ():
                 rival = functools.partial(
                     rivals.RIVALS[name],
                     self.context,
@@ -237,10 +260,11 @@ class FaultBench(base.Bench):
 
         self.server.before = before
 
-    def _run(self, seen: journal.Journal) -> None:
+    def _run(self, seen: invariants.Journal, name: str, function: Any) -> None:
+        self.plan.start(name, function)
         seen.left.extend(self.plan.run(self.plan.now + _FOR_EVER))
 
-    def _go_on(self, uuid: str, seen: journal.Journal) -> None:
+    def _go_on(self, uuid: str, seen: invariants.Journal) -> None:
         """Let the passes look at the node; use it once more."""
         context, service = self.context, self.service
 
@@ -250,11 +274,11 @@ class FaultBench(base.Bench):
                     getattr(service, method)(context)
 
         def lock() -> None:
+            how = {'retry': False, 'purpose': 'a second request'}
             try:
-                with task_manager.TaskManager(
-                    context, uuid, retry=False, purpose='a second request'
-                ):
-                    pass
+                task_manager.TaskManager(
+                    context, uuid, **how
+                ).release_resources()
             except Exception as e:
                 seen.locked = e
 
@@ -263,50 +287,25 @@ class FaultBench(base.Bench):
             if case is not None:
                 case.error(service, context, uuid)
 
-        for name, function in (
-            ('passes', look),
-            ('second', lock),
-            ('further', operate),
-        ):
-            self.plan.start(name, function)
-            self._run(seen)
-
-    def _close(self, uuid: str, seen: journal.Journal) -> None:
-        seen.end = self.observer.node(uuid)
-        seen.states = self.observer.states()
-        seen.told = self.bus.told(uuid)
-        seen.locks = list(self.locks.lines)
-        seen.shared_locks = list(self.locks.violations)
-        error = seen.answer.error if seen.answer else None
-        seen.said = [
-            ('caller', str(error)),
-            ('last_error', str(seen.after['last_error'])),
-            ('last_error', str(seen.end['last_error'])),
-            *(('history', text) for text in self.observer.history()),
-            *(('log', line) for line in self.log.lines),
-        ]
+        self._run(seen, 'passes', look)
+        self._run(seen, 'second', lock)
+        self._run(seen, 'further', operate)
 
 
 def _fitting(state: str) -> cases.Case | None:
     """Return an operation that a node in a state can be asked for."""
-    candidates = [
+    fitting = [
         case
         for case in cases.CASES
         if case.state == state and case.staged and not case.periodic
     ]
-    return min(
-        candidates,
-        key=lambda case: case.operation not in _SHORT,
-        default=None,
-    )
+    fitting.sort(key=lambda case: case.operation not in _SHORT)
+    return next(iter(fitting), None)
 
 
 @contextlib.contextmanager
 def prepared(installed: World) -> Iterator[FaultBench]:
-    """Prepare a conductor and take it away again.
-
-    :param installed: what is installed
-    """
+    """Prepare a conductor and take it away again."""
     conductor = FaultBench(installed)
     try:
         conductor.setUp()

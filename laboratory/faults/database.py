@@ -7,6 +7,7 @@ oslo.db make of it what they make of a real one.
 
 from collections.abc import Callable
 import dataclasses
+import enum
 import re
 import sqlite3
 from typing import Any
@@ -16,7 +17,6 @@ from oslo_db.sqlalchemy import exc_filters
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from laboratory.faults import kinds
 from laboratory.faults import schedule
 
 #: More statements than any operation makes: something goes in circles.
@@ -25,34 +25,107 @@ _UNCOUNTED = ('PRAGMA', 'BEGIN', 'SAVEPOINT', 'RELEASE', 'ROLLBACK')
 _TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE)\s+"?(\w+)', re.IGNORECASE)
 
 
+class Statement(enum.Enum):
+    """What a statement does."""
+
+    READ = 'read'
+    WRITE = 'write'
+    COMMIT = 'commit'
+
+
+READ, WRITE, COMMIT = Statement
+
+#: The dialect of SQLite takes this for a lost connection.
+GONE = sqlite3.ProgrammingError('Cannot operate on a closed database.')
+#: See :class:`Deadlocks`.
+DEADLOCK = sqlite3.OperationalError('deadlock detected')
+#: oslo.db leaves it as SQLAlchemy's OperationalError.
+_OTHER = sqlite3.OperationalError('disk I/O error')
+
+
+def anew(error: sqlite3.Error) -> sqlite3.Error:
+    """Return a new exception that is like an old exception."""
+    return type(error)(*error.args)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A way to fail.
+
+    :param of: the statements that can fail so
+    :param carried_out: whether the statement is carried out all the same
+    :param away: for how many seconds nothing answers from then on
+    """
+
+    name: str
+    of: frozenset[Statement]
+    error: sqlite3.Error = GONE
+    carried_out: bool = False
+    away: float = 0.0
+
+
+_WRITES, _COMMITS = frozenset((WRITE, COMMIT)), frozenset((COMMIT,))
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind('before', frozenset(Statement)),
+        Kind('other', _WRITES, _OTHER),
+        Kind('deadlock', _WRITES, DEADLOCK),
+        Kind('lost', _WRITES, carried_out=True),
+        Kind('away-3', _COMMITS, away=3.0),
+        Kind('away-60', _COMMITS, away=60.0),
+        Kind('lost-away-3', _COMMITS, carried_out=True, away=3.0),
+        Kind('lost-away-60', _COMMITS, carried_out=True, away=60.0),
+    )
+}
+"""Every way, in the order of the table."""
+
+
+class Part:
+    """Which part an operation is in: lock, prepare, save, work, release."""
+
+    _NEXT = {
+        ('lock', 'held'): 'prepare',
+        ('release', 'held'): 'prepare',
+        ('prepare', 'asked'): 'save',
+        ('save', 'saved'): 'saved',
+    }
+    _name, _staged = 'lock', True
+
+    def begin(self, staged: bool) -> None:
+        """Begin with an operation; when staged, it changes the state first."""
+        self._name = 'lock'
+        self._staged = staged
+
+    def happens(self, what: str) -> None:
+        """A task has the lock, asks for a worker, saves, or lets go."""
+        self._name = self._NEXT.get((self._name, what), self._name)
+        if what == 'let go':
+            self._name = 'release'
+        elif self._name == 'save' and not self._staged:
+            self._name = 'work'
+
+    def of(self, does: Statement) -> str:
+        """Return the part of the next statement."""
+        # What is read after the state was saved belongs to that.
+        if self._name == 'saved' and does is WRITE:
+            self._name = 'work'
+        return 'save' if self._name == 'saved' else self._name
+
+
 @dataclasses.dataclass(frozen=True)
 class Made:
     """A statement that was made.
 
-    :param actor: who made it
-    :param does: what it does
-    :param text: what it is, in short
     :param part: the part of the operation that it belongs to
     :param seconds: how long after the request
     """
 
     actor: str
-    does: kinds.Statement
+    does: Statement
     text: str
     part: str
     seconds: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """A fault at one statement.
-
-    :param at: number of the statement
-    :param kind: how it fails
-    """
-
-    at: int
-    kind: kinds.Kind
 
 
 class Cursor(sqlite3.Cursor):
@@ -61,105 +134,96 @@ class Cursor(sqlite3.Cursor):
     connection: 'Connection'
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        """See ``sqlite3.Cursor``."""
-        return self.connection.do(
-            sql, lambda: sqlite3.Cursor.execute(self, sql, parameters)
-        )
+        return self.connection.do(sql, super().execute, parameters)
 
     def executemany(self, sql: str, parameters: Any) -> Any:
-        """See ``sqlite3.Cursor``."""
-        return self.connection.do(
-            sql, lambda: sqlite3.Cursor.executemany(self, sql, parameters)
-        )
+        return self.connection.do(sql, super().executemany, parameters)
 
 
 class Connection(sqlite3.Connection):
-    """A connection to the server; a thread that closes it gives it back."""
+    """A connection to the server."""
 
     made_at = 0
     wrote = False
     is_dead = False
-    pool: 'Connections'
     server: 'Server'
 
     def cursor(self, factory: Any = Cursor) -> Any:
-        """See ``sqlite3.Connection``."""
         return super().cursor(factory)
 
-    def do(self, sql: str, statement: Callable[[], Any]) -> Any:
-        """Carry out what a cursor is asked for."""
+    def do(self, sql: str, real: Callable[..., Any], parameters: Any) -> Any:
         word = sql.split(None, 1)[0].upper()
         if word in _UNCOUNTED:
             if word != 'PRAGMA':
                 self.server.check(self)
-            return statement()
-        reads = word in ('SELECT', 'WITH')
-        does = kinds.Statement.READ if reads else kinds.Statement.WRITE
+            return real(sql, parameters)
+        does = READ if word in ('SELECT', 'WITH') else WRITE
         table = _TABLE.search(sql)
         text = f'{word} {table.group(1)}' if table else word
-        return self.server.carry_out(self, does, text, statement)
+        return self.server.carry_out(
+            self, does, text, lambda: real(sql, parameters)
+        )
 
     def commit(self) -> None:
-        """See ``sqlite3.Connection``."""
         # A transaction that has only read is none to a database.
-        does = kinds.Statement.COMMIT if self.wrote else kinds.Statement.READ
+        does = COMMIT if self.wrote else READ
         self.server.carry_out(self, does, 'COMMIT', super().commit)
 
     def rollback(self) -> None:
-        """See ``sqlite3.Connection``."""
         self.server.check(self)
         self.wrote = False
         super().rollback()
 
-    def close(self) -> None:
-        """See ``sqlite3.Connection``."""
-        if self.is_dead:
-            super().close()
-        else:
-            self.pool.take_back(self)
 
-
-class Server:
+class Server(fixtures.Fixture):
     """The database as its clients see it.
 
     :param plan: the schedule of the clients
+    :param engine: Ironic's, which keeps no connections itself
     """
 
-    def __init__(self, plan: schedule.Schedule) -> None:
+    def __init__(self, plan: schedule.Schedule, engine: Any) -> None:
+        super().__init__()
         self._plan = plan
+        self._engine = engine
         self._broken_at = 0
         self._began = self._away_until = 0.0
+        self._counts = False
         self.made: list[Made] = []
-        self.fault: Fault | None = None
-        self.counts = False
-        self.part = kinds.Part()
+        self.part = Part()
         self.before: Callable[[int], None] = lambda number: None
         self.committed: Callable[[], None] = lambda: None
 
-    def begin(self, fault: Fault | None) -> None:
-        """Count statements from now on.
+    def _setUp(self) -> None:
+        self.useFixture(Deadlocks())
+        let_connections_be_lost(self._engine)
+        listener = self._engine, 'do_connect', self.connect
+        event.listen(*listener)
+        self.addCleanup(event.remove, *listener)
 
-        :param fault: what is to fail
-        """
+    def begin(self, at: int = -1, kind: Kind | None = None) -> None:
+        """Count statements from now on."""
         self.made = []
-        self.fault = fault
-        self.counts = True
+        self._at, self._kind = at, kind
+        self._counts = True
         self._began = self._away_until = self._plan.now
 
     def end(self) -> None:
         """Count no more; nothing fails any more."""
-        self.counts = False
-        self.fault = None
+        self._counts = False
 
-    def open(self, connection: Connection) -> None:
-        """Begin to answer a connection, or raise when nothing answers.
-
-        :param connection: it may have been closed before
-        """
+    def connect(
+        self, dialect: Any, record: Any, args: Any, options: Any
+    ) -> Connection:
+        """Take the place of the driver's own; see ``do_connect``."""
         if self._plan.now < self._away_until:
-            raise kinds.gone()
-        connection.made_at = self._broken_at
-        connection.wrote = False
+            raise anew(GONE)
+        # Two clients never wait for each other in the database: one of them
+        # would have to run.
+        options.update(timeout=0, check_same_thread=False)
+        connection = sqlite3.connect(*args, factory=Connection, **options)
+        connection.server, connection.made_at = self, self._broken_at
+        return connection
 
     def check(self, connection: Connection) -> None:
         """Raise when a connection does not answer."""
@@ -169,65 +233,54 @@ class Server:
             or self._plan.now < self._away_until
         ):
             self._break(connection)
-            raise kinds.gone()
+            raise anew(GONE)
 
     def carry_out(
         self,
         connection: Connection,
-        does: kinds.Statement,
+        does: Statement,
         text: str,
         statement: Callable[[], Any],
     ) -> Any:
         """Carry a statement out, or let it fail.
 
         Called by every client, for every statement that counts.
-
-        :param connection: whose statement it is
-        :param does: what it does
-        :param text: what it is, in short
-        :param statement: carries it out
         """
         self.check(connection)
-        fault = None
+        kind = None
         actor = self._plan.running
-        if self.counts and not (actor and actor.guest):
+        if self._counts and not (actor and actor.guest):
             number = len(self.made)
             if number > _TOO_MANY:
                 raise schedule.Abandoned()
-            self.made.append(
-                Made(
-                    actor=actor.name if actor else '-',
-                    does=does,
-                    text=text,
-                    part=self.part.of(does),
-                    seconds=self._plan.now - self._began,
-                )
-            )
+            part, seconds = self.part.of(does), self._plan.now - self._began
+            name = actor.name if actor else '-'
+            self.made.append(Made(name, does, text, part, seconds))
             self.before(number)
             self.check(connection)
-            if self.fault is not None and self.fault.at == number:
-                fault = self.fault.kind
+            if number == self._at:
+                kind = self._kind
         result = None
-        if fault is None or fault.carried_out:
+        if kind is None or kind.carried_out:
             result = statement()
-            if does is kinds.Statement.COMMIT:
+            if does is COMMIT:
                 connection.wrote = False
                 self.committed()
-            elif does is kinds.Statement.WRITE:
+            elif does is WRITE:
                 connection.wrote = True
-        if fault is not None:
-            self._fail(connection, fault)
+        if kind is not None:
+            self._fail(connection, kind)
         return result
 
-    def _fail(self, connection: Connection, kind: kinds.Kind) -> None:
-        if kind.rolls_back:
+    def _fail(self, connection: Connection, kind: Kind) -> None:
+        if kind.error is not _OTHER:
             sqlite3.Connection.rollback(connection)
-        if kind.breaks:
+        if kind.error is GONE:
             self._break(connection)
         if kind.away:
             self._away_until = self._plan.now + kind.away
             self._broken_at += 1
-        raise kinds.raised(kind)
+        raise anew(kind.error)
 
     def _break(self, connection: Connection) -> None:
         sqlite3.Connection.rollback(connection)
@@ -246,72 +299,20 @@ class Deadlocks(fixtures.Fixture):
         )(exc_filters._deadlock_error)
 
 
-def _end_transaction(connection: Any) -> None:
-    if not connection.invalidated:
-        connection.info.pop('in_transaction', None)
-
-
 def let_connections_be_lost(engine: Any) -> None:
     """Let the rollback of a lost connection be as for other databases.
 
     What oslo.db does then for SQLite asks the connection for its ``info``. A
     lost connection is made anew for that, which SQLAlchemy refuses during a
     rollback: the error hides the one that counts.
-
-    :param engine: an engine for SQLite
     """
+
+    def end_transaction(connection: Any) -> None:
+        if not connection.invalidated:
+            connection.info.pop('in_transaction', None)
+
     for name in ('rollback', 'commit'):
         for listener in list(getattr(engine.dispatch, name)):
             if listener.__name__ == '_sqlite_end_transaction':
                 event.remove(engine, name, listener)
-        event.listen(engine, name, _end_transaction)
-
-
-class Connections(fixtures.Fixture):
-    """Ironic's connections go to a server.
-
-    :param server: the server
-    :param engine: Ironic's engine; it keeps no connections itself
-    """
-
-    def __init__(self, server: Server, engine: Any) -> None:
-        super().__init__()
-        self._idle: list[Connection] = []
-        self._server = server
-        self._engine = engine
-
-    def _setUp(self) -> None:
-        self.useFixture(Deadlocks())
-        let_connections_be_lost(self._engine)
-        event.listen(self._engine, 'do_connect', self._connect)
-        self.addCleanup(self._dispose)
-        self.addCleanup(
-            event.remove, self._engine, 'do_connect', self._connect
-        )
-
-    def _connect(
-        self, dialect: Any, record: Any, args: Any, options: Any
-    ) -> Connection:
-        if self._idle:
-            connection = self._idle.pop()
-        else:
-            # Two clients never wait for each other in the database: one of
-            # them would have to run.
-            options.update(timeout=0, check_same_thread=False)
-            connection = sqlite3.connect(*args, factory=Connection, **options)
-            connection.pool, connection.server = self, self._server
-        try:
-            self._server.open(connection)
-        except sqlite3.Error:
-            self._idle.append(connection)
-            raise
-        return connection
-
-    def take_back(self, connection: Connection) -> None:
-        """Keep a connection that was closed for the next who connects."""
-        sqlite3.Connection.rollback(connection)
-        self._idle.append(connection)
-
-    def _dispose(self) -> None:
-        while self._idle:
-            sqlite3.Connection.close(self._idle.pop())
+        event.listen(engine, name, end_transaction)

@@ -1,20 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was committed, and which tasks believed to hold the lock.
+"""What was committed, what was announced, and who believed to hold the lock.
 
 Triggers write each change of a provision state and of a lock down, in the
 transaction that makes it. The observer reads with a connection of its own,
 which never fails.
 """
 
+from collections.abc import Iterable
 import contextlib
+import logging
 import sqlite3
 from typing import Any
 
 import fixtures
+from ironic.common import rpc
 from ironic.conductor import task_manager
+from ironic.conf import CONF
+import oslo_messaging
+from oslo_messaging.notify import notifier
+import sqlalchemy as sa
 
+from ironic_async_events.outbox import message
+from ironic_async_events.outbox import schema
+from ironic_async_events.outbox import service
+from ironic_async_events.task import delivery
 from laboratory import witness
-from laboratory.faults import kinds
+from laboratory.faults import database
 from laboratory.faults import schedule
 
 _SCHEMA = """
@@ -25,14 +36,10 @@ WHEN OLD.reservation IS NOT NEW.reservation BEGIN
     INSERT INTO sweep_locks (node, before, after)
     VALUES (NEW.id, OLD.reservation, NEW.reservation); END;
 """
-_MISSING = object()
 
 
 class Observer:
-    """Reads the database past the server.
-
-    :param path: the file
-    """
+    """Reads the database, a file, past the server."""
 
     def __init__(self, path: str) -> None:
         self._connection = sqlite3.connect(path, check_same_thread=False)
@@ -42,10 +49,7 @@ class Observer:
         self._connection.execute('PRAGMA synchronous=OFF')
         self._connection.executescript(_SCHEMA)
         witness.Witness(f'sqlite:///{path}').install()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        self.close = self._connection.close
 
     def copy(self) -> sqlite3.Connection:
         """Return a copy of the database, in memory."""
@@ -54,30 +58,22 @@ class Observer:
         return copy
 
     def restore(self, copy: sqlite3.Connection) -> None:
-        """Make the database what it was.
-
-        :param copy: what :meth:`copy` has returned
-        """
+        """Make the database what it was when it was copied."""
         copy.backup(self._connection)
 
     def rows(self, query: str, *parameters: Any) -> list[Any]:
-        """Return the rows of a query."""
         with contextlib.closing(
             self._connection.execute(query, parameters)
         ) as cursor:
             return cursor.fetchall()
 
     def node(self, uuid: str) -> dict[str, Any]:
-        """Return the row of a node."""
         (row,) = self.rows('SELECT * FROM nodes WHERE uuid = ?', uuid)
         return dict(row)
 
     def history(self) -> list[str]:
-        """Return the texts of the history of all nodes."""
-        return [
-            str(row[0])
-            for row in self.rows('SELECT event FROM node_history ORDER BY id')
-        ]
+        rows = self.rows('SELECT event FROM node_history ORDER BY id')
+        return [str(row['event']) for row in rows]
 
     def states(self) -> list[tuple[str, str]]:
         """Return every committed change of a provision state."""
@@ -93,55 +89,119 @@ class Observer:
             'SELECT * FROM sweep_locks WHERE id > ? ORDER BY id', after
         )
 
+    def stored(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return type and data of the notifications in the outbox.
 
-class Locks:
-    """Who has the node's lock: by the row, and by what tasks believe.
+        The relay publishes them in this order.
+        """
+        rows = self.rows(f'SELECT body FROM {schema.OUTBOX.name} ORDER BY id')
+        bodies = [message.Message.decode(row['body']).body for row in rows]
+        return [
+            (body['event_type'], body['payload']['ironic_object.data'])
+            for body in bodies
+        ]
 
-    :param observer: reads the database
-    :param part: is told about the tasks of the operation
-    :param plan: knows who runs
-    """
+
+def transitions(
+    sent: Iterable[tuple[str, dict[str, Any]]], uuid: str
+) -> list[tuple[Any, ...]]:
+    """Return previous state, event and state of a node's notifications."""
+    names = ('previous_provision_state', 'event', 'provision_state')
+    return [
+        tuple(data[name] for name in names)
+        for event_type, data in sent
+        if '.provision_set.' in event_type and data['uuid'] == uuid
+    ]
+
+
+class Outbox(fixtures.Fixture):
+    """Notifications are stored by the driver that an operator configures."""
+
+    def __init__(self, engine: Any) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def _setUp(self) -> None:
+        with self._engine.begin() as connection:
+            for table in (schema.OUTBOX, schema.RELAY):
+                table.create(connection)
+            row = {'id': 1, 'holder': '', 'term': 0, 'expires_at': 0}
+            connection.execute(sa.insert(schema.RELAY).values(row))
+        self.addCleanup(delivery.use, delivery.current())
+        self.addCleanup(setattr, service, '_transport', None)
+        group = 'oslo_messaging_notifications'
+        transport = oslo_messaging.get_notification_transport(
+            CONF, url='fake:/'
+        )
+        CONF.set_override('driver', ['async_events_outbox'], group=group)
+        self.addCleanup(CONF.clear_override, 'driver', group=group)
+        # As Ironic makes it.
+        sender = notifier.Notifier(
+            transport,
+            serializer=rpc.RequestContextSerializer(
+                oslo_messaging.JsonPayloadSerializer()
+            ),
+            topics=['ironic_versioned_notifications'],
+        )
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                f'{rpc.__name__}.get_versioned_notifier',
+                lambda publisher: sender.prepare(publisher_id=publisher),
+            )
+        )
+
+
+class Log(logging.Handler):
+    """Keeps what is logged at INFO and above."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+class Locks(fixtures.Fixture):
+    """Who has the node's lock: by the row, and as task managers believe."""
 
     def __init__(
-        self, observer: Observer, part: kinds.Part, plan: schedule.Schedule
+        self, observer: Observer, part: database.Part, plan: schedule.Schedule
     ) -> None:
+        super().__init__()
         self._observer = observer
         self._part = part
         self._plan = plan
         self.begin()
 
     def begin(self) -> None:
-        """Forget everything."""
         self._seen = 0
         self._holders: dict[int, str] = {}
         self.lines: list[str] = []
         self.violations: list[str] = []
 
+    def _tell(self, line: str, what: str) -> None:
+        self.lines.append(line)
+        actor = self._plan.running
+        if actor is None or not actor.guest:
+            self._part.happens(what)
+
     def holds(self, task: object, name: str) -> None:
-        """Note that a task begins to believe that it has the lock."""
-        self.lines.append(f'{name} has the lock')
-        if not self._is_guest():
-            self._part.held()
+        """A task begins to believe that it has the lock."""
+        self._tell(f'{name} has the lock', 'held')
         for other in self._holders.values():
             self.violations.append(f'{name} has the lock, and {other} too')
         self._holders[id(task)] = name
 
-    def _is_guest(self) -> bool:
-        actor = self._plan.running
-        return actor is not None and actor.guest
-
-    def holder(self, uuid: str) -> str | None:
-        """Return whose lock the row of a node shows."""
-        holder: str | None = self._observer.node(uuid)['reservation']
-        return holder
-
     def lets_go(self, task: object) -> None:
-        """Note that a task is about to give the lock back."""
+        """A task is about to give the lock back."""
         name = self._holders.pop(id(task), None)
         if name is not None:
-            self.lines.append(f'{name} gives the lock back')
-            if not self._is_guest():
-                self._part.let_go()
+            self._tell(f'{name} gives the lock back', 'let go')
+
+    def holder(self, uuid: str) -> Any:
+        """Return whose lock the row of a node shows."""
+        return self._observer.node(uuid)['reservation']
 
     def committed(self) -> None:
         """Look at the row; called after each commit."""
@@ -155,49 +215,32 @@ class Locks:
                     f'while {names} has it'
                 )
 
-
-class Beliefs(fixtures.Fixture):
-    """Tells when a task manager takes and gives back an exclusive lock.
-
-    :param locks: is told
-    """
-
-    def __init__(self, locks: Locks) -> None:
-        super().__init__()
-        self._locks = locks
-
     def _setUp(self) -> None:
-        locks = self._locks
         cls = task_manager.TaskManager
         construct, upgrade = cls.__init__, cls.upgrade_lock
 
         def __init__(task: Any, *args: Any, **kwargs: Any) -> None:
             construct(task, *args, **kwargs)
             if not task.shared:
-                locks.holds(task, task._purpose)
+                self.holds(task, task._purpose)
 
         def upgrade_lock(task: Any, *args: Any, **kwargs: Any) -> None:
             shared = task.shared
             upgrade(task, *args, **kwargs)
             if shared:
-                locks.holds(task, task._purpose)
+                self.holds(task, task._purpose)
 
-        self._put(cls, '__init__', __init__)
-        self._put(cls, 'upgrade_lock', upgrade_lock)
-        for name in ('release_resources', 'downgrade_lock'):
-            self._put(cls, name, self._letting_go(getattr(cls, name)))
+        def letting_go(method: Any) -> Any:
+            def let_go(task: Any) -> None:
+                self.lets_go(task)
+                method(task)
 
-    def _letting_go(self, method: Any) -> Any:
-        def let_go(task: Any) -> None:
-            self._locks.lets_go(task)
-            method(task)
+            return let_go
 
-        return let_go
-
-    def _put(self, cls: Any, name: str, value: Any) -> None:
-        before = vars(cls).get(name, _MISSING)
-        setattr(cls, name, value)
-        if before is _MISSING:
-            self.addCleanup(delattr, cls, name)
-        else:
-            self.addCleanup(setattr, cls, name, before)
+        for name, value in (
+            ('__init__', __init__),
+            ('upgrade_lock', upgrade_lock),
+            ('release_resources', letting_go(cls.release_resources)),
+            ('downgrade_lock', letting_go(cls.downgrade_lock)),
+        ):
+            self.useFixture(fixtures.MockPatchObject(cls, name, value))

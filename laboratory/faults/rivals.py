@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
+import contextlib
 import functools
 from typing import Any
 
@@ -13,7 +14,7 @@ from ironic.conductor import task_manager
 from laboratory.faults import observed
 
 #: A conductor of another process, which shares nothing but the database.
-ELSEWHERE = 'other-host'
+_ELSEWHERE = 'other-host'
 #: How long a rival keeps the lock, in seconds.
 _HOLD = 7.0
 _TRIES = 60
@@ -24,43 +25,37 @@ Rival = Callable[[Any, str, observed.Locks, Sleep], None]
 
 
 def _task(
-    context: Any,
-    uuid: str,
-    locks: observed.Locks,
-    sleep: Sleep,
-    **how: bool,
+    context: Any, uuid: str, locks: observed.Locks, sleep: Sleep, **how: bool
 ) -> None:
     """Lock the node as a task of the same conductor does."""
-    try:
-        with task_manager.TaskManager(
+    # Turned away, or a database that is away for the rival, too.
+    with (
+        contextlib.suppress(Exception),
+        task_manager.TaskManager(
             context, uuid, purpose='rival', load_driver=False, **how
-        ):
-            sleep(_HOLD)
-    except Exception:
-        # Turned away, or a database that is away for the rival, too.
-        return
+        ),
+    ):
+        sleep(_HOLD)
 
 
 def _elsewhere(
     context: Any, uuid: str, locks: observed.Locks, sleep: Sleep
 ) -> None:
-    """Lock the node as another conductor does; this one never fails."""
+    """Lock the node as another conductor does, which never fails."""
     for _ in range(_TRIES):
-        try:
-            objects.Node.reserve(context, ELSEWHERE, uuid)
-        except Exception:
-            if locks.holder(uuid) != ELSEWHERE:
-                sleep(5.0)
-                continue
-        break
+        with contextlib.suppress(Exception):
+            objects.Node.reserve(context, _ELSEWHERE, uuid)
+        if locks.holder(uuid) == _ELSEWHERE:
+            break
+        sleep(5.0)
     else:
         return
-    locks.holds(locks, ELSEWHERE)
+    locks.holds(locks, _ELSEWHERE)
     sleep(_HOLD)
     locks.lets_go(locks)
-    while locks.holder(uuid) == ELSEWHERE:
+    while locks.holder(uuid) == _ELSEWHERE:
         try:
-            objects.Node.release(context, ELSEWHERE, uuid)
+            objects.Node.release(context, _ELSEWHERE, uuid)
         except exception.NodeNotLocked:
             return
         except Exception:
@@ -75,22 +70,6 @@ RIVALS: dict[str, Rival] = {
 }
 """Every kind of rival."""
 
-
-def company(at: int, names: Iterable[str]) -> str:
-    """Name rivals that come together.
-
-    :param at: number of the statement before which they come
-    :param names: their kinds
-    """
-    return f'{at}@{"+".join(names)}'
-
-
-def parsed(text: str) -> tuple[int, list[str]]:
-    """Return what :func:`company` was given; nobody comes if it is empty."""
-    at, _, names = (text or '-1@').partition('@')
-    return int(at), names.split('+')
-
-
 COMPANIES = (
     ('once',),
     ('patient',),
@@ -100,3 +79,14 @@ COMPANIES = (
     ('elsewhere', 'patient'),
 )
 """The rivals that come together."""
+
+
+def company(at: int, names: Iterable[str]) -> str:
+    """Name rivals that come together before statement number ``at``."""
+    return f'{at}@{"+".join(names)}'
+
+
+def parsed(text: str) -> tuple[int, list[str]]:
+    """Return what :func:`company` was given; nobody comes if it is empty."""
+    at, _, names = (text or '-1@').partition('@')
+    return int(at), names.split('+')

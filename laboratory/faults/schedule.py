@@ -7,53 +7,41 @@ each run of the same actors is the same run.
 """
 
 from collections.abc import Callable
+import dataclasses
 import threading
+import time
+import types
+from typing import Any
+from typing import Self
 
 
 class Abandoned(BaseException):
     """Ends an actor that the schedule does not go on with."""
 
 
+@dataclasses.dataclass(eq=False)
 class Actor:
     """A thread that runs when the schedule lets it.
 
-    :param name: for reports
-    :param function: what it does
     :param guest: whether it has no part in the operation
     """
 
-    def __init__(
-        self, name: str, function: Callable[[], object], guest: bool
-    ) -> None:
-        self.name = name
-        self.guest = guest
-        self.ended = False
-        self.ready: Callable[[], bool] = lambda: True
-        self.deadline: float | None = None
-        self.baton = threading.Semaphore(0)
-        self._function = function
-
-    def begin(self, ended: Callable[[], object]) -> None:
-        """Start the thread; it waits for its baton.
-
-        :param ended: called by the thread when it ends
-        """
-
-        def run() -> None:
-            try:
-                self.baton.acquire()
-                self._function()
-            except Abandoned:
-                pass
-            finally:
-                self.ended = True
-                ended()
-
-        threading.Thread(target=run, name=self.name, daemon=True).start()
+    name: str
+    guest: bool
+    ended: bool = False
+    ready: Callable[[], bool] = lambda: True
+    deadline: float | None = None
+    baton: threading.Semaphore = dataclasses.field(
+        default_factory=lambda: threading.Semaphore(0)
+    )
 
 
 class Schedule:
-    """Some actors and their clock."""
+    """Some actors and their clock.
+
+    ``start`` and ``run`` are for the thread of the test, the other methods
+    for actors, which may start others as well.
+    """
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -65,27 +53,27 @@ class Schedule:
     def start(
         self, name: str, function: Callable[[], object], guest: bool = False
     ) -> Actor:
-        """Add an actor.
-
-        Called by the thread of the test or by an actor, which goes on.
-
-        :param name: for reports
-        :param function: what the actor does
-        :param guest: whether it has no part in the operation
-        :returns: the actor
-        """
-        actor = Actor(name, function, guest)
+        """Add an actor; the caller goes on."""
+        actor = Actor(name, guest)
         self._actors.append(actor)
-        actor.begin(self._control.release)
+
+        def run() -> None:
+            try:
+                actor.baton.acquire()
+                function()
+            except Abandoned:
+                pass
+            finally:
+                actor.ended = True
+                self._control.release()
+
+        threading.Thread(target=run, name=name, daemon=True).start()
         return actor
 
     def run(self, until: float) -> list[str]:
         """Run the actors until all have ended.
 
-        Called by the thread of the test.
-
         :param until: the time at which it gives up
-        :returns: names of the actors that have not ended
         """
         while actor := self._next(until):
             self._resume(actor)
@@ -99,10 +87,7 @@ class Schedule:
         return left
 
     def sleep(self, seconds: float) -> None:
-        """Let this much time pass for the actor that calls.
-
-        :param seconds: how long; when no actor runs, the clock just moves
-        """
+        """Let time pass; when no actor runs, the clock just moves."""
         if self.running is None:
             self.now += seconds
         else:
@@ -111,12 +96,7 @@ class Schedule:
     def wait(
         self, ready: Callable[[], bool], timeout: float | None = None
     ) -> bool:
-        """Let other actors run until something is so.
-
-        :param ready: tells whether it is
-        :param timeout: in seconds
-        :returns: whether it is
-        """
+        """Let other actors run until something is so; tell whether it is."""
         if ready():
             return True
         if self.running is None:
@@ -125,10 +105,7 @@ class Schedule:
         return ready()
 
     def let(self, actor: Actor) -> None:
-        """Let another actor run until it sleeps, waits or ends.
-
-        :param actor: which runs now; the actor that calls goes on after it
-        """
+        """Let another actor run until it sleeps, waits or ends; go on then."""
         both = (actor, self.running)
         others = [each for each in self._actors if each not in both]
         self._actors = [each for each in both if each] + others
@@ -153,17 +130,137 @@ class Schedule:
             self._actors.remove(actor)
 
     def _next(self, until: float) -> Actor | None:
+        sleeping = []
         for actor in self._actors:
-            if actor.ready() or self._is_over(actor):
+            if actor.ready():
                 return actor
-        sleeping = [a for a in self._actors if a.deadline is not None]
+            if actor.deadline is not None:
+                if actor.deadline <= self.now:
+                    return actor
+                sleeping.append((actor.deadline, actor))
         if not sleeping:
             return None
-        actor = min(sleeping, key=lambda each: each.deadline or 0.0)
-        if actor.deadline is None or actor.deadline > until:
+        deadline, actor = min(sleeping, key=lambda each: each[0])
+        if deadline > until:
             return None
-        self.now = actor.deadline
+        self.now = deadline
         return actor
 
-    def _is_over(self, actor: Actor) -> bool:
-        return actor.deadline is not None and actor.deadline <= self.now
+
+class Lock:
+    """A ``threading.Lock`` of actors; who waits lets others run."""
+
+    def __init__(self, plan: Schedule, reentrant: bool = False) -> None:
+        self._plan = plan
+        self._reentrant = reentrant
+        self._owner: Actor | None = None
+        self._taken = 0
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if not self._is_free():
+            limit = None if timeout < 0 else timeout
+            if not blocking or not self._plan.wait(self._is_free, limit):
+                return False
+        self._owner = self._plan.running
+        self._taken += 1
+        return True
+
+    def release(self) -> None:
+        if not self._taken:
+            raise RuntimeError('release unlocked lock')
+        self._taken -= 1
+
+    def locked(self) -> bool:
+        return bool(self._taken)
+
+    def _is_owned(self) -> bool:
+        return bool(self._taken) and self._owner is self._plan.running
+
+    def _is_free(self) -> bool:
+        return not self._taken or (self._reentrant and self._is_owned())
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    def write_lock(self) -> Self:
+        """Be what oslo.concurrency uses of a lock of readers and writers."""
+        return self
+
+
+class Condition(threading.Condition):
+    """A ``threading.Condition`` of actors."""
+
+    def __init__(self, plan: Schedule, lock: Any = None) -> None:
+        super().__init__(lock or Lock(plan, reentrant=True))
+        self._plan = plan
+
+    def wait(self, timeout: float | None = None) -> bool:
+        waiter: Any = Lock(self._plan)
+        waiter.acquire()
+        # Whoever notifies releases it.
+        self._waiters.append(waiter)
+        self.release()
+        try:
+            return waiter.acquire(timeout=-1 if timeout is None else timeout)
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            self.acquire()
+
+    def wait_for(
+        self, predicate: Callable[[], Any], timeout: float | None = None
+    ) -> Any:
+        end = self._plan.now + (timeout or 0.0)
+        while not (result := predicate()):
+            left = None if timeout is None else end - self._plan.now
+            if left is not None and left <= 0:
+                break
+            self.wait(left)
+        return result
+
+
+class Event(threading.Event):
+    """A ``threading.Event`` of actors."""
+
+    def __init__(self, plan: Schedule) -> None:
+        super().__init__()
+        self._plan = plan
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._plan.wait(self.is_set, timeout)
+
+
+class Like(types.SimpleNamespace):
+    """A module, of which some names are replaced."""
+
+    def __init__(self, module: Any, **names: Any) -> None:
+        super().__init__(**names)
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+
+def stand_ins(plan: Schedule) -> tuple[tuple[str, Any, Any], ...]:
+    """Make what ``time`` and ``threading`` are under a schedule.
+
+    :returns: for each of them its name, the real module, and the stand-in
+    """
+    clock = Like(
+        time,
+        sleep=plan.sleep,
+        monotonic=lambda: plan.now,
+        # A time of day that moves with the schedule.
+        time=lambda: 1e9 + plan.now,
+    )
+    threads = Like(
+        threading,
+        Lock=lambda: Lock(plan),
+        RLock=lambda: Lock(plan, reentrant=True),
+        Condition=lambda lock=None: Condition(plan, lock),
+        Event=lambda: Event(plan),
+    )
+    return ('time', time, clock), ('threading', threading, threads)

@@ -20,8 +20,6 @@ from ironic_async_events.tests.unit.spawn_failures import cases
 from laboratory.faults import bench
 from laboratory.faults import database
 from laboratory.faults import invariants
-from laboratory.faults import journal
-from laboratory.faults import kinds
 from laboratory.faults import rivals
 from laboratory.guarantees import I5
 
@@ -61,17 +59,13 @@ _CONTENDED = {
     'with': ('manage from enroll',),
 }
 #: Rivals come so many statements after the one that fails.
-_AFTER = (1, 2, 3, 4)
-_KINDS = {kind.name: kind for kind in kinds.KINDS}
+_AFTER = range(1, 5)
 
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """One case of the sweep: an operation, a statement and a fault.
+    """A case of the sweep: an operation, a statement and a fault.
 
-    :param world: what is installed
-    :param operation: name of the operation
-    :param at: number of the statement
     :param kind: name of the fault; empty if nothing fails
     :param company: id of the rivals; empty if there are none
     """
@@ -90,33 +84,14 @@ class Point:
 
     @classmethod
     def parse(cls, text: str) -> 'Point':
-        """Return the case of an id.
-
-        :param text: what :attr:`id` has returned
-        """
         world, operation, at, kind, *company = text.split(':')
         return cls(world, operation, int(at), kind, ''.join(company))
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What one case has broken.
-
-    :param point: the case
-    :param violations: pairs of an invariant and a text
-    """
-
-    point: Point
-    violations: tuple[invariants.Violation, ...]
 
 
 @dataclasses.dataclass
 class Operation:
     """An operation and its statements when nothing fails.
 
-    :param world: what is installed
-    :param name: of the operation
-    :param made: the statements
     :param broken: what is broken without any fault
     """
 
@@ -126,12 +101,19 @@ class Operation:
     broken: list[invariants.Violation]
 
     def points(self, hand_over: bool) -> Iterator[Point]:
-        """Yield the cases of the hand-over, or all others."""
+        """Yield the cases of the hand-over, or all others.
+
+        It is where the request becomes the worker's and saves the state, and
+        where the lock is given back.
+        """
         for at, made in enumerate(self.made):
-            if (made.part in kinds.HAND_OVER) is hand_over:
-                for kind in kinds.KINDS:
-                    if made.does in kind.of:
-                        yield Point(self.world, self.name, at, kind.name)
+            if (made.part in ('save', 'release')) is hand_over:
+                yield from self._faults(at)
+
+    def _faults(self, at: int, company: str = '') -> Iterator[Point]:
+        for kind in database.KINDS.values():
+            if self.made[at].does in kind.of:
+                yield Point(self.world, self.name, at, kind.name, company)
 
     def contended(self) -> Iterator[Point]:
         """Yield the cases with rivals, where the lock is taken or released.
@@ -139,7 +121,7 @@ class Operation:
         Rivals come at every statement; and when a statement fails, at each
         of those around it.
         """
-        for part in (kinds.LOCK, kinds.RELEASE):
+        for part in ('lock', 'release'):
             window = [
                 at for at, made in enumerate(self.made) if made.part == part
             ]
@@ -149,124 +131,89 @@ class Operation:
                     company = rivals.company(stop, names)
                     yield Point(self.world, self.name, 0, '', company)
             for at in window:
-                yield from self._contended_at(at)
-
-    def _contended_at(self, at: int) -> Iterator[Point]:
-        does = self.made[at].does
-        reads = does is kinds.Statement.READ
-        for stop in (at, *(at + n for n in _AFTER)):
-            for names in rivals.COMPANIES[:3] if reads else rivals.COMPANIES:
-                company = rivals.company(stop, names)
-                for kind in kinds.KINDS:
-                    if does in kind.of:
-                        yield Point(
-                            self.world, self.name, at, kind.name, company
+                reads = self.made[at].does is database.READ
+                for stop in (at, *(at + n for n in _AFTER)):
+                    for names in rivals.COMPANIES[: 3 if reads else None]:
+                        yield from self._faults(
+                            at, rivals.company(stop, names)
                         )
 
 
 @dataclasses.dataclass
 class Report:
-    """What a sweep has found.
-
-    :param operations: all that were surveyed
-    :param results: of the cases that were run
-    """
+    """What a sweep has seen of the operations, and what each case broke."""
 
     operations: list[Operation]
-    results: list[Result]
-
-    @property
-    def broken(self) -> list[Result]:
-        """The cases that broke something."""
-        return [result for result in self.results if result.violations]
+    results: dict[Point, list[invariants.Violation]]
 
     @property
     def is_good(self) -> bool:
         """Whether nothing is broken, with and without a fault."""
-        return not self.broken and not any(
-            operation.broken for operation in self.operations
-        )
+        without = [operation.broken for operation in self.operations]
+        return not any((*self.results.values(), *without))
 
 
 def survey(
     conductor: bench.FaultBench, names: Iterable[str] = OPERATIONS
 ) -> list[Operation]:
-    """Let operations run without a fault, to know their statements.
-
-    :param conductor: runs them
-    :param names: of the operations
-    """
+    """Let operations run without a fault, to know their statements."""
     surveyed = []
     for name in names:
         seen = conductor.run_case(OPERATIONS[name])
+        broken = invariants.check(seen)
         surveyed.append(
-            Operation(
-                conductor.world.value, name, seen.made, invariants.check(seen)
-            )
+            Operation(conductor.world.value, name, seen.made, broken)
         )
     return surveyed
 
 
 def choose(
-    operations: Iterable[Operation], seed: int, sample: int | None
+    operations: Sequence[Operation], seed: int, sample: int | None
 ) -> list[Point]:
     """Choose cases: those of the hand-over always, of the others some.
 
-    :param operations: what :func:`survey` has returned
-    :param seed: what the choice follows from
     :param sample: how many of the others; None for all of them
     """
-    operations = list(operations)
     chosen = [each for one in operations for each in one.points(True)]
     others = [each for one in operations for each in one.points(False)]
-    for one in operations:
-        if one.name in _CONTENDED[one.world]:
-            chosen.extend(one.contended())
+    for operation in operations:
+        if operation.name in _CONTENDED[operation.world]:
+            chosen.extend(operation.contended())
     if sample is not None and sample < len(others):
         others = random.Random(seed).sample(others, sample)
     return chosen + others
 
 
-def run(conductor: bench.FaultBench, point: Point) -> Result:
-    """Run one case.
+def look(conductor: bench.FaultBench, point: Point) -> invariants.Journal:
+    return conductor.run_case(
+        OPERATIONS[point.operation],
+        point.at,
+        database.KINDS.get(point.kind),
+        point.company,
+        point.id,
+    )
 
-    :param conductor: runs it
-    :param point: the case
-    """
-    seen = look(conductor, point)
-    return Result(point, tuple(_claimed(point, seen)))
 
-
-def _claimed(
-    point: Point, seen: journal.Journal
-) -> Iterator[invariants.Violation]:
-    """Yield what a case has broken of what is promised there.
+def run(
+    conductor: bench.FaultBench, point: Point
+) -> list[invariants.Violation]:
+    """Run a case and return what it has broken.
 
     On a patched Ironic the statements that take and release a lock are
     Ironic's own. When the database fails, the lock can stay, as on stock, and
     a later request may wait for it. No other thread may hang.
     """
+    seen = look(conductor, point)
     as_stock = (
-        point.world == bench.World.PATCHED.value
+        conductor.world is bench.World.PATCHED
         and seen.end['reservation'] is not None
         and set(seen.left) <= {'further'}
     )
-    for name, text in invariants.check(seen):
-        if not (as_stock and name == I5.id):
-            yield name, text
-
-
-def look(conductor: bench.FaultBench, point: Point) -> journal.Journal:
-    """Run one case and return all that was seen.
-
-    :param conductor: runs it
-    :param point: the case
-    """
-    fault = None
-    if point.kind:
-        fault = database.Fault(point.at, _KINDS[point.kind])
-    case = OPERATIONS[point.operation]
-    return conductor.run_case(case, fault, point.company, point.id)
+    return [
+        (name, text)
+        for name, text in invariants.check(seen)
+        if not (as_stock and name == I5.id)
+    ]
 
 
 def work(
@@ -277,27 +224,23 @@ def work(
     share: int,
     of: int,
 ) -> Report:
-    """Run one share of the cases.
+    """Run a share of the cases.
 
     Called by the main thread of a process.
 
-    :param worlds: what is installed, one after the other
     :param operation: only operations whose name begins so
-    :param seed: what the sample follows from
     :param sample: how many cases beside those of the hand-over; None for all
     :param share: number of the share, from 0
     :param of: how many shares there are
     """
     names = [name for name in OPERATIONS if name.startswith(operation)]
-    report = Report([], [])
+    report = Report([], {})
     for installed in worlds:
         with bench.prepared(installed) as conductor:
             operations = survey(conductor, names)
-            points = choose(operations, seed, sample)
             report.operations.extend(operations)
-            report.results.extend(
-                run(conductor, each) for each in points[share::of]
-            )
+            for point in choose(operations, seed, sample)[share::of]:
+                report.results[point] = run(conductor, point)
     return report
 
 
@@ -312,7 +255,6 @@ def quiet() -> None:
 def sweep(count: int, *what: Any) -> Report:
     """Run the cases in some processes at the same time.
 
-    :param count: how many
     :param what: the first arguments of :func:`work`
     """
     if count == 1:
@@ -323,8 +265,7 @@ def sweep(count: int, *what: Any) -> Report:
         running = [
             pool.submit(work, *what, each, count) for each in range(count)
         ]
-        reports = [each.result() for each in running]
-    return Report(
-        reports[0].operations,
-        [result for report in reports for result in report.results],
-    )
+        first, *others = (each.result() for each in running)
+    for report in others:
+        first.results.update(report.results)
+    return first

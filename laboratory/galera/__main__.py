@@ -18,6 +18,7 @@ from typing import Any
 from laboratory import deployment
 from laboratory import errors
 from laboratory import processes
+from laboratory import tables
 from laboratory import wanderer
 from laboratory.api import Api
 from laboratory.galera import judge
@@ -33,18 +34,14 @@ _CLIENTS = 8
 
 def run(
     place: p.Place,
-    hurt: scenarios.Hurt,
-    promised: Sequence[str],
+    scenario: scenarios.Scenario,
+    side: str,
     number: int,
     seconds: float,
-) -> judge.Figures:
+) -> tuple[judge.Figures, list[str]]:
     """Let something happen to clients at work, and judge it.
 
-    :param place: what runs.
-    :param hurt: what happens.
-    :param promised: what must be nothing, in the words of the table.
-    :param number: of the run.
-    :param seconds: for how long clients are at work.
+    :returns: the figures, and which of them do not hold.
     """
     began = time.monotonic()
     logged = [len(place.log(conductor)) for conductor in range(3)]
@@ -59,35 +56,45 @@ def run(
         ),
     )
     with load:
-        hurt(place, number, seconds)
+        scenario.hurt(place, number, seconds)
     if not processes.wait_for(place.galera.whole, _WHOLE_SECONDS, 0.5):
         raise errors.LaboratoryError('the servers do not come together')
     nodes = _at_rest(place, load.nodes)
     drained = place.drained(30)
     logs = [place.log(number)[begin:] for number, begin in enumerate(logged)]
+    log = '\n'.join(logs)
     failed = list(filter(None, answers))
     figures, rows = judge.result(
-        place.eye.read(),
-        place.observations(),
-        failed,
-        nodes,
-        '\n'.join(logs),
+        place.eye.read(), place.observations(), failed, nodes, log
     )
+    broken = judge.broken(figures, scenario.promised(side))
     print(
-        f'  {time.monotonic() - began:.0f} s, broken: '
-        f'{judge.broken(figures, promised)}, {json.dumps(figures)}'
+        f'  {time.monotonic() - began:.0f} s, broken: {broken}, '
+        f'{json.dumps(figures)}'
     )
     if not drained:
         print('  messages are left in the outbox')
-    _tell(failed, rows, nodes, logs)
-    return figures
+    # What helps to find a cause.
+    for text in failed[:1]:
+        print(f'  answered {text[:400]}')
+    for row in rows[:5]:
+        print(f'  {row.name}: {row.change or row.observation}')
+    for text, count in judge.causes(log).most_common(8):
+        print(f'  {count} x {text}')
+    for node in itertools.filterfalse(_rests, nodes):
+        print(
+            f'  node {node.uuid} is {node.provision_state}, locked by '
+            f'{node.reservation}: {node.last_error}'
+        )
+        lines = (line for line in log.splitlines() if node.uuid in line)
+        for line in sorted(lines)[-6:]:
+            print(f'    {line[:300]}')
+    sys.stdout.flush()
+    return figures, broken
 
 
 def _at_rest(place: p.Place, uuids: Sequence[str]) -> list[Any]:
-    """Wait until nodes are at rest, or nothing happens to them any more.
-
-    :returns: the nodes.
-    """
+    """Wait until nodes are at rest, or nothing happens to them any more."""
 
     def look() -> list[Any]:
         rows = place.eye.query(
@@ -112,40 +119,16 @@ def _rests(node: Any) -> bool:
     return node.provision_state in wanderer.WAYS and node.reservation is None
 
 
-def _tell(
-    failed: Sequence[str],
-    rows: Sequence[Any],
-    nodes: Sequence[Any],
-    logs: Sequence[str],
-) -> None:
-    """Print what helps to find a cause."""
-    for text in failed[:1]:
-        print(f'  answered {text[:400]}')
-    for row in rows[:5]:
-        print(f'  {row.name}: {row.change or row.observation}')
-    for text, count in judge.causes('\n'.join(logs)).most_common(8):
-        print(f'  {count} x {text}')
-    for node in itertools.filterfalse(_rests, nodes):
-        print(
-            f'  node {node.uuid} is {node.provision_state}, locked by '
-            f'{node.reservation}: {node.last_error}'
-        )
-        lines = itertools.chain(*(log.splitlines() for log in logs))
-        for line in sorted(x for x in lines if node.uuid in x)[-6:]:
-            print(f'    {line[:300]}')
-    sys.stdout.flush()
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run scenarios and print a table.
 
-    :param argv: the arguments; by default those of the process.
     :returns: 0 if everything holds that is promised.
     """
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         epilog='\n'.join(
-            f'{name}: {one.title}' for name, one in scenarios.SCENARIOS.items()
+            f'{name}: {each.title}'
+            for name, each in scenarios.SCENARIOS.items()
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -157,40 +140,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     chosen = arguments.scenario or list(scenarios.SCENARIOS)
     processes.end_on_sigterm()
-    table = judge.Table()
+    runs: dict[tuple[str, str], list[judge.Figures]] = {}
+    layouts = dict.fromkeys(scenarios.SCENARIOS[x].layout for x in chosen)
+    holds = True
     try:
         for side, layout in itertools.product(
-            arguments.side or p.SIDES,
-            dict.fromkeys(scenarios.SCENARIOS[name].layout for name in chosen),
+            arguments.side or p.SIDES, layouts
         ):
-            _run_all(side, layout, chosen, arguments, table)
+            here = [
+                name
+                for name in chosen
+                if scenarios.SCENARIOS[name].layout == layout
+            ]
+            with contextlib.ExitStack() as stack:
+                place = stack.enter_context(p.Place(side, layout))
+                if arguments.keep:
+                    copy = arguments.keep / f'{side}-{layout}'
+                    stack.callback(deployment.keep, place.directory, copy)
+                for number, name in itertools.product(
+                    range(arguments.runs), here
+                ):
+                    print(f'{name}, {side}, run {number}:', flush=True)
+                    scenario = scenarios.SCENARIOS[name]
+                    figures, broken = run(
+                        place, scenario, side, number, arguments.seconds
+                    )
+                    runs.setdefault((name, side), []).append(figures)
+                    # Stock promises nothing.
+                    if side != 'stock' and broken:
+                        holds = False
     finally:
-        print(table)
-    return 1 if table.broken else 0
-
-
-def _run_all(
-    side: str,
-    layout: p.Layout,
-    chosen: Sequence[str],
-    arguments: argparse.Namespace,
-    table: judge.Table,
-) -> None:
-    """Run what one side does on one layout."""
-    with contextlib.ExitStack() as stack:
-        place = stack.enter_context(p.Place(side, layout))
-        if arguments.keep:
-            copy = arguments.keep / f'{side}-{layout}'
-            stack.callback(deployment.keep, place.directory, copy)
-        for number, name in itertools.product(range(arguments.runs), chosen):
-            scenario = scenarios.SCENARIOS[name]
-            if scenario.layout == layout:
-                print(f'{name}, {side}, run {number}:', flush=True)
-                promised = scenario.promised(side)
-                figures = run(
-                    place, scenario.hurt, promised, number, arguments.seconds
-                )
-                table.add(name, side, figures, promised)
+        table = tables.Table('scenario', 'side', 'runs', *judge.COLUMNS)
+        for key, several in runs.items():
+            total = sum(several, judge.Figures())
+            cells = (total[name] for name in judge.COLUMNS)
+            table.add(*key, len(several), *cells)
+        table.show()
+    return 0 if holds else 1
 
 
 if __name__ == '__main__':

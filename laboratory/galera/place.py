@@ -32,12 +32,10 @@ _OPTIONS: configuration.Options = {
     'fake': {'deploy_delay': '0,1', 'management_delay': '0,1'},
 }
 # As Kolla has it.
-_BEHIND_HAPROXY: configuration.Options = {
-    'database': {
-        'connection_recycle_time': 10,
-        'max_pool_size': 1,
-        'max_retries': -1,
-    }
+_BEHIND_HAPROXY = {
+    'connection_recycle_time': 10,
+    'max_pool_size': 1,
+    'max_retries': -1,
 }
 
 
@@ -61,10 +59,7 @@ class Layout:
 
 
 class Brokers(processes.Server):
-    """Three brokers that are one; a context manager.
-
-    :param directory: an existing directory.
-    """
+    """Three brokers that are one; a context manager."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__()
@@ -74,17 +69,10 @@ class Brokers(processes.Server):
             self.nodes.append(
                 broker.RabbitMQ(directory / name, *self.nodes[:1])
             )
-
-    @property
-    def url(self) -> str:
-        """What Ironic connects to."""
         hosts = (f'guest:guest@127.0.0.1:{x.port}' for x in self.nodes)
-        return f'rabbit://{",".join(hosts)}/'
-
-    @property
-    def amqp_url(self) -> str:
-        """What kombu connects to."""
-        return ';'.join(node.amqp_url for node in self.nodes)
+        # What Ironic, and kombu, connect to.
+        self.url = f'rabbit://{",".join(hosts)}/'
+        self.amqp_url = ';'.join(node.amqp_url for node in self.nodes)
 
     def serve(self) -> None:
         """Start one after the other; each joins the first."""
@@ -96,7 +84,6 @@ class Brokers(processes.Server):
                 node.control('start_app')
 
     def stop(self) -> None:
-        """Stop all of them."""
         for node in reversed(self.nodes):
             node.stop()
 
@@ -110,47 +97,35 @@ def kill(node: broker.RabbitMQ) -> None:
 
 
 class Place(cluster.Cluster):
-    """Everything that runs of one side need; a context manager.
-
-    :param side: one of :data:`SIDES`.
-    :param layout: how services reach databases and brokers.
-    """
+    """Everything that runs of one side need; a context manager."""
 
     _command = (sys.executable, '-m', 'laboratory.galera.conductor')
 
     def __init__(self, side: str, layout: Layout) -> None:
         self._layout = layout
-        options = _OPTIONS
-        if layout.sync_wait is not None:
-            options = configuration.merged(
-                dict(options),
-                {'database': {'mysql_wsrep_sync_wait': layout.sync_wait}},
-            )
-        if layout.database == 'active':
-            options = configuration.merged(dict(options), _BEHIND_HAPROXY)
         self._quorum = layout.brokers > 1
+        database: dict[str, object] = {}
+        if layout.sync_wait is not None:
+            database['mysql_wsrep_sync_wait'] = layout.sync_wait
+        if layout.database == 'active':
+            database.update(_BEHIND_HAPROXY)
+        options = {**_OPTIONS, 'database': database}
         if self._quorum:
-            options = configuration.merged(
-                dict(options),
-                {'oslo_messaging_rabbit': {'rabbit_quorum_queue': True}},
-            )
+            options['oslo_messaging_rabbit'] = {'rabbit_quorum_queue': True}
         super().__init__(3, options, SIDES[side])
 
     @contextlib.contextmanager
     def _servers(self) -> Iterator[Any]:
         with contextlib.ExitStack() as stack:
-            shared = stack.enter_context(
-                deployment.servers('', not self._quorum)
-            )
+            enter = stack.enter_context
+            shared = enter(deployment.servers('', not self._quorum))
             self.brokers = [shared.rabbitmq]
             if self._quorum:
-                brokers = stack.enter_context(Brokers(shared.room('mq')))
+                brokers = enter(Brokers(shared.room('mq')))
                 self.brokers = brokers.nodes
                 shared = dataclasses.replace(shared, rabbitmq=brokers)
-            self.galera = stack.enter_context(
-                servers.Galera(shared.room('db'))
-            )
-            self._haproxy = stack.enter_context(
+            self.galera = enter(servers.Galera(shared.room('db')))
+            self._haproxy = enter(
                 servers.HAProxy(shared.room('ha'), self.galera.servers)
             )
             yield shared

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
 import dataclasses
+import functools
 import random
 import signal
 import threading
@@ -20,16 +21,16 @@ from laboratory.galera import servers
 _BEFORE = 3.0
 
 Hurt = Callable[[p.Place, int, float], None]
+"""Takes the place, the run, and for how many seconds clients are at work."""
+
+_STALE = ('wrong', 'conflicts', 'stranded', 'locked')
+_NOTHING = ('lost', 'disorder', *_STALE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scenario:
     """One row of the table.
 
-    :param layout: what it needs.
-    :param hurt: what happens: to which place, in which run, and for how many
-        seconds clients are at work.
-    :param title: says so in a few words.
     :param counted: what may be there, in the words of the table.
     """
 
@@ -39,18 +40,15 @@ class Scenario:
     counted: tuple[str, ...] = ()
 
     def promised(self, side: str) -> tuple[str, ...]:
-        """Return what must be nothing, in the words of the table.
-
-        :param side: the plugin does not repeat what a broker has lost.
-        """
+        """Return what must be nothing, in the words of the table."""
         counted = self.counted
+        # The plugin does not repeat what a broker has lost.
         if side != 'outbox' and self.hurt is broker_killed:
             counted += ('lost',)
         return tuple(name for name in _NOTHING if name not in counted)
 
 
 def calm(place: p.Place, run: int, seconds: float) -> None:
-    """Nothing happens."""
     time.sleep(seconds)
 
 
@@ -61,68 +59,44 @@ def lags(place: p.Place, run: int, seconds: float) -> None:
     is written, keeps the only applier waiting for as long as it says.
     """
     chance = random.Random(run)
-    with _at_once(
-        [
-            lambda server=server, name=name: _wait_in(
-                server, name, chance.uniform(0.1, 1.5)
-            )
-            for server, name in zip(
-                place.galera.servers, _lagging(place), strict=True
-            )
-        ],
-        1.0,
-    ):
-        time.sleep(seconds)
-
-
-def _lagging(place: p.Place) -> list[str]:
-    """Make a table for each server, on which all others wait."""
+    first, *_ = all_servers = place.galera.servers
     names = [f'lag_{number}' for number in range(3)]
-    first = place.galera.servers[0]
-    if not first.query("SHOW TABLES LIKE 'lag_0'"):
-        first.execute(
-            *(
-                f'CREATE TABLE {name} '
-                '(id BIGINT PRIMARY KEY AUTO_INCREMENT, seconds DOUBLE)'
-                for name in names
-            )
-        )
-        for server in place.galera.servers:
-            for name, writer in zip(names, place.galera.servers, strict=True):
+    if not first.execute("SHOW TABLES LIKE 'lag_0'"):
+        for name in names:
+            first.execute(servers.LAG.format(name))
+        for server in all_servers:
+            for name, writer in zip(names, all_servers, strict=True):
                 if writer is not server:
-                    server.alone(
-                        f'CREATE TRIGGER {name} BEFORE INSERT ON {name} FOR '
-                        'EACH ROW SET NEW.seconds = SLEEP(NEW.seconds)'
-                    )
-    return names
-
-
-def _wait_in(server: servers.Server, name: str, seconds: float) -> None:
-    server.execute(f'INSERT INTO {name} (seconds) VALUES ({seconds})')
+                    servers.lag(server, name)
+    actions = []
+    for server, name in zip(all_servers, names, strict=True):
+        seconds_late = chance.uniform(0.1, 1.5)
+        insert = f'INSERT INTO {name} (seconds) VALUES ({seconds_late})'
+        actions.append(functools.partial(server.execute, insert))
+    with _at_once(actions, 1.0):
+        time.sleep(seconds)
 
 
 def conflicts(place: p.Place, run: int, seconds: float) -> None:
     """Somebody else changes a column of all nodes, 20 times a second."""
     server = place.galera.servers[run % 3]
-    with _at_once(
-        [
-            lambda: server.execute(
-                f"UPDATE nodes SET description = '{time.monotonic()}'"
-            )
-        ],
-        0.05,
-    ):
+
+    def change() -> None:
+        now = time.monotonic()
+        server.execute(f"UPDATE nodes SET description = '{now}'")
+
+    with _at_once([change], 0.05):
         time.sleep(seconds)
 
 
 @contextlib.contextmanager
 def _at_once(
-    actions: list[Callable[[], None]], pause: float
+    actions: list[Callable[[], object]], pause: float
 ) -> Iterator[None]:
     """Repeat each action in a thread of its own; its errors are expected."""
     stopping = threading.Event()
 
-    def repeat(action: Callable[[], None]) -> None:
+    def repeat(action: Callable[[], object]) -> None:
         while not stopping.wait(pause):
             with contextlib.suppress(exc.SQLAlchemyError):
                 action()
@@ -188,18 +162,14 @@ def broker_killed(place: p.Place, run: int, seconds: float) -> None:
     time.sleep(seconds / 3)
 
 
-_STALE = ('wrong', 'conflicts', 'stranded', 'locked')
-_NOTHING = ('lost', 'disorder', *_STALE)
-
+_OWN = p.Layout('own', 1)
 SCENARIOS: Mapping[str, Scenario] = {
-    'own': Scenario(p.Layout('own', 1), calm, 'a server for each conductor'),
-    'conflicts': Scenario(
-        p.Layout('own', 1), conflicts, 'somebody else changes all nodes'
-    ),
-    'killed': Scenario(p.Layout('own', 1), killed, 'a server killed'),
-    'rebuilt': Scenario(p.Layout('own', 1), rebuilt, 'a server killed, SST'),
-    'frozen': Scenario(p.Layout('own', 1), frozen, 'a server frozen'),
-    'broker': Scenario(p.Layout('own', 1), broker_killed, 'the broker killed'),
+    'own': Scenario(_OWN, calm, 'a server for each conductor'),
+    'conflicts': Scenario(_OWN, conflicts, 'somebody else changes all nodes'),
+    'killed': Scenario(_OWN, killed, 'a server killed'),
+    'rebuilt': Scenario(_OWN, rebuilt, 'a server killed, SST'),
+    'frozen': Scenario(_OWN, frozen, 'a server frozen'),
+    'broker': Scenario(_OWN, broker_killed, 'the broker killed'),
     'haproxy': Scenario(
         p.Layout('active', None), active_killed, 'the active server killed'
     ),

@@ -22,6 +22,9 @@ _PROVIDER = '/usr/lib/galera/libgalera_smm.so'
 # A server that says nothing for so long is voted out.
 SUSPECT_SECONDS = 2
 
+LAG = 'CREATE TABLE {} (id BIGINT PRIMARY KEY AUTO_INCREMENT, seconds DOUBLE)'
+"""Makes a table whose rows say for how long a server lags; see :func:`lag`."""
+
 
 def port() -> int:
     """Find a port that stays free while its server is away.
@@ -36,7 +39,7 @@ def port() -> int:
 
 
 class Server(database.MariaDB):
-    """One server of the cluster.
+    """A server of the cluster.
 
     :param directory: an existing directory with a short path.
     """
@@ -62,25 +65,25 @@ class Server(database.MariaDB):
 
     def serve(self) -> None:
         """Start it and have it join the others; the first makes them one."""
-        others = [one for one in self.members if one.running]
-        begins = not others
-        is_new = begins and not (self.directory / 'data').exists()
+        others = [member for member in self.members if member.running]
+        data = self.directory / 'data'
+        is_new = not others and not data.exists()
         if is_new:
             self._install()
         if others:
-            data = self.directory / 'data'
             data.mkdir(exist_ok=True)
             shutil.chown(data, self.directory.owner())
             # Who comes back before the others know that it had gone can
             # leave them without a majority.
+            size = str(len(others))
             processes.wait_for(
-                lambda: (
-                    {x.status('wsrep_cluster_size') for x in others}
-                    == {str(len(others))}
+                lambda: all(
+                    other.status('wsrep_cluster_size') == size
+                    for other in others
                 ),
                 _START_SECONDS,
             )
-        addresses = ','.join(f'127.0.0.1:{one.group}' for one in self.members)
+        addresses = ','.join(f'127.0.0.1:{x.group}' for x in self.members)
         provider = {
             'gmcast.listen_addr': f'tcp://127.0.0.1:{self.group}',
             'ist.recv_addr': f'127.0.0.1:{self._ist}',
@@ -107,10 +110,10 @@ class Server(database.MariaDB):
             f'--wsrep-sst-receive-address=127.0.0.1:{self._sst}',
             '--wsrep-provider-options='
             + ';'.join(f'{name}={value}' for name, value in provider.items()),
-            # Where one is written to, triggers see nothing of the others; on
+            # Where a row is written, triggers see nothing of the others; on
             # the others, only those that the first does not have.
             '--slave-run-triggers-for-rbr=YES',
-            *(['--wsrep-new-cluster'] if begins else []),
+            *(() if others else ('--wsrep-new-cluster',)),
         )
         if is_new:
             super().execute(self._create.format('ironic'))
@@ -122,14 +125,6 @@ class Server(database.MariaDB):
         """See :meth:`Database.execute`; in the database of Ironic."""
         return super().execute('USE ironic', *statements)
 
-    def query(self, statement: str) -> list[Any]:
-        """Return the rows of a query."""
-        return self.execute(statement)
-
-    def alone(self, statement: str) -> None:
-        """Execute a statement that the other servers learn nothing of."""
-        self.execute('SET SESSION wsrep_on = OFF', statement)
-
     def status(self, name: str) -> str:
         """Return a variable of its state; empty if it does not answer."""
         try:
@@ -139,7 +134,6 @@ class Server(database.MariaDB):
         return str(rows[0][1]) if rows else ''
 
     def signal(self, what: signal.Signals) -> None:
-        """Send a signal to it and to what it has started."""
         for process in self.running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, what)
@@ -154,11 +148,18 @@ class Server(database.MariaDB):
         shutil.rmtree(self.directory / 'data')
 
 
-class Galera(processes.Server):
-    """Three servers; a context manager.
+def lag(server: Server, table: str) -> None:
+    """Let a server lag when another server writes a row of :data:`LAG`."""
+    server.execute(
+        # The other servers learn nothing of it.
+        'SET SESSION wsrep_on = OFF',
+        f'CREATE TRIGGER {table} BEFORE INSERT ON {table} FOR EACH ROW '
+        'SET NEW.seconds = SLEEP(NEW.seconds)',
+    )
 
-    :param directory: an existing directory with a short path.
-    """
+
+class Galera(processes.Server):
+    """Three servers; a context manager."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__()
@@ -170,7 +171,6 @@ class Galera(processes.Server):
             server.members = self.servers
 
     def serve(self) -> None:
-        """Start one after the other."""
         for server in self.servers:
             server.start()
 
@@ -190,11 +190,7 @@ class Galera(processes.Server):
 
 
 class HAProxy(processes.Server):
-    """Connections to one active server, or to all of them in turn.
-
-    :param directory: an existing directory.
-    :param servers: the first is the active one.
-    """
+    """Connections to one active server, or to all of them in turn."""
 
     def __init__(
         self, directory: pathlib.Path, servers: Sequence[Server]
@@ -204,11 +200,8 @@ class HAProxy(processes.Server):
         self._servers = servers
         self._active, self._all = port(), port()
 
-    def url(self, in_turn: bool = False) -> str:
-        """What Ironic connects to.
-
-        :param in_turn: to all servers, not to the active one.
-        """
+    def url(self, in_turn: bool) -> str:
+        """What Ironic connects to: all servers, or the active server."""
         number = self._all if in_turn else self._active
         return f'mysql+pymysql://root@127.0.0.1:{number}/ironic'
 
@@ -222,25 +215,26 @@ class HAProxy(processes.Server):
             '  timeout server 3600s',
             '  default-server check inter 500 rise 2 fall 2 '
             'on-marked-down shutdown-sessions',
+            f'listen active\n  bind 127.0.0.1:{self._active}',
+            *self._lines(' backup'),
+            f'listen all\n  bind 127.0.0.1:{self._all}',
+            '  balance roundrobin',
+            *self._lines(),
         ]
-        for name, number in (('active', self._active), ('all', self._all)):
-            lines += [f'listen {name}', f'  bind 127.0.0.1:{number}']
-            if name == 'all':
-                lines.append('  balance roundrobin')
-            for index, server in enumerate(self._servers):
-                backup = ' backup' if name == 'active' and index else ''
-                lines.append(
-                    f'  server s{index} 127.0.0.1:{server.port}{backup}'
-                )
         path = self._directory / 'haproxy.cfg'
         path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+        command = [database.program('haproxy', 'haproxy'), '-db', '-f']
         self.running.append(
             processes.Process(
                 'haproxy',
-                [
-                    database.program('haproxy', 'haproxy'),
-                    *('-db', '-f', str(path)),
-                ],
+                [*command, str(path)],
                 self._directory / 'haproxy.log',
             ).start()
         )
+
+    def _lines(self, others: str = '') -> list[str]:
+        return [
+            f'  server s{number} 127.0.0.1:{server.port}'
+            + (others if number else '')
+            for number, server in enumerate(self._servers)
+        ]

@@ -48,57 +48,39 @@ class ComparedTestCase(db_base.DbTestCase):
         )
         self.addCleanup(self.bench.engine.dispose)
 
-    def assert_as_good(self, compare, several=calls.CALLS):
-        """Compare several calls.
-
-        :param compare: returns in what the plugin is worse in a call
-        :param several: the calls
-        """
-        lines = [line for call in several for line in compare(call)]
+    def assert_as_good(self, rows, several=BASIC):
+        """Compare calls in the troubles that ``rows`` returns."""
+        lines = [
+            line
+            for call in several
+            for line in self.bench.compare(call, rows())
+        ]
         self.assertEqual([], lines, '\n'.join(['', *lines]))
 
     def test_no_trouble(self):
-        self.assert_as_good(
-            lambda call: self.bench.compare(call, [troubles.NONE])
-        )
+        self.assert_as_good(lambda: [troubles.NONE], calls.CALLS)
 
     @ddt.data(*BASIC)
     def test_faults(self, call):
-        self.assert_as_good(self.bench.compare_faults, [call])
+        lines = self.bench.compare_faults(call)
+        self.assertEqual([], lines, '\n'.join(['', *lines]))
 
     def test_another_client_writes(self):
-        self.assert_as_good(
-            lambda call: self.bench.compare(call, troubles.busy())
-        )
+        self.assert_as_good(troubles.busy, calls.CALLS)
 
     @ddt.data(*(c for c in calls.CALLS if c.layers))
     def test_wrappers(self, call):
-        self.assert_as_good(
-            lambda call: self.bench.compare(
-                call, troubles.wrappers(call.layers)
-            ),
-            [call],
-        )
+        self.assert_as_good(lambda: troubles.wrappers(call.layers), [call])
 
     def test_listeners(self):
-        self.assert_as_good(
-            lambda call: self.bench.compare(call, troubles.listeners()),
-            BASIC,
-        )
+        self.assert_as_good(troubles.listeners)
 
     def test_a_second_writer(self):
-        self.assert_as_good(
-            lambda call: self.bench.compare(call, troubles.writers()), BASIC
-        )
+        self.assert_as_good(troubles.writers)
 
     def test_a_request_that_hangs(self):
-        self.assert_as_good(
-            lambda call: self.bench.compare(call, [troubles.HANGING]),
-            UNLOCKING,
-        )
+        self.assert_as_good(lambda: [troubles.HANGING], UNLOCKING)
 
     @unittest.skipUnless(AHEAD, 'needs a server that lags')
     def test_a_server_that_lags(self):
-        self.assert_as_good(
-            lambda call: self.bench.compare(call, troubles.late()), BASIC
-        )
+        self.assert_as_good(troubles.late)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One table of results, for the terminal and for a page."""
+
+import csv
+import io
+import sys
+
+import rich.box
+import rich.console
+import rich.table
+import rich.text
+
+
+class Table:
+    """Rows below a header.
+
+    :param columns: the header.
+    """
+
+    def __init__(self, *columns: str, title: str = '') -> None:
+        self._columns = columns
+        self._title = title
+        self.rows: list[tuple[str, ...]] = []
+        self._styles: list[str] = []
+
+    def add(self, *cells: object, style: str = '') -> None:
+        """Add a row.
+
+        :param style: a colour, for the terminal.
+        """
+        self.rows.append(tuple(map(str, cells)))
+        self._styles.append(style)
+
+    def show(self) -> None:
+        """Print the table; a file gets wider lines than a terminal."""
+        sheet = rich.table.Table(
+            *self._columns, title=self._title, box=rich.box.SIMPLE
+        )
+        for cells, style in zip(self.rows, self._styles, strict=True):
+            # What is in brackets is no markup.
+            sheet.add_row(*map(rich.text.Text, cells), style=style)
+        width = None if sys.stdout.isatty() else 150
+        rich.console.Console(width=width).print(sheet)
+
+    def rst(self) -> str:
+        """Return the table in reStructuredText."""
+        sheet = io.StringIO()
+        writer = csv.writer(
+            sheet, quoting=csv.QUOTE_ALL, lineterminator='\n   '
+        )
+        writer.writerows([self._columns, *self.rows])
+        body = sheet.getvalue().rstrip()
+        return f'.. csv-table::\n   :header-rows: 1\n\n   {body}\n'
