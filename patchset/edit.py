@@ -26,19 +26,14 @@ class File:
         self.text = text
         #: The function; else the whole file.
         self.name = ''
-        #: Whether the function is optional, and not there.
-        self.absent = False
 
-    def select(self, name: str, *known: str, optional: bool = False) -> None:
+    def select(self, name: str, *known: str) -> None:
         """Edit a function, such as ``Class.method``, or a class.
 
         :param known: the fingerprints of its text that the edits fit; none
             for a test, and for what an earlier commit has made
         :raises Unexpected: when it is another function, or none
         """
-        self.absent = optional and name not in self.methods()
-        if self.absent:
-            return
         self.name = name
         first, last = self.lines(name)
         text = '\n'.join(self.text.splitlines()[first - 1 : last])

@@ -6,8 +6,9 @@ release note, ``--- PATH`` a file of Ironic and ``--- tests NAME`` a module of
 the conductor's unit tests. In a file each line at the margin is an edit, and
 the lines below it, four columns in, are its text::
 
-    @@ Class.method FINGERPRINT...   the function that the next edits are in;
-                                     with @@? they are left out without it
+    @@ Class.method FINGERPRINT...   the function that the next edits are in
+    only PATTERN                     the rest of the section is for a release
+                                     whose file has a match
     replace START                    the text replaces a statement
     before START, after START        the text goes before, or behind it
     cut START .. START               statements go, with a comment of N lines
@@ -70,7 +71,11 @@ class Commit:
                 path = _TESTS.format(name) if kind else name
                 file = edit.File(path, tree.read(path))
                 for command, text in _edits(body):
-                    _apply(file, command, text)
+                    if command.startswith('only '):
+                        if not re.search(command[5:], file.text):
+                            break
+                    else:
+                        _apply(file, command, text)
                 tree.write(path, file.text)
         except errors.Unexpected as e:
             raise errors.Refusal(
@@ -93,10 +98,8 @@ def _apply(file: edit.File, line: str, text: str) -> None:
     assert match is not None
     command, nth, comments, many, rest = match.groups(default='')
     at = {'nth': int(nth or 0), 'comments': int(comments or 0)}
-    if command in ('@@', '@@?'):
-        file.select(*rest.split(), optional=command == '@@?')
-    elif file.absent:
-        return
+    if command == '@@':
+        file.select(*rest.split())
     elif command in ('replace', 'before', 'after'):
         getattr(file, command)(rest, text, **at)
     elif command == 'cut':
