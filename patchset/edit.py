@@ -108,22 +108,17 @@ class File:
         """Put statements before the one that begins with a text."""
         node = self._statement(start, nth)
         text = textwrap.indent(text, ' ' * node.col_offset)
-        place = node.lineno - comments
-        self.splice(place, place - 1, text)
+        self.splice(node.lineno - comments, node.lineno - comments - 1, text)
 
-    def after(
-        self, start: str, text: str, *, nth: int = 0, comments: int = 0
-    ) -> None:
+    def after(self, start: str, text: str) -> None:
         """Put statements behind the one that begins with a text."""
-        node = self._statement(start, nth)
+        node = self._statement(start)
         text = textwrap.indent(text, ' ' * node.col_offset)
         self.splice(end(node) + 1, end(node), text)
 
-    def cut(
-        self, first: str, last: str = '', *, nth: int = 0, comments: int = 0
-    ) -> None:
+    def cut(self, first: str, last: str = '', *, comments: int = 0) -> None:
         """Remove statements and the blank lines before them."""
-        begin = self._statement(first, nth)
+        begin = self._statement(first)
         behind = self._statement(last) if last else begin
         self._cut(begin.lineno - comments, end(behind))
 

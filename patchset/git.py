@@ -21,9 +21,7 @@ class Repository:
     def run(self, *args: str, text: str = '', own: bool = False) -> str:
         """Run git and return what it prints.
 
-        :param text: what it reads
-        :param own: write commits with the identity of whoever runs it
-        :raises Refusal: when it fails
+        :param own: write commits with the identity of whoever runs this
         """
         environment = {**os.environ, 'GIT_EDITOR': 'true', 'LC_ALL': 'C'}
         if not own:
@@ -46,10 +44,7 @@ class Repository:
         return result.stdout
 
     def check_usable(self) -> None:
-        """Make sure that commits can be written here.
-
-        :raises Refusal: when it is no work tree, or not a clean one
-        """
+        """Refuse what is no clean work tree with a commit."""
         try:
             top = self.run('rev-parse', '--show-toplevel').strip()
             self.run('rev-parse', '--verify', 'HEAD')

@@ -100,10 +100,12 @@ def _apply(file: edit.File, line: str, text: str) -> None:
     at = {'nth': int(nth or 0), 'comments': int(comments or 0)}
     if command == '@@':
         file.select(*rest.split())
-    elif command in ('replace', 'before', 'after'):
+    elif command in ('replace', 'before'):
         getattr(file, command)(rest, text, **at)
+    elif command == 'after':
+        file.after(rest, text)
     elif command == 'cut':
-        file.cut(*rest.split(' .. '), **at)
+        file.cut(*rest.split(' .. '), comments=at['comments'])
     elif command == 'sub':
         file.sub(rest, text.removesuffix('\n'), many=bool(many))
     elif command == 'add':

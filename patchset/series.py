@@ -55,10 +55,7 @@ def write(
 
 
 def export(tree: trees.Tree, directory: pathlib.Path) -> list[str]:
-    """Write the commits of a tree as files for ``git am`` and quilt.
-
-    :raises Refusal: when the tree has none of them, or others in between
-    """
+    """Write the commits of a tree as files for ``git am`` and quilt."""
     ids = {commit.change_id for commit in [*commits(), backport()]}
     run = tree.repository.run
     log = run('log', '-300', '--reverse', '--format=%H%x00%B%x01')

@@ -20,10 +20,7 @@ class Tree:
         self._changed: dict[str, str] = {}
 
     def check_usable(self) -> None:
-        """Make sure that this is Ironic, and that commits can be written.
-
-        :raises Refusal: when it is not
-        """
+        """Refuse what is not Ironic, or where no commit can be written."""
         self.repository.check_usable()
         if not (self.directory / _TASK_MANAGER).is_file():
             raise errors.Refusal(
@@ -32,10 +29,7 @@ class Tree:
             )
 
     def read(self, path: str) -> str:
-        """Return the text of a file.
-
-        :raises Unexpected: when it is not there
-        """
+        """Return the text of a file, or raise Unexpected."""
         if path not in self._texts:
             try:
                 self._texts[path] = (self.directory / path).read_text()

@@ -9,9 +9,9 @@ import argparse
 import importlib.metadata
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 
 from patchset import __main__ as program
@@ -20,21 +20,13 @@ from patchset import series
 
 
 def unpack(release: str, directory: pathlib.Path) -> pathlib.Path:
-    """Make a git work tree of a source distribution.
-
-    :param release: such as ``39.0.0``
-    """
-    subprocess.run(  # noqa: S603  # no shell
-        [
-            *(sys.executable, '-m', 'pip', 'download', '--quiet'),
-            *('--no-deps', '--no-binary', 'ironic', '--no-build-isolation'),
-            *('--dest', str(directory), f'ironic=={release}'),
-        ],
-        check=True,
-    )
+    """Make a git work tree of a source distribution, such as of 39.0.0."""
+    pip = [sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps']
+    pip += ['--no-binary', 'ironic', '--no-build-isolation']
+    pip += ['--dest', str(directory), f'ironic=={release}']
+    subprocess.run(pip, check=True)  # noqa: S603  # no shell
     (archive,) = directory.glob('ironic-*.tar.gz')
-    with tarfile.open(archive) as file:
-        file.extractall(directory, filter='data')
+    shutil.unpack_archive(archive, directory, filter='data')
     tree = directory / archive.name.removesuffix('.tar.gz')
     repository = git.Repository(tree)
     repository.run('init', '--quiet')
@@ -44,10 +36,7 @@ def unpack(release: str, directory: pathlib.Path) -> pathlib.Path:
 
 
 def main() -> int:
-    """Run the command.
-
-    :returns: the exit code: 0 when it succeeds after each commit
-    """
+    """Run the command; return 0 when it succeeds after each commit."""
     parser = argparse.ArgumentParser(prog='python -m patchset.trial')
     parser.add_argument(
         '--each', action='store_true', help='after each commit'
