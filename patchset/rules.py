@@ -63,14 +63,19 @@ def expect_events(file: edit.File) -> None:
         )
 
 
-def expect_workers(file: edit.File, unless: str) -> None:
+def expect_workers(file: edit.File, unless: str, also: str) -> None:
     """Have mocks of ``_spawn_worker`` save what a worker would save.
 
     Where a function is expected to be spawned, it is spawned with an event.
 
     :param unless: matches the names of tests in which it is not
+    :param also: those of tests that expect nothing of their ``mock_spawn``
     """
-    changed = {}
+    changed = {
+        name: 'mock_spawn'
+        for name in file.methods()
+        if re.fullmatch(also, name.rpartition('.')[2])
+    }
     for call in _calls(file, 'assert_called'):
         mock = ast.unparse(call.func).partition('.')[0]
         names = [ast.unparse(arg) for arg in call.args]
