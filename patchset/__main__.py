@@ -17,10 +17,8 @@ from patchset import tree as trees
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='patchset',
-        description='Write the proposal into a source tree of Ironic, as a '
-        'series of commits. TREE is a git work tree: a clone, or an unpacked '
-        'source distribution in which "git init", "git add -fA" and "git '
-        'commit" were run.',
+        description='Write the proposal into a source tree of Ironic: a '
+        'clone, or an unpacked source distribution that is a git work tree.',
     )
     commands = parser.add_subparsers(dest='command', required=True)
     apply = commands.add_parser(
@@ -71,10 +69,10 @@ def _apply(args: argparse.Namespace) -> None:
     tree.check_usable()
     wanted = _wanted(args)
     present = series.applied(tree, wanted)
-    made = [(c, c.make(tree)) for c in wanted if c not in present]
+    made = [(c, c.make(tree)) for c in wanted if c.name not in present]
     if args.command == 'check':
-        numbers = ', '.join(str(commit.number) for commit in present)
-        print(f'{args.tree} has commits: {numbers or "none"}')
+        names = ', '.join(present)
+        print(f'{args.tree} has commits: {names or "none"}')
         print('what is missing fits' if made else 'nothing is missing')
         return
     if not made:
@@ -86,24 +84,17 @@ def _apply(args: argparse.Namespace) -> None:
         print(f'{commit.number}. {commit.subject}\n   {summary}')
 
 
-def _export(args: argparse.Namespace) -> None:
-    tree = trees.Tree(args.tree)
-    tree.check_usable()
-    print(*series.export(tree, args.directory), sep='\n')
-
-
 def main(argv: list[str] | None = None) -> int:
-    """Run the program.
-
-    :returns: 0; 1 when it refuses, 2 when the arguments are wrong
-    """
+    """Run the program; return 1 when it refuses."""
     args = _parser().parse_args(argv)
     try:
         if args.command == 'list':
             for commit in series.commits():
                 print(f'{commit.number}. {commit.subject}')
         elif args.command == 'export':
-            _export(args)
+            tree = trees.Tree(args.tree)
+            tree.check_usable()
+            print(*series.export(tree, args.directory), sep='\n')
         else:
             _apply(args)
     except errors.Refusal as e:

@@ -3,10 +3,7 @@
 
 
 class Refusal(Exception):
-    """The tree is not what the series was made for; nothing was changed.
-
-    Its text is one line for the user.
-    """
+    """The tree is not what the series was made for."""
 
 
 class Unexpected(Refusal):

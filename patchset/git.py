@@ -19,10 +19,7 @@ class Repository:
         self.directory = directory
 
     def run(self, *args: str, text: str = '', own: bool = False) -> str:
-        """Run git and return what it prints.
-
-        :param own: write commits with the identity of whoever runs this
-        """
+        """Run git, with the user's own identity or ours."""
         environment = {**os.environ, 'GIT_EDITOR': 'true', 'LC_ALL': 'C'}
         if not own:
             for who in ('AUTHOR', 'COMMITTER'):

@@ -3,17 +3,15 @@
 
 from collections.abc import Iterable
 import pathlib
-import re
 
 from patchset import errors
 from patchset import script
 from patchset import tree as trees
 
-#: The name of a fix for stable branches, which the series does not need.
+#: A fix for stable branches, which the series does not need.
 BACKPORT = 'backport'
 
 _COMMITS = pathlib.Path(__file__).parent / 'commits'
-_CHANGE_ID = re.compile(r'^Change-Id: (I[0-9a-f]{40})$', re.MULTILINE)
 
 
 def commits() -> list[script.Commit]:
@@ -28,11 +26,16 @@ def backport() -> script.Commit:
 
 def applied(
     tree: trees.Tree, wanted: Iterable[script.Commit]
-) -> list[script.Commit]:
-    """Return those of the commits that a tree has."""
-    log = tree.repository.run('log', '-300', '--format=%B')
-    present = _CHANGE_ID.findall(log)
-    return [commit for commit in wanted if commit.change_id in present]
+) -> dict[str, str]:
+    """Return the hashes of the commits that a tree has, by their names."""
+    form = '--format=%(trailers:key=Change-Id,valueonly,separator=)=%H'
+    log = tree.repository.run('log', '-300', form).splitlines()
+    hashes = dict(line.split('=') for line in log)
+    return {
+        commit.name: hashes[commit.change_id]
+        for commit in wanted
+        if commit.change_id in hashes
+    }
 
 
 def write(
@@ -56,28 +59,19 @@ def write(
 
 def export(tree: trees.Tree, directory: pathlib.Path) -> list[str]:
     """Write the commits of a tree as files for ``git am`` and quilt."""
-    ids = {commit.change_id for commit in [*commits(), backport()]}
-    run = tree.repository.run
-    log = run('log', '-300', '--reverse', '--format=%H%x00%B%x01')
-    entries = [entry.strip().partition('\0') for entry in log.split('\1')]
-    ours = [
-        number
-        for number, (_, _, message) in enumerate(entries)
-        if ids.intersection(_CHANGE_ID.findall(message))
-    ]
-    if not ours:
+    hashes = list(applied(tree, [*commits(), backport()]).values())
+    if not hashes:
         raise errors.Refusal(
             f'{tree.directory} has no commit of the series; run '
             '"patchset apply" first'
         )
-    if ours != list(range(ours[0], ours[-1] + 1)):
+    run, series = tree.repository.run, f'{hashes[0]}^..{hashes[-1]}'
+    if run('rev-list', '--reverse', series).split() != hashes:
         raise errors.Refusal(
             f'the commits of the series in {tree.directory} do not follow '
             'one another; rebase it, or apply it anew'
         )
-    first, last = entries[ours[0]][0], entries[ours[-1]][0]
+    options = ['--zero-commit', '--no-signature', '--output-directory']
     return run(
-        *('format-patch', '--zero-commit', '--no-signature'),
-        *('--output-directory', str(directory.resolve())),
-        f'{first}^..{last}',
+        'format-patch', *options, str(directory.resolve()), series
     ).splitlines()

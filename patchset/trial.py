@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Apply the series to a source distribution, and run a command in its tree.
 
-Usage: ``python -m patchset.trial [--each] [--only N] COMMAND...``, in an
-environment that has the release of Ironic, and what the command needs.
+Run it in an environment that has the release of Ironic.
 """
 
 import argparse
@@ -46,28 +45,24 @@ def main() -> int:
     args = parser.parse_args()
     release = importlib.metadata.version('ironic')
     last = len(series.commits())
-    steps = (
-        [['--only', args.only]]
-        if args.only
-        else [
-            ['--upto', str(number)]
-            for number in range(1 if args.each else last, last + 1)
-        ]
-    )
+    steps = [
+        ['--upto', str(number)]
+        for number in range(1 if args.each else last, last + 1)
+    ]
+    if args.only:
+        steps = [['--only', args.only]]
     with tempfile.TemporaryDirectory() as name:
         tree = unpack(release, pathlib.Path(name))
         environment = {**os.environ, 'PYTHONPATH': str(tree)}
         for step in steps:
-            code = program.main(['apply', str(tree), *step])
-            code = (
-                code
-                or subprocess.run(  # noqa: S603  # no shell
-                    args.command, cwd=tree, env=environment, check=False
-                ).returncode
+            if program.main(['apply', str(tree), *step]):
+                return 1
+            done = subprocess.run(  # noqa: S603  # no shell
+                args.command, cwd=tree, env=environment, check=False
             )
-            if code:
+            if done.returncode:
                 print('failed after', *step, file=sys.stderr)
-                return code
+                return done.returncode
     return 0
 
 

@@ -99,7 +99,7 @@ class TreeTestCase(base.BaseTestCase):
 
     def test_others_in_between(self):
         first, second, *_ = series.commits()
-        for message in (first.message, 'Something else', second.message):
+        for message in ('x', first.message, 'Other', second.message):
             self.commit(message)
         self.assert_refused(
             'do not follow', 'export', self.tree, self.tree / 'out'
