@@ -58,16 +58,20 @@ class SpawnWithEventTestCase(db_base.DbTestCase):
             f'{status} {event}: {prev_state} -> {task.node.provision_state}'
         )
 
+    def _task(self):
+        return task_manager.acquire(
+            self.context, self.node.uuid, load_driver=False
+        )
+
+    def _start(self, task, spawn, event='deploy', work=None, **kwargs):
+        work = work or self._succeed
+        task.spawn_after(spawn, work, task, event=event, **kwargs)
+
     def _deploy(self, work=None, spawn=None, **kwargs):
         """Accept a request to deploy, as an RPC method does."""
-        with task_manager.acquire(self.context, self.node.uuid) as task:
-            task.spawn_after(
-                spawn or self.executor.submit,
-                work or self._succeed,
-                task,
-                event='deploy',
-                **kwargs,
-            )
+        spawn = spawn or self.executor.submit
+        with self._task() as task:
+            self._start(task, spawn, work=work, **kwargs)
             self.lines.append('accepted')
         self.lines.append('answered')
 
@@ -203,17 +207,11 @@ class SpawnWithEventTestCase(db_base.DbTestCase):
     def test_no_worker_hook(self):
         hook = mock.Mock()
         error = exception.NoFreeConductorWorker()
-        task = task_manager.acquire(self.context, self.node.uuid)
 
         def _test():
-            with task:
+            with self._task() as task:
                 task.set_spawn_error_hook(hook, 'argument')
-                task.spawn_after(
-                    mock.Mock(side_effect=error),
-                    self._succeed,
-                    task,
-                    event='deploy',
-                )
+                self._start(task, mock.Mock(side_effect=error))
 
         self.assertRaises(exception.NoFreeConductorWorker, _test)
         hook.assert_called_once_with(error, 'argument')
@@ -316,14 +314,9 @@ class SpawnWithEventTestCase(db_base.DbTestCase):
 
     def test_invalid_event(self):
         spawn = mock.Mock()
-        with task_manager.acquire(self.context, self.node.uuid) as task:
+        with self._task() as task:
             self.assertRaises(
-                exception.InvalidState,
-                task.spawn_after,
-                spawn,
-                self._succeed,
-                task,
-                event='unrescue',
+                exception.InvalidState, self._start, task, spawn, 'unrescue'
             )
         self.assertFalse(spawn.called)
         node = self._assert_states(states.AVAILABLE, states.NOSTATE)
@@ -333,8 +326,8 @@ class SpawnWithEventTestCase(db_base.DbTestCase):
         spawn = mock.Mock()
 
         def _test():
-            with task_manager.acquire(self.context, self.node.uuid) as task:
-                task.spawn_after(spawn, self._succeed, task, event='deploy')
+            with self._task() as task:
+                self._start(task, spawn)
                 raise ValueError('why')
 
         self.assertRaises(ValueError, _test)
