@@ -9,6 +9,7 @@ import pathlib
 import sys
 
 from patchset import errors
+from patchset import script
 from patchset import series
 from patchset import tree as trees
 
@@ -16,127 +17,86 @@ from patchset import tree as trees
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='patchset',
-        description='Write the proposal into a source tree of Ironic, as a '
-        'series of commits. TREE is a git work tree: a clone, or an unpacked '
-        'source distribution in which "git init", "git add -fA" and "git '
-        'commit" were run.',
+        description='Write the proposal into a source tree of Ironic: a '
+        'clone, or an unpacked source distribution that is a git work tree.',
     )
     commands = parser.add_subparsers(dest='command', required=True)
     apply = commands.add_parser(
         'apply', help='write the commits and say what each of them did'
     )
-    apply.add_argument('tree', type=pathlib.Path, metavar='TREE')
-    apply.add_argument(
-        '--branch', metavar='NAME', help='make this branch for them first'
-    )
-    apply.add_argument(
-        '--upto', type=int, metavar='N', help='stop after commit N'
-    )
-    apply.add_argument('--only', type=int, metavar='N', help='commit N alone')
     export = commands.add_parser(
         'export', help='write the commits of a tree as files for "git am"'
     )
-    export.add_argument('tree', type=pathlib.Path, metavar='TREE')
-    export.add_argument('directory', type=pathlib.Path, metavar='DIR')
-    check = commands.add_parser(
-        'check', help='say what a tree is, and whether the series fits'
-    )
-    check.add_argument('tree', type=pathlib.Path, metavar='TREE')
-    for command in (apply, check):
-        command.add_argument(
-            '--release',
-            choices=[release.version for release in trees.KNOWN],
-            help='try what is known of this release; for a tree of which '
-            'nobody has said that it fits, such as the master branch',
-        )
+    check = commands.add_parser('check', help='say whether the series fits')
     commands.add_parser('list', help='list the commits')
+    for command in (apply, export, check):
+        command.add_argument('tree', type=pathlib.Path, metavar='TREE')
+    export.add_argument('directory', type=pathlib.Path, metavar='DIR')
+    apply.add_argument('--branch', help='make this branch for them first')
+    apply.add_argument(
+        '--signoff',
+        action='store_true',
+        help='sign off with your git identity, which is also the author',
+    )
+    for command in (apply, check):
+        which = command.add_mutually_exclusive_group()
+        which.add_argument('--upto', metavar='N', help='stop after commit N')
+        which.add_argument(
+            '--only',
+            metavar='N',
+            help=f'commit N alone, or "{series.BACKPORT}", the fix for stable '
+            'branches',
+        )
     return parser
 
 
-def _wanted(
-    args: argparse.Namespace, present: dict[int, str]
-) -> list[series.Commit]:
+def _wanted(args: argparse.Namespace) -> list[script.Commit]:
+    if args.only == series.BACKPORT:
+        return [series.backport()]
     commits = series.commits()
-    for number in (args.upto, args.only):
-        if number is not None and not 1 <= number <= len(commits):
-            raise errors.Refusal(
-                f'there is no commit {number}; the series has 1 to '
-                f'{len(commits)}'
-            )
-    if args.only is not None:
-        commits = [commits[args.only - 1]]
-    elif args.upto is not None:
-        commits = commits[: args.upto]
-    wanted = [c for c in commits if c.number not in present]
-    if not wanted:
-        numbers = ', '.join(str(c.number) for c in commits)
+    number = args.only or args.upto
+    if number is None:
+        return commits
+    if number not in map(str, range(1, len(commits) + 1)):
         raise errors.Refusal(
-            f'{args.tree} already has what is asked for (commits {numbers})'
+            f'there is no commit {number}; the series has 1 to {len(commits)}'
         )
-    return wanted
+    return commits[int(number) - 1 if args.only else 0 : int(number)]
 
 
 def _apply(args: argparse.Namespace) -> None:
     tree = trees.Tree(args.tree)
-    tree.repository.check_usable()
-    release = tree.identify(args.release)
-    wanted = _wanted(args, series.applied(tree))
-    made = series.make(tree, release, wanted)
+    tree.check_usable()
+    wanted = _wanted(args)
+    present = series.applied(tree, wanted)
+    made = [(c, c.make(tree)) for c in wanted if c.name not in present]
+    if args.command == 'check':
+        names = ', '.join(present)
+        print(f'{args.tree} has commits: {names or "none"}')
+        print('what is missing fits' if made else 'nothing is missing')
+        return
+    if not made:
+        raise errors.Refusal(f'{args.tree} already has what is asked for')
     if args.branch:
         tree.repository.run('switch', '--quiet', '--create', args.branch)
-    print(f'Ironic {release.version} in {args.tree}')
-    for each in made:
-        summary = series.write(tree, each)
-        print(f'{each.commit.number}. {each.commit.subject}')
-        print(f'   {summary}')
-
-
-def _export(args: argparse.Namespace) -> None:
-    tree = trees.Tree(args.tree)
-    tree.repository.check_usable()
-    for name in series.export(tree, args.directory):
-        print(args.directory / name)
-
-
-def _check(args: argparse.Namespace) -> None:
-    tree = trees.Tree(args.tree)
-    tree.repository.check_usable()
-    release = tree.identify(args.release)
-    present = series.applied(tree)
-    commits = series.commits()
-    missing = [c for c in commits if c.number not in present]
-    print(f'Ironic {release.version} (OpenStack {release.openstack})')
-    if not missing:
-        print(f'the whole series, commits 1 to {len(commits)}')
-        return
-    if present:
-        numbers = ', '.join(str(number) for number in sorted(present))
-        print(f'in part: commits {numbers} of {len(commits)}')
-    else:
-        print('stock: no commit of the series')
-    series.make(tree, release, missing)
-    print('what is missing fits')
-
-
-def _list(args: argparse.Namespace) -> None:
-    for commit in series.commits():
-        print(f'{commit.number}. {commit.subject}')
+    for commit, files in made:
+        summary = series.write(tree, commit, files, args.signoff)
+        print(f'{commit.number}. {commit.subject}\n   {summary}')
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the program.
-
-    :returns: 0; 1 when it refuses, 2 when the arguments are wrong
-    """
+    """Run the program; return 1 when it refuses."""
     args = _parser().parse_args(argv)
-    command = {
-        'apply': _apply,
-        'export': _export,
-        'check': _check,
-        'list': _list,
-    }[args.command]
     try:
-        command(args)
+        if args.command == 'list':
+            for commit in series.commits():
+                print(f'{commit.number}. {commit.subject}')
+        elif args.command == 'export':
+            tree = trees.Tree(args.tree)
+            tree.check_usable()
+            print(*series.export(tree, args.directory), sep='\n')
+        else:
+            _apply(args)
     except errors.Refusal as e:
         print(f'patchset: {e}', file=sys.stderr)
         return 1
