@@ -12,7 +12,6 @@ import contextlib
 import enum
 import functools
 import logging
-import pkgutil
 import random
 import sqlite3
 from typing import Any
@@ -68,10 +67,6 @@ class FaultBench(base.Bench):
             redaction.hiding_parameters(lambda: None)()
             # Without its entry points it would be stock Ironic, in silence.
             assert patching.state().active, patching.state().refusal
-        if self.world is World.PATCHED:
-            pkgutil.resolve_name(
-                'ironic.conductor.transitions.database'
-            ).hide_parameters()
         # The conductor says once that it lives; a sweep takes longer.
         self.config(heartbeat_timeout=10**7, group='conductor')
         self.config(node_locked_retry_interval=5, group='conductor')

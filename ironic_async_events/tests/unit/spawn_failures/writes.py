@@ -2,18 +2,12 @@
 """Replace what writes the state of a node to the database."""
 
 from collections.abc import Callable
-import importlib
-import importlib.util
 import pkgutil
 from typing import Any
 
 import fixtures
 
-from ironic_async_events.task import patched
-
 _IRONIC = 'ironic.db.sqlalchemy.api.Connection.update_node'
-# A patched Ironic saves a state by a statement of its own.
-_MODULE = 'ironic.conductor.transitions.statements'
 
 
 def replaced(
@@ -24,12 +18,7 @@ def replaced(
     :param function: called with the original and its arguments, of which the
         last two are a node and its new values
     """
-    names = [_IRONIC]
-    if patched.is_patched() and importlib.util.find_spec(_MODULE):
-        names.append(f'{_MODULE}.update_node')
-    return [
-        fixtures.MonkeyPatch(name, _before(name, function)) for name in names
-    ]
+    return [fixtures.MonkeyPatch(_IRONIC, _before(_IRONIC, function))]
 
 
 def _before(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
