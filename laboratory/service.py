@@ -8,6 +8,7 @@ import pathlib
 import sys
 from typing import Any
 
+from ironic_async_events.task import patched
 from laboratory import configuration
 from laboratory import errors
 from laboratory import processes
@@ -57,7 +58,7 @@ def script(name: str) -> str:
 def patched_tree(name: str) -> pathlib.Path:
     """Read an argument that names a source tree with the series of commits."""
     tree = pathlib.Path(name).resolve()
-    if not (tree / 'ironic/conductor/transitions').is_dir():
+    if not patched.has_series(tree / 'ironic'):
         raise argparse.ArgumentTypeError(
             f'{tree} is no patched Ironic; see "patchset apply"'
         )

@@ -19,8 +19,11 @@ def is_patched() -> bool:
     backend of the service.
     """
     spec = importlib.util.find_spec('ironic')
-    for place in (spec and spec.submodule_search_locations) or ():
-        path = pathlib.Path(place, 'conductor', 'task_manager.py')
-        if 'def post_process_event(' in path.read_text():
-            return True
-    return False
+    places = (spec and spec.submodule_search_locations) or ()
+    return any(has_series(pathlib.Path(place)) for place in places)
+
+
+def has_series(package: pathlib.Path) -> bool:
+    """Tell whether a source of the package ``ironic`` has the series."""
+    path = package / 'conductor' / 'task_manager.py'
+    return path.is_file() and 'def post_process_event(' in path.read_text()

@@ -16,7 +16,7 @@ from tenacity import nap
 from ironic_async_events.task import database
 from laboratory.faults import schedule
 
-_PRODUCT = ('ironic_async_events.', 'ironic.conductor.transitions.')
+_PRODUCT = 'ironic_async_events.'
 _TESTS = 'ironic_async_events.tests.'
 # What sleeps for Ironic and for the plugin.
 SLEEPERS: tuple[Any, ...] = (db_api, nap, tenacity)

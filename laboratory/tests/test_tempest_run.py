@@ -65,7 +65,9 @@ class TestSides(base.BaseTestCase):
         super().setUp()
         temporary = self.useFixture(fixtures.TempDir())
         self.tree = pathlib.Path(temporary.path).resolve()
-        (self.tree / 'ironic/conductor/transitions').mkdir(parents=True)
+        conductor = self.tree / 'ironic' / 'conductor'
+        conductor.mkdir(parents=True)
+        (conductor / 'task_manager.py').write_text('def post_process_event(')
         for owner, name in ((suite, 'environment'), (side, 'run')):
             patcher = mock.patch.object(owner, name, autospec=True)
             patcher.start()
