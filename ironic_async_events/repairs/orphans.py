@@ -194,6 +194,12 @@ class _OneByOne(wrapt.ObjectProxy):  # type: ignore[misc]
         self._self_rows: Iterator[Any] | None = None
         # The UUID of the orphan whose turn it is.
         self._self_orphan: str | None = None
+        self._self_dbapi = _AskedOnce(conductor.dbapi)
+
+    @property
+    def dbapi(self) -> Any:
+        """See Ironic."""
+        return self._self_dbapi
 
     def iter_nodes(
         self, fields: Sequence[str] | None = None, **kwargs: Any
@@ -214,6 +220,20 @@ class _OneByOne(wrapt.ObjectProxy):  # type: ignore[misc]
             if not orphan['maintenance']:
                 self._self_kept.add(orphan['uuid'], orphan['reservation'])
             yield row
+
+
+class _AskedOnce(wrapt.ObjectProxy):  # type: ignore[misc]
+    """The database API, which is asked once in a pass who is offline."""
+
+    def __init__(self, dbapi: Any) -> None:
+        super().__init__(dbapi)
+        self._self_offline: list[str] | None = None
+
+    def get_offline_conductors(self) -> list[str]:
+        """See Ironic."""
+        if self._self_offline is None:
+            self._self_offline = self.__wrapped__.get_offline_conductors()
+        return self._self_offline
 
 
 _KEPT: weakref.WeakKeyDictionary[Any, Orphans] = weakref.WeakKeyDictionary()
