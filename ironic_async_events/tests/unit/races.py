@@ -200,9 +200,11 @@ class SpawnWithEventTestCase(db_base.DbTestCase):
                 self.context, self.node.id
             ):
                 entry.destroy()
-            self._assert_refused(
+            node = self._assert_refused(
                 type(error), spawn=mock.Mock(side_effect=error)
             )
+            # A time-out is not put off.
+            self.assertIsNone(node.provision_updated_at)
 
     def test_no_worker_hook(self):
         hook = mock.Mock()

@@ -41,6 +41,11 @@ plugin.install()
 if sys.argv[1:]:
     from ironic_async_events.outbox import requirements
     patching.register('outbox', requirements.REQUIREMENTS[:1])
+# As a conductor that starts: from then on every module can be imported.
+from osprofiler import opts
+from oslo_config import cfg
+opts.set_defaults(cfg.CONF)
+patching.confirm()
 state = patching.state()
 print(json.dumps([state.active, state.left_out, state.refusal, state.patched,
                   task_manager.TaskManager.__module__]))
