@@ -127,6 +127,9 @@ class DropInTaskManager(manager.AsyncTaskManager):
         """
         from ironic.conductor import utils  # imports the task manager itself
 
+        # The hook that is set last counts.
+        self._on_error_method = None
+        self._refused_as = None
         for name, record_type in REPLACED_HOOKS.items():
             if hook is getattr(utils, name, None):
                 self._refused_as = record_type

@@ -249,11 +249,11 @@ class AsyncTaskManager(task_manager.TaskManager):
 
     def _spawn(self) -> None:
         """Start the worker; wait until it has saved the state of its event."""
-        started, answer = None, threading.Lock()
+        started = None
+        # Taken by the thread that decides how the request is answered.
+        answer = self._answer = threading.Lock()
         if self._transitions:
             started = self._started = futures.Future()
-            # Taken by the thread that decides how the request is answered.
-            self._answer = answer
             func, *args = self._spawn_args
             self._spawn_args = (self._in_worker(func, started), *args)
         node_uuid = self.node.uuid

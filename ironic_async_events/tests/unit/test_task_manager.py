@@ -10,6 +10,7 @@ import unittest
 from unittest import mock
 
 import futurist
+from ironic import objects
 from ironic.common import exception
 from ironic.common import states
 from ironic.conductor import utils
@@ -667,6 +668,31 @@ class HandOverTestCase(base.TaskTestCase):
             )
         self.assertTrue(log.called)
         self.assert_taken_back()
+
+    def test_the_hook_that_was_set_last_counts(self):
+        replaced = utils.spawn_cleaning_error_handler
+        for other_is_last in (False, True):
+            other = mock.Mock()
+            hooks = [replaced, other] if other_is_last else [other, replaced]
+            with (
+                self.assertRaisesRegex(
+                    exception.NoFreeConductorWorker, 'workers'
+                ),
+                self.task() as task,
+            ):
+                for hook in hooks:
+                    task.set_spawn_error_hook(hook, task.node)
+                task.spawn_after(
+                    mock.Mock(side_effect=RuntimeError), len, task
+                )
+            self.assertEqual(other_is_last, other.called)
+            # The task manager records the error in place of the other one.
+            history = objects.NodeHistory.list_by_node_id(
+                self.context, self.node.id
+            )
+            self.assertEqual(0 if other_is_last else 1, len(history))
+            for entry in history:
+                entry.destroy()
 
     def test_a_hook_of_a_spawn_without_event_sees_no_free_worker(self):
         hook = mock.Mock()
