@@ -13,7 +13,7 @@ import rich.console
 import rich.progress
 import rich.table
 
-from ironic_async_events.task import patched
+from ironic_async_events.patching import patched
 from laboratory import command
 from laboratory import deployment
 

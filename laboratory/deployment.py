@@ -15,7 +15,7 @@ import tempfile
 import time
 
 from ironic_async_events.audit import observation
-from ironic_async_events.task import patched
+from ironic_async_events.patching import patched
 from ironic_async_events.tests.tempest import bus
 from laboratory import broker
 from laboratory import clients

@@ -8,7 +8,7 @@ import pathlib
 import sys
 from typing import Any
 
-from ironic_async_events.task import patched
+from ironic_async_events.patching import patched
 from laboratory import configuration
 from laboratory import errors
 from laboratory import processes

@@ -16,10 +16,10 @@ from ironic_async_events import exceptions
 from ironic_async_events import redaction
 from ironic_async_events.command import ironic_conf
 from ironic_async_events.command import requirements
+from ironic_async_events.patching import loader
+from ironic_async_events.patching import patched
 from ironic_async_events.patching import requirement
 from ironic_async_events.repairs import requirements as repairs
-from ironic_async_events.task import loader
-from ironic_async_events.task import patched
 from ironic_async_events.task import requirements as task
 
 CONF = cfg.CONF

@@ -10,7 +10,7 @@ REQUIREMENTS = (
         TASK_MANAGER,
         'TaskManager',
         'a state and its notification are saved in one transaction',
-        wrap='task.loader:with_delivery',
+        wrap='patching.loader:with_delivery',
     ),
     Requirement(
         MANAGER,

@@ -11,7 +11,7 @@ from typing import Any
 
 from ironic import objects
 
-from ironic_async_events.task import known
+from ironic_async_events.patching import known
 
 _WHAT = 'nodes are locked and unlocked in'
 

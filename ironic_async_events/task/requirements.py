@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the task manager replaces, overrides, and uses in private."""
 
+from ironic_async_events.patching import patched
 from ironic_async_events.patching.requirement import MANAGER
 from ironic_async_events.patching.requirement import TASK_MANAGER
 from ironic_async_events.patching.requirement import Requirement
-from ironic_async_events.task import patched
 
 _START = (
     Requirement(
@@ -29,7 +29,7 @@ REQUIREMENTS = (
         'TaskManager(context, node_id, shared, purpose, retry, patient, '
         'load_driver)',
         'its workers shall save the state',
-        'task.loader:task_manager',
+        'patching.loader:task_manager',
     ),
     Requirement(
         TASK_MANAGER,

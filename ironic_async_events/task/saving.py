@@ -16,8 +16,8 @@ from ironic.objects import node as node_object
 from oslo_config import cfg
 from oslo_utils import timeutils
 
+from ironic_async_events.patching import known
 from ironic_async_events.task import database
-from ironic_async_events.task import known
 
 CONF = cfg.CONF
 

@@ -11,7 +11,7 @@ import sys
 # Ironic's test cases end themselves after a while; a sweep takes longer.
 os.environ['BASE_TEST_TIMEOUT'] = '0'
 
-from ironic_async_events.task import patched
+from ironic_async_events.patching import patched
 from laboratory import tables
 from laboratory.faults import bench
 from laboratory.faults import database

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from ironic_async_events import conf as async_conf
 from ironic_async_events import patching
 from ironic_async_events import plugin
-from ironic_async_events.task import patched
+from ironic_async_events.patching import patched
 from laboratory.faults import database as faults
 
 

@@ -17,7 +17,7 @@ from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
 import oslo_messaging as messaging
 
-from ironic_async_events.task import patched
+from ironic_async_events.patching import patched
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 NO_WORKER = mock.Mock(side_effect=RuntimeError("can't start new thread"))

@@ -17,8 +17,8 @@ import fixtures
 import ironic
 from oslotest import base
 
+from ironic_async_events.patching import patched
 from ironic_async_events.repairs import requirements as repairs
-from ironic_async_events.task import patched
 from ironic_async_events.task import requirements
 from ironic_async_events.tests.unit import test_imports
 from ironic_async_events.tests.unit.command import test_status

@@ -14,9 +14,9 @@ from ironic.tests.unit.objects import utils as obj_utils
 from oslo_utils import timeutils
 import sqlalchemy as sa
 
+from ironic_async_events.patching import known
 from ironic_async_events.repairs import reserving
 from ironic_async_events.repairs import statements
-from ironic_async_events.task import known
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from laboratory import saved
 

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 import wrapt
 
+from ironic_async_events.patching import known
 from ironic_async_events.task import database
-from ironic_async_events.task import known
 from ironic_async_events.task import saving
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from laboratory import saved

@@ -10,7 +10,7 @@ import unittest
 
 from oslotest import base
 
-from ironic_async_events.task import patched
+from ironic_async_events.patching import patched
 from ironic_async_events.tests.unit import fixtures
 from ironic_async_events.tests.unit.spawn_failures import sequences
 

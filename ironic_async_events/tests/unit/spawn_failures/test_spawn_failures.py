@@ -12,7 +12,7 @@ from ironic.common import states
 from oslotest import base as test_base
 
 from ironic_async_events import patching
-from ironic_async_events.task import patched
+from ironic_async_events.patching import patched
 from ironic_async_events.tests.unit import fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
 from ironic_async_events.tests.unit.spawn_failures import cases
