@@ -158,8 +158,6 @@ def _start(server: Any, where: str, timeout: float) -> None:
 
 def _delete_queue(transport: Any, name: str) -> None:
     """Delete a queue of RabbitMQ, which would fill without a consumer."""
-    from oslo_messaging._drivers import common
-
     driver: Any = getattr(transport, '_driver', None)
     # The drivers fake and kafka have no queue to delete.
     if not hasattr(driver, '_get_connection'):
@@ -168,6 +166,6 @@ def _delete_queue(transport: Any, name: str) -> None:
     logging.getLogger('amqp').setLevel(logging.ERROR)
     with (
         contextlib.suppress(Exception),
-        driver._get_connection(common.PURPOSE_SEND) as connection,
+        driver._get_connection() as connection,
     ):
         connection.channel.queue_delete(queue=name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the outbox replaces and uses in private."""
 
+from ironic_async_events.patching.requirement import INIT_HOST
 from ironic_async_events.patching.requirement import MANAGER
 from ironic_async_events.patching.requirement import TASK_MANAGER
 from ironic_async_events.patching.requirement import Requirement
@@ -10,12 +11,11 @@ REQUIREMENTS = (
         TASK_MANAGER,
         'TaskManager',
         'a state and its notification are saved in one transaction',
-        wrap='patching.loader:with_delivery',
+        'outbox.transaction:with_delivery',
     ),
     Requirement(
         MANAGER,
-        'ConductorManager.init_host(self, admin_context, start_consoles, '
-        'start_allocations)',
+        INIT_HOST,
         'the relay of the outbox starts with the conductor',
         'outbox.service:started',
     ),
@@ -26,20 +26,9 @@ REQUIREMENTS = (
         'outbox.service:stopped',
     ),
     Requirement(
-        'ironic.db.sqlalchemy.api',
-        '_session_for_read',
-        'stored messages are read over the sessions of Ironic',
-    ),
-    Requirement(
         'oslo_messaging.transport',
-        'Transport._send_notification',
-        'only this method raises when a message is not confirmed',
-    ),
-    Requirement(
-        'oslo_messaging.transport',
-        'Transport._driver',
-        'connections are closed in the pool of its driver',
-        optional=True,
+        'Transport._send_notification; Transport._driver',
+        'the driver raises when a message is not confirmed',
     ),
     Requirement(
         'oslo_messaging._drivers.amqpdriver',
@@ -49,7 +38,7 @@ REQUIREMENTS = (
     ),
     Requirement(
         'oslo_messaging._drivers.pool',
-        'Pool._cond Pool._current_size Pool.iter_free',
+        'Pool._cond; Pool._current_size; Pool.iter_free',
         'idle connections are closed after an error',
         optional=True,
     ),

@@ -177,12 +177,13 @@ def _patch(components: Iterable[_Component]) -> None:
     """Patch what needs only modules that are imported, or patch nothing."""
     ready = []
     for component in components:
-        needs = component.requirements
-        late = [need for need in needs if not need.is_imported]
+        early: list[requirement.Requirement] = []
+        late: list[requirement.Requirement] = []
+        for need in component.requirements:
+            (early if need.module in sys.modules else late).append(need)
         if not late:
             ready.append(component)
         elif component.required:
-            early = [need for need in needs if need.is_imported]
             ready.append(dataclasses.replace(component, requirements=early))
             _late.append(dataclasses.replace(component, requirements=late))
         else:

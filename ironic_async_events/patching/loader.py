@@ -58,17 +58,5 @@ def _not_loaded(name: str, why: str) -> exceptions.TaskManagerNotLoaded:
     )
 
 
-def with_delivery(current: type[Any]) -> Any:
-    """Return a task manager that has the seam of the outbox.
-
-    :param current: the class that runs; Ironic's own, if this Ironic has the
-        series of commits
-    """
-    from ironic_async_events.task import manager
-
-    ours = manager.AsyncTaskManager
-    return current if issubclass(current, ours) else ours
-
-
 def _raise(manager: Any, entrypoint: Any, error: BaseException) -> None:
     raise error

@@ -5,11 +5,9 @@ All requirements are checked before the first attribute is replaced.
 """
 
 import dataclasses
-import dis
 import importlib
 import inspect
 import pkgutil
-import sys
 import types
 from typing import Any
 
@@ -18,6 +16,10 @@ from ironic_async_events import redaction
 
 TASK_MANAGER = 'ironic.conductor.task_manager'
 MANAGER = 'ironic.conductor.manager'
+INIT_HOST = (
+    'ConductorManager.init_host(self, admin_context, start_consoles, '
+    'start_allocations)'
+)
 
 # Attributes are replaced when all of these modules have been imported.
 MODULES = (TASK_MANAGER, MANAGER)
@@ -32,12 +34,12 @@ class Requirement:
 
     :param module: name of the module
     :param names: the attributes, dotted below the module and separated by
-        spaces; the last part can be an attribute that methods of a class
-        assign. An attribute that is replaced or overridden is a single one,
-        with the names of its parameters: ``TaskManager._lock(self)``
+        semicolons; the last part can be an attribute that methods of a class
+        use. What is replaced or overridden has the names of its
+        parameters: ``TaskManager._lock(self)``
     :param why: the reason for this requirement
     :param wrap: ``module:function`` below this package, which returns the
-        replacement of the original; None for what is overridden or used
+        replacement of a single attribute; None for what is overridden or used
     :param optional: whether some supported releases lack the attribute
     """
 
@@ -50,16 +52,10 @@ class Requirement:
     @property
     def full_names(self) -> tuple[str, ...]:
         """Full names of the attributes."""
-        return tuple(f'{self.module}.{name}' for name in self._paths)
-
-    @property
-    def _paths(self) -> list[str]:
-        return self.names.partition('(')[0].split()
-
-    @property
-    def is_imported(self) -> bool:
-        """Whether the module is imported already."""
-        return self.module in sys.modules
+        return tuple(
+            f'{self.module}.{name.partition("(")[0]}'
+            for name in self.names.split('; ')
+        )
 
     def check(self) -> None:
         """Look all attributes up; imports the module.
@@ -67,8 +63,8 @@ class Requirement:
         :raises UnsupportedIronic: when an attribute is missing or has other
             parameters, or the module cannot be imported
         """
-        for path in self._paths:
-            self._find(path)
+        for name in self.names.split('; '):
+            self._find(name)
 
     def place(self) -> tuple[Any, str] | None:
         """Return the owner and the name of the attribute that is replaced.
@@ -77,24 +73,30 @@ class Requirement:
             to be replaced
         :raises UnsupportedIronic: see :meth:`check`
         """
-        path = self._paths[0]
-        owner = self._find(path) if self.wrap else None
-        return owner and (owner, path.rpartition('.')[2])
+        owner = self._find(self.names) if self.wrap else None
+        return owner and (owner, self.full_names[0].rpartition('.')[2])
 
     def replacement(self, original: Any) -> Any:
         """Return what takes the place of an attribute."""
         return pkgutil.resolve_name(f'{_PACKAGE}.{self.wrap}')(original)
 
-    def _find(self, path: str) -> Any:
+    def _find(self, wanted: str) -> Any:
         """Return the owner of an attribute, the class that defines it."""
+        path, _, parameters = wanted.rstrip(')').partition('(')
         owner: Any = None
-        attribute: Any = self._module()
+        try:
+            attribute: Any = importlib.import_module(self.module)
+        except Exception as e:
+            raise exceptions.UnsupportedIronic(
+                f'{self.module} cannot be imported ({type(e).__name__}: '
+                f'{redaction.line(e)}); it is needed because {self.why}'
+            ) from e
         for name in path.split('.'):
             owner = attribute
             # Static: no descriptor is called.
             attribute = inspect.getattr_static(owner, name, _ABSENT)
             if attribute is _ABSENT:
-                if self.optional or name in _assigned(owner):
+                if self.optional or _uses(owner, name):
                     return None
                 raise exceptions.UnsupportedIronic(
                     f'this Ironic has no {self.module}.{path}, which is '
@@ -102,38 +104,26 @@ class Requirement:
                 )
             if isinstance(owner, type):
                 owner = next(c for c in owner.__mro__ if name in vars(c))
-        if '(' in self.names:
+        if parameters:
             # A class method cannot be called before it is bound.
             function = getattr(attribute, '__func__', attribute)
             found = ', '.join(inspect.signature(function).parameters)
-            wanted = self.names.partition('(')[2].rstrip(')')
-            if found != wanted:
+            if found != parameters:
                 raise exceptions.UnsupportedIronic(
                     f'{self.module}.{path} of this Ironic takes ({found}), '
-                    f'not ({wanted}); it is needed because {self.why}'
+                    f'not ({parameters}); it is needed because {self.why}'
                 )
         return owner
 
-    def _module(self) -> types.ModuleType:
-        try:
-            return importlib.import_module(self.module)
-        except Exception as e:
-            raise exceptions.UnsupportedIronic(
-                f'{self.module} cannot be imported ({type(e).__name__}: '
-                f'{redaction.line(e)}); it is needed because {self.why}'
-            ) from e
 
-
-def _assigned(owner: Any) -> set[str]:
-    """Return the names that methods of a class assign.
+def _uses(owner: Any, name: str) -> bool:
+    """Tell whether methods of a class use an attribute.
 
     An attribute that ``__init__`` sets cannot be looked up on the class.
     """
-    return {
-        str(instruction.argval)
-        for cls in (owner.__mro__ if isinstance(owner, type) else ())
+    return isinstance(owner, type) and any(
+        name in inspect.unwrap(method).__code__.co_names
+        for cls in owner.__mro__
         for method in vars(cls).values()
         if isinstance(method, types.FunctionType)
-        for instruction in dis.get_instructions(inspect.unwrap(method))
-        if instruction.opname == 'STORE_ATTR'
-    }
+    )

@@ -9,6 +9,7 @@ import functools
 from typing import Any
 
 from ironic_async_events.repairs import locks
+from ironic_async_events.repairs import reserving
 
 
 def locking(method: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -26,12 +27,13 @@ def locking(method: Callable[[Any], None]) -> Callable[[Any], None]:
     return lock
 
 
-def reserving(method: Any) -> Any:
+def recording(method: Any) -> Any:
     """Record each lock that a task gets.
 
     :param method: ``Node.reserve``, a class method; called by the thread that
         makes a task, for each attempt
     """
+    method = reserving.reserving(method)
 
     @functools.wraps(method.__func__)
     def reserve(cls: Any, *args: Any, **kwargs: Any) -> Any:

@@ -13,7 +13,6 @@ from ironic.conductor import task_manager
 from oslo_config import cfg
 
 from ironic_async_events.task import database
-from ironic_async_events.task import saving
 
 CONF = cfg.CONF
 # The lines that Ironic's own task manager writes stay where they were.
@@ -41,11 +40,6 @@ class Transition:
     clears_error: bool = False
 
     @property
-    def changes_error(self) -> bool:
-        """Whether the node's ``last_error`` is written at all."""
-        return self.clears_error or self.last_error is not None
-
-    @property
     def is_failure(self) -> bool:
         """Whether the event says that work failed."""
         return self.event in ('fail', 'error')
@@ -68,10 +62,7 @@ class Transition:
 
 
 class StateChange:
-    """A transition of a task's node.
-
-    The worker calls all methods, from a delivery; see
-    :mod:`ironic_async_events.task.delivery`.
+    """A transition of a task's node. The worker calls all methods.
 
     :param task: the task, which holds the lock on its node
     :param started: the hand-over; None when no thread waits for the state
@@ -91,7 +82,7 @@ class StateChange:
             'provision_state': transition.state,
             'target_provision_state': transition.target,
         }
-        if transition.changes_error:
+        if transition.clears_error or transition.last_error is not None:
             self._fields['last_error'] = transition.last_error
         self._mark: Any = None
         if CONF.async_events.sequence_notifications:
@@ -106,12 +97,16 @@ class StateChange:
             name: getattr(self._node, name) for name in self._fields
         }
         self._saving: set[str] = set()
-        self._clean = self._fields.keys() - saving.changed_fields(self._node)
+        self._clean = self._fields.keys() - self._node._changed_fields
 
     def save(self) -> None:
         """Save the new state to the database."""
+        from ironic_async_events.task import saving  # configures the database
+
         self._set(self._fields)
-        self._saving = saving.changed_fields(self._node)
+        # Not obj_what_changed(), which would look into every field for an
+        # object that has changed itself; no field of a node has one.
+        self._saving = set(self._node._changed_fields)
         if 'provision_state' in self._clean:
             saving.save(self._node, self._before['provision_state'])
         else:

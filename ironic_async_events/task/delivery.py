@@ -3,9 +3,8 @@
 
 A delivery is a function that processes a
 :class:`ironic_async_events.task.change.StateChange` in the worker, which
-holds the lock on the node. The function raises when the state could not be
-saved; then nothing has been announced. The task manager knows nothing else
-about delivery.
+holds the lock on the node. It raises when the state could not be saved; then
+nothing has been announced.
 """
 
 from collections.abc import Callable

@@ -60,10 +60,7 @@ def late(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class DropInTaskManager(manager.AsyncTaskManager):
-    """The task manager for an Ironic that passes callbacks with its events.
-
-    Takes the arguments of ``ironic.conductor.task_manager.TaskManager``.
-    """
+    """The task manager for an Ironic that passes callbacks with its events."""
 
     def process_event(  # type: ignore[override]
         self,
@@ -112,8 +109,8 @@ class DropInTaskManager(manager.AsyncTaskManager):
     ) -> None:
         """Have a worker started when the task's ``with`` block ends.
 
-        Called by the RPC thread. All keywords belong to the spawned function:
-        Ironic passes the body of a vendor passthru request as keywords.
+        All keywords belong to the spawned function: Ironic passes the body of
+        a vendor passthru request as keywords.
         """
         self._spawn_with(method, args, kwargs)
 

@@ -14,6 +14,7 @@ from concurrent import futures
 import contextlib
 import copy
 import threading
+import types
 from typing import Any
 
 from ironic.common import exception
@@ -35,10 +36,7 @@ LOG = task_manager.LOG
 
 
 class AsyncTaskManager(task_manager.TaskManager):
-    """A task whose worker saves and announces the states of its node.
-
-    Takes the arguments of ``ironic.conductor.task_manager.TaskManager``.
-    """
+    """A task whose worker saves and announces the states of its node."""
 
     fsm: Any
     node: Any
@@ -90,11 +88,7 @@ class AsyncTaskManager(task_manager.TaskManager):
         event: str | None = None,
         **kwargs: Any,
     ) -> None:
-        """Have a worker started when the ``with`` block ends.
-
-        With an event as :meth:`start`, else as in Ironic. Called by the RPC
-        thread.
-        """
+        """Call :meth:`start` if there is an event; else as in Ironic."""
         if event is not None:
             self.start(method, *args, event=event, **kwargs)
         else:
@@ -178,10 +172,8 @@ class AsyncTaskManager(task_manager.TaskManager):
     def post_process_event(self) -> None:
         """Save and announce the events that were advanced, in their order.
 
-        Called by the worker, before its main function.
-
-        :raises Exception: what saving the node raised; the events that were
-            not saved are dropped
+        Called by the worker, before its main function. When it raises, the
+        events that were not saved are dropped.
         """
         starting = self._started is not None and self._started.running()
         while self._transitions:
@@ -231,8 +223,6 @@ class AsyncTaskManager(task_manager.TaskManager):
 
     def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         """Start the worker, or release the node when there is none to start.
-
-        Called by the RPC thread.
 
         :raises NoFreeConductorWorker: when there is no worker
         :raises Exception: the error that kept the worker from starting
@@ -392,7 +382,11 @@ class AsyncTaskManager(task_manager.TaskManager):
     def _write_exception(self, future: Any) -> None:
         """Set ``last_error``, also when the database is away for a while."""
         try:
-            super()._write_exception(refusal.RedactedFuture(future))
+            super()._write_exception(
+                types.SimpleNamespace(
+                    exception=lambda: redaction.redacted(future.exception())
+                )
+            )
         except Exception as e:
             if not database.failed(e):
                 raise

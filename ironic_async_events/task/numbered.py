@@ -120,9 +120,7 @@ class NodeProvisionEventNotification(notification.NotificationBase):
 
 
 def emit(task: Any, transition: Any, mark: Mark, now: float) -> None:
-    """Send the numbered notification of a transition.
-
-    Called by the worker. Like Ironic's own helpers it never raises.
+    """Send the numbered notification of a transition; never raise.
 
     :param now: in seconds since the epoch
     """

@@ -56,11 +56,7 @@ class Snapshot:
     __slots__ = ('_values',)
 
     def __init__(self, node: Any) -> None:
-        cls = node.__class__
-        try:
-            values = _reader(cls)(node)
-        except AttributeError:
-            values = [getattr(node, name) for name in _kept(cls)]
+        values = _reader(node.__class__)(node)
         self._values = pickle.dumps(values, pickle.HIGHEST_PROTOCOL)
 
     def restore(self, node: Any) -> list[str]:
@@ -90,12 +86,10 @@ def answer_to(cause: BaseException) -> BaseException:
 
 
 def answer_to_spawn(cause: BaseException) -> BaseException:
-    """Return the error for the caller of a request whose spawning failed.
+    """Return the error for the caller; the spawn method raised the cause.
 
-    As :func:`answer_to`; a plain ``RuntimeError`` is what Python raises when
-    the system has no thread, or an executor has ended.
-
-    :param cause: the error of the spawn method
+    A plain ``RuntimeError`` is what Python raises when the system has no
+    thread, or an executor has ended.
     """
     if type(cause) is RuntimeError:
         return _no_worker(cause)
@@ -106,21 +100,6 @@ def _no_worker(cause: BaseException) -> BaseException:
     answer: BaseException = exception.NoFreeConductorWorker()
     answer.__cause__ = cause
     return answer
-
-
-class RedactedFuture:
-    """A future whose error may be shown in a record.
-
-    :param future: the future of the worker, which has ended
-    """
-
-    def __init__(self, future: Any) -> None:
-        self._future = future
-
-    def exception(self) -> BaseException | None:
-        """See ``concurrent.futures.Future``."""
-        error: BaseException | None = self._future.exception()
-        return None if error is None else redaction.redacted(error)
 
 
 def take_back(

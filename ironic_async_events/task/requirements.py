@@ -1,88 +1,69 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the task manager replaces, overrides, and uses in private."""
 
+import functools
+
 from ironic_async_events.patching import patched
+from ironic_async_events.patching.requirement import INIT_HOST
 from ironic_async_events.patching.requirement import MANAGER
 from ironic_async_events.patching.requirement import TASK_MANAGER
 from ironic_async_events.patching.requirement import Requirement
 
-_START = (
-    Requirement(
-        MANAGER,
-        'ConductorManager.init_host(self, admin_context, start_consoles, '
-        'start_allocations)',
+_in_manager = functools.partial(Requirement, MANAGER)
+_in_task_manager = functools.partial(Requirement, TASK_MANAGER)
+
+# Also for an Ironic that has the task manager already.
+_ALWAYS = (
+    _in_manager(
+        INIT_HOST,
         'errors of the database must not repeat the passwords of nodes',
         'redaction:hiding_parameters',
     ),
-    Requirement(
-        MANAGER,
-        'ConductorManager.init_host(self, admin_context, start_consoles, '
-        'start_allocations)',
+    _in_manager(
+        INIT_HOST,
         'the conductor says that it runs with the plugin, or refuses',
         'patching.installer:confirming',
+    ),
+    Requirement(
+        'ironic.db.sqlalchemy.api',
+        '_session_for_read; _session_for_write',
+        'what belongs together is saved in one transaction',
+    ),
+    Requirement(
+        'ironic.objects.node',
+        'Node._changed_fields; Node._context; Node._from_db_object',
+        'one UPDATE does what saving a node does',
     ),
 )
 
 REQUIREMENTS = (
-    Requirement(
-        TASK_MANAGER,
+    _in_task_manager(
         'TaskManager(context, node_id, shared, purpose, retry, patient, '
         'load_driver)',
         'its workers shall save the state',
         'patching.loader:task_manager',
     ),
-    Requirement(
-        TASK_MANAGER,
+    _in_task_manager(
         'TaskManager.process_event(self, event, callback, call_args, '
-        'call_kwargs, err_handler, target_state, last_error)',
-        'Ironic passes its callbacks with its events',
-    ),
-    Requirement(
-        TASK_MANAGER,
-        'TaskManager.spawn_after(self, _spawn_method, args, kwargs)',
-        'it keeps what the end of the with block spawns',
-    ),
-    Requirement(
-        TASK_MANAGER,
+        'call_kwargs, err_handler, target_state, last_error); '
+        'TaskManager.spawn_after(self, _spawn_method, args, kwargs); '
         'TaskManager.set_spawn_error_hook(self, _on_error_method, args, '
-        'kwargs)',
-        'hooks are called when no worker can be had',
-    ),
-    Requirement(
-        TASK_MANAGER,
-        'TaskManager._lock(self)',
-        'the node is remembered when it is locked',
-    ),
-    Requirement(
-        TASK_MANAGER,
-        'TaskManager.release_resources(self)',
-        'it ends the work of a task',
-    ),
-    Requirement(
-        TASK_MANAGER,
-        'TaskManager._thread_release_resources(self, fut)',
-        'it ends the work of a worker',
-    ),
-    Requirement(
-        TASK_MANAGER,
-        'TaskManager._write_exception(self, future)',
-        'the text of a database error must not be recorded',
-    ),
-    Requirement(
-        TASK_MANAGER,
+        'kwargs); '
+        'TaskManager._lock(self); '
+        'TaskManager.release_resources(self); '
+        'TaskManager._thread_release_resources(self, fut); '
+        'TaskManager._write_exception(self, future); '
         'TaskManager.__exit__(self, exc_type, exc_val, exc_tb)',
-        'it starts the worker',
+        'the task manager of the plugin overrides or calls it',
     ),
-    Requirement(
-        TASK_MANAGER,
-        'TaskManager._spawn_method TaskManager._spawn_args '
-        'TaskManager._spawn_kwargs TaskManager._on_error_method '
-        'TaskManager._on_error_args TaskManager._on_error_kwargs',
+    _in_task_manager(
+        'TaskManager._spawn_method; TaskManager._spawn_args; '
+        'TaskManager._spawn_kwargs; TaskManager._on_error_method; '
+        'TaskManager._on_error_args; TaskManager._on_error_kwargs',
         'the callback is decorated before it is spawned',
     ),
     *(
-        Requirement(
-            MANAGER,
+        _in_manager(
             f'ConductorManager.continue_node_{kind}(self, context, node_id)',
             'a node whose operation cannot go on must keep waiting',
             'task.drop_in:late',
@@ -90,26 +71,15 @@ REQUIREMENTS = (
         )
         for kind in ('clean', 'deploy', 'service')
     ),
-    Requirement(
-        MANAGER,
+    _in_manager(
         'ConductorManager._do_abort(self, task)',
         'the abort of a service fails the node before it asks for a worker',
         'task.drop_in:late',
     ),
-    Requirement(
-        'ironic.objects.node',
-        'Node._changed_fields Node._context Node._from_db_object',
-        'one UPDATE does what saving a node does',
-    ),
-    Requirement(
-        'ironic.db.sqlalchemy.api',
-        '_session_for_read _session_for_write',
-        'a state and its notification are saved in one transaction',
-    ),
-    *_START,
+    *_ALWAYS,
 )
 
 
 def table() -> tuple[Requirement, ...]:
     """Return what is required of the installed Ironic."""
-    return _START if patched.is_patched() else REQUIREMENTS
+    return _ALWAYS if patched.is_patched() else REQUIREMENTS

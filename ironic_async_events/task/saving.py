@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Save a state with one UPDATE.
+"""Save a state with one UPDATE. Importing this configures the database.
 
 ``Node.save()`` reads the node, its tags and its traits before the UPDATE, and
 reads them again after it, in another transaction. A worker holds the lock of
@@ -7,19 +7,28 @@ its node and knows what it writes. So the UPDATE says whether the rest of the
 row is as it was read. The row is read only if somebody else has written it.
 """
 
+from collections.abc import Mapping
 import datetime
+import functools
 from typing import Any
 
 from ironic.common import exception
 from ironic.common import states
+from ironic.common import utils
+from ironic.db.sqlalchemy import api
+from ironic.db.sqlalchemy import models
 from ironic.objects import node as node_object
 from oslo_config import cfg
 from oslo_utils import timeutils
+import sqlalchemy as sa
 
 from ironic_async_events.patching import known
 from ironic_async_events.task import database
 
 CONF = cfg.CONF
+
+_NODES: Any = models.NodeBase.__table__
+_NODE = sa.select(_NODES).where(_NODES.c.id == sa.bindparam('id'))
 
 FUNCTIONS = known.Functions(
     'states are saved in',
@@ -59,20 +68,8 @@ _NOT_PLAIN = frozenset(
     )
 )
 
-
 # Nobody changes these, or they are not saved with a node.
 _NOT_COMPARED = frozenset(('created_at', 'id', 'traits', 'uuid'))
-
-
-def changed_fields(node: Any) -> set[str]:
-    """Return the names of the fields that the next save would write."""
-    try:
-        # obj_what_changed() would look into every field for an object that
-        # has changed itself; no field that is saved with a node has one.
-        return set(node._changed_fields)
-    except (AttributeError, TypeError):
-        names: set[str] = node.obj_what_changed()
-        return names
 
 
 def save(node: Any, previous_state: str | None) -> None:
@@ -88,18 +85,15 @@ def save(node: Any, previous_state: str | None) -> None:
     if not (is_plain(node) and is_known(node)):
         save_as_ironic_does(node)
         return
-    from ironic_async_events.task import statements  # configures the database
-
-    changed = changed_fields(node)
-    row = {name: getattr(node, name) for name in changed}
+    row = {name: getattr(node, name) for name in node._changed_fields}
     row.update(_times(node.provision_state, previous_state))
     row['version'] = node.VERSION
     # Others may write the row of a node that is locked.
     was = {
         name: getattr(node, name)
-        for name in set(node.fields) - changed - _NOT_COMPARED
+        for name in set(node.fields) - node._changed_fields - _NOT_COMPARED
     }
-    stored = statements.update_node(node.id, row, was)
+    stored = update_node(node.id, row, was)
     if stored is None:
         raise exception.NodeNotFound(node=node.uuid)
     node._from_db_object(
@@ -113,10 +107,7 @@ def save(node: Any, previous_state: str | None) -> None:
 def save_as_ironic_does(node: Any) -> None:
     """Save a node that has more to it than a state. Called by the worker."""
     if database.is_open():
-        # Configures the database.
-        from ironic_async_events.task import statements
-
-        statements.lock_for_writing()
+        lock_for_writing()
     database.retried(node.save)()
 
 
@@ -125,7 +116,7 @@ def is_plain(node: Any) -> bool:
     return (
         type(node) is node_object.Node
         and node.get_target_version() == node.VERSION
-        and _NOT_PLAIN.isdisjoint(changed_fields(node))
+        and _NOT_PLAIN.isdisjoint(node._changed_fields)
         and not (node.traits and node.traits.obj_what_changed())
         and not any(
             len(text or '') > CONF.log_in_db_max_size
@@ -163,3 +154,103 @@ def _times(
     elif inspected and state == states.INSPECTFAIL:
         times['inspection_started_at'] = None
     return times
+
+
+@database.retried
+@api.wrap_sqlite_retry  # type: ignore[untyped-decorator]
+def update_node(
+    node_id: int, row: dict[str, Any], was: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """Write columns of a node; read the node if others have written it.
+
+    Has the name of the database API's method: because of it, a locked SQLite
+    is retried without a limit. Called by the worker.
+
+    :param row: values by the names of their columns
+    :param was: values of columns when the node was read
+    :returns: what reading the row would give: of the columns that were
+        written, or of all columns if somebody else has written some of them;
+        None when there is no such node
+    """
+    with database.transaction() as session:
+        dialect = session.connection().dialect
+        stored = {
+            name: _as_read_back(_NODES.c[name].type, value, dialect)
+            for name, value in row.items()
+        }
+        values: dict[str, Any] = {'number': node_id, **stored}
+        for name, value in was.items():
+            values[f'was_{name}'] = _bound(_NODES.c[name].type, value, dialect)
+        updated = session.execute(_if_unchanged(frozenset(was)), values)
+        if updated.rowcount:
+            return stored
+        updated = session.execute(
+            sa.update(_NODES).where(_NODES.c.id == node_id).values(stored)
+        )
+        if not updated.rowcount:
+            return None
+        found: Mapping[str, Any] = (
+            session.execute(_NODE, {'id': node_id}).mappings().one()
+        )
+        return found
+
+
+@functools.lru_cache
+def _if_unchanged(names: frozenset[str]) -> Any:
+    """Return the UPDATE of a node whose columns are what they were.
+
+    A second is too long to tell by ``updated_at`` alone.
+    """
+    return sa.update(_NODES).where(
+        _NODES.c.id == sa.bindparam('number'),
+        *(
+            # JSON is compared as text; what is empty may be NULL.
+            sa.func.coalesce(sa.type_coerce(column, sa.Text), '{}')
+            == sa.bindparam(f'was_{column.name}', type_=sa.Text)
+            if isinstance(column.type, sa.types.TypeDecorator)
+            else column.is_not_distinct_from(
+                sa.bindparam(f'was_{column.name}', type_=column.type)
+            )
+            for column in _NODES.c
+            if column.name in names
+        ),
+    )
+
+
+def _bound(kind: Any, value: Any, dialect: Any) -> Any:
+    """Return a value of a node object as a column is compared with it."""
+    if isinstance(kind, sa.types.TypeDecorator):
+        return kind.process_bind_param(value, dialect)
+    if isinstance(value, datetime.datetime):
+        return value.replace(tzinfo=None)
+    return value
+
+
+def _as_read_back(kind: Any, value: Any, dialect: Any) -> Any:
+    """Return what reading a column would give after a value was written."""
+    if isinstance(kind, sa.types.TypeDecorator):
+        # JSON: keys become strings, and tuples lists.
+        text = kind.process_bind_param(value, dialect)
+        return kind.process_result_value(text, dialect)
+    if isinstance(value, datetime.datetime) and dialect.name == 'mysql':
+        # The columns have seconds: MariaDB cuts the rest off, MySQL rounds
+        # it.
+        if not dialect.is_mariadb:
+            value += datetime.timedelta(microseconds=500_000)
+        return value.replace(microsecond=0)
+    return value
+
+
+def lock_for_writing() -> None:
+    """Take SQLite's lock for writing, in the transaction that is open.
+
+    Ironic retries a statement for ever when the database is locked. This
+    never helps in a transaction that began with a read.
+    """
+    if utils.is_ironic_using_sqlite():
+        with database.transaction() as session:
+            session.execute(
+                sa.update(_NODES)
+                .where(_NODES.c.id == 0)
+                .values(id=_NODES.c.id, updated_at=_NODES.c.updated_at)
+            )

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
 import datetime
-import functools
 import itertools
 import random
 import threading
@@ -28,7 +27,6 @@ from sqlalchemy import event
 from sqlalchemy import pool
 
 from ironic_async_events import patching
-from ironic_async_events.patching import requirement
 from ironic_async_events.task import database
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from laboratory.compared import calls
@@ -163,7 +161,7 @@ class Bench:
 
         # The plugin comes after what is around it.
         lines = [judged(row) for row in stock if row.around is not None]
-        with _plugin():
+        with async_fixtures.Plugin():
             lines += [judged(row) for row in stock if row.around is None]
         return list(itertools.chain(*lines))
 
@@ -180,7 +178,7 @@ class Bench:
         # Stock may do with a read what the plugin does with a write.
         least = expected['before at a read']
         lines = []
-        with _plugin():
+        with async_fixtures.Plugin():
             self.run(call, troubles.NONE, plugin=True)
             for row in self._faults():
                 own = self.run(call, row, plugin=True)
@@ -204,7 +202,7 @@ class Bench:
             if row.around is not None:
                 stack.enter_context(row.around(self))
             if plugin and not patching.state().installed:
-                stack.enter_context(_plugin())
+                stack.enter_context(async_fixtures.Plugin())
             stack.enter_context(self._simulated())
             subject = call.arrange(self)
             stack.enter_context(row.within(self))
@@ -261,19 +259,6 @@ class Bench:
 
 def _reads_causally(raw: Any, record: Any) -> None:
     raw.cursor().execute('SET SESSION wsrep_sync_wait = 7')
-
-
-# Reads the byte code of whole classes, of which none changes here.
-_assigned = functools.cache(requirement._assigned)
-
-
-@contextlib.contextmanager
-def _plugin() -> Iterator[None]:
-    with (
-        mock.patch.object(requirement, '_assigned', _assigned),
-        async_fixtures.Plugin(),
-    ):
-        yield
 
 
 class _Condition(threading.Condition):

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ironic_async_events.repairs import statements as lock_statements
 from ironic_async_events.task import database
-from ironic_async_events.task import statements
+from ironic_async_events.task import saving
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 
@@ -55,7 +55,7 @@ class RetriedTestCase(db_base.DbTestCase):
         self.useFixture(async_fixtures.Conflicts(2))
         lock_statements.release_node('host', node.id)
         self.useFixture(async_fixtures.Conflicts(2))
-        statements.update_node(node.id, {'description': 'changed'}, {})
+        saving.update_node(node.id, {'description': 'changed'}, {})
         # The first retry follows at once.
         self.assertEqual(3, self.pause.call_count)
 

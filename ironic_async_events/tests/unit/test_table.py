@@ -14,14 +14,14 @@ from oslotest import base
 from osprofiler import opts as profiler
 
 import ironic_async_events
-from ironic_async_events.command import requirements as command
+from ironic_async_events.command import checks
 from ironic_async_events.outbox import requirements as outbox
 from ironic_async_events.repairs import requirements as repairs
 from ironic_async_events.task import requirements as task
 
 ROOT = pathlib.Path(ironic_async_events.__file__).parent
 TABLES = {
-    'command': command.REQUIREMENTS,
+    'command': checks.COMMANDS,
     'outbox': outbox.REQUIREMENTS,
     'task': task.REQUIREMENTS,
     **repairs.REQUIREMENTS,
@@ -31,7 +31,7 @@ OTHERS = frozenset(('_make', '_obj_'))
 
 
 def table_of(path):
-    """Return the requirements of a module of ours."""
+    """Return the requirements of a module of ours, and of the room below."""
     room, name = path.parts[0], path.stem
     if room == 'repairs':
         name = {
@@ -39,8 +39,8 @@ def table_of(path):
             'reserving': 'locks',
             'statements': 'locks',
         }.get(name, name)
-        return TABLES[name]
-    return TABLES.get(room, TABLES['task'])
+        room = name
+    return TABLES.get(room, ()) + TABLES['task']
 
 
 def sources():

@@ -135,9 +135,3 @@ class TransitionTestCase(base.BaseTestCase):
             'state',
             'active',
         )
-
-    def test_a_step_keeps_the_error_unless_it_has_one(self):
-        replace = dataclasses.replace
-        self.assertFalse(self.step.changes_error)
-        self.assertTrue(replace(self.step, last_error='oops').changes_error)
-        self.assertTrue(replace(self.step, clears_error=True).changes_error)
