@@ -30,12 +30,16 @@ NOTIFICATIONS = 'oslo_messaging_notifications'
 TESTED = ('24.1', '26.1', '29.0', '32.1', '35.1', '39.0')
 
 #: What the commands use in private.
-COMMANDS = (
+COMMANDS = tuple(
     requirement.Requirement(
-        'oslo_messaging._drivers.amqpdriver',
-        'AMQPDriverBase._get_connection',
+        f'oslo_messaging.{module}',
+        name,
         'the audit deletes its queue when it ends',
-    ),
+    )
+    for module, name in (
+        ('transport', 'Transport._driver'),
+        ('_drivers.amqpdriver', 'AMQPDriverBase._get_connection'),
+    )
 )
 
 _success = functools.partial(upgradecheck.Result, upgradecheck.Code.SUCCESS)

@@ -59,23 +59,3 @@ class SnapshotTestCase(base.BaseTestCase):
         node.driver_internal_info['when'] = None
         taken.restore(node)
         self.assertEqual({'when': when}, node.driver_internal_info)
-
-    def test_a_node_that_keeps_its_fields_elsewhere(self):
-        class Elsewhere:
-            fields = {
-                name: objects.Node.fields[name]
-                for name in ('name', 'provision_state', 'extra', 'properties')
-            }
-            name = 'node'
-            provision_state = 'active'
-
-        node = Elsewhere()
-        node.extra = {'a': 1}
-        node.properties = {}
-        taken = refusal.Snapshot(node)
-        node.provision_state = 'rescuing'
-        node.extra['a'] = 2
-        self.assertEqual(
-            {'provision_state', 'extra'}, set(taken.restore(node))
-        )
-        self.assertEqual({'a': 1}, node.extra)

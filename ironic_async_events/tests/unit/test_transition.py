@@ -19,6 +19,7 @@ class FakeNode:
     """As much of a node as processing an event needs."""
 
     uuid = 'uuid'
+    _changed_fields = frozenset()
 
     def __init__(self, state: str, target: str | None) -> None:
         self.provision_state = state
@@ -27,9 +28,6 @@ class FakeNode:
 
     def save(self) -> None:
         pass
-
-    def obj_what_changed(self) -> set[str]:
-        return set()
 
 
 def machine():
