@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of the ``[async_events]`` group of ironic.conf."""
 
+from typing import Any
+
 from oslo_config import cfg
 from oslo_log import log as logging
 
 from ironic_async_events import exceptions
 
 LOG = logging.getLogger(__name__)
-
-DEFAULT_START_TIMEOUT = 30.0
 
 REPAIRS = (
     'locks',
@@ -62,7 +62,7 @@ OPTS = [
     ),
     cfg.FloatOpt(
         'start_timeout',
-        default=DEFAULT_START_TIMEOUT,
+        default=30.0,
         min=0.0,
         mutable=True,
         help='How long (in seconds) a request waits at most until its worker '
@@ -177,8 +177,8 @@ def check(conf: cfg.ConfigOpts) -> None:
             ) from e
 
 
-def start_timeout(conf: cfg.ConfigOpts) -> float:
-    """Return how long a request waits for its worker, in seconds.
+def reloaded(conf: cfg.ConfigOpts, name: str) -> Any:
+    """Return an option that can be reloaded, or else its default.
 
     Never raises: the caller holds a lock, and a reloaded configuration can
     hold any value.
@@ -186,15 +186,13 @@ def start_timeout(conf: cfg.ConfigOpts) -> float:
     :param conf: a configuration in which the options are registered
     """
     try:
-        return float(conf[GROUP.name].start_timeout)
+        return conf[GROUP.name][name]
     except ValueError as e:
         LOG.error(
-            '[%s] start_timeout in the configuration cannot be used, its '
-            'default is: %s',
-            GROUP.name,
-            e,
+            '[%s] %s in the configuration cannot be used, its default is: %s',
+            *(GROUP.name, name, e),
         )
-        return DEFAULT_START_TIMEOUT
+        return next(option.default for option in OPTS if option.name == name)
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:

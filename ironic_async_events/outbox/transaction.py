@@ -7,6 +7,7 @@ notes the errors.
 """
 
 from collections.abc import Sequence
+import functools
 import threading
 from typing import Any
 
@@ -31,14 +32,7 @@ def in_one_transaction(change: Any) -> None:
 
     See :mod:`ironic_async_events.task.delivery`.
     """
-    try:
-        _attempt(change)
-    except Exception:
-        # If only the answer to the commit was lost, state and notification
-        # are both in the database.
-        if not change.was_saved():
-            raise
-    change.saved()
+    change.save_once(functools.partial(_attempt, change))
 
 
 @database.retried

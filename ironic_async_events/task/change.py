@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One change of a provision state: save, log and announce it, or undo it."""
 
+from collections.abc import Callable
 from concurrent import futures
 import dataclasses
 import time
@@ -12,6 +13,7 @@ from ironic.conductor import notification_utils as notify
 from ironic.conductor import task_manager
 from oslo_config import cfg
 
+from ironic_async_events import conf as async_conf
 from ironic_async_events.task import database
 
 CONF = cfg.CONF
@@ -62,7 +64,9 @@ class Transition:
 
 
 class StateChange:
-    """A transition of a task's node. The worker calls all methods.
+    """A transition of a task's node.
+
+    The thread that holds the lock calls all methods: as a rule the worker.
 
     :param task: the task, which holds the lock on its node
     :param started: the hand-over; None when no thread waits for the state
@@ -85,7 +89,7 @@ class StateChange:
         if transition.clears_error or transition.last_error is not None:
             self._fields['last_error'] = transition.last_error
         self._mark: Any = None
-        if CONF.async_events.sequence_notifications:
+        if async_conf.reloaded(CONF, 'sequence_notifications'):
             # Registers its classes with Ironic when it is imported.
             from ironic_async_events.task import numbered
 
@@ -96,7 +100,9 @@ class StateChange:
         self._before = {
             name: getattr(self._node, name) for name in self._fields
         }
+        # What the last attempt to save has written; empty before the first.
         self._saving: set[str] = set()
+        # What the caller has not changed itself.
         self._clean = self._fields.keys() - self._node._changed_fields
 
     def save(self) -> None:
@@ -110,6 +116,7 @@ class StateChange:
         if 'provision_state' in self._clean:
             saving.save(self._node, self._before['provision_state'])
         else:
+            # The state on the object was not the state in the database.
             saving.save_as_ironic_does(self._node)
 
     def rolled_back(self) -> None:
@@ -120,13 +127,28 @@ class StateChange:
         """
         self._set({name: getattr(self._node, name) for name in self._saving})
 
-    def was_saved(self) -> bool:
+    def save_once(self, attempt: Callable[[], None]) -> None:
+        """Save the state, unless an attempt before has saved it.
+
+        Saving a node commits, and then reads the node. An error may come from
+        the read, or from a connection that broke after the commit.
+
+        :param attempt: calls :meth:`save`
+        :raises Exception: what the attempt raised; the state is not saved
+        """
+        if not (self._saving and self._was_saved()):
+            try:
+                attempt()
+            except Exception:
+                if not self._was_saved():
+                    raise
+        self._report_commit()
+
+    def _was_saved(self) -> bool:
         """Return whether the row has the new state; retry until it answers.
 
-        Saving a node commits, and then reads the node. The error may come from
-        the read, or from a connection that broke after the commit. The state
-        decides: every event changes the state, and no other task changes a
-        locked node.
+        The state decides: every event changes the state, and no other task
+        changes a locked node.
         """
         stored = database.retry_until_answered(self._stored)
         if stored is None or (
@@ -146,7 +168,7 @@ class StateChange:
         except exception.NodeNotFound:
             return None
 
-    def saved(self) -> None:
+    def _report_commit(self) -> None:
         """Log the commit of the state, and wake the RPC thread."""
         transition = self._transition
         failed = transition.state.endswith('failed')

@@ -39,7 +39,12 @@ _PERMANENT = (
     db_exception.DBReferenceError,
 )
 
-_here = threading.local()
+
+class _Here(threading.local):
+    retries = operates = is_open = False
+
+
+_here = _Here()
 # Reentrant: a transaction is joined by what is saved within it.
 _TURN = threading.RLock()
 
@@ -117,7 +122,7 @@ def retry_until_answered(
     :raises Exception: the error of the function, if it is no error of the
         database or the limit is reached
     """
-    if _is('retries'):
+    if _here.retries:
         # The outermost call counts the attempts.
         return function(*args, **kwargs)
     with _noted('retries'):
@@ -145,10 +150,9 @@ def retried(function: Callable[..., _T]) -> Callable[..., _T]:
 def turn() -> contextlib.AbstractContextManager[Any]:
     """Wait for this thread's turn to write, where only one thread can.
 
-    A thread that finds SQLite locked sleeps and looks again, for up to 100 ms
-    each time. A thread that comes later takes the lock in the meantime. So
-    threads of this process wait for each other here, where a release wakes
-    the next thread at once.
+    A thread that finds SQLite locked sleeps for up to 100 ms, and a thread
+    that comes later takes the lock. So the threads of this process wait for
+    each other here, where a release wakes the next thread at once.
     """
     return (
         _TURN if utils.is_ironic_using_sqlite() else contextlib.nullcontext()
@@ -191,6 +195,7 @@ def causal() -> Iterator[None]:
             ).first()
             if row is not None and not int(row[1]) & 1:
                 session.execute(sa.text(f'SET SESSION {name} = 1'))
+                # After an error it stays 1: reads wait, and none is wrong.
                 yield
                 session.execute(sa.text(f'SET SESSION {name} = {row[1]}'))
                 return
@@ -204,21 +209,17 @@ def operation() -> contextlib.AbstractContextManager[None]:
 
 def is_in_operation() -> bool:
     """Tell whether this thread may wait for the database."""
-    return _is('operates') and not is_open()
+    return _here.operates and not _here.is_open
 
 
 def is_open() -> bool:
     """Tell whether this thread has opened a :func:`transaction`."""
-    return _is('is_open')
-
-
-def _is(name: str) -> bool:
-    return getattr(_here, name, False)
+    return _here.is_open
 
 
 @contextlib.contextmanager
 def _noted(name: str) -> Iterator[None]:
-    before = _is(name)
+    before = getattr(_here, name)
     setattr(_here, name, True)
     try:
         yield

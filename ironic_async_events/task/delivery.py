@@ -2,9 +2,9 @@
 """Choose how a state is saved and announced: the seam of the outbox.
 
 A delivery is a function that processes a
-:class:`ironic_async_events.task.change.StateChange` in the worker, which
-holds the lock on the node. It raises when the state could not be saved; then
-nothing has been announced.
+:class:`ironic_async_events.task.change.StateChange` in the thread that holds
+the lock on the node, as a rule the worker. It raises when the state could not
+be saved; then nothing has been announced.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,7 @@ def save_then_announce(change: Any) -> None:
     Each notification is sent once and in order. It is lost when the process
     dies in between, or when the bus refuses it.
     """
-    try:
-        change.save()
-    except Exception:
-        # Perhaps only the answer of the database was lost.
-        if not change.was_saved():
-            raise
-    change.saved()
+    change.save_once(change.save)
     change.announce()
 
 

@@ -75,9 +75,6 @@ class DropInTaskManager(manager.AsyncTaskManager):
         """Process an event, in the worker when there is a callback.
 
         Called by the thread that holds the lock. Parameters as in Ironic.
-
-        :raises InvalidState: when the state machine refuses the event;
-            nothing has changed then
         """
         if callback is None:
             self._advance(event, target_state, last_error)
@@ -89,6 +86,7 @@ class DropInTaskManager(manager.AsyncTaskManager):
         kwargs = call_kwargs or {}
         before = self.node.provision_state, self.node.target_provision_state
         self._advance(event, target_state, last_error, starts_work=True)
+        set_hook = self.set_spawn_error_hook
         if not self._is_among(args[1:], kwargs):
             LOG.warning(
                 'The callback of event %(event)s on node %(node)s has no '
@@ -97,11 +95,9 @@ class DropInTaskManager(manager.AsyncTaskManager):
                 {'event': event, 'node': self.node.uuid},
             )
             self.post_process_event()
-            # A partial is no replaced hook: it is called, for the state is
-            # saved already.
-            err_handler = err_handler and functools.partial(err_handler)
+            set_hook = super().set_spawn_error_hook
         if err_handler is not None:
-            self.set_spawn_error_hook(err_handler, self.node, *before)
+            set_hook(err_handler, self.node, *before)
         self._spawn_with(callback, args, kwargs)
 
     def spawn_after(
@@ -134,7 +130,7 @@ class DropInTaskManager(manager.AsyncTaskManager):
         super().set_spawn_error_hook(hook, *args, **kwargs)
 
     def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
-        """See the base class; the worker saves all its events at once."""
+        """See the base class; in a worker no event is left to a worker."""
         # A spawn method may run its function right here, in this thread.
         _early_event.set(None)
         super().__exit__(exc_type, exc_val, exc_tb)

@@ -36,7 +36,11 @@ LOG = task_manager.LOG
 
 
 class AsyncTaskManager(task_manager.TaskManager):
-    """A task whose worker saves and announces the states of its node."""
+    """A task whose worker saves and announces the states of its node.
+
+    :meth:`start` is for a conductor that knows it; Ironic's own calls reach
+    the subclass in :mod:`ironic_async_events.task.drop_in`.
+    """
 
     fsm: Any
     node: Any
@@ -48,7 +52,8 @@ class AsyncTaskManager(task_manager.TaskManager):
         # The hand-over to the worker of an event: running when the worker has
         # claimed the task, done when the state is saved or taken back.
         self._started: futures.Future[None] | None = None
-        # Type of the history record of a refused request without an event.
+        # Set when a hook of Ironic was replaced: the type of the record of a
+        # refused request, or empty for the type that Ironic would choose.
         self._refused_as: str | None = None
         super().__init__(*args, **kwargs)
 
@@ -107,15 +112,14 @@ class AsyncTaskManager(task_manager.TaskManager):
         """Start an operation with an event, when the ``with`` block ends.
 
         The state machine advances now, the worker saves the state. Called by
-        the RPC thread. Parameters of the event as in :meth:`process_event`.
+        the RPC thread. Event, and when it is refused: see
+        :meth:`process_event`.
 
         :param method: asks for the worker and returns its future, such as
             ``ConductorManager._spawn_worker``
         :param args: arguments of the method: the function for the worker,
             and its arguments
         :param kwargs: keyword arguments of the method
-        :raises InvalidState: when the state machine refuses the event;
-            nothing has changed then
         :raises TypeError: when the arguments do not have this task
         """
         if not self._is_among(args[1:], kwargs):
@@ -208,16 +212,15 @@ class AsyncTaskManager(task_manager.TaskManager):
         try:
             process(action)
         except Exception as e:
-            if not database.failed(e):
-                raise
-            if starting:
-                refused = self._answer.acquire(blocking=False)
-            else:
-                # Without a worker there is a client that waits.
-                refused = self._spawn_method is None
-            if refused:
+            if not database.failed(e) or self._client_waits(starting):
                 raise
             database.retry_until_answered(process, action)
+
+    def _client_waits(self, starting: bool) -> bool:
+        """Tell whether an error of the database still refuses the request."""
+        if starting:
+            return self._answer.acquire(blocking=False)
+        return self._spawn_method is None  # no worker, but the RPC thread
 
     # The end of the with block
 
@@ -247,7 +250,7 @@ class AsyncTaskManager(task_manager.TaskManager):
             func, *args = self._spawn_args
             self._spawn_args = (self._in_worker(func, started), *args)
         node_uuid = self.node.uuid
-        timeout = async_conf.start_timeout(CONF)
+        timeout = async_conf.reloaded(CONF, 'start_timeout')
 
         future = self._ask_for_worker()
 
@@ -352,7 +355,7 @@ class AsyncTaskManager(task_manager.TaskManager):
         if started is None:
             return None
         if started.running() and error is not None:
-            return error
+            return error  # saving the state has failed
         return refusal.answer_to(error or futures.CancelledError())
 
     def _failed(self, error: BaseException) -> None:
@@ -390,6 +393,6 @@ class AsyncTaskManager(task_manager.TaskManager):
         except Exception as e:
             if not database.failed(e):
                 raise
-            # The error is on the object.
+            # Ironic's method has set it on the object, and failed to save it.
             with contextlib.suppress(exception.NodeNotFound):
                 database.retry_until_answered(self.node.save)

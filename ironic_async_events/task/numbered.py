@@ -58,9 +58,11 @@ class Mark:
 def read(driver_internal_info: dict[str, Any] | None) -> Mark | None:
     """Return the mark of a node's last transition, if there is a valid one."""
     try:
-        return Mark(**(driver_internal_info or {})[KEY])
+        mark = Mark(**(driver_internal_info or {})[KEY])
     except (KeyError, TypeError):
         return None
+    numbers = {type(mark.sequence), type(mark.started_at)}
+    return mark if numbers <= {int, float} else None
 
 
 def following(

@@ -32,15 +32,12 @@ _NOT_KEPT = frozenset(
 
 
 @functools.cache
-def _kept(cls: Any) -> tuple[str, ...]:
-    return tuple(name for name in cls.fields if name not in _NOT_KEPT)
-
-
-@functools.cache
-def _reader(cls: Any) -> Callable[[Any], Any]:
+def _kept(cls: Any) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
+    """Return the names of the fields, and what reads them from a node."""
+    names = tuple(name for name in cls.fields if name not in _NOT_KEPT)
     # The attributes behind the properties: the properties are Python code and
     # would take most of the time.
-    return operator.attrgetter(*(f'_obj_{name}' for name in _kept(cls)))
+    return names, operator.attrgetter(*(f'_obj_{name}' for name in names))
 
 
 class Snapshot:
@@ -49,25 +46,22 @@ class Snapshot:
     Every exclusive lock takes a snapshot, and few snapshots are used: the
     dictionaries, which Ironic changes in place, are not copied but serialized
     in one call.
-
-    :param node: the node object, which is not kept
     """
 
     __slots__ = ('_values',)
 
     def __init__(self, node: Any) -> None:
-        values = _reader(node.__class__)(node)
+        values = _kept(node.__class__)[1](node)
         self._values = pickle.dumps(values, pickle.HIGHEST_PROTOCOL)
 
     def restore(self, node: Any) -> list[str]:
         """Set the fields that differ; saving is the caller's.
 
-        :param node: an object of the node that the snapshot was taken of
         :returns: names of the fields that were set
         """
         values = pickle.loads(self._values)  # noqa: S301  # our own
-        changed = []
-        for name, value in zip(_kept(node.__class__), values, strict=True):
+        changed, names = [], _kept(node.__class__)[0]
+        for name, value in zip(names, values, strict=True):
             if getattr(node, name) != value:
                 setattr(node, name, value)
                 changed.append(name)

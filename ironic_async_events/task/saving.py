@@ -53,21 +53,11 @@ FUNCTIONS = known.Functions(
 # ``Node.save()`` checks what these become, or sets them itself.
 _NOT_PLAIN = frozenset(
     (
-        'conductor_group',
-        'created_at',
-        'id',
-        'inspection_finished_at',
-        'inspection_started_at',
-        'instance_uuid',
-        'name',
-        'properties',
-        'provision_updated_at',
-        'traits',
-        'updated_at',
-        'uuid',
+        *('conductor_group', 'created_at', 'id', 'instance_uuid', 'name'),
+        *('inspection_finished_at', 'inspection_started_at', 'properties'),
+        *('provision_updated_at', 'traits', 'updated_at', 'uuid'),
     )
 )
-
 # Nobody changes these, or they are not saved with a node.
 _NOT_COMPARED = frozenset(('created_at', 'id', 'traits', 'uuid'))
 
@@ -76,7 +66,7 @@ def save(node: Any, previous_state: str | None) -> None:
     """Save a node whose provision state has changed.
 
     The row and the object are afterwards what ``Node.save()`` would have made
-    of them. Called by the worker, which holds the lock on the node.
+    of them. Called by the thread that holds the lock on the node.
 
     :param node: the node, with its new provision state
     :param previous_state: its provision state in the database
@@ -199,7 +189,7 @@ def update_node(
 def _if_unchanged(names: frozenset[str]) -> Any:
     """Return the UPDATE of a node whose columns are what they were.
 
-    A second is too long to tell by ``updated_at`` alone.
+    ``updated_at`` has whole seconds: two writes in one look alike.
     """
     return sa.update(_NODES).where(
         _NODES.c.id == sa.bindparam('number'),

@@ -55,7 +55,15 @@ class FollowingTestCase(base.BaseTestCase):
         self.assertEqual(mark, numbered.read(json.loads(json.dumps(info))))
 
     def test_what_cannot_be_read_is_no_mark(self):
-        for info in (None, {}, {numbered.KEY: None}, {numbered.KEY: {'a': 1}}):
+        wrong = {
+            'sequence': 'x',
+            'operation_id': '',
+            'started_at': 1.5,
+            'open': True,
+        }
+        for mark in (None, {'a': 1}, wrong):
+            self.assertIsNone(numbered.read({numbered.KEY: mark}))
+        for info in (None, {}):
             self.assertIsNone(numbered.read(info))
 
 

@@ -142,8 +142,11 @@ class HandOverTestCase(base.TaskTestCase):
             autospec=True,
             side_effect=ValueError('soon'),
         ):
-            timeout = async_conf.start_timeout(manager.CONF)
-        self.assertEqual(async_conf.DEFAULT_START_TIMEOUT, timeout)
+            timeout = async_conf.reloaded(manager.CONF, 'start_timeout')
+            numbers = async_conf.reloaded(
+                manager.CONF, 'sequence_notifications'
+            )
+        self.assertEqual((30.0, False), (timeout, numbers))
 
     def test_a_synchronous_executor_does_not_block(self):
         self.deploy(self.succeed, futurist.SynchronousExecutor().submit)

@@ -23,6 +23,7 @@ from ironic_async_events.outbox import message
 from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import transaction
+from ironic_async_events.task import change
 from ironic_async_events.task import database
 from ironic_async_events.task import delivery
 from ironic_async_events.task import drop_in
@@ -258,7 +259,8 @@ class TransactionTestCase(base.OutboxTestCase):
         self.assertEqual({'changed': 'by the caller'}, node.extra)
         self.assertEqual(states.AVAILABLE, node.provision_state)
 
-    def test_the_answer_to_the_commit_may_be_lost(self):
+    def losing_the_first_answer(self):
+        """Make the first transaction raise after its commit."""
         real = database.transaction
         opened = []
 
@@ -271,13 +273,41 @@ class TransactionTestCase(base.OutboxTestCase):
             if outermost:
                 raise db_exc.DBConnectionError('gone')
 
-        with (
-            self.task() as task,
-            mock.patch.object(database, 'transaction', cut),
-        ):
+        return mock.patch.object(database, 'transaction', cut)
+
+    def test_the_answer_to_the_commit_may_be_lost(self):
+        with self.task() as task, self.losing_the_first_answer():
             task.process_event('manage')
             self.assertEqual(states.MANAGEABLE, task.node.provision_state)
         self.assertEqual(states.MANAGEABLE, self.stored_state())
+        self.assertEqual(['available -> manageable'], self.notifications())
+
+    def test_a_worker_that_never_got_the_answer_stores_nothing_twice(self):
+        self.useFixture(
+            fixtures.MockPatch('tenacity.nap.time.sleep', lambda s: None)
+        )
+        self.config(db_max_retries=1, group='database')
+        moved = obj_utils.get_test_node(
+            self.context,
+            id=self.node.id,
+            uuid=self.node.uuid,
+            provision_state=states.MANAGEABLE,
+        )
+        gone = db_exc.DBConnectionError('gone')
+        with (
+            self.task() as task,
+            self.losing_the_first_answer(),
+            mock.patch.object(
+                change.StateChange,
+                '_stored',
+                autospec=True,
+                side_effect=[gone, gone, moved],
+            ),
+        ):
+            # A worker: no client waits for its answer.
+            task._spawn_method = self.task
+            task.process_event('manage')
+            task._spawn_method = None
         self.assertEqual(['available -> manageable'], self.notifications())
 
     def test_other_notifications_are_stored_as_well(self):
