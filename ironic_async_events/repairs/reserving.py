@@ -51,7 +51,7 @@ def _are_known(cls: Any) -> bool:
     return (
         cls is objects.Node
         and FUNCTIONS.are_known()
-        # Not even for this object alone.
+        # Nobody has replaced them for this object alone.
         and not {'reserve_node', 'release_node'} & vars(cls.dbapi).keys()
     )
 

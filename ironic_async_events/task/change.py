@@ -111,7 +111,7 @@ class StateChange:
 
         self._set(self._fields)
         # Not obj_what_changed(), which would look into every field for an
-        # object that has changed itself; no field of a node has one.
+        # object that has changed itself: the traits, not saved with a node.
         self._saving = set(self._node._changed_fields)
         if 'provision_state' in self._clean:
             saving.save(self._node, self._before['provision_state'])
@@ -174,15 +174,10 @@ class StateChange:
         failed = transition.state.endswith('failed')
         log = LOG.error if failed or transition.state == 'error' else LOG.info
         log(
-            'Node %(node)s moved to provision state "%(state)s" '
-            'from state "%(previous)s"; target provision state is '
-            '"%(target)s"',
-            {
-                'node': self._node.uuid,
-                'state': transition.state,
-                'target': transition.target,
-                'previous': transition.previous_state,
-            },
+            'Node %s moved to provision state "%s" from state "%s"; target '
+            'provision state is "%s"',
+            *(self._node.uuid, transition.state),
+            *(transition.previous_state, transition.target),
         )
         if self._started is not None:
             self._started.set_result(None)

@@ -34,9 +34,13 @@ _PERMANENT = (
     db_exception.DBDataError,
     db_exception.DBDuplicateEntry,
     db_exception.DBInvalidUnicodeParameter,
+    db_exception.DBNonExistentDatabase,
     db_exception.DBNonExistentTable,
     db_exception.DBNotSupportedError,
     db_exception.DBReferenceError,
+    sa_exc.ArgumentError,
+    sa_exc.NoSuchColumnError,
+    sa_exc.ProgrammingError,
 )
 
 
@@ -72,7 +76,8 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def _passes(error: BaseException) -> bool:
-    return failed(error) and not isinstance(error, _PERMANENT)
+    causes = error, getattr(error, 'inner_exception', None)
+    return failed(error) and not any(isinstance(e, _PERMANENT) for e in causes)
 
 
 def _retried(
@@ -182,8 +187,8 @@ def transaction() -> Iterator[Any]:
 def causal() -> Iterator[None]:
     """Read what any server of a Galera cluster has committed before.
 
-    For a read that decides, whatever the configuration says. Joins no
-    transaction that has already read or written.
+    For a read that decides, whatever the configuration says. Not to be used
+    within a transaction.
     """
     from ironic.db.sqlalchemy import api  # configures the database
 

@@ -87,14 +87,15 @@ class DropInTaskManager(manager.AsyncTaskManager):
         before = self.node.provision_state, self.node.target_provision_state
         self._advance(event, target_state, last_error, starts_work=True)
         set_hook = self.set_spawn_error_hook
-        if not self._is_among(args[1:], kwargs):
+        if not self._has_callback(args, kwargs):
             LOG.warning(
-                'The callback of event %(event)s on node %(node)s has no '
-                'task among its arguments, so its worker cannot write the '
-                "node's state: it is written before the worker is asked for",
-                {'event': event, 'node': self.node.uuid},
+                'The callback of event %s on node %s has no function and task '
+                "among its arguments, so its worker cannot write the node's "
+                'state: it is written before the worker is asked for',
+                *(event, self.node.uuid),
             )
             self.post_process_event()
+            # A hook that is replaced elsewhere has a saved state to undo.
             set_hook = super().set_spawn_error_hook
         if err_handler is not None:
             set_hook(err_handler, self.node, *before)
@@ -130,7 +131,8 @@ class DropInTaskManager(manager.AsyncTaskManager):
         super().set_spawn_error_hook(hook, *args, **kwargs)
 
     def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
-        """See the base class; in a worker no event is left to a worker."""
-        # A spawn method may run its function right here, in this thread.
+        """See the base class."""
+        # A spawn method may run its function right here, in this thread: in a
+        # worker no event is left to a worker.
         _early_event.set(None)
         super().__exit__(exc_type, exc_val, exc_tb)

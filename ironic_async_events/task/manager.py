@@ -3,8 +3,9 @@
 
 An event of a request *advances* the state machine; node and database stay as
 they are. The worker *post-processes* the event before its main function: it
-saves the state and sends the notification. So nothing has to be rolled back
-when there is no worker.
+saves the state and sends the notification. So no state has to be rolled back
+when there is no worker; :mod:`ironic_async_events.task.refusal` restores other
+fields, which Ironic saves before it asks for a worker.
 
 Loading this module needs ``ironic.conductor.task_manager``.
 """
@@ -122,7 +123,7 @@ class AsyncTaskManager(task_manager.TaskManager):
         :param kwargs: keyword arguments of the method
         :raises TypeError: when the arguments do not have this task
         """
-        if not self._is_among(args[1:], kwargs):
+        if not self._has_callback(args, kwargs):
             raise TypeError(
                 'what an event starts must be a callback and its arguments, '
                 'this task among them'
@@ -130,8 +131,10 @@ class AsyncTaskManager(task_manager.TaskManager):
         self._advance(event, target_state, last_error, starts_work=True)
         self._spawn_with(method, args, kwargs)
 
-    def _is_among(self, args: Any, kwargs: dict[str, Any]) -> bool:
-        return any(arg is self for arg in (*args, *kwargs.values()))
+    def _has_callback(self, args: Any, kwargs: dict[str, Any]) -> bool:
+        """Tell whether a callback comes first, and the task among the rest."""
+        rest = (*args[1:], *kwargs.values())
+        return bool(args) and any(arg is self for arg in rest)
 
     def _spawn_with(
         self, method: Callable[..., Any], args: Any, kwargs: dict[str, Any]
@@ -176,8 +179,9 @@ class AsyncTaskManager(task_manager.TaskManager):
     def post_process_event(self) -> None:
         """Save and announce the events that were advanced, in their order.
 
-        Called by the worker, before its main function. When it raises, the
-        events that were not saved are dropped.
+        Called by the worker before its main function, or by the thread that
+        processes an event. When it raises, the events that were not saved
+        are dropped.
         """
         starting = self._started is not None and self._started.running()
         while self._transitions:
@@ -220,7 +224,7 @@ class AsyncTaskManager(task_manager.TaskManager):
         """Tell whether an error of the database still refuses the request."""
         if starting:
             return self._answer.acquire(blocking=False)
-        return self._spawn_method is None  # no worker, but the RPC thread
+        return self._spawn_method is None  # no worker: as on stock
 
     # The end of the with block
 
@@ -234,7 +238,7 @@ class AsyncTaskManager(task_manager.TaskManager):
             self._spawn()
             return
         try:
-            if exc_type is None:
+            if exc_type is None and self._transitions:
                 # Events were advanced, but no worker was spawned.
                 self.post_process_event()
         finally:
@@ -374,12 +378,9 @@ class AsyncTaskManager(task_manager.TaskManager):
             hook(error, *self._on_error_args, **self._on_error_kwargs)
         except Exception:
             LOG.exception(
-                "Task's on_error hook failed to call %(method)s on node "
-                '%(node)s',
-                {
-                    'method': getattr(hook, '__name__', hook),
-                    'node': self.node.uuid,
-                },
+                "Task's on_error hook failed to call %s on node %s",
+                getattr(hook, '__name__', hook),
+                self.node.uuid,
             )
 
     def _write_exception(self, future: Any) -> None:

@@ -133,27 +133,17 @@ def take_back(
         )
     except Exception as e:
         LOG.error(
-            'Could not set node %(node)s back to what it was before a request '
-            'that could not start (%(reason)s): %(error)s',
-            {
-                'node': node.uuid,
-                'reason': reason,
-                'error': redaction.redacted(e),
-            },
+            'Could not set node %s back to what it was before a request that '
+            'could not start (%s): %s',
+            *(node.uuid, reason, redaction.redacted(e)),
             exc_info=not database.failed(e),
         )
         return
     LOG.warning(
-        "%(what)s on node %(node)s, setting node's "
-        'provision_state back to %(prov_state)s and '
-        'target_provision_state to %(tgt_prov_state)s. %(reason)s',
-        {
-            'what': what,
-            'node': node.uuid,
-            'prov_state': node.provision_state,
-            'tgt_prov_state': node.target_provision_state,
-            'reason': reason,
-        },
+        "%s on node %s, setting node's provision_state back to %s and "
+        'target_provision_state to %s. %s',
+        *(what, node.uuid),
+        *(node.provision_state, node.target_provision_state, reason),
     )
 
 
@@ -162,14 +152,14 @@ def _restore(
     before: Snapshot | None,
     reason: str,
     record_type: str,
-    attempts: list[int],
+    attempts: list[str | None],
 ) -> None:
     """Restore a node; a retry first checks the attempt before.
 
     The row decides, not the node object: a save that raised may have been
     committed. Parameters as in :func:`take_back`.
 
-    :param attempts: not empty after the first attempt
+    :param attempts: the errors that the attempts before have found
     """
     from ironic.conductor import utils  # imports the task manager itself
 
@@ -179,10 +169,12 @@ def _restore(
     differing = before.restore(stored) if before else []
     # Ironic shortens a long error.
     recorded = bool(error) and reason.startswith(error)
-    if attempts and recorded and _WRITTEN.issuperset(differing):
+    # The refusal before may have left the same text.
+    new = bool(attempts) and attempts[0] != error
+    if new and recorded and _WRITTEN.issuperset(differing):
         stored.last_error = error
     else:
-        attempts.append(1)
+        attempts.append(error)
         with database.transaction():
             utils.node_history_record(
                 stored, event=reason, event_type=record_type, error=True

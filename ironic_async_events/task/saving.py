@@ -95,7 +95,7 @@ def save(node: Any, previous_state: str | None) -> None:
 
 
 def save_as_ironic_does(node: Any) -> None:
-    """Save a node that has more to it than a state. Called by the worker."""
+    """Save a node that has more to it than a state."""
     if database.is_open():
         lock_for_writing()
     database.retried(node.save)()
@@ -119,7 +119,7 @@ def is_known(node: Any) -> bool:
     """Tell whether ``Node.save()`` would do what was read in it."""
     return (
         FUNCTIONS.are_known()
-        # Not even for this object alone.
+        # Nobody has replaced it for this object alone.
         and 'update_node' not in vars(node.dbapi)
         and node_object.Node.indirection_api is None
     )
@@ -153,8 +153,8 @@ def update_node(
 ) -> Mapping[str, Any] | None:
     """Write columns of a node; read the node if others have written it.
 
-    Has the name of the database API's method: because of it, a locked SQLite
-    is retried without a limit. Called by the worker.
+    Do not rename: because it has the name of the database API's method, a
+    locked SQLite is retried without a limit.
 
     :param row: values by the names of their columns
     :param was: values of columns when the node was read
@@ -171,7 +171,9 @@ def update_node(
         values: dict[str, Any] = {'number': node_id, **stored}
         for name, value in was.items():
             values[f'was_{name}'] = _bound(_NODES.c[name].type, value, dialect)
-        updated = session.execute(_if_unchanged(frozenset(was)), values)
+        updated = session.execute(
+            _if_unchanged(frozenset(was), dialect.name), values
+        )
         if updated.rowcount:
             return stored
         updated = session.execute(
@@ -186,25 +188,28 @@ def update_node(
 
 
 @functools.lru_cache
-def _if_unchanged(names: frozenset[str]) -> Any:
+def _if_unchanged(names: frozenset[str], dialect: str) -> Any:
     """Return the UPDATE of a node whose columns are what they were.
 
     ``updated_at`` has whole seconds: two writes in one look alike.
     """
     return sa.update(_NODES).where(
         _NODES.c.id == sa.bindparam('number'),
-        *(
-            # JSON is compared as text; what is empty may be NULL.
-            sa.func.coalesce(sa.type_coerce(column, sa.Text), '{}')
-            == sa.bindparam(f'was_{column.name}', type_=sa.Text)
-            if isinstance(column.type, sa.types.TypeDecorator)
-            else column.is_not_distinct_from(
-                sa.bindparam(f'was_{column.name}', type_=column.type)
-            )
-            for column in _NODES.c
-            if column.name in names
-        ),
+        *(_is_unchanged(c, dialect) for c in _NODES.c if c.name in names),
     )
+
+
+def _is_unchanged(column: Any, dialect: str) -> Any:
+    kind, now = column.type, column
+    if isinstance(kind, sa.types.TypeDecorator):
+        # JSON is compared as text; what is empty may be NULL.
+        kind = sa.Text()
+        now = sa.func.coalesce(sa.type_coerce(column, kind), '{}')
+    if dialect == 'mysql' and isinstance(kind, sa.String):
+        # Its texts may differ in case and in spaces at the end, and be equal.
+        now = sa.cast(now, sa.LargeBinary)
+    was = sa.bindparam(f'was_{column.name}', type_=kind)
+    return now.is_not_distinct_from(was)
 
 
 def _bound(kind: Any, value: Any, dialect: Any) -> Any:

@@ -88,6 +88,9 @@ class Bench:
             'updated_at': _BEFORE,
             'provision_updated_at': _BEFORE,
             'driver_internal_info': {'ours': 0},
+            # MariaDB takes them for equal to what the second writer writes.
+            'description': 'Theirs',
+            'extra': {'Theirs': 1},
             # As the API leaves a node.
             **{f'{name}_interface': 'fake' for name in ALL_INTERFACES},
             'network_interface': 'noop',

@@ -552,6 +552,22 @@ class HandOverTestCase(base.TaskTestCase):
             self.assertIn('No free conductor', self.stored().last_error)
             self.assertIn(str(error.__cause__ or ''), self.stored().last_error)
 
+    def test_a_second_refusal_with_the_same_reason_has_its_record(self):
+        refused = mock.Mock(side_effect=exception.NoFreeConductorWorker())
+        for expected in (1, 2):
+            # The first attempt of the second refusal never reached the row.
+            with self.away(expected - 1, last_error=self.stored().last_error):
+                self.assertRaises(
+                    exception.NoFreeConductorWorker,
+                    self.deploy,
+                    self.succeed,
+                    refused,
+                )
+            history = objects.NodeHistory.list_by_node_id(
+                self.context, self.node.id
+            )
+            self.assertEqual(expected, len(history))
+
     def test_only_what_is_no_worker_is_called_so(self):
         # A client repeats the request for ever when it is told so.
         for cause in (
@@ -800,6 +816,20 @@ class ProcessEventTestCase(base.TaskTestCase):
         self.assertEqual([states.DEPLOYING], states_seen)
         self.assertEqual([DEPLOY], self.lines)
 
+    def test_a_callback_among_the_keywords_works_as_on_stock(self):
+        def spawn(func, task):
+            return self.executor.submit(func, task)
+
+        with self.task() as task:
+            task.process_event(
+                'deploy',
+                callback=spawn,
+                call_kwargs={'func': lambda task: None, 'task': task},
+            )
+        self.executor.shutdown()
+        self.assert_state(states.DEPLOYING, states.ACTIVE)
+        self.assertIsNone(self.stored().reservation)
+
 
 class EventTestCase(base.TaskTestCase):
     """The interface without callbacks."""
@@ -863,14 +893,16 @@ class EventTestCase(base.TaskTestCase):
 
     def test_an_event_without_its_task_is_refused_at_once(self):
         with self.task(self.cls) as task:
-            self.assertRaisesRegex(
-                TypeError,
-                'this task among them',
-                task.spawn_after,
-                mock.Mock(),
-                len,
-                event='deploy',
-            )
+            for args, kwargs in (((len,), {}), ((), {'task': task})):
+                self.assertRaisesRegex(
+                    TypeError,
+                    'this task among them',
+                    task.spawn_after,
+                    mock.Mock(),
+                    *args,
+                    event='deploy',
+                    **kwargs,
+                )
             self.assertEqual(states.AVAILABLE, task.fsm.current_state)
 
     def test_a_request_without_a_worker_never_happened(self):
@@ -914,6 +946,8 @@ class DocumentedTestCase(base.TaskTestCase):
             ) as send_timer,
             self.task(cls) as task,
         ):
+            with self.task(cls, shared=True):
+                pass  # asks for no worker
             task.process_event(
                 'deploy',
                 callback=futurist.SynchronousExecutor().submit,
