@@ -17,6 +17,12 @@ from laboratory import api
 from laboratory import database
 from laboratory import processes
 
+_BOUNDED = {
+    'name': 'bounded',
+    'pattern': '^ironic_versioned_notifications',
+    'definition': {'max-length': 100},
+}
+
 
 class RabbitMQ(processes.Server):
     """A message broker; a context manager. Starts again on the same port.
@@ -75,17 +81,7 @@ class RabbitMQ(processes.Server):
             'permissions': [
                 {'user': 'guest', 'vhost': name, **may} for name in names
             ],
-            'policies': [
-                {
-                    'vhost': name,
-                    'name': 'bounded',
-                    'pattern': '^ironic_versioned_notifications',
-                    'apply-to': 'queues',
-                    'priority': 0,
-                    'definition': {'max-length': 100},
-                }
-                for name in names
-            ],
+            'policies': [{'vhost': name, **_BOUNDED} for name in names],
         }
         path = self.directory / 'definitions.json'
         path.write_text(json.dumps(definitions), encoding='utf-8')

@@ -5,7 +5,6 @@
 that URL, which must be empty, and prints what differs.
 """
 
-import argparse
 from collections.abc import Callable
 from collections.abc import Iterator
 import datetime
@@ -27,6 +26,7 @@ import sqlalchemy as sa
 
 from ironic_async_events.audit import table
 from ironic_async_events.task import saving
+from laboratory import command
 
 NOW = datetime.datetime(2026, 2, 3, 4, 5, 6, 765432)
 """The time at which a node is saved."""
@@ -201,9 +201,7 @@ _UUID = 'd0a5c4e0-3a43-4a51-a4cb-6a1a7f5a0b6e'
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog=f'python -m {__spec__.name}', description=__doc__
-    )
+    parser = command.parser('saved', __doc__)
     parser.add_argument('url', help='of an empty database, for SQLAlchemy')
     url = parser.parse_args().url
 

@@ -12,6 +12,7 @@ import sys
 os.environ['BASE_TEST_TIMEOUT'] = '0'
 
 from ironic_async_events.task import patched
+from laboratory import command
 from laboratory import tables
 from laboratory.faults import bench
 from laboratory.faults import database
@@ -21,28 +22,20 @@ from laboratory.faults import sweep
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=f'python -m {__package__}', description=__doc__
+    parser = command.parser(
+        'faults',
+        __doc__,
+        stock=(False, 'leave the plugin out'),
+        case=(str, 'the id of one case: run it and tell all about it'),
+        operation=('', 'only operations whose name begins so'),
+        sample=(int, 'how many cases that are not of the hand-over'),
+        seed=(0, 'of the sample'),
+        jobs=(1, 'how many processes'),
+        verbose=(False, 'name what is broken'),
     )
-    add = parser.add_argument
-    add('--stock', action='store_true', help='leave the plugin out')
-    add(
-        '--outbox',
-        choices=('with', 'without', 'both'),
-        default='both',
-        help='where notifications go',
+    parser.add_argument(
+        '--outbox', choices=('with', 'without', 'both'), default='both'
     )
-    add('--case', metavar='ID', help='run one case and tell all about it')
-    add('--operation', help='only operations whose name begins so', default='')
-    add(
-        '--sample',
-        type=int,
-        metavar='N',
-        help='of the cases that are not of the hand-over, only so many',
-    )
-    add('--seed', type=int, default=0, help='of the sample')
-    add('--jobs', type=int, default=1, help='how many processes')
-    add('--verbose', action='store_true', help='name what is broken')
     return parser.parse_args()
 
 

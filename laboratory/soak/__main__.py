@@ -16,10 +16,8 @@ import pathlib
 import sys
 import time
 
-import rich
-import rich.table
-
 from laboratory import command
+from laboratory import tables
 from laboratory.soak import account
 from laboratory.soak import half
 
@@ -59,14 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(
     results: Sequence[account.Result], keep: pathlib.Path | None
 ) -> int:
-    sheet = rich.table.Table('', *(one.kind for one in results))
+    table = tables.Table('', *(one.kind for one in results))
     for name in results[0].counts():
-        sheet.add_row(name, *(str(one.counts()[name]) for one in results))
+        table.add(name, *(one.counts()[name] for one in results))
     violations = []
     for one in results:
         print('\n'.join((f'\n{one.kind}:', *one.by_fault())))
         violations += [f'{one.kind}: {line}' for line in one.violations()]
-    rich.print(sheet)
+    table.show()
     print('\n'.join(violations) or 'everything holds')
     if keep is not None:
         figures = [dataclasses.asdict(one) for one in results]
