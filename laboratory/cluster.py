@@ -207,13 +207,6 @@ class Cluster:
 
     # What can be asked of it
 
-    def counters(self) -> dict[str, int]:
-        """Read how many statements the database has executed."""
-        names = ('commit', 'insert', 'update', 'delete', 'select')
-        query = 'SHOW GLOBAL STATUS LIKE :name'
-        found = dict(self.eye.query(query, name='Com_%'))
-        return {name: int(found[f'Com_{name}']) for name in names}
-
     def waiting(self) -> int:
         """Count the messages in the outbox."""
         return self._number('count(*) FROM async_events_outbox')

@@ -9,11 +9,9 @@ Prometheus; the queries are those of the dashboard.
 from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
-import io
 import json
 import logging
 import pathlib
-import re
 import sys
 import time
 from typing import Any
@@ -112,20 +110,7 @@ def draw(found: Mapping[str, Sequence[Line]], path: pathlib.Path) -> None:
         places = picture.subplots(2, 2).flatten()
         for axes, panel in zip(places, _panels(), strict=True):
             _draw(axes, panel, found[panel['title']])
-        text = io.StringIO()
-        picture.savefig(text, format='svg', metadata={'Date': None})
-    # A point is enough, and half of the size. Labels keep their numbers.
-    path.write_text(
-        re.sub(
-            r'\bd="[^"]*"',
-            lambda found: re.sub(
-                r'\d+\.\d+',
-                lambda number: f'{float(number[0]):.0f}',
-                ' '.join(found[0].split()),
-            ),
-            text.getvalue(),
-        )
-    )
+        picture.savefig(path, metadata={'Date': None})
 
 
 def _draw(axes: Any, panel: Mapping[str, Any], lines: Sequence[Line]) -> None:

@@ -99,13 +99,19 @@ class Process:
         return self
 
     def require(
-        self, condition: Callable[[], bool], seconds: float, what: str
+        self,
+        condition: Callable[[], bool],
+        seconds: float,
+        what: str,
+        pause: float = 0.05,
     ) -> None:
         """Wait until the process does what it was started for.
 
         :param what: the condition in words, for the message.
         """
-        wait_for(lambda: condition() or self.returncode is not None, seconds)
+        wait_for(
+            lambda: condition() or self.returncode is not None, seconds, pause
+        )
         if condition():
             return
         how = f'did not come to {what} within {seconds:.0f} s'

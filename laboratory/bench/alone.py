@@ -42,18 +42,12 @@ _NODES: Mapping[str, Mapping[str, str]] = {
 
 
 def measure_locks(form: sides.Form) -> dict[str, Any]:
-    """Measure what the snapshot adds to taking an exclusive lock.
-
-    :returns: backend -> an entry for each kind of node.
-    """
+    """Measure what the snapshot adds to taking an exclusive lock."""
     return _in_each(form, locks, form.rounds, form.locks)
 
 
 def measure_spawns(form: sides.Form) -> dict[str, Any]:
-    """Measure operations that are a lock, a worker and two states.
-
-    :returns: backend -> rounds, each of them side -> figures.
-    """
+    """Measure operations that are a lock, a worker and two states."""
     return _in_each(form, spawns, form.rounds, form.spawns)
 
 

@@ -139,14 +139,7 @@ def within(value: float, limit: float) -> Verdict:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the result.
-
-    :param where: on what, and under what.
-    :param value: what was measured, in words.
-    :param limit: what it must be, in words.
-    :param by: which measure has decided.
-    :param ratio: what to draw, if it is a ratio.
-    """
+    """One line of the result, in words; ``by`` tells what has decided."""
 
     figure: str
     where: str

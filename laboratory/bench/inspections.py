@@ -76,21 +76,16 @@ def count(running: sides.Running, where: str = '1 = 1') -> int:
 
 def wait_unlocked(running: sides.Running, seconds: float) -> None:
     """Wait until nobody holds a node."""
-    locked = 'reservation IS NOT NULL'
     if not processes.wait_for(
-        lambda: not count(running, locked), seconds, _PAUSE
+        lambda: not count(running, 'reservation IS NOT NULL'), seconds, _PAUSE
     ):
         raise errors.LaboratoryError(
-            f'{running.side.name}: {count(running, locked)} nodes are still '
-            f'locked after {seconds:.0f} s'
+            f'{running.side.name}: nodes are locked after {seconds:.0f} s'
         )
 
 
 class Asked(NamedTuple):
-    """A request: when it was sent, and how long its 202 took.
-
-    No 202 came in time where that is None.
-    """
+    """A request, and how long its 202 took; None: it did not come in time."""
 
     node: str
     asked_at: float
@@ -163,11 +158,7 @@ def last_seen(eye: witness.Witness) -> int:
 
 
 def measure_memory(form: sides.Form) -> dict[str, Any]:
-    """Look at memory while operations run, and after many of them.
-
-    :returns: ``running``: rounds, each side -> bytes; ``churn``: side ->
-        (operations, bytes), again and again.
-    """
+    """Look at memory while operations run, and after many of them."""
     rounds = range(form.running_rounds)
     return {
         'running': [_while_running(form.running) for _ in rounds],
@@ -189,10 +180,7 @@ def _while_running(number: int) -> dict[str, Any]:
             during = _settled(each)
             at_work = count(each, "provision_state = 'inspecting'")
             if at_work < number:
-                raise errors.LaboratoryError(
-                    f'only {at_work} of {number} operations were still '
-                    f'running when memory was looked at'
-                )
+                raise errors.LaboratoryError(f'only {at_work} still run')
             measured[each.side.name] = {
                 'operations': at_work,
                 'before': before,
@@ -209,7 +197,6 @@ def _churn(part: int) -> dict[str, list[tuple[int, int]]]:
     samples: dict[str, list[tuple[int, int]]] = {}
 
     def churn(running: sides.Running, nodes: Sequence[str]) -> None:
-        """Ask, and see every operation to its end."""
         eye = running.bench.eye
         after = last_seen(eye)
         if None in ends(eye, ask(running, nodes), after):
@@ -242,8 +229,6 @@ def measure_trouble(form: sides.Form) -> dict[str, Any]:
 
     Conductor and API are one process: a request reaches the conductor
     without the broker, and what waits for it is the notification alone.
-
-    :returns: ``rounds``, each of them side -> state of the broker -> times.
     """
     proxies: dict[str, slow_broker.SlowBroker] = {}
     with contextlib.ExitStack() as stack:

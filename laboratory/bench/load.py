@@ -35,11 +35,7 @@ _SETTLED = 1.0
 def measure(
     form: sides.Form, compared: Sequence[sides.Side] = sides.SIDES
 ) -> dict[str, Any]:
-    """Do all rounds on all backends.
-
-    :returns: backend -> clients -> rounds, each of them side -> figures;
-        and what became of the notifications.
-    """
+    """Do all rounds on all backends."""
     measured = {}
     for backend, how_many in form.clients.items():
         with sides.started(backend, sides=compared) as running:
@@ -89,10 +85,7 @@ def _round(
 
 
 def play(running: sides.Running, number: int, lives: int) -> dict[str, Any]:
-    """Do one round on one side: clients lead nodes through their lives.
-
-    :param lives: how many each of them leads, one after the other.
-    """
+    """Let clients lead so many lives each, one after the other."""
     eye, endpoint = running.bench.eye, running.bench.ironic.endpoint
     seen = inspections.last_seen(eye)
     used = usage.cpu_seconds(running.conductor)
@@ -185,10 +178,7 @@ def _start_counting(running: sides.Running) -> Callable[[], dict[str, int]]:
 
 
 def measure_statements(form: sides.Form) -> dict[str, Any]:
-    """Lead one node through its whole life on each side.
-
-    :returns: backend -> side -> counts.
-    """
+    """Lead one node through its whole life on each side."""
     measured = {}
     for backend in form.clients:
         with sides.started(backend, _counting) as running:
@@ -217,10 +207,7 @@ def _count(running: sides.Running) -> dict[str, Any]:
 
 
 def measure_growth(form: sides.Form) -> dict[str, Any]:
-    """Do rounds with more and more nodes.
-
-    :returns: number of nodes -> rounds, each of them side -> figures.
-    """
+    """Do rounds with more and more nodes."""
     measured: dict[str, Any] = {}
     with sides.started(sides.MARIADB, _counting) as running:
         for each in running:

@@ -145,6 +145,7 @@ def _draw(document: Document, directory: pathlib.Path) -> list[str]:
     # It tells of its fonts when it is imported, and nobody asked.
     logging.getLogger('matplotlib').setLevel(logging.WARNING)
     import matplotlib
+    from matplotlib import figure
 
     # Text stays text, and the same input makes the same file.
     settings = {
@@ -155,32 +156,27 @@ def _draw(document: Document, directory: pathlib.Path) -> list[str]:
         'axes.spines.right': False,
     }
     drawn = []
-    with matplotlib.rc_context(settings):
-        for name, measured in document['figures'].items():
-            groups: dict[str, list[figures.Line]] = {}
-            for line in judge.JUDGES[name](measured):
-                if line.ratio is not None:
-                    backend = line.where.partition(';')[0]
-                    groups.setdefault(backend, []).append(line)
-            if groups:
-                drawn.append(f'benchmark-{name}.svg')
-                path = directory / drawn[-1]
-                _picture(groups).savefig(path, metadata={'Date': None})
+    for name, measured in document['figures'].items():
+        groups: dict[str, list[figures.Line]] = {}
+        for line in judge.JUDGES[name](measured):
+            if line.ratio is not None:
+                backend = line.where.partition(';')[0]
+                groups.setdefault(backend, []).append(line)
+        if not groups:
+            continue
+        rows = max(map(len, groups.values()))
+        with matplotlib.rc_context(settings):
+            picture = figure.Figure(
+                figsize=(11, 1 + _ROW * rows / 2), layout='constrained'
+            )
+            places = picture.subplots(1, len(groups), squeeze=False)[0]
+            for axes, title in zip(places, groups, strict=True):
+                _forest(axes, groups[title])
+                axes.set_title(title)
+            drawn.append(f'benchmark-{name}.svg')
+            path = directory / drawn[-1]
+            picture.savefig(path, metadata={'Date': None})
     return drawn
-
-
-def _picture(groups: dict[str, list[figures.Line]]) -> Any:
-    from matplotlib import figure
-
-    rows = max(map(len, groups.values()))
-    picture = figure.Figure(
-        figsize=(11, 1 + _ROW * rows / 2), layout='constrained'
-    )
-    every = picture.subplots(1, len(groups), squeeze=False)[0]
-    for axes, (title, lines) in zip(every, groups.items(), strict=True):
-        _forest(axes, lines)
-        axes.set_title(title)
-    return picture
 
 
 def _forest(axes: Any, lines: Iterable[figures.Line]) -> None:

@@ -82,20 +82,13 @@ Form = types.SimpleNamespace
 
 
 def form(long: bool, rounds: int = 5) -> Form:
-    """Make a form.
-
-    :param rounds: how many, in turns, for each figure that has a spread.
-    """
     chosen = {name: pair[long] for name, pair in _FORMS.items()}
     return Form(rounds=rounds, **chosen)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Side:
-    """One way to run Ironic.
-
-    :param tree: a source tree of Ironic, if not the installed one.
-    """
+    """One way to run Ironic, of a source tree or of the installed one."""
 
     name: str
     drivers: Sequence[str] = ('messagingv2',)
@@ -133,9 +126,7 @@ def configured(
 ) -> service.Ironic:
     """Configure the service of one side; it has a database by then.
 
-    :param split: conductor and API in two processes; by default, where there
-        is a database server.
-    :param command: what to run instead of the conductor's command.
+    :param split: by default, where there is a database server.
     :param port: where the broker is to be reached, if not at its port.
     """
     transport, chosen = '', list(side.drivers)
@@ -183,10 +174,7 @@ def started(
     configure: Callable[[Servers, Side], service.Ironic] = configured,
     sides: Sequence[Side] = SIDES,
 ) -> Iterator[list[Running]]:
-    """Start all sides, and stop them whatever happens.
-
-    :param configure: makes the service of a side.
-    """
+    """Start all sides, and stop them whatever happens."""
 
     def start(side: Side) -> tuple[Running, contextlib.ExitStack]:
         amqp_url = ''

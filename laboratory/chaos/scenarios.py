@@ -11,12 +11,12 @@ import time
 from typing import Any
 
 from ironic_async_events.audit import observation
-from laboratory import clients
 from laboratory import cluster
 from laboratory import configuration
-from laboratory import lifecycle
 from laboratory import processes
 from laboratory import wanderer
+from laboratory.bench import load as lives
+from laboratory.bench import sides
 from laboratory.bench import usage
 from laboratory.chaos import filling
 
@@ -358,49 +358,29 @@ def refusing(messages: int, *, seed: int) -> Figures:
 
 def statements(*, seed: int) -> Figures:
     """Count what the database has to do, without and with the outbox."""
-    without = _count_statements(('messagingv2', 'async_events'))
-    outbox = _count_statements(('async_events_outbox',))
-    stock = _count_statements(('messagingv2',))
-    transitions = outbox['transitions']
-    same = without['transitions'] == transitions == stock['transitions']
+    backend = sides.MARIADB
+    form = sides.Form(clients=(backend,))
+    counted = lives.measure_statements(form)[backend.name]
+    transitions = {name: each['transitions'] for name, each in counted.items()}
 
-    def more(name: str) -> float:
-        return round((outbox[name] - without[name]) / transitions, 2)
+    def more(kind: str, than: str) -> float:
+        outbox, other = (
+            sum(
+                number
+                for what, number in counted[name]['by_operations'].items()
+                if what.partition(' ')[0] == kind
+            )
+            for name in ('outbox', than)
+        )
+        return round((outbox - other) / transitions['outbox'], 2)
 
     return {
-        'stock': stock,
-        'without': without,
-        'outbox': outbox,
-        'inserts_more_per_transition': more('insert'),
-        'commits_more_per_transition': more('commit'),
-        'held': same and outbox['commit'] <= stock['commit'],
+        'transitions': transitions,
+        'inserts_more_per_transition': more('INSERT', 'plugin'),
+        'commits_more_per_transition': more('COMMIT', 'plugin'),
+        'held': len({*transitions.values()}) == 1
+        and more('COMMIT', 'stock') <= 0,
     }
-
-
-def _count_statements(driver: tuple[str, ...]) -> dict[str, int]:
-    """Lead one node through operations that only change its state."""
-    options = {'async_events': {'outbox_lease': 3600}}
-    with Place(1, options, driver) as place:
-        # Its relay would have statements of its own.
-        place.wait_for_rpc(0, 1)
-        place.kill(0)
-        place.eye.execute(
-            "UPDATE async_events_relay SET holder = 'x:0:x', expires_at = 1e12"
-        )
-        place.revive(0)
-        place.wait_for_rpc(0, 2)
-        client = clients.Client(place.endpoint)
-        node = client.lead('manage')
-        before = place.counters()
-        seen = len(place.eye.read(node=node.id))
-        # Neither of them does anything else.
-        for operation in ('provide', 'manage, available') * 5:
-            client.operate(node, lifecycle.operation(operation))
-        after = place.counters()
-        return {
-            'transitions': len(place.eye.read(node=node.id)) - seen,
-            **{name: after[name] - before[name] for name in after},
-        }
 
 
 SCENARIOS: Mapping[str, tuple[Callable[..., Figures], str]] = {

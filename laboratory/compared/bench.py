@@ -64,8 +64,7 @@ class Served(fixtures.Fixture):
 class Bench:
     """A node in a database, a simulated clock, and who was called.
 
-    :param url: where other clients connect to, and where the outcome is read;
-        as a rule where Ironic does
+    :param url: where other clients connect to, if not where Ironic does
     """
 
     node_id = 1

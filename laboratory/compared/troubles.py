@@ -82,15 +82,9 @@ BETTER: tuple[tuple[str, str, str], ...] = (
         'writes traits',
         'traits are written under the lock only; who locks reads them',
     ),
-    (
-        'lock',
-        'is locked',
-        'a lock of this conductor that none of its tasks holds is removed',
-    ),
-    (
-        'upgrade',
-        'is locked',
-        'a lock of this conductor that none of its tasks holds is removed',
+    *(
+        (name, 'is locked', 'a lock that no task of this conductor holds goes')
+        for name in ('lock', 'upgrade')
     ),
 )
 
@@ -101,8 +95,8 @@ class Trouble:
 
     :param within: makes the trouble, as long as the call takes
     :param around: makes the trouble before the plugin is installed
-    :param passes: whether it is best that the trouble makes no difference
-    :param demands: whether it has to make no difference, whatever stock does
+    :param passes: whether it may make no difference, whatever stock does
+    :param demands: whether it must make none
     """
 
     name: str

@@ -3,7 +3,6 @@
 
 import argparse
 import collections
-from collections.abc import Iterable
 import itertools
 import os
 import sys
@@ -58,30 +57,24 @@ def _show_tables(report: sweep.Report) -> None:
     """
     columns = ('cases', *invariants.NAMES, 'broken')
     table = tables.Table('operation', 'outbox', 'statements', *columns)
-    for operation in report.operations:
-        name, world = operation.name, operation.world
-        counts = _counts(
-            broken
-            for point, broken in report.results.items()
-            if (point.operation, point.world) == (name, world)
-        )
-        table.add(name, world, len(operation.made), *counts)
+    for one in report.operations:
+        counts = _counts(report, operation=one.name, world=one.world)
+        table.add(one.name, one.world, len(one.made), *counts)
     made = sum(len(operation.made) for operation in report.operations)
-    table.add('sum', '', made, *_counts(report.results.values()))
+    table.add('sum', '', made, *_counts(report))
     table.show()
     table = tables.Table('fault', *columns)
     for kind in ('', *database.KINDS):
-        counts = _counts(
-            broken
-            for point, broken in report.results.items()
-            if point.kind == kind
-        )
-        table.add(kind or 'rivals only', *counts)
+        table.add(kind or 'rivals only', *_counts(report, kind=kind))
     table.show()
 
 
-def _counts(results: Iterable[list[invariants.Violation]]) -> list[int]:
-    names = [dict(broken) for broken in results]
+def _counts(report: sweep.Report, **which: str) -> list[int]:
+    names = [
+        dict(broken)
+        for point, broken in report.results.items()
+        if which.items() <= vars(point).items()
+    ]
     counts = collections.Counter(itertools.chain(*names))
     broken = (counts[name] for name in invariants.NAMES)
     return [len(names), *broken, sum(map(bool, names))]

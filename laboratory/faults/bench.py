@@ -151,9 +151,7 @@ class FaultBench(base.Bench):
     ) -> invariants.Journal:
         """Make a request, let a statement of it fail, and go on.
 
-        Called by the thread of the test.
-
-        :param company: who else wants the lock; empty if nobody
+        :param company: who else wants the lock
         :param name: of the case, which chance follows from
         """
         before = [

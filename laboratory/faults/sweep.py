@@ -64,11 +64,7 @@ _AFTER = range(1, 5)
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A case of the sweep: an operation, a statement and a fault.
-
-    :param kind: name of the fault; empty if nothing fails
-    :param company: id of the rivals; empty if there are none
-    """
+    """A case: an operation, a statement, a fault if any, and rivals if any."""
 
     world: str
     operation: str
@@ -90,10 +86,7 @@ class Point:
 
 @dataclasses.dataclass
 class Operation:
-    """An operation and its statements when nothing fails.
-
-    :param broken: what is broken without any fault
-    """
+    """An operation, its statements and what it breaks without a fault."""
 
     world: str
     name: str
@@ -224,15 +217,7 @@ def work(
     share: int,
     of: int,
 ) -> Report:
-    """Run a share of the cases.
-
-    Called by the main thread of a process.
-
-    :param operation: only operations whose name begins so
-    :param sample: how many cases beside those of the hand-over; None for all
-    :param share: number of the share, from 0
-    :param of: how many shares there are
-    """
+    """Run a share of the cases, in the main thread of a process."""
     names = [name for name in OPERATIONS if name.startswith(operation)]
     report = Report([], {})
     for installed in worlds:
@@ -253,10 +238,7 @@ def quiet() -> None:
 
 
 def sweep(count: int, *what: Any) -> Report:
-    """Run the cases in some processes at the same time.
-
-    :param what: the first arguments of :func:`work`
-    """
+    """Run the cases in some processes; see :func:`work`."""
     if count == 1:
         return work(*what, 0, 1)
     with futures.ProcessPoolExecutor(

@@ -80,14 +80,10 @@ class Lost:
     change: witness.Seen
     fault: faults.Struck | None
     reason: str
-    evidence: str
 
     def __str__(self) -> str:
-        change = self.change
-        return (
-            f'{change.node} {change.before_state} -> {change.state}: '
-            f'{self.reason} ({self.evidence})'
-        )
+        steps = ' -> '.join(map(str, self.change.step))
+        return f'{self.change.node} {steps}: {self.reason}'
 
 
 def unannounced(
@@ -114,24 +110,14 @@ def explain(
     given_up: Iterable[Logged],
 ) -> Lost:
     """Say in which fault the notification of a change was lost, and why."""
-    at = change.seen_at
     saved = _line_of(change, moved)
-    evidence = 'no conductor logged the change'
-    if saved is not None:
-        late = f'{(saved.at - at) * 1000:.0f} ms after it was saved'
-        evidence = f'logged by conductor {saved.conductor} {late}'
     # It looks for another connection first.
     unsent = _line_of(change, given_up, _BACK_OFF)
-    if unsent is not None:
-        late = f'{(unsent.at - at) * 1000:.0f} ms after it'
-        evidence += f', "Could not send notification" {late}'
     for fault in struck:
-        reason = _reason(at, fault, saved, unsent is not None)
-        if reason == KILLED:
-            evidence += f', killed {(fault.began - at) * 1000:.0f} ms after it'
+        reason = _reason(change.seen_at, fault, saved, unsent is not None)
         if reason:
-            return Lost(change, fault, reason, evidence)
-    return Lost(change, None, UNKNOWN, evidence)
+            return Lost(change, fault, reason)
+    return Lost(change, None, UNKNOWN)
 
 
 def _line_of(

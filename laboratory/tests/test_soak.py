@@ -185,7 +185,7 @@ class Verdict(base.BaseTestCase):
             [(NODE, *START), (NODE, *END)], [announced(10.01, START)]
         )
         reason = account.KILLED if fault else account.UNKNOWN
-        lost = [account.Lost(seen(2, 99.9, END), fault, reason, 'evidence')]
+        lost = [account.Lost(seen(2, 99.9, END), fault, reason)]
         return self.result(**{'books': books, 'lost': lost, **more})
 
     def test_a_run_without_a_fault_holds(self):

@@ -60,13 +60,12 @@ class Verdict:
 
     passed: frozenset[str]
     skipped: frozenset[str]
-    #: failed, and the list says why
+    # Failed, and listed or not.
     expected: frozenset[str]
-    #: failed, and the list knows nothing of it
     unexpected: frozenset[str]
-    #: listed, but passed, was skipped or does not exist any more
+    # Listed, but passed, skipped or gone.
     stale: frozenset[str]
-    #: loaded, but without a result: the process died or was stopped
+    # Loaded, but without a result.
     unfinished: frozenset[str]
 
     @property
