@@ -65,7 +65,6 @@ class RabbitMQ(processes.Server):
 
     @property
     def name(self) -> str:
-        """By which name other brokers know it."""
         return f'{self.directory.name}@localhost'
 
     def add_hosts(self, names: Sequence[str]) -> None:
@@ -106,7 +105,6 @@ class RabbitMQ(processes.Server):
         self.launch(process, self._answers, 'let a client in')
 
     def control(self, *arguments: str) -> str:
-        """Run ``rabbitmqctl``; return what it wrote."""
         name = 'rabbitmqctl'
         return processes.run_once(
             self._process(name, _find(name), '-q', *arguments)

@@ -59,8 +59,6 @@ class WatchedNode(sdk_node.Node):
 
 @dataclasses.dataclass
 class Account:
-    """What the clients of one run wrote down."""
-
     accepted: list[contract.Accepted] = dataclasses.field(default_factory=list)
     refused: int = 0
 

@@ -135,7 +135,6 @@ class Cluster:
         return self._ironics[0].run_once(name, *arguments)
 
     def _wait_for_api(self) -> None:
-        """Wait until the API answers and sees all conductors."""
         first, all_of_them = self._ironics[0], max(1, self._count)
         self.api.require(
             lambda: first.conductors() >= all_of_them,
@@ -146,7 +145,6 @@ class Cluster:
     # What can be done to it
 
     def kill(self, number: int) -> None:
-        """Kill a conductor, without a chance to say goodbye."""
         self._signal(number, signal.SIGKILL)
         self.conductors[number].stop()
 
@@ -189,7 +187,6 @@ class Cluster:
         os.kill(self.conductors[number].pid, signal.SIGHUP)
 
     def freeze(self, number: int) -> None:
-        """Stop a conductor where it is."""
         self._signal(number, signal.SIGSTOP)
 
     def thaw(self, number: int) -> None:
@@ -200,7 +197,6 @@ class Cluster:
             os.killpg(self.conductors[number].pid, what)
 
     def restart_database(self) -> None:
-        """Stop the database in an orderly way, and start it again."""
         assert self._database is not None
         self._database.stop()
         self._database.start()
@@ -208,7 +204,6 @@ class Cluster:
     # What can be asked of it
 
     def waiting(self) -> int:
-        """Count the messages in the outbox."""
         return self._number('count(*) FROM async_events_outbox')
 
     def leader(self) -> int | None:
@@ -240,13 +235,11 @@ class Cluster:
         return True
 
     def works(self, number: int) -> bool:
-        """Tell whether a conductor is deploying a node."""
         where = "reservation = :host AND provision_state = 'deploying'"
         query = f'SELECT id FROM nodes WHERE {where}'
         return bool(self.eye.query(query, host=self.host(number)))
 
     def host(self, number: int) -> str:
-        """Tell by which name a conductor is known."""
         return str(self._ironics[number].options['DEFAULT']['host'])
 
     def starts(self, number: int) -> int:

@@ -140,7 +140,6 @@ def _draw(axes: Any, panel: Mapping[str, Any], lines: Sequence[Line]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, and draw; 2 when a run could not be done."""
     parser = command.parser(
         'dashboard_picture',
         __doc__,

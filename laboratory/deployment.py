@@ -114,7 +114,6 @@ class Bench:
         return list(map(observation.observe, recorder.read(self.recording)))
 
     def account(self) -> truth.Account:
-        """Compare what was committed so far with what was announced."""
         return truth.compare(self.eye.changes(), self.observations())
 
 
@@ -220,7 +219,6 @@ class Result:
 
     @property
     def malformed(self) -> list[str]:
-        """Why messages could not be read, one line each."""
         return [
             one.reason
             for one in self.observations
@@ -229,7 +227,6 @@ class Result:
 
     @property
     def anomalies(self) -> int:
-        """How many things are not as they must be."""
         wrong = self.account.rows, self.get_violations, self.malformed
         return sum(map(len, wrong))
 

@@ -32,7 +32,6 @@ def free_port() -> int:
 
 
 def tail(path: pathlib.Path, lines: int = 25) -> str:
-    """Read the last lines of a log for an error message."""
     try:
         text = path.read_text(encoding='utf-8', errors='replace')
     except OSError:
@@ -198,7 +197,6 @@ def end_on_sigterm() -> None:
 
 
 def run_once(process: Process, seconds: float = START_SECONDS) -> str:
-    """Run a program to its end."""
     process.log.unlink(missing_ok=True)
     with process.start():
         if process.end(seconds) != 0:

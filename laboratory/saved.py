@@ -142,7 +142,6 @@ class Bench:
     def _outcome(
         self, case: Case, save: Callable[[Any, str], None]
     ) -> dict[str, Any]:
-        """Save the node of a case; return what there is afterwards."""
         pin = self._pin if case.pinned else None
         CONF.set_override('pin_release_version', pin)
         node = self._prepared(case)
@@ -169,7 +168,6 @@ class Bench:
         return outcome
 
     def _prepared(self, case: Case) -> Any:
-        """Return the node of a case, about to be saved."""
         self._delete()
         row = self._row | {'provision_state': case.previous_state}
         with api._session_for_write() as session:

@@ -43,7 +43,6 @@ class Table:
         rich.console.Console(width=width).print(sheet)
 
     def rst(self) -> str:
-        """Return the table in reStructuredText."""
         sheet = io.StringIO()
         writer = csv.writer(
             sheet, quoting=csv.QUOTE_ALL, lineterminator='\n   '

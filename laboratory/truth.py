@@ -62,7 +62,6 @@ class Account:
     rows: tuple[Row, ...] = dataclasses.field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, int]:
-        """Return the counts by name, for a table."""
         return {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)

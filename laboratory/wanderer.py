@@ -148,7 +148,6 @@ class Wanderers:
         self._executor.shutdown()
 
     def work(self, more: int) -> None:
-        """Wait until the clients have done some more operations."""
         enough = len(self.ended) + more
         if not processes.wait_for(lambda: len(self.ended) >= enough, 120):
             raise errors.LaboratoryError(

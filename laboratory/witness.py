@@ -73,7 +73,6 @@ _TRIGGERS = {
 
 
 def _statements(dialect: str) -> list[str]:
-    """Compose what makes the table and its triggers."""
     table = f"""
         CREATE TABLE {TABLE} (
             id {_IDS[dialect]},

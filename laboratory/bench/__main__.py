@@ -46,7 +46,6 @@ _DIRECTORY = pathlib.Path('build/benchmark')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and write down."""
     parsed = _parse(arguments)
     logging.basicConfig(
         format='%(asctime)s %(message)s', datefmt='%H:%M:%S', level='ERROR'

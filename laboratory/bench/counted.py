@@ -26,7 +26,6 @@ Counts = collections.Counter[tuple[str, str]]
 
 
 def main() -> None:
-    """Run the command; the arguments are its own."""
     path, command, *arguments = sys.argv[1:]
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 

@@ -81,7 +81,6 @@ def ratio(rounds: Rounds, side: str, name: str) -> Spread:
 
 
 def added(rounds: Rounds, side: str, name: str) -> Spread:
-    """Return what a side has more than stock."""
     return spread([each[side][name] - each[STOCK][name] for each in rounds])
 
 

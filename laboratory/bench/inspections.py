@@ -75,7 +75,6 @@ def count(running: sides.Running, where: str = '1 = 1') -> int:
 
 
 def wait_unlocked(running: sides.Running, seconds: float) -> None:
-    """Wait until nobody holds a node."""
     if not processes.wait_for(
         lambda: not count(running, 'reservation IS NOT NULL'), seconds, _PAUSE
     ):
@@ -153,12 +152,10 @@ def ends(
 
 
 def last_seen(eye: witness.Witness) -> int:
-    """Return the id of the last change that the witness has seen."""
     return max((change.id for change in eye.read()), default=0)
 
 
 def measure_memory(form: sides.Form) -> dict[str, Any]:
-    """Look at memory while operations run, and after many of them."""
     rounds = range(form.running_rounds)
     return {
         'running': [_while_running(form.running) for _ in rounds],

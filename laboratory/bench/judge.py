@@ -203,7 +203,6 @@ def startup(measured: figures.Figures) -> Iterator[Line]:
 
 
 def memory(measured: figures.Figures) -> Iterator[Line]:
-    """Judge memory with operations that run, and after many of them."""
     rounds, churn = measured['running'], measured['churn']
     by = 'allocated memory'
     # The middle with the end: the beginning fills caches.
@@ -263,7 +262,6 @@ def locks(measured: figures.Figures) -> Iterator[Line]:
 
 
 def trouble(measured: figures.Figures) -> Iterator[Line]:
-    """Judge times while the broker is slow or down."""
     rounds = measured['rounds']
     none = f'none within {measured["down_seconds"]:.0f} s'
     for state, side, (name, way) in itertools.product(

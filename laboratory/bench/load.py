@@ -35,7 +35,6 @@ _SETTLED = 1.0
 def measure(
     form: sides.Form, compared: Sequence[sides.Side] = sides.SIDES
 ) -> dict[str, Any]:
-    """Do all rounds on all backends."""
     measured = {}
     for backend, how_many in form.clients.items():
         with sides.started(backend, sides=compared) as running:
@@ -207,7 +206,6 @@ def _count(running: sides.Running) -> dict[str, Any]:
 
 
 def measure_growth(form: sides.Form) -> dict[str, Any]:
-    """Do rounds with more and more nodes."""
     measured: dict[str, Any] = {}
     with sides.started(sides.MARIADB, _counting) as running:
         for each in running:

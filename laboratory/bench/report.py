@@ -113,7 +113,6 @@ def save(document: Document, directory: pathlib.Path) -> None:
 
 
 def table(lines: Iterable[figures.Line]) -> tables.Table:
-    """Lay out lines with their verdicts."""
     sheet = tables.Table(
         *figures.CELLS, title='plugin / stock, outbox / stock'
     )
@@ -141,7 +140,6 @@ def write_page(document: Document, directory: pathlib.Path) -> None:
 
 
 def _draw(document: Document, directory: pathlib.Path) -> list[str]:
-    """Draw the ratios of each figure, with their intervals."""
     # It tells of its fonts when it is imported, and nobody asked.
     logging.getLogger('matplotlib').setLevel(logging.WARNING)
     import matplotlib

@@ -174,8 +174,6 @@ def started(
     configure: Callable[[Servers, Side], service.Ironic] = configured,
     sides: Sequence[Side] = SIDES,
 ) -> Iterator[list[Running]]:
-    """Start all sides, and stop them whatever happens."""
-
     def start(side: Side) -> tuple[Running, contextlib.ExitStack]:
         amqp_url = ''
         if shared.rabbitmq is not None:

@@ -35,7 +35,6 @@ print(json.dumps(dict(zip(('seconds', 'cpu'), took))))
 
 
 def measure(form: sides.Form) -> dict[str, Any]:
-    """Start each service again and again, in turns."""
     # As an installed package is; what Ironic brings is already.
     compileall.compile_dir(_PACKAGE, quiet=1)
     with sides.servers(sides.MARIADB) as shared:

@@ -16,7 +16,6 @@ from laboratory.chaos import scenarios
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run scenarios; 0 if everything held."""
     parser = command.parser(
         'chaos',
         __doc__,

@@ -98,7 +98,6 @@ def _under_load(
 
 @_under_load(3, clients=6)
 def kills(place: Place, load: Load, times: int, chance: Any) -> Figures:
-    """Kill conductors at random moments."""
     for _ in range(times):
         victim = chance.randrange(3)
         place.kill(victim)

@@ -69,9 +69,9 @@ def main() -> int:
             _DATABASES[name](pathlib.Path(directory)) as environment,
         ):
             print(f'== {name}', flush=True)
-            command = [sys.executable, '-m', 'unittest', '-v', _TESTS]
+            tests = [sys.executable, '-m', 'unittest', '-v', _TESTS]
             status = subprocess.run(
-                [*command, *(f'-k{part}' for part in only)],
+                [*tests, *(f'-k{part}' for part in only)],
                 env=os.environ | environment,
                 check=False,
             ).returncode

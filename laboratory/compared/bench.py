@@ -98,7 +98,6 @@ class Bench:
     # The world of a call
 
     def note(self, name: str) -> None:
-        """Note that a wrapper or a listener was called."""
         if self.acts:
             self._called.add(name)
 
@@ -117,7 +116,6 @@ class Bench:
             ).release_resources()
 
     def execute(self, *changes: Any) -> None:
-        """Change the database as another client."""
         with self.engine.begin() as connection:
             for change in changes:
                 connection.execute(change)

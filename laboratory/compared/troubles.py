@@ -122,7 +122,6 @@ def faults(made: list[Any]) -> Iterator[Trouble]:
 
 
 def busy() -> Iterator[Trouble]:
-    """Return troubles in which another client holds the lock to write."""
     for seconds in (8, 30, 120):
         yield Trouble(
             f'busy for {seconds} s',
@@ -197,7 +196,6 @@ def _wrapped(bench: Any, layer: str, kind: Any) -> Any:
 
 
 def listeners() -> Iterator[Trouble]:
-    """Return a listener to every event of :data:`LISTENERS`."""
     for target, name in LISTENERS:
         yield Trouble(
             f'a listener to {name} of {target.__name__}',
@@ -268,7 +266,6 @@ def _lagging(bench: Any, before: Any, last: Any) -> Iterator[None]:
 
 
 def writers() -> Iterator[Trouble]:
-    """Return a second writer for every column of :data:`WRITES`."""
     for column in WRITES:
         yield Trouble(
             f'somebody else writes {column}',

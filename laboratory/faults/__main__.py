@@ -135,7 +135,6 @@ def _sweep(arguments: argparse.Namespace) -> bool:
 
 
 def main() -> int:
-    """Run what the command line asks for."""
     arguments = _arguments()
     sweep.quiet()
     if arguments.case is None:

@@ -286,7 +286,6 @@ class FaultBench(base.Bench):
 
 
 def _fitting(state: str) -> cases.Case | None:
-    """Return an operation that a node in a state can be asked for."""
     fitting = [
         case
         for case in cases.CASES
@@ -298,7 +297,6 @@ def _fitting(state: str) -> cases.Case | None:
 
 @contextlib.contextmanager
 def prepared(installed: World) -> Iterator[FaultBench]:
-    """Prepare a conductor and take it away again."""
     conductor = FaultBench(installed)
     try:
         conductor.setUp()

@@ -26,8 +26,6 @@ _TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE)\s+"?(\w+)', re.IGNORECASE)
 
 
 class Statement(enum.Enum):
-    """What a statement does."""
-
     READ = 'read'
     WRITE = 'write'
     COMMIT = 'commit'
@@ -129,8 +127,6 @@ class Made:
 
 
 class Cursor(sqlite3.Cursor):
-    """A cursor of a :class:`Connection`."""
-
     connection: 'Connection'
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
@@ -141,8 +137,6 @@ class Cursor(sqlite3.Cursor):
 
 
 class Connection(sqlite3.Connection):
-    """A connection to the server."""
-
     made_at = 0
     wrote = False
     is_dead = False
@@ -209,7 +203,6 @@ class Server(fixtures.Fixture):
         self._began = self._away_until = self._plan.now
 
     def end(self) -> None:
-        """Count no more; nothing fails any more."""
         self._counts = False
 
     def connect(

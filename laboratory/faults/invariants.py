@@ -98,7 +98,6 @@ class Journal:
 
 
 def check(seen: Journal) -> list[Violation]:
-    """Return what a case has broken."""
     parts = (_announced, _chain, _refused, _accepted, _locks, _secrets)
     broken = [violation for part in parts for violation in part(seen)]
     error = seen.answer.error if seen.answer else None

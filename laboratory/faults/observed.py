@@ -52,13 +52,11 @@ class Observer:
         self.close = self._connection.close
 
     def copy(self) -> sqlite3.Connection:
-        """Return a copy of the database, in memory."""
         copy = sqlite3.connect(':memory:', check_same_thread=False)
         self._connection.backup(copy)
         return copy
 
     def restore(self, copy: sqlite3.Connection) -> None:
-        """Make the database what it was when it was copied."""
         copy.backup(self._connection)
 
     def rows(self, query: str, *parameters: Any) -> list[Any]:
@@ -76,7 +74,6 @@ class Observer:
         return [str(row['event']) for row in rows]
 
     def states(self) -> list[tuple[str, str]]:
-        """Return every committed change of a provision state."""
         return [
             (row['before_state'], row['state'])
             for row in self.rows(f'SELECT * FROM {witness.TABLE} ORDER BY id')
@@ -200,7 +197,6 @@ class Locks(fixtures.Fixture):
             self._tell(f'{name} gives the lock back', 'let go')
 
     def holder(self, uuid: str) -> Any:
-        """Return whose lock the row of a node shows."""
         return self._observer.node(uuid)['reservation']
 
     def committed(self) -> None:

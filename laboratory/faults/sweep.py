@@ -25,8 +25,6 @@ from laboratory.guarantees import I5
 
 
 def _task(**how: bool) -> cases.Request:
-    """Return a request that locks the node and does nothing."""
-
     def request(conductor: Any, context: Any, uuid: str) -> None:
         with task_manager.TaskManager(
             context, uuid, purpose='a task', load_driver=False, **how

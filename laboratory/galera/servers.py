@@ -139,7 +139,6 @@ class Server(database.MariaDB):
                 os.killpg(process.pid, what)
 
     def kill(self) -> None:
-        """Kill it, without a chance to say goodbye."""
         self.signal(signal.SIGKILL)
         self.stop()
 
@@ -181,7 +180,6 @@ class Galera(processes.Server):
             server.kill()
 
     def whole(self) -> bool:
-        """Tell whether all of them are in step."""
         return all(
             server.status('wsrep_cluster_size') == str(len(self.servers))
             and server.status('wsrep_local_state_comment') == 'Synced'

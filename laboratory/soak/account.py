@@ -191,7 +191,6 @@ def worker_lost_in(
 def not_saved(
     operations: Iterable[wanderer.Operation], changes: Iterable[witness.Seen]
 ) -> list[wanderer.Operation]:
-    """Find operations that were accepted and changed nothing."""
     times: dict[str, list[float]] = collections.defaultdict(list)
     for change in changes:
         times[change.node].append(change.seen_at)
@@ -234,7 +233,6 @@ class Result:
         return [one for one in self.operations if not one.is_accounted_for]
 
     def counts(self) -> dict[str, int]:
-        """Return the rows of the table."""
         books = self.books
         ended = sum(one.succeeded for one in self.operations)
         neither = len(self.unaccounted)
@@ -264,7 +262,6 @@ class Result:
         }
 
     def violations(self) -> list[str]:
-        """Return what does not hold, one line each."""
         books = self.books
         found = [
             ('stranded', self.stranded),
@@ -312,7 +309,6 @@ class Result:
         return lines
 
     def by_fault(self) -> list[str]:
-        """Return a line for each fault: what was lost and left in it."""
         lines = []
         for fault in self.struck:
             lines.append(f'{fault.number:>3} {fault!s:<26} {fault.note}')

@@ -52,7 +52,6 @@ class Struck:
 
 
 def plan(seed: int, count: int) -> list[Planned]:
-    """Choose the faults of a run: each of them once in a round."""
     chance = random.Random(seed)
     found: list[Planned] = []
     while len(found) < count:

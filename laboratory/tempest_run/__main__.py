@@ -44,7 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _judge(results: dict[str, side.Result]) -> int:
-    """Print the comparison and give the exit code."""
     code = 0
     for name, result in results.items():
         if name != _STOCK and result.findings:

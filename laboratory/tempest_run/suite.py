@@ -122,7 +122,6 @@ class Suite:
         }
 
     def run(self, tests: str) -> dict[str, str]:
-        """Run the tests and wait for their end."""
         processes.run_once(self._tempest('init', str(self.workspace)))
         path = self.workspace / 'etc' / 'tempest.conf'
         configuration.write(path, self._options)

@@ -108,6 +108,7 @@ class Reasons(base.BaseTestCase):
         found = account.explain(change, [self.AWAY], [], [other])
         self.assertEqual(account.UNKNOWN, found.reason)
 
+
 class Left(base.BaseTestCase):
     """In which fault the worker of a node was lost."""
 

@@ -41,7 +41,6 @@ def parse(lines: Iterable[str]) -> dict[str, str]:
 
 
 def read(path: pathlib.Path) -> dict[str, str]:
-    """Read the list of expected failures in a file."""
     try:
         text = path.read_text()
     except OSError as exc:

@@ -69,7 +69,6 @@ def testify(tests: Sequence[str]) -> None:
 
 
 def hear(directory: pathlib.Path) -> list[Testimony]:
-    """Read the accounts of all processes of a run."""
     return [
         Testimony(**json.loads(path.read_text()))
         for path in sorted(directory.glob('*.json'))

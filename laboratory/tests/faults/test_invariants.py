@@ -111,7 +111,6 @@ class LocksTestCase(base.BaseTestCase):
         )
 
     def commit(self, before, after):
-        """Commit a change of the lock."""
         self.observer.locks.return_value = [
             {'id': 1, 'before': before, 'after': after}
         ]
