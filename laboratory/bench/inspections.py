@@ -50,10 +50,7 @@ _RECOVERY_SECONDS = 180.0
 
 
 def add(running: sides.Running, how_many: int) -> list[str]:
-    """Put nodes that are ``manageable`` into the database.
-
-    Ironic makes the first of them, the others are copies of its row.
-    """
+    """Put copies of the row of a node that is ``manageable`` beside it."""
     first = clients.Client(running.bench.ironic.endpoint).lead('manage')
     engine = running.bench.eye.engine
     table = sa.Table('nodes', sa.MetaData(), autoload_with=engine)

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from collections.abc import Sequence
 import logging
+import pathlib
 import statistics
 import sys
 import time
@@ -141,39 +142,34 @@ def times(
     return measured
 
 
+def _log(directory: pathlib.Path, side: sides.Side) -> pathlib.Path:
+    return directory / f'{side.name}.statements'
+
+
 def _counting(shared: sides.Servers, side: sides.Side) -> service.Ironic:
     """Configure a side whose conductor writes its statements down."""
-    log = shared.directory / f'{side.name}.statements'
     return sides.configured(
         shared,
         side,
         split=True,
         options={'conductor': _SILENT},
         command=[
-            *(sys.executable, '-m', counted.__name__, str(log)),
+            *(sys.executable, '-m', counted.__name__),
+            str(_log(shared.directory, side)),
             service.script('ironic-conductor'),
         ],
     )
 
 
-def _start_counting(running: sides.Running) -> Callable[[], dict[str, int]]:
-    """Count what the conductor of a side executes from now on.
-
-    :returns: gives kind and table -> count, without the relay's.
-    """
-    home = running.bench.ironic.directory.parent
-    path = home / f'{running.side.name}.statements'
-    _, offset = counted.read(path)
-
-    def end() -> dict[str, int]:
-        time.sleep(_SETTLED)
-        executed: dict[str, int] = {}
-        for (thread, what), number in counted.read(path, offset)[0].items():
-            if thread != lanes.THREAD:
-                executed[what] = executed.get(what, 0) + number
-        return executed
-
-    return end
+def _counted(
+    running: sides.Running, work: Callable[[], Any]
+) -> tuple[Any, dict[str, int]]:
+    """Count what the conductor executes meanwhile, without the relay."""
+    log = _log(running.bench.ironic.directory.parent, running.side)
+    log.write_bytes(b'')
+    done = work()
+    time.sleep(_SETTLED)
+    return done, counted.read(log, lanes.THREAD)
 
 
 def measure_statements(form: sides.Form) -> dict[str, Any]:
@@ -194,14 +190,15 @@ def _count(running: sides.Running) -> dict[str, Any]:
     clients.drive(endpoint, 1, 1, sides.LIFE)
     time.sleep(_SETTLED)
     seen = inspections.last_seen(eye)
-    counts = _start_counting(running)
-    account = clients.drive(endpoint, 1, 1, lifecycle.here())
+    account, counts = _counted(
+        running, lambda: clients.drive(endpoint, 1, 1, lifecycle.here())
+    )
     return {
         'operations': len(account.accepted),
         'transitions': sum(
             change.before_state is not None for change in eye.read(seen)
         ),
-        'by_operations': counts(),
+        'by_operations': counts,
     }
 
 
@@ -222,7 +219,8 @@ def measure_growth(form: sides.Form) -> dict[str, Any]:
 
 
 def _play_and_count(running: sides.Running) -> dict[str, Any]:
-    counts = _start_counting(running)
-    played = play(running, _GROWTH_CLIENTS, 1)
-    executed = sum(counts().values())
+    played, counts = _counted(
+        running, lambda: play(running, _GROWTH_CLIENTS, 1)
+    )
+    executed = sum(counts.values())
     return played | {'statements_per_op': executed / played['operations']}

@@ -93,11 +93,7 @@ def opened(directory: pathlib.Path) -> Document:
 def add(
     document: Document, name: str, form: sides.Form, measured: Any
 ) -> None:
-    """Put a figure into a document, in the place of an older figure.
-
-    The version of the plugin is kept for each figure by itself: pieces of
-    one result may be measured before and after a change.
-    """
+    """Put in a figure, and of which version of the plugin it is."""
     document['figures'][name] = measured
     document['forms'][name] = form.name
     document['plugins'][name] = importlib.metadata.version(_PLUGIN)

@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the benchmark makes of what it has measured."""
 
-import pathlib
-
 import ddt
-import fixtures
 from oslotest import base
 
 from laboratory import contract
-from laboratory import errors
 from laboratory import witness
 from laboratory.bench import figures
 from laboratory.bench import judge
 from laboratory.bench import load
-from laboratory.bench import report
 from laboratory.bench import sides
 from laboratory.bench.figures import Limit
 
@@ -278,9 +273,7 @@ class Judge(base.BaseTestCase):
             self.assertEqual({verdict}, set(verdicts.values()))
 
 
-class Kept(base.BaseTestCase):
-    """What becomes a figure, and which figures are kept together."""
-
+class Times(base.BaseTestCase):
     def test_the_end_is_the_last_commit_but_not_the_requests_own(self):
         accepted = [
             contract.Accepted(
@@ -299,14 +292,3 @@ class Kept(base.BaseTestCase):
         self.assertEqual(0.25, took['put_to_202_p50'])
         self.assertEqual(0.5, took['202_to_end_p50'])
         self.assertEqual(0.75, took['put_to_end_p99'])
-
-    def test_figures_of_another_machine_are_not_mixed_in(self):
-        home = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        document = report.new()
-        report.add(document, 'load', sides.form(long=False), under_load())
-        report.save(document, home)
-        self.assertEqual(document, report.opened(home))
-        document['machine']['processors'] = '1000'
-        report.save(document, home)
-        error = self.assertRaises(errors.LaboratoryError, report.opened, home)
-        self.assertIn('processors: 1000', str(error))
