@@ -78,10 +78,7 @@ class Result:
 
     @property
     def findings(self) -> int:
-        """How many things are wrong with the notifications.
-
-        That none was checked is wrong as well.
-        """
+        """How much is wrong; that nothing was checked is wrong as well."""
         return (
             len(self.account.rows)
             + sum(self.audited.counts.values())
@@ -140,8 +137,7 @@ def run(
 
         def play(name: str, tests: str, workers: int = 0) -> dict[str, str]:
             room, tempest = shared.room(name), commands['tempest']
-            one = suite.Suite(room, tempest, identity, hear, workers)
-            return one.run(tests)
+            return suite.run(room, tempest, identity, hear, tests, workers)
 
         began = time.monotonic()
         statuses = play('tempest', tests)
