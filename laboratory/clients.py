@@ -80,10 +80,7 @@ class Client:
         self._progress = progress
 
     def lead(self, *path: lifecycle.Operation | str) -> WatchedNode:
-        """Create a node and lead it through operations.
-
-        :param path: operations, or their names in the life.
-        """
+        """Create a node and lead it through operations, or those of a name."""
         node = self.create()
         for one in path:
             if isinstance(one, str):

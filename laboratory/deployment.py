@@ -154,10 +154,7 @@ def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
 
 @contextlib.contextmanager
 def started(run: Run, copy: pathlib.Path | None = None) -> Iterator[Bench]:
-    """Start everything that a run needs, and stop it whatever happens.
-
-    :param copy: a directory that gets configuration, logs and recordings.
-    """
+    """Start everything that a run needs, and stop it whatever happens."""
     with contextlib.ExitStack() as stack:
         shared = stack.enter_context(
             servers('mariadb' if run.mariadb else '', run.rabbitmq)
@@ -175,10 +172,7 @@ def started(run: Run, copy: pathlib.Path | None = None) -> Iterator[Bench]:
 def watched(
     ironic: service.Ironic, amqp_url: str = '', outbox: bool = False
 ) -> Iterator[Bench]:
-    """Start a service on an empty database, with everything that watches it.
-
-    :param outbox: create the tables of the outbox as well.
-    """
+    """Start a service on an empty database, with everything that watches."""
     with contextlib.ExitStack() as stack:
         collector = None
         if amqp_url:
@@ -204,10 +198,7 @@ def keep(directory: pathlib.Path, copy: pathlib.Path) -> None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a run.
-
-    :param get_violations: one line for each 202 that was not kept.
-    """
+    """What came of a run; each 202 that was not kept is a line."""
 
     run: Run
     operations: int

@@ -53,10 +53,7 @@ def wait_for(
 
 @dataclasses.dataclass(eq=False)
 class Process:
-    """One program with its log; stopped with all its children.
-
-    :param grace: seconds between SIGTERM and SIGKILL.
-    """
+    """One program with its log; killed after a grace with its children."""
 
     name: str
     argv: list[str]
@@ -104,10 +101,7 @@ class Process:
         what: str,
         pause: float = 0.05,
     ) -> None:
-        """Wait until the process does what it was started for.
-
-        :param what: the condition in words, for the message.
-        """
+        """Wait until the process does what it was started for."""
         wait_for(
             lambda: condition() or self.returncode is not None, seconds, pause
         )
@@ -185,10 +179,7 @@ class Server:
 
 
 def end_on_sigterm() -> None:
-    """Have SIGTERM end this program as an error would.
-
-    Without, nobody would stop what it has started.
-    """
+    """Have SIGTERM end this program, and so what it has started."""
 
     def end(number: int, frame: Any) -> None:
         raise SystemExit(128 + number)

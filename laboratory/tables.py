@@ -12,10 +12,7 @@ import rich.text
 
 
 class Table:
-    """Rows below a header.
-
-    :param columns: the header.
-    """
+    """Rows below a header."""
 
     def __init__(self, *columns: str, title: str = '') -> None:
         self._columns = columns
@@ -24,10 +21,7 @@ class Table:
         self._styles: list[str] = []
 
     def add(self, *cells: object, style: str = '') -> None:
-        """Add a row.
-
-        :param style: a colour, for the terminal.
-        """
+        """Add a row; the style is for the terminal."""
         self.rows.append(tuple(map(str, cells)))
         self._styles.append(style)
 

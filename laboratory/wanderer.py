@@ -85,10 +85,7 @@ class Operation:
 
 
 def prepare(api: Api, node: Mapping[str, Any], verb: str) -> str:
-    """Make a node at rest fit for an operation.
-
-    :returns: where to ask for it.
-    """
+    """Make a node at rest fit for an operation; return where to ask."""
     path = f'/v1/nodes/{node["uuid"]}'
     # Ironic puts a node that failed into maintenance.
     if node['maintenance']:
@@ -100,10 +97,7 @@ def prepare(api: Api, node: Mapping[str, Any], verb: str) -> str:
 
 
 class Wanderers:
-    """All clients; a context manager that stops them.
-
-    :param nodes: how many, over all clients; each node has one client.
-    """
+    """All clients, each with nodes of its own; a context manager."""
 
     def __init__(
         self,

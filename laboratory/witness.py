@@ -131,10 +131,7 @@ class Witness:
             return list(connection.execute(sqlalchemy.text(text), values))
 
     def read(self, after: int = 0, node: str = '') -> list[Seen]:
-        """Give back what was seen, in the order of the commits.
-
-        :param after: leave out what has this id or a lower one.
-        """
+        """Give back what was seen after an id, in the order of the commits."""
         names = [field.name for field in dataclasses.fields(Seen)]
         query = f'SELECT {", ".join(names)} FROM {TABLE} WHERE id > :after'
         if node:

@@ -58,10 +58,7 @@ def _under_load(
     pause: float = 0.0,
     look: Callable[[Place], Figures] = lambda place: {},
 ) -> Callable[[Scenario], Callable[..., Figures]]:
-    """Have clients at work during a scenario; judge what was published.
-
-    :param look: returns more figures when everything was published.
-    """
+    """Have clients at work during a scenario; judge what was published."""
 
     def decorated(scenario: Scenario) -> Callable[..., Figures]:
         @functools.wraps(scenario)
@@ -252,10 +249,7 @@ def sqlite(place: Place, load: Load, operations: int, _: Any) -> Figures:
 
 
 def _ways(place: Place) -> Figures:
-    """Measure from the statement of a transition to the consumer.
-
-    That is more than from the commit to the publishing.
-    """
+    """Measure from the statement of a transition to the consumer."""
     seen: dict[str, list[float]] = collections.defaultdict(list)
     for change in place.eye.read():
         if change.before_state is not None:
@@ -311,10 +305,7 @@ def backlog(messages: int, *, seed: int) -> Figures:
 
 
 def refusing(messages: int, *, seed: int) -> Figures:
-    """Have the broker refuse errors while it takes everything else.
-
-    The errors are stored first, and published when the broker takes them.
-    """
+    """Have the broker refuse errors, which are older than the rest."""
     errors = range(20)
     others = range(len(errors), len(errors) + messages)
     with (

@@ -274,10 +274,7 @@ def _plugin() -> Iterator[None]:
 
 
 class _Condition(threading.Condition):
-    """A condition for which the thread of a call waits in simulated time.
-
-    The other thread hangs. So nothing happens while this one waits.
-    """
+    """Waits in simulated time for another thread, which hangs."""
 
     def __init__(self, bench: Bench, *args: Any) -> None:
         super().__init__(*args)
@@ -303,8 +300,7 @@ class _Condition(threading.Condition):
 def _name(error: BaseException) -> str:
     """Return the type of an error; also its text, if Ironic wrote it.
 
-    The plugin says without its statement what the database said, and keeps
-    the error of the database as the cause.
+    The plugin keeps the error of the database, with its statement, as cause.
     """
     if not database.failed(error):
         return f'{type(error).__name__}: {error}'

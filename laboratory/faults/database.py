@@ -113,11 +113,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """A statement that was made.
-
-    :param part: the part of the operation that it belongs to
-    :param seconds: how long after the request
-    """
+    """A statement, its part of the operation, and when after the request."""
 
     actor: str
     does: Statement
@@ -170,11 +166,7 @@ class Connection(sqlite3.Connection):
 
 
 class Server(fixtures.Fixture):
-    """The database as its clients see it.
-
-    :param plan: the schedule of the clients
-    :param engine: Ironic's, which keeps no connections itself
-    """
+    """The database as its clients see it."""
 
     def __init__(self, plan: schedule.Schedule, engine: Any) -> None:
         super().__init__()
@@ -235,10 +227,7 @@ class Server(fixtures.Fixture):
         text: str,
         statement: Callable[[], Any],
     ) -> Any:
-        """Carry a statement out, or let it fail.
-
-        Called by every client, for every statement that counts.
-        """
+        """Carry a statement of any client out, or let it fail."""
         self.check(connection)
         kind = None
         actor = self._plan.running

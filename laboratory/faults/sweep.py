@@ -161,10 +161,7 @@ def survey(
 def choose(
     operations: Sequence[Operation], seed: int, sample: int | None
 ) -> list[Point]:
-    """Choose cases: those of the hand-over always, of the others some.
-
-    :param sample: how many of the others; None for all of them
-    """
+    """Choose cases: those of the hand-over always, of the others a sample."""
     chosen = [each for one in operations for each in one.points(True)]
     others = [each for one in operations for each in one.points(False)]
     for operation in operations:

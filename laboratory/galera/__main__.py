@@ -40,10 +40,7 @@ def run(
     number: int,
     seconds: float,
 ) -> tuple[judge.Figures, list[str]]:
-    """Let something happen to clients at work, and judge it.
-
-    :returns: the figures, and which of them do not hold.
-    """
+    """Let something happen; return the figures, and what does not hold."""
     began = time.monotonic()
     logged = [len(place.log(conductor)) for conductor in range(3)]
     answers: list[str] = []
@@ -121,10 +118,7 @@ def _rests(node: Any) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run scenarios and print a table.
-
-    :returns: 0 if everything holds that is promised.
-    """
+    """Run scenarios and print a table; 0 if what is promised holds."""
     parser = command.parser(
         'galera',
         __doc__,

@@ -29,10 +29,7 @@ _NOTHING = ('lost', 'disorder', *_STALE)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scenario:
-    """One row of the table.
-
-    :param counted: what may be there, in the words of the table.
-    """
+    """One row of the table; ``counted`` may be there."""
 
     layout: p.Layout
     hurt: Hurt

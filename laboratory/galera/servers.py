@@ -39,10 +39,7 @@ def port() -> int:
 
 
 class Server(database.MariaDB):
-    """A server of the cluster.
-
-    :param directory: an existing directory with a short path.
-    """
+    """A server of the cluster, in a directory with a short path."""
 
     # An rsync that is a daemon is nobody when it is root, and may not write.
     _user = 'mysql'

@@ -23,11 +23,7 @@ from laboratory.soak import half
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it and print what became of it.
-
-    :returns: 0 if everything holds, 1 if something does not, 2 if a run could
-        not be done.
-    """
+    """Run it and print what became of it; 0 if everything holds."""
     parser = command.parser(
         'soak',
         __doc__,

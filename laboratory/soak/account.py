@@ -154,11 +154,7 @@ def _reason(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Left:
-    """A node that is locked or at work when nobody works on it any more.
-
-    :param since: when its state changed last, or when it was locked.
-    :param fault: in which its worker was lost.
-    """
+    """A node that is locked or at work when nobody works on it any more."""
 
     node: str
     state: str

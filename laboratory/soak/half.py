@@ -39,10 +39,7 @@ _REST = ', '.join(f"'{state}'" for state in wanderer.WAYS)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do in one half.
-
-    :param interval: seconds from one fault to the next.
-    """
+    """What to do in one half, with a fault every so many seconds."""
 
     kind: str
     minutes: float
@@ -51,10 +48,7 @@ class Plan:
 
     @property
     def heartbeat_timeout(self) -> int:
-        """After how many seconds of silence a conductor is taken for dead.
-
-        Some of those that are killed come back sooner, some later.
-        """
+        """Some of those that are killed come back sooner, some later."""
         return max(6, round(self.interval / 4))
 
     @property

@@ -33,11 +33,7 @@ class Testimony:
 
 
 def plugin_state() -> str:
-    """Say what the plugin is in this process.
-
-    :returns: 'active' when Ironic runs patched, 'absent' when nothing of the
-        plugin was imported, else what is wrong.
-    """
+    """Return 'active' on a patched Ironic, 'absent', or what is wrong."""
     if 'ironic_async_events.patching' not in sys.modules:
         return 'absent'
     from ironic_async_events import patching
