@@ -23,6 +23,13 @@ from laboratory import service
 from laboratory import truth
 from laboratory import witness
 
+SIDES = {
+    'stock': ('messagingv2',),
+    'plugin': ('messagingv2', 'async_events'),
+    'outbox': ('async_events_outbox',),
+}
+"""What is compared, and the notification drivers that it takes."""
+
 _TAKES_REQUESTS = 'Created RPC server'
 
 
@@ -38,11 +45,11 @@ class Cluster:
         self,
         conductors: int = 2,
         options: configuration.Options | None = None,
-        driver: tuple[str, ...] = ('async_events_outbox',),
+        side: str = 'outbox',
     ) -> None:
         self._count = conductors
         self._extra = options or {}
-        self._driver = driver
+        self._driver = SIDES[side]
         self.conductors: list[processes.Process] = []
 
     def __enter__(self) -> Self:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw the dashboard's main panels from a real run, for the documentation.
 
-Run it with ``python -m laboratory.dashboard_picture OUTPUT.svg``. An Ironic
-whose operations take some seconds each, RabbitMQ, the exporter and a real
-Prometheus; the queries are those of the dashboard.
+An Ironic whose operations take some seconds each, RabbitMQ, the exporter and a
+real Prometheus; the queries are those of the dashboard.
 """
 
 from collections.abc import Mapping
@@ -38,8 +37,8 @@ _UNITS = {'s': 'seconds', 'ops': 'per second', 'short': 'number'}
 Line = tuple[str, Mapping[int, float]]
 
 
-def record(workers: int, cycles: int) -> dict[str, list[Line]]:
-    """Run everything, and ask Prometheus."""
+def record() -> dict[str, list[Line]]:
+    """Lead eight nodes through a life each, and ask Prometheus."""
     wanted = deployment.Run(
         plugin=True, rabbitmq=True, options={'fake': _DELAYS}
     )
@@ -53,7 +52,7 @@ def record(workers: int, cycles: int) -> dict[str, list[Line]]:
         server = prometheus.Prometheus(directory, exporter.port)
         stack.enter_context(server)
         began = int(time.time())
-        clients.drive(url, workers, cycles, wanted.operations)
+        clients.drive(url, 8, 1, wanted.operations)
         time.sleep(2 * _STEP)
         # Of two targets the last one: p95, not p50.
         return {
@@ -139,18 +138,13 @@ def _draw(axes: Any, panel: Mapping[str, Any], lines: Sequence[Line]) -> None:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = command.parser(
-        'dashboard_picture',
-        __doc__,
-        clients=(8, 'how many clients at once'),
-        cycles=(2, 'how many nodes each client leads through its life'),
-    )
+def main() -> int:
+    parser = command.parser('dashboard_picture', __doc__)
     parser.add_argument('output', type=pathlib.Path)
-    parsed = parser.parse_args(arguments)
+    output = parser.parse_args().output
 
     def work() -> int:
-        draw(record(parsed.clients, parsed.cycles), parsed.output)
+        draw(record(), output)
         return 0
 
     return command.run('dashboard_picture', work)

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         __doc__,
         clients=(8, 'how many clients at once'),
         cycles=(2, 'how many nodes each client leads through its life'),
-        keep=(pathlib.Path, 'keep configuration, logs and figures there'),
+        keep=(pathlib.Path, 'keep configuration, logs and recordings there'),
     ).parse_args(arguments)
 
     def work() -> int:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import shutil
@@ -221,18 +220,6 @@ class Result:
         wrong = self.account.rows, self.get_violations, self.malformed
         return sum(map(len, wrong))
 
-    def as_dict(self) -> Mapping[str, object]:
-        return {
-            'run': str(self.run),
-            'clients': self.run.clients,
-            'operations': self.operations,
-            'refused': self.refused,
-            'account': self.account.as_dict(),
-            'malformed': len(self.malformed),
-            'get_violations': list(self.get_violations),
-            'seconds': round(self.seconds, 3),
-        }
-
 
 def measure(
     bench: Bench, run: Run, progress: Callable[[], None] = lambda: None
@@ -262,9 +249,4 @@ def execute(
     progress: Callable[[], None] = lambda: None,
 ) -> Result:
     with started(run, copy) as running:
-        result = measure(running, run, progress)
-    if copy is not None:
-        (copy / 'result.json').write_text(
-            json.dumps(result.as_dict(), indent=2) + '\n', encoding='utf-8'
-        )
-    return result
+        return measure(running, run, progress)

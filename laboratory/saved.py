@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare two ways to save a state: the row and the object afterwards.
 
-``python -m laboratory.saved URL`` goes through all cases with the database of
-that URL, which must be empty, and prints what differs.
+Goes through all cases and prints what differs.
 """
 
 from collections.abc import Callable

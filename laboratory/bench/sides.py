@@ -15,6 +15,7 @@ import dataclasses
 import types
 from typing import Any
 
+from laboratory import cluster
 from laboratory import configuration
 from laboratory import deployment
 from laboratory import lifecycle
@@ -96,10 +97,10 @@ class Side:
     tree: str = ''
 
 
-STOCK = Side('stock')
-PLUGIN = Side('plugin', ('messagingv2', 'async_events'), plugin=True)
-OUTBOX = Side('outbox', ('async_events_outbox',), plugin=True)
-SIDES = (STOCK, PLUGIN, OUTBOX)
+STOCK, PLUGIN, OUTBOX = SIDES = tuple(
+    Side(name, drivers, plugin=name != 'stock')
+    for name, drivers in cluster.SIDES.items()
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run scenarios on stock, with the plugin and with the outbox.
-
-``python -m laboratory.galera --scenario haproxy --side plugin --runs 10``
-"""
+"""Run scenarios on stock, with the plugin and with the outbox."""
 
 import argparse
 from collections.abc import Sequence
@@ -15,6 +12,7 @@ import sys
 import time
 from typing import Any
 
+from laboratory import cluster
 from laboratory import command
 from laboratory import deployment
 from laboratory import errors
@@ -129,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     every = scenarios.SCENARIOS
     add('--scenario', nargs='+', choices=every, default=[*every])
-    add('--side', nargs='+', choices=p.SIDES, default=[*p.SIDES])
+    add('--side', nargs='+', choices=cluster.SIDES, default=[*cluster.SIDES])
     arguments = parser.parse_args(argv)
     return command.run('galera', lambda: _work(arguments))
 

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An hour of faults under load: half without the outbox, half with it.
 
-Two conductors with RabbitMQ for requests and notifications, on MariaDB, and
-every minute a fault: a conductor is killed, the broker goes away, the
-database is restarted, a pool of workers is full, a configuration is read
-again. At the end no node may be stranded and no lock left, every accepted
-operation has ended or failed with a reason, and every notification that was
-lost is named with the fault and the reason. With the outbox there is none.
+At the end no node may be stranded and no lock left, every accepted operation
+has ended or failed with a reason, and every notification that was lost is
+named with the fault and the reason. With the outbox there is none.
 """
 
 from collections.abc import Sequence

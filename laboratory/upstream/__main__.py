@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run Ironic's own unit tests with the plugin and judge the result.
-
-Usage: ``python -m laboratory.upstream [--stock]``
-"""
+"""Run Ironic's own unit tests with the plugin and judge the result."""
 
 import argparse
 import importlib.metadata
@@ -77,7 +74,7 @@ def main() -> int:
     ironic = importlib.metadata.version('ironic')
     parser = command.parser(
         'upstream',
-        "Run Ironic's own unit tests with the plugin active.",
+        __doc__,
         suite=(
             'ironic.tests.unit.conductor',
             'package, module or class to run',
