@@ -25,11 +25,7 @@ _BOUNDED = {
 
 
 class RabbitMQ(processes.Server):
-    """A message broker; a context manager. Starts again on the same port.
-
-    :param beside: another one, whose epmd and secret it shares.
-    :param managed: whether it has its management interface.
-    """
+    """A message broker that can stand beside another; a context manager."""
 
     def __init__(
         self,

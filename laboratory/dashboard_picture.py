@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import json
-import logging
 import pathlib
 import sys
 import time
@@ -19,6 +18,7 @@ from laboratory import clients
 from laboratory import command
 from laboratory import deployment
 from laboratory import prometheus
+from laboratory import tables
 
 _PANELS = (
     'Nodes by provision state',
@@ -92,24 +92,9 @@ def _lines(
 
 
 def draw(found: Mapping[str, Sequence[Line]], path: pathlib.Path) -> None:
-    # It tells of its fonts when it is imported, and nobody asked.
-    logging.getLogger('matplotlib').setLevel(logging.WARNING)
-    import matplotlib
-    from matplotlib import figure
-
-    settings = {
-        'svg.fonttype': 'none',
-        'svg.hashsalt': 'ironic-async-events',
-        'font.size': 7,
-        'axes.spines.top': False,
-        'axes.spines.right': False,
-    }
-    with matplotlib.rc_context(settings):
-        picture = figure.Figure(figsize=(11, 7), layout='constrained')
-        places = picture.subplots(2, 2).flatten()
+    with tables.picture(path, 7, 2, 2) as places:
         for axes, panel in zip(places, _panels(), strict=True):
             _draw(axes, panel, found[panel['title']])
-        picture.savefig(path, metadata={'Date': None})
 
 
 def _draw(axes: Any, panel: Mapping[str, Any], lines: Sequence[Line]) -> None:

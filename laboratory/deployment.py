@@ -37,15 +37,7 @@ _KINDS: Mapping[str, type[Database]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
-    """What to start and do in one run; a value.
-
-    :param plugin: with the plugin, or stock.
-    :param mariadb: on MariaDB, or on SQLite.
-    :param rabbitmq: with RabbitMQ, or recorded without a broker.
-    :param split: ``ironic-conductor`` and ``ironic-api``, or all in one.
-    :param cycles: how many lives each client leads, one after the other.
-    :param command: what to run instead of the all-in-one command.
-    """
+    """What to start and do in one run; a value."""
 
     plugin: bool
     mariadb: bool = False

@@ -66,12 +66,7 @@ def patched_tree(name: str) -> pathlib.Path:
 
 
 class Ironic(processes.Server):
-    """An Ironic on loopback in a directory of its own; a context manager.
-
-    :param transport: the message bus; :attr:`recording` takes its place.
-    :param split: ``ironic-conductor`` and ``ironic-api``, not all in one.
-    :param command: in the place of that with the conductor.
-    """
+    """An Ironic on loopback in a directory of its own; a context manager."""
 
     def __init__(
         self,

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One table of results, for the terminal and for a page."""
+"""Results as a table or a picture, for the terminal and for a page."""
 
+from collections.abc import Iterator
+from collections.abc import Sequence
+import contextlib
 import csv
 import io
+import logging
+import pathlib
 import sys
+from typing import Any
 
 import rich.box
 import rich.console
@@ -44,3 +50,27 @@ class Table:
         writer.writerows([self._columns, *self.rows])
         body = sheet.getvalue().rstrip()
         return f'.. csv-table::\n   :header-rows: 1\n\n   {body}\n'
+
+
+@contextlib.contextmanager
+def picture(
+    path: pathlib.Path, height: float, rows: int, columns: int
+) -> Iterator[Sequence[Any]]:
+    """Give axes to draw on; the same input makes the same file."""
+    # It tells of its fonts when it is imported, and nobody asked.
+    logging.getLogger('matplotlib').setLevel(logging.WARNING)
+    import matplotlib
+    from matplotlib import figure
+
+    settings = {
+        # Text stays text.
+        'svg.fonttype': 'none',
+        'svg.hashsalt': 'ironic-async-events',
+        'font.size': 8,
+        'axes.spines.top': False,
+        'axes.spines.right': False,
+    }
+    with matplotlib.rc_context(settings):
+        made = figure.Figure(figsize=(11, height), layout='constrained')
+        yield made.subplots(rows, columns, squeeze=False).flatten()
+        made.savefig(path, metadata={'Date': None})

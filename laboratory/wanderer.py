@@ -58,11 +58,7 @@ ENDS: Mapping[str, str] = {
 
 @dataclasses.dataclass(slots=True)
 class Operation:
-    """One operation that was accepted.
-
-    :param accepted: after how many seconds the answer came.
-    :param ended_at: when the node was seen at rest; None if it never was.
-    """
+    """One operation that was accepted, and when its node was at rest."""
 
     node: str
     verb: str

@@ -92,11 +92,7 @@ def _statements(dialect: str) -> list[str]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Seen:
-    """One committed change of one node's provision state.
-
-    :param id: rises in the order of the commits of one node.
-    :param seen_at: when the statement ran, in seconds since the epoch.
-    """
+    """One committed change of one node; ids rise in the order of commits."""
 
     id: int
     node: str

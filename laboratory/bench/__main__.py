@@ -79,23 +79,13 @@ def _work(parsed: argparse.Namespace) -> int:
 
 def _compare(form: sides.Form, trees: Sequence[pathlib.Path]) -> tables.Table:
     """Compare source trees with stock: no plugin, no limit."""
-    patched = {f'patched{n}': str(tree) for n, tree in enumerate(trees, 1)}
-    compared = [sides.Side(name, tree=tree) for name, tree in patched.items()]
+    compared = [
+        sides.Side(f'patched{n}', tree=str(tree))
+        for n, tree in enumerate(trees, 1)
+    ]
     measured = load.measure(form, (sides.STOCK, *compared))
-    table = tables.Table('backend', 'clients', 'figure', 'stock', *patched)
-    for backend, both in measured.items():
-        for clients, rounds in both['clients'].items():
-            for name, title in judge.TITLES.items():
-                ratios = []
-                for side in patched:
-                    done = figures.done(rounds, side)
-                    ratio = done and figures.ratio(done, side, name).text()
-                    ratios.append(ratio or 'no round')
-                table.add(backend, clients, title, 1, *ratios)
-        books = (both['notifications'][side] for side in ('stock', *patched))
-        lost = [f'{book["lost"]} of {book["expected"]}' for book in books]
-        table.add(backend, 'all', 'notifications lost', *lost)
-    return table
+    names = [side.name for side in compared]
+    return report.table(judge.load(measured, names))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

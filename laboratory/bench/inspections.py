@@ -10,10 +10,12 @@ import concurrent.futures
 import contextlib
 import itertools
 import logging
+import socket
 import threading
 import time
 from typing import Any
 from typing import NamedTuple
+from typing import Self
 import uuid
 
 import requests
@@ -26,11 +28,11 @@ from laboratory import service
 from laboratory import witness
 from laboratory.api import Api
 from laboratory.bench import sides
-from laboratory.bench import slow_broker
 from laboratory.bench import usage
 
 LOG = logging.getLogger(__name__)
 
+_CHUNK = 65536
 _SECONDS = 60.0
 _BUSY = (409, 503)
 _PAUSE = 0.1
@@ -218,20 +220,80 @@ def _settled(running: sides.Running) -> int:
     return usage.memory(running.conductor)
 
 
+class SlowBroker:
+    """A broker that is slow, or down: a proxy on loopback before it."""
+
+    def __init__(self, port: int) -> None:
+        self.port = 0
+        self.delay = 0.0
+        """How many seconds is held up what a client sends, so each publish."""
+        self._broker = port
+        self._open: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        self.up()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.down()
+
+    def up(self) -> None:
+        """Let clients in, always at the same port."""
+        listener = socket.create_server(('127.0.0.1', self.port))
+        self.port = listener.getsockname()[1]
+        self._open = [listener]
+        threading.Thread(
+            target=self._accept, args=(listener,), daemon=True
+        ).start()
+
+    def down(self) -> None:
+        """Close all connections, and refuse new ones."""
+        _end(*self._open)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                broker = socket.create_connection(('127.0.0.1', self._broker))
+                self._open += client, broker
+                for ends in ((client, broker), (broker, client)):
+                    threading.Thread(
+                        target=self._pass, args=ends, daemon=True
+                    ).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        """Pass on what comes; when one way ends, so does the other way."""
+        with contextlib.suppress(OSError):
+            to_broker = target.getpeername()[1] == self._broker
+            while chunk := source.recv(_CHUNK):
+                if to_broker:
+                    time.sleep(self.delay)
+                target.sendall(chunk)
+        _end(source, target)
+
+
+def _end(*sockets: socket.socket) -> None:
+    for each in sockets:
+        # Wakes who waits for it.
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
+
+
 def measure_trouble(form: sides.Form) -> dict[str, Any]:
     """Do rounds in which the broker is healthy, slow, and down.
 
     Conductor and API are one process: a request reaches the conductor
     without the broker, and what waits for it is the notification alone.
     """
-    proxies: dict[str, slow_broker.SlowBroker] = {}
+    proxies: dict[str, SlowBroker] = {}
     with contextlib.ExitStack() as stack:
 
         def configure(
             shared: sides.Servers, side: sides.Side
         ) -> service.Ironic:
             assert shared.rabbitmq is not None
-            proxy = slow_broker.SlowBroker(shared.rabbitmq.port)
+            proxy = SlowBroker(shared.rabbitmq.port)
             proxies[side.name] = stack.enter_context(proxy)
             return sides.configured(shared, side, split=False, port=proxy.port)
 
@@ -252,7 +314,7 @@ def measure_trouble(form: sides.Form) -> dict[str, Any]:
 
 def _in_trouble(
     running: sides.Running,
-    proxy: slow_broker.SlowBroker,
+    proxy: SlowBroker,
     nodes: Sequence[str],
     down_seconds: float,
 ) -> dict[str, Any]:

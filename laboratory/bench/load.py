@@ -110,8 +110,6 @@ def times(
     The end of an operation is its last committed change, not the moment at
     which a client that polls finds out. An operation with a single change,
     made for the request itself, has no end of its own.
-
-    :param accepted: requests of clients that each had a node alone.
     """
     by_node: dict[str, list[float]] = {}
     for change in changes:

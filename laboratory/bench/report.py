@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import datetime
 import importlib.metadata
 import json
-import logging
 import os
 import pathlib
 import platform
@@ -136,19 +135,6 @@ def write_page(document: Document, directory: pathlib.Path) -> None:
 
 
 def _draw(document: Document, directory: pathlib.Path) -> list[str]:
-    # It tells of its fonts when it is imported, and nobody asked.
-    logging.getLogger('matplotlib').setLevel(logging.WARNING)
-    import matplotlib
-    from matplotlib import figure
-
-    # Text stays text, and the same input makes the same file.
-    settings = {
-        'svg.fonttype': 'none',
-        'svg.hashsalt': 'ironic-async-events',
-        'font.size': 8,
-        'axes.spines.top': False,
-        'axes.spines.right': False,
-    }
     drawn = []
     for name, measured in document['figures'].items():
         groups: dict[str, list[figures.Line]] = {}
@@ -158,18 +144,14 @@ def _draw(document: Document, directory: pathlib.Path) -> list[str]:
                 groups.setdefault(backend, []).append(line)
         if not groups:
             continue
-        rows = max(map(len, groups.values()))
-        with matplotlib.rc_context(settings):
-            picture = figure.Figure(
-                figsize=(11, 1 + _ROW * rows / 2), layout='constrained'
-            )
-            places = picture.subplots(1, len(groups), squeeze=False)[0]
+        drawn.append(f'benchmark-{name}.svg')
+        height = 1 + _ROW * max(map(len, groups.values())) / 2
+        with tables.picture(
+            directory / drawn[-1], height, 1, len(groups)
+        ) as places:
             for axes, title in zip(places, groups, strict=True):
                 _forest(axes, groups[title])
                 axes.set_title(title)
-            drawn.append(f'benchmark-{name}.svg')
-            path = directory / drawn[-1]
-            picture.savefig(path, metadata={'Date': None})
     return drawn
 
 

@@ -76,11 +76,7 @@ def check(arrived: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 class Refusing:
-    """A queue for errors that is full; a context manager.
-
-    The broker refuses every error, also on behalf of other queues that would
-    take it, until the queue is gone.
-    """
+    """A queue that is full: the broker refuses errors until it is gone."""
 
     def __init__(self, amqp_url: str) -> None:
         self._connection = kombu.Connection(amqp_url, heartbeat=0)

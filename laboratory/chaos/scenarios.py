@@ -288,8 +288,7 @@ def backlog(messages: int, *, seed: int) -> Figures:
             memory.append(usage.memory(place.conductors[0].pid) / 2**20)
             processes.wait_for(lambda: not place.waiting(), 2)
         seconds = time.monotonic() - began
-        drained = place.drained()
-        order = filling.check(place.arrived())
+        came, order = _all_came(place, messages)
         # The first quarter lets caches and pools fill.
         settled = memory[len(memory) // 4 :] or memory
         return {
@@ -298,10 +297,16 @@ def backlog(messages: int, *, seed: int) -> Figures:
             'per_second': round(messages / seconds),
             'memory_mb': [round(min(settled)), round(max(settled))],
             **order,
-            'held': drained
-            and not order['out_of_order']
-            and order['received'] == messages,
+            'held': came,
         }
+
+
+def _all_came(place: Place, number: int) -> tuple[bool, dict[str, int]]:
+    """Tell whether so many messages arrive, in order; and how they do."""
+    drained = place.drained()
+    order = filling.check(place.arrived())
+    all_of_them = drained and order['received'] == number
+    return all_of_them and not order['out_of_order'], order
 
 
 def refusing(messages: int, *, seed: int) -> Figures:
@@ -327,8 +332,7 @@ def refusing(messages: int, *, seed: int) -> Figures:
         waiting = place.waiting()
         queue.end()
         began = time.monotonic()
-        drained = place.drained()
-        order = filling.check(place.arrived())
+        came, order = _all_came(place, messages + len(errors))
         return {
             'messages': messages,
             'errors': len(errors),
@@ -338,11 +342,7 @@ def refusing(messages: int, *, seed: int) -> Figures:
             'taken_after': round(time.monotonic() - began, 2),
             'said_away': place.log(0).count('cannot reach the message bus'),
             **order,
-            'held': published
-            and waiting == len(errors)
-            and drained
-            and order['received'] == messages + len(errors)
-            and not order['out_of_order'],
+            'held': published and waiting == len(errors) and came,
         }
 
 

@@ -143,10 +143,9 @@ def causes(log: str) -> collections.Counter[str]:
 
 
 def blocks(log: str) -> Iterator[list[str]]:
-    """Give each error with its traceback.
+    """Give each error of oslo.log with its traceback.
 
-    :param log: lines as oslo.log writes them: a first line names the request,
-        those of its traceback do not.
+    The first line of an error names the request, those of a traceback do not.
     """
     block: list[str] = []
     for match in filter(None, map(_ERROR.match, log.splitlines())):

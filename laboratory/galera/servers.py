@@ -27,10 +27,7 @@ LAG = 'CREATE TABLE {} (id BIGINT PRIMARY KEY AUTO_INCREMENT, seconds DOUBLE)'
 
 
 def port() -> int:
-    """Find a port that stays free while its server is away.
-
-    The kernel never gives one below 32768 to a client.
-    """
+    """Find a port that the kernel gives to no client meanwhile."""
     while True:
         number = random.randrange(12000, 32000)
         with socket.socket() as probe, contextlib.suppress(OSError):

@@ -205,7 +205,6 @@ class Result:
     """What came of one half.
 
     :param may_lose: whether notifications may be lost in a fault.
-    :param books: the audit's account of the notifications.
     :param left: nodes that waited for a restart of their conductor.
     :param stranded: nodes that not even that has helped.
     """

@@ -95,11 +95,7 @@ def run(
     keep: pathlib.Path | None,
     tree: pathlib.Path | None = None,
 ) -> Result:
-    """Start everything, run tempest, stop everything, judge.
-
-    :param over_bus: whether the tests hear notifications from RabbitMQ, and
-        not from the recording.
-    """
+    """Start everything, run tempest, stop everything, judge."""
     with contextlib.ExitStack() as stack:
         shared = stack.enter_context(deployment.servers('mariadb', over_bus))
         assert shared.database is not None

@@ -21,8 +21,6 @@ def spread(middle, low=None, high=None, rounds=5):
 
 @ddt.ddt
 class Spread(base.BaseTestCase):
-    """The interval of a median, and what it says about a limit."""
-
     @ddt.unpack
     @ddt.data(
         ([9.0, 1.0, 2.0, 3.0, 4.0], spread(3.0, 1.0, 9.0)),
@@ -97,8 +95,6 @@ def under_load(plugin=GOOD, backend=sides.MARIADB, clients='8', lost=0):
 
 @ddt.ddt
 class Judge(base.BaseTestCase):
-    """From figures to verdicts."""
-
     def verdicts(self, name, measured, side='plugin'):
         return {
             line.figure: line.verdict

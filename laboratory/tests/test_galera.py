@@ -30,8 +30,6 @@ def judged(nodes=(), log='', changes=()):
 
 
 class Judge(base.BaseTestCase):
-    """What a run has shown."""
-
     def test_the_time_decides_and_not_the_id(self):
         first = seen(8, 1.0, None, 'enroll')
         second = seen(5, 2.0, 'enroll', 'verifying')

@@ -58,8 +58,6 @@ class Contract(base.BaseTestCase):
 
 
 class Witness(base.BaseTestCase):
-    """The triggers see each change of state once."""
-
     def test_changes_and_creations_are_seen_in_order(self):
         path = self.useFixture(fixtures.TempDir()).join('db')
         eye = witness.Witness(f'sqlite:///{path}')

@@ -40,8 +40,6 @@ def operation(verb='inspect', asked_at=10.0, **more):
 
 @ddt.ddt
 class Unannounced(base.BaseTestCase):
-    """Which of equal changes a lost notification belonged to."""
-
     CHANGES = (
         seen(1, 10.0, START),
         seen(2, 11.0, END),
@@ -66,8 +64,6 @@ class Unannounced(base.BaseTestCase):
 
 @ddt.ddt
 class Reasons(base.BaseTestCase):
-    """In which fault something was lost, and why."""
-
     KILL = struck(faults.KILL, victim=1)
     AWAY = struck(faults.BROKER)
     RESTART = struck(faults.DATABASE)
@@ -110,8 +106,6 @@ class Reasons(base.BaseTestCase):
 
 
 class Left(base.BaseTestCase):
-    """In which fault the worker of a node was lost."""
-
     def test_in_the_first_kill_after_its_last_change(self):
         kills = [
             struck(faults.KILL, began, began + 9, 1, number)
@@ -133,8 +127,6 @@ class Left(base.BaseTestCase):
 
 @ddt.ddt
 class Operations(base.BaseTestCase):
-    """What became of what was accepted."""
-
     @ddt.unpack
     @ddt.data(
         (True, {'ended_at': 12.0, 'state': 'manageable'}),
@@ -158,8 +150,6 @@ class Operations(base.BaseTestCase):
 
 @ddt.ddt
 class Verdict(base.BaseTestCase):
-    """What must hold, and what must not."""
-
     KILL = struck(faults.KILL, victim=1)
 
     def result(self, **more):

@@ -39,14 +39,6 @@ class TestComparison(base.BaseTestCase):
     def test_two_runs_without_a_test_are_not_acceptable(self):
         self.assertFalse(suite.acceptable({}, {}))
 
-    def test_every_status_is_counted(self):
-        self.assertEqual(
-            [('fail', 0, 1), ('skip', 0, 0), ('success', 2, 1)],
-            suite.rows(
-                {'a': 'success', 'b': 'success'}, {'a': 'success', 'b': 'fail'}
-            ),
-        )
-
 
 @ddt.ddt
 class TestFindings(base.BaseTestCase):

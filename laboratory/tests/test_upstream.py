@@ -9,19 +9,6 @@ from laboratory.upstream import testimony
 
 
 @ddt.ddt
-class ParseTestCase(base.BaseTestCase):
-    @ddt.unpack
-    @ddt.data(
-        (['', 'a.b'], 'line 2: a.b has no reason'),
-        (['a.b # x', 'a.b # y'], 'line 2: a.b is listed twice'),
-    )
-    def test_a_bad_line_is_refused(self, lines, why):
-        self.assertRaisesRegex(
-            expectations.BadList, why, expectations.parse, lines
-        )
-
-
-@ddt.ddt
 class JudgeTestCase(base.BaseTestCase):
     def judge(self, results, expected=(), loaded=None):
         return expectations.judge(

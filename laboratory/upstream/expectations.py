@@ -15,12 +15,7 @@ class BadList(ValueError):
 
 
 def parse(lines: Iterable[str]) -> dict[str, str]:
-    """Read a list of expected failures.
-
-    :param lines: one test each, ``test.id  # reason``; blank lines and lines
-        that start with ``#`` are comments.
-    :raises BadList: when a test has no reason or is listed twice.
-    """
+    """Read lines of ``test.id  # reason``, and comments."""
     expected: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         text = line.strip()

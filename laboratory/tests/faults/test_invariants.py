@@ -59,8 +59,6 @@ def refused(error=None, **fields):
 
 @ddt.ddt
 class InvariantsTestCase(base.BaseTestCase):
-    """Names of what is broken."""
-
     @ddt.unpack
     @ddt.data(
         ('', accepted()),
