@@ -193,7 +193,6 @@ class Result:
 
     run: Run
     operations: int
-    refused: int
     observations: Sequence[Message]
     account: truth.Account
     get_violations: Sequence[str]
@@ -219,18 +218,17 @@ def measure(
     """Drive a running service, stop it, and compare."""
     began = time.monotonic()
     work = run.clients, run.cycles, run.operations
-    account = clients.drive(bench.ironic.endpoint, *work, progress)
+    accepted = clients.drive(bench.ironic.endpoint, *work, progress)
     seconds = time.monotonic() - began
     # A conductor that is asked to stop ends its work first: what was still
     # to be announced is announced then.
     bench.ironic.stop()
     return Result(
         run=run,
-        operations=len(account.accepted),
-        refused=account.refused,
+        operations=len(accepted),
         observations=bench.observations(),
         account=bench.account(),
-        get_violations=contract.violations(account.accepted, bench.eye.read()),
+        get_violations=contract.violations(accepted, bench.eye.read()),
         seconds=seconds,
     )
 

@@ -256,9 +256,9 @@ class SlowBroker:
                 client, _ = listener.accept()
                 broker = socket.create_connection(('127.0.0.1', self._broker))
                 self._open += client, broker
-                for ends in ((client, broker), (broker, client)):
+                for pair in ((client, broker), (broker, client)):
                     threading.Thread(
-                        target=self._pass, args=ends, daemon=True
+                        target=self._pass, args=pair, daemon=True
                     ).start()
 
     def _pass(self, source: socket.socket, target: socket.socket) -> None:

@@ -89,7 +89,7 @@ def play(running: sides.Running, number: int, lives: int) -> dict[str, Any]:
     eye, endpoint = running.bench.eye, running.bench.ironic.endpoint
     seen = inspections.last_seen(eye)
     used = usage.cpu_seconds(running.conductor)
-    accepted = clients.drive(endpoint, number, lives, sides.LIFE).accepted
+    accepted = clients.drive(endpoint, number, lives, sides.LIFE)
     used = usage.cpu_seconds(running.conductor) - used
     # Without the making of connections and of nodes.
     began = min(request.asked_at for request in accepted)
@@ -188,11 +188,11 @@ def _count(running: sides.Running) -> dict[str, Any]:
     clients.drive(endpoint, 1, 1, sides.LIFE)
     time.sleep(_SETTLED)
     seen = inspections.last_seen(eye)
-    account, counts = _counted(
+    accepted, counts = _counted(
         running, lambda: clients.drive(endpoint, 1, 1, lifecycle.here())
     )
     return {
-        'operations': len(account.accepted),
+        'operations': len(accepted),
         'transitions': sum(
             change.before_state is not None for change in eye.read(seen)
         ),

@@ -25,7 +25,6 @@ def result(one, observations, get_violations=()):
     return deployment.Result(
         run=one,
         operations=0,
-        refused=0,
         observations=observations,
         account=truth.compare(CHANGES, observations),
         get_violations=get_violations,
