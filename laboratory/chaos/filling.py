@@ -76,7 +76,10 @@ def check(arrived: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 class Refusing:
-    """A queue that is full: the broker refuses errors until it is gone."""
+    """A queue for errors that is full; a context manager.
+
+    Until it is gone the broker refuses each error, for other queues as well.
+    """
 
     def __init__(self, amqp_url: str) -> None:
         self._connection = kombu.Connection(amqp_url, heartbeat=0)

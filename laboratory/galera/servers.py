@@ -27,7 +27,7 @@ LAG = 'CREATE TABLE {} (id BIGINT PRIMARY KEY AUTO_INCREMENT, seconds DOUBLE)'
 
 
 def port() -> int:
-    """Find a port that the kernel gives to no client meanwhile."""
+    """Find a port that the kernel gives to no client: it is below 32768."""
     while True:
         number = random.randrange(12000, 32000)
         with socket.socket() as probe, contextlib.suppress(OSError):
