@@ -24,10 +24,7 @@ def answers(url: str) -> bool:
 
 
 class Api:
-    """A connection to the API, for one thread.
-
-    :param watch: called with the method, the code and what came.
-    """
+    """A connection to the API, for one thread; a watch sees each answer."""
 
     def __init__(
         self,
@@ -49,10 +46,7 @@ class Api:
     def call(
         self, method: str, path: str, body: object = None
     ) -> tuple[int, Any]:
-        """Send a request.
-
-        :returns: the code, 0 where there was no answer; and what came.
-        """
+        """Send a request; return its code (0: no answer) and what came."""
         url = self._endpoint + path
         try:
             answer = self._session.request(

@@ -17,13 +17,15 @@ from laboratory import api
 from laboratory import database
 from laboratory import processes
 
+_BOUNDED = {
+    'name': 'bounded',
+    'pattern': '^ironic_versioned_notifications',
+    'definition': {'max-length': 100},
+}
+
 
 class RabbitMQ(processes.Server):
-    """A message broker; a context manager. Starts again on the same port.
-
-    :param beside: another one, whose epmd and secret it shares.
-    :param managed: whether it has its management interface.
-    """
+    """A message broker that can stand beside another; a context manager."""
 
     def __init__(
         self,
@@ -59,7 +61,6 @@ class RabbitMQ(processes.Server):
 
     @property
     def name(self) -> str:
-        """By which name other brokers know it."""
         return f'{self.directory.name}@localhost'
 
     def add_hosts(self, names: Sequence[str]) -> None:
@@ -75,17 +76,7 @@ class RabbitMQ(processes.Server):
             'permissions': [
                 {'user': 'guest', 'vhost': name, **may} for name in names
             ],
-            'policies': [
-                {
-                    'vhost': name,
-                    'name': 'bounded',
-                    'pattern': '^ironic_versioned_notifications',
-                    'apply-to': 'queues',
-                    'priority': 0,
-                    'definition': {'max-length': 100},
-                }
-                for name in names
-            ],
+            'policies': [{'vhost': name, **_BOUNDED} for name in names],
         }
         path = self.directory / 'definitions.json'
         path.write_text(json.dumps(definitions), encoding='utf-8')
@@ -110,7 +101,6 @@ class RabbitMQ(processes.Server):
         self.launch(process, self._answers, 'let a client in')
 
     def control(self, *arguments: str) -> str:
-        """Run ``rabbitmqctl``; return what it wrote."""
         name = 'rabbitmqctl'
         return processes.run_once(
             self._process(name, _find(name), '-q', *arguments)

@@ -4,7 +4,6 @@
 from collections.abc import Callable
 from collections.abc import Sequence
 import concurrent.futures
-import dataclasses
 import logging
 import threading
 import time
@@ -57,35 +56,24 @@ class WatchedNode(sdk_node.Node):
         return result
 
 
-@dataclasses.dataclass
-class Account:
-    """What the clients of one run wrote down."""
-
-    accepted: list[contract.Accepted] = dataclasses.field(default_factory=list)
-    refused: int = 0
-
-
 class Client:
     """One client with a connection of its own, for one thread."""
 
     def __init__(
         self,
         endpoint: str,
-        account: Account | None = None,
+        accepted: list[contract.Accepted] | None = None,
         stopping: threading.Event | None = None,
         progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connect(endpoint)
         self.session = self._connection.baremetal
-        self._account = Account() if account is None else account
+        self._accepted = [] if accepted is None else accepted
         self._stopping = stopping or threading.Event()
         self._progress = progress
 
     def lead(self, *path: lifecycle.Operation | str) -> WatchedNode:
-        """Create a node and lead it through operations.
-
-        :param path: operations, or their names in the life.
-        """
+        """Create a node and lead it through operations, or those of a name."""
         node = self.create()
         for one in path:
             if isinstance(one, str):
@@ -128,7 +116,7 @@ class Client:
             shown_at=shown_at,
             ended_at=self._rest(node, operation),
         )
-        self._account.accepted.append(accepted)
+        self._accepted.append(accepted)
         self._progress()
         return accepted
 
@@ -144,7 +132,6 @@ class Client:
             except exceptions.HttpException as error:
                 if error.status_code not in _BUSY:
                     raise
-                self._account.refused += 1
                 self._pause(_LAST_PAUSE, deadline, f'start {operation}')
             else:
                 return asked_at
@@ -183,16 +170,16 @@ def drive(
     cycles: int,
     operations: Sequence[lifecycle.Operation] = lifecycle.LIFE,
     progress: Callable[[], None] = lambda: None,
-) -> Account:
+) -> list[contract.Accepted]:
     """Let clients lead nodes through their lives, all at once."""
     # The SDK tells at INFO which microversion it talks.
     logging.getLogger('openstack').setLevel(logging.WARNING)
-    account = Account()
+    accepted: list[contract.Accepted] = []
     stopping = threading.Event()
     ready = threading.Barrier(clients)
 
     def client() -> None:
-        one = Client(endpoint, account, stopping, progress)
+        one = Client(endpoint, accepted, stopping, progress)
         ready.wait(60)
         for _ in range(cycles):
             one.session.delete_node(one.lead(*operations).id)
@@ -204,4 +191,4 @@ def drive(
                 future.result()
         finally:
             stopping.set()
-    return account
+    return accepted

@@ -23,6 +23,13 @@ from laboratory import service
 from laboratory import truth
 from laboratory import witness
 
+SIDES = {
+    'stock': ('messagingv2',),
+    'plugin': ('messagingv2', 'async_events'),
+    'outbox': ('async_events_outbox',),
+}
+"""What is compared, and the notification drivers that it takes."""
+
 _TAKES_REQUESTS = 'Created RPC server'
 
 
@@ -38,11 +45,11 @@ class Cluster:
         self,
         conductors: int = 2,
         options: configuration.Options | None = None,
-        driver: tuple[str, ...] = ('async_events_outbox',),
+        side: str = 'outbox',
     ) -> None:
         self._count = conductors
         self._extra = options or {}
-        self._driver = driver
+        self._driver = SIDES[side]
         self.conductors: list[processes.Process] = []
 
     def __enter__(self) -> Self:
@@ -135,7 +142,6 @@ class Cluster:
         return self._ironics[0].run_once(name, *arguments)
 
     def _wait_for_api(self) -> None:
-        """Wait until the API answers and sees all conductors."""
         first, all_of_them = self._ironics[0], max(1, self._count)
         self.api.require(
             lambda: first.conductors() >= all_of_them,
@@ -146,7 +152,6 @@ class Cluster:
     # What can be done to it
 
     def kill(self, number: int) -> None:
-        """Kill a conductor, without a chance to say goodbye."""
         self._signal(number, signal.SIGKILL)
         self.conductors[number].stop()
 
@@ -189,7 +194,6 @@ class Cluster:
         os.kill(self.conductors[number].pid, signal.SIGHUP)
 
     def freeze(self, number: int) -> None:
-        """Stop a conductor where it is."""
         self._signal(number, signal.SIGSTOP)
 
     def thaw(self, number: int) -> None:
@@ -200,22 +204,13 @@ class Cluster:
             os.killpg(self.conductors[number].pid, what)
 
     def restart_database(self) -> None:
-        """Stop the database in an orderly way, and start it again."""
         assert self._database is not None
         self._database.stop()
         self._database.start()
 
     # What can be asked of it
 
-    def counters(self) -> dict[str, int]:
-        """Read how many statements the database has executed."""
-        names = ('commit', 'insert', 'update', 'delete', 'select')
-        query = 'SHOW GLOBAL STATUS LIKE :name'
-        found = dict(self.eye.query(query, name='Com_%'))
-        return {name: int(found[f'Com_{name}']) for name in names}
-
     def waiting(self) -> int:
-        """Count the messages in the outbox."""
         return self._number('count(*) FROM async_events_outbox')
 
     def leader(self) -> int | None:
@@ -247,13 +242,11 @@ class Cluster:
         return True
 
     def works(self, number: int) -> bool:
-        """Tell whether a conductor is deploying a node."""
         where = "reservation = :host AND provision_state = 'deploying'"
         query = f'SELECT id FROM nodes WHERE {where}'
         return bool(self.eye.query(query, host=self.host(number)))
 
     def host(self, number: int) -> str:
-        """Tell by which name a conductor is known."""
         return str(self._ironics[number].options['DEFAULT']['host'])
 
     def starts(self, number: int) -> int:

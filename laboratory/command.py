@@ -15,7 +15,8 @@ def parser(
 ) -> argparse.ArgumentParser:
     """Make the parser of a command.
 
-    :param options: the default, or the type where there is none; and the help.
+    :param options: the default, or the type where there is none, or False for
+        a flag; and the help.
     """
     made = argparse.ArgumentParser(
         prog=f'python -m laboratory.{name}',
@@ -23,7 +24,9 @@ def parser(
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     for option, (default, text) in options.items():
-        if isinstance(default, type):
+        if default is False:
+            made.add_argument(f'--{option}', action='store_true', help=text)
+        elif isinstance(default, type):
             made.add_argument(f'--{option}', type=default, help=text)
         else:
             made.add_argument(

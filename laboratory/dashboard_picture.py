@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw the dashboard's main panels from a real run, for the documentation.
 
-Run it with ``python -m laboratory.dashboard_picture OUTPUT.svg``. An Ironic
-whose operations take some seconds each, RabbitMQ, the exporter and a real
-Prometheus; the queries are those of the dashboard.
+An Ironic whose operations take some seconds each, RabbitMQ, the exporter and a
+real Prometheus; the queries are those of the dashboard.
 """
 
 from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
-import io
 import json
-import logging
 import pathlib
-import re
 import sys
 import time
 from typing import Any
@@ -22,6 +18,7 @@ from laboratory import clients
 from laboratory import command
 from laboratory import deployment
 from laboratory import prometheus
+from laboratory import tables
 
 _PANELS = (
     'Nodes by provision state',
@@ -40,8 +37,8 @@ _UNITS = {'s': 'seconds', 'ops': 'per second', 'short': 'number'}
 Line = tuple[str, Mapping[int, float]]
 
 
-def record(workers: int, cycles: int) -> dict[str, list[Line]]:
-    """Run everything, and ask Prometheus."""
+def record() -> dict[str, list[Line]]:
+    """Lead eight nodes through a life each, and ask Prometheus."""
     wanted = deployment.Run(
         plugin=True, rabbitmq=True, options={'fake': _DELAYS}
     )
@@ -55,7 +52,7 @@ def record(workers: int, cycles: int) -> dict[str, list[Line]]:
         server = prometheus.Prometheus(directory, exporter.port)
         stack.enter_context(server)
         began = int(time.time())
-        clients.drive(url, workers, cycles, wanted.operations)
+        clients.drive(url, 8, 1, wanted.operations)
         time.sleep(2 * _STEP)
         # Of two targets the last one: p95, not p50.
         return {
@@ -95,37 +92,9 @@ def _lines(
 
 
 def draw(found: Mapping[str, Sequence[Line]], path: pathlib.Path) -> None:
-    # It tells of its fonts when it is imported, and nobody asked.
-    logging.getLogger('matplotlib').setLevel(logging.WARNING)
-    import matplotlib
-    from matplotlib import figure
-
-    settings = {
-        'svg.fonttype': 'none',
-        'svg.hashsalt': 'ironic-async-events',
-        'font.size': 7,
-        'axes.spines.top': False,
-        'axes.spines.right': False,
-    }
-    with matplotlib.rc_context(settings):
-        picture = figure.Figure(figsize=(11, 7), layout='constrained')
-        places = picture.subplots(2, 2).flatten()
+    with tables.picture(path, 7, 2, 2) as places:
         for axes, panel in zip(places, _panels(), strict=True):
             _draw(axes, panel, found[panel['title']])
-        text = io.StringIO()
-        picture.savefig(text, format='svg', metadata={'Date': None})
-    # A point is enough, and half of the size. Labels keep their numbers.
-    path.write_text(
-        re.sub(
-            r'\bd="[^"]*"',
-            lambda found: re.sub(
-                r'\d+\.\d+',
-                lambda number: f'{float(number[0]):.0f}',
-                ' '.join(found[0].split()),
-            ),
-            text.getvalue(),
-        )
-    )
 
 
 def _draw(axes: Any, panel: Mapping[str, Any], lines: Sequence[Line]) -> None:
@@ -154,19 +123,13 @@ def _draw(axes: Any, panel: Mapping[str, Any], lines: Sequence[Line]) -> None:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, and draw; 2 when a run could not be done."""
-    parser = command.parser(
-        'dashboard_picture',
-        __doc__,
-        clients=(8, 'how many clients at once'),
-        cycles=(2, 'how many nodes each client leads through its life'),
-    )
+def main() -> int:
+    parser = command.parser('dashboard_picture', __doc__)
     parser.add_argument('output', type=pathlib.Path)
-    parsed = parser.parse_args(arguments)
+    output = parser.parse_args().output
 
     def work() -> int:
-        draw(record(parsed.clients, parsed.cycles), parsed.output)
+        draw(record(), output)
         return 0
 
     return command.run('dashboard_picture', work)

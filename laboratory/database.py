@@ -52,7 +52,6 @@ class Database(processes.Server):
 
     @property
     def url(self) -> str:
-        """What Ironic and the witness connect to."""
         return self._url('ironic')
 
     def _url(self, name: str) -> str:
@@ -105,7 +104,6 @@ class MariaDB(Database):
         )
 
     def serve(self) -> None:
-        """Start the server; the first time, create the database as well."""
         is_new = not (self.directory / 'data').exists()
         if is_new:
             self._install()
@@ -166,7 +164,6 @@ class PostgreSQL(Database):
         return self._process(name, *become, path, *options)
 
     def serve(self) -> None:
-        """Initialise a cluster, start the server, create the database."""
         if getpass.getuser() == 'root':
             shutil.chown(self.directory, _USER)
             # That user must get there.

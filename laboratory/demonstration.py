@@ -6,16 +6,16 @@ everything on loopback and in a directory that is removed at the end.
 """
 
 from collections.abc import Sequence
+import functools
 import pathlib
 import sys
 
-import rich.console
 import rich.progress
-import rich.table
 
 from ironic_async_events.patching import patched
 from laboratory import command
 from laboratory import deployment
+from laboratory import tables
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,14 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parsed = command.parser(
         'demonstration',
-        'Run the same life cycles of nodes on stock Ironic and with '
-        'ironic-async-events, or on a patched Ironic alone, and count what '
-        'became of the notifications.',
+        __doc__,
         clients=(8, 'how many clients at once'),
         cycles=(2, 'how many nodes each client leads through its life'),
-        keep=(pathlib.Path, 'keep configuration, logs and figures there'),
+        keep=(pathlib.Path, 'keep configuration, logs and recordings there'),
     ).parse_args(arguments)
-    console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
 
     def work() -> int:
         results = []
@@ -41,31 +38,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
             one = deployment.Run(
                 plugin=plugin, clients=parsed.clients, cycles=parsed.cycles
             )
-            results.append(_measure(console, one, parsed.keep))
-        console.print(table(results))
-        for line in remarks(results):
-            console.print(line, markup=False, soft_wrap=True)
+            name = 'plugin' if plugin else one.side
+            with rich.progress.Progress() as progress:
+                task = progress.add_task(f'{one.side:>15}', total=one.total)
+                result = deployment.execute(
+                    one,
+                    parsed.keep and parsed.keep / name,
+                    functools.partial(progress.advance, task),
+                )
+            results.append(result)
+        _show(results)
+        print(*remarks(results), sep='\n')
         return 1 if results[-1].anomalies else 0
 
     return command.run('demonstration', work)
 
 
-def table(results: Sequence[deployment.Result]) -> rich.table.Table:
-    sheet = rich.table.Table('Ironic', title='provision_set notifications')
-    faults = ('lost', 'out of order', 'illegal')
-    for name in ('operations', 'expected', 'received', *faults, 'seconds'):
-        sheet.add_column(name, justify='right')
+def _show(results: Sequence[deployment.Result]) -> None:
+    columns = 'expected', 'received', 'lost', 'out_of_order', 'illegal'
+    table = tables.Table(
+        *('Ironic', 'operations'),
+        *(name.replace('_', ' ') for name in columns),
+        'seconds',
+        title='provision_set notifications',
+    )
     for result in results:
         counts = result.account.as_dict()
-        sheet.add_row(
-            result.run.side,
-            str(result.operations),
-            str(counts['expected']),
-            str(counts['received']),
-            *(_count(counts[name.replace(' ', '_')]) for name in faults),
+        table.add(
+            *(result.run.side, result.operations),
+            *map(counts.get, columns),
             f'{result.seconds:.0f}',
+            style='red' if result.anomalies else '',
         )
-    return sheet
+    table.show()
 
 
 def remarks(results: Sequence[deployment.Result]) -> list[str]:
@@ -88,23 +93,6 @@ def remarks(results: Sequence[deployment.Result]) -> list[str]:
     for row in results[-1].account.rows[:10]:
         lines.append(f'  {row.name}: {row.change or row.observation}')
     return lines
-
-
-def _count(number: int) -> str:
-    return f'[red]{number}[/red]' if number else '0'
-
-
-def _measure(
-    console: rich.console.Console,
-    one: deployment.Run,
-    keep: pathlib.Path | None,
-) -> deployment.Result:
-    name = 'plugin' if one.plugin else one.side
-    with rich.progress.Progress(console=console) as progress:
-        task = progress.add_task(f'{one.side:>15}', total=one.total)
-        return deployment.execute(
-            one, keep and keep / name, lambda: progress.advance(task)
-        )
 
 
 if __name__ == '__main__':

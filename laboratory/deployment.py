@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import shutil
@@ -38,15 +37,7 @@ _KINDS: Mapping[str, type[Database]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
-    """What to start and do in one run; a value.
-
-    :param plugin: with the plugin, or stock.
-    :param mariadb: on MariaDB, or on SQLite.
-    :param rabbitmq: with RabbitMQ, or recorded without a broker.
-    :param split: ``ironic-conductor`` and ``ironic-api``, or all in one.
-    :param cycles: how many lives each client leads, one after the other.
-    :param command: what to run instead of the all-in-one command.
-    """
+    """What to start and do in one run; a value."""
 
     plugin: bool
     mariadb: bool = False
@@ -114,7 +105,6 @@ class Bench:
         return list(map(observation.observe, recorder.read(self.recording)))
 
     def account(self) -> truth.Account:
-        """Compare what was committed so far with what was announced."""
         return truth.compare(self.eye.changes(), self.observations())
 
 
@@ -155,10 +145,7 @@ def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
 
 @contextlib.contextmanager
 def started(run: Run, copy: pathlib.Path | None = None) -> Iterator[Bench]:
-    """Start everything that a run needs, and stop it whatever happens.
-
-    :param copy: a directory that gets configuration, logs and recordings.
-    """
+    """Start everything that a run needs, and stop it whatever happens."""
     with contextlib.ExitStack() as stack:
         shared = stack.enter_context(
             servers('mariadb' if run.mariadb else '', run.rabbitmq)
@@ -176,10 +163,7 @@ def started(run: Run, copy: pathlib.Path | None = None) -> Iterator[Bench]:
 def watched(
     ironic: service.Ironic, amqp_url: str = '', outbox: bool = False
 ) -> Iterator[Bench]:
-    """Start a service on an empty database, with everything that watches it.
-
-    :param outbox: create the tables of the outbox as well.
-    """
+    """Start a service on an empty database, with everything that watches."""
     with contextlib.ExitStack() as stack:
         collector = None
         if amqp_url:
@@ -205,14 +189,10 @@ def keep(directory: pathlib.Path, copy: pathlib.Path) -> None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a run.
-
-    :param get_violations: one line for each 202 that was not kept.
-    """
+    """What came of a run; each 202 that was not kept is a line."""
 
     run: Run
     operations: int
-    refused: int
     observations: Sequence[Message]
     account: truth.Account
     get_violations: Sequence[str]
@@ -220,7 +200,6 @@ class Result:
 
     @property
     def malformed(self) -> list[str]:
-        """Why messages could not be read, one line each."""
         return [
             one.reason
             for one in self.observations
@@ -229,21 +208,8 @@ class Result:
 
     @property
     def anomalies(self) -> int:
-        """How many things are not as they must be."""
         wrong = self.account.rows, self.get_violations, self.malformed
         return sum(map(len, wrong))
-
-    def as_dict(self) -> Mapping[str, object]:
-        return {
-            'run': str(self.run),
-            'clients': self.run.clients,
-            'operations': self.operations,
-            'refused': self.refused,
-            'account': self.account.as_dict(),
-            'malformed': len(self.malformed),
-            'get_violations': list(self.get_violations),
-            'seconds': round(self.seconds, 3),
-        }
 
 
 def measure(
@@ -252,18 +218,17 @@ def measure(
     """Drive a running service, stop it, and compare."""
     began = time.monotonic()
     work = run.clients, run.cycles, run.operations
-    account = clients.drive(bench.ironic.endpoint, *work, progress)
+    accepted = clients.drive(bench.ironic.endpoint, *work, progress)
     seconds = time.monotonic() - began
     # A conductor that is asked to stop ends its work first: what was still
     # to be announced is announced then.
     bench.ironic.stop()
     return Result(
         run=run,
-        operations=len(account.accepted),
-        refused=account.refused,
+        operations=len(accepted),
         observations=bench.observations(),
         account=bench.account(),
-        get_violations=contract.violations(account.accepted, bench.eye.read()),
+        get_violations=contract.violations(accepted, bench.eye.read()),
         seconds=seconds,
     )
 
@@ -274,9 +239,4 @@ def execute(
     progress: Callable[[], None] = lambda: None,
 ) -> Result:
     with started(run, copy) as running:
-        result = measure(running, run, progress)
-    if copy is not None:
-        (copy / 'result.json').write_text(
-            json.dumps(result.as_dict(), indent=2) + '\n', encoding='utf-8'
-        )
-    return result
+        return measure(running, run, progress)

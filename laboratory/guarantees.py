@@ -8,12 +8,7 @@ from typing import NamedTuple
 
 
 class Guarantee(NamedTuple):
-    """A promise to operators and to consumers of notifications.
-
-    :param id: its number, ``I1`` for example.
-    :param name: two or three words for people.
-    :param sentence: what holds.
-    """
+    """A promise to operators and to consumers of notifications."""
 
     id: str
     name: str

@@ -28,10 +28,7 @@ def _bios(**setting: str) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Operation:
-    """One request for a change of provision state.
-
-    :param name: tells two operations with one verb apart.
-    """
+    """A request; its name tells two operations with one verb apart."""
 
     verb: str
     start: str

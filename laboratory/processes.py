@@ -32,7 +32,6 @@ def free_port() -> int:
 
 
 def tail(path: pathlib.Path, lines: int = 25) -> str:
-    """Read the last lines of a log for an error message."""
     try:
         text = path.read_text(encoding='utf-8', errors='replace')
     except OSError:
@@ -54,10 +53,7 @@ def wait_for(
 
 @dataclasses.dataclass(eq=False)
 class Process:
-    """One program with its log; stopped with all its children.
-
-    :param grace: seconds between SIGTERM and SIGKILL.
-    """
+    """One program with its log; killed after a grace with its children."""
 
     name: str
     argv: list[str]
@@ -99,13 +95,16 @@ class Process:
         return self
 
     def require(
-        self, condition: Callable[[], bool], seconds: float, what: str
+        self,
+        condition: Callable[[], bool],
+        seconds: float,
+        what: str,
+        pause: float = 0.05,
     ) -> None:
-        """Wait until the process does what it was started for.
-
-        :param what: the condition in words, for the message.
-        """
-        wait_for(lambda: condition() or self.returncode is not None, seconds)
+        """Wait until the process does what it was started for."""
+        wait_for(
+            lambda: condition() or self.returncode is not None, seconds, pause
+        )
         if condition():
             return
         how = f'did not come to {what} within {seconds:.0f} s'
@@ -180,10 +179,7 @@ class Server:
 
 
 def end_on_sigterm() -> None:
-    """Have SIGTERM end this program as an error would.
-
-    Without, nobody would stop what it has started.
-    """
+    """Have SIGTERM end this program, and so what it has started."""
 
     def end(number: int, frame: Any) -> None:
         raise SystemExit(128 + number)
@@ -192,7 +188,6 @@ def end_on_sigterm() -> None:
 
 
 def run_once(process: Process, seconds: float = START_SECONDS) -> str:
-    """Run a program to its end."""
     process.log.unlink(missing_ok=True)
     with process.start():
         if process.end(seconds) != 0:

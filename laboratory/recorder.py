@@ -26,10 +26,7 @@ class RecordingDriver(notifier.Driver):  # type: ignore[misc]
     def notify(
         self, ctxt: Any, message: dict[str, Any], priority: str, retry: Any
     ) -> None:
-        """Write one line; the thread that emits the notification is here.
-
-        Under a lock: what is before another in the file was emitted before it.
-        """
+        """Write one line, in the order of emission; any thread calls this."""
         path = os.environ.get(VARIABLE)
         if not path:
             return

@@ -29,10 +29,7 @@ def last(
 
 
 def read(stream: bytes) -> dict[str, dict[str, Any]]:
-    """Read a stream of subunit, version 2: test -> status, details, ...
-
-    What failed before its first test, a class or a module, is there as well.
-    """
+    """Read subunit: tests, and what failed before its first test."""
     tests: dict[str, dict[str, Any]] = {}
     results = testtools.StreamToDict(lambda x: tests.update({x['id']: x}))
     results.startTestRun()

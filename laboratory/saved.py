@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare two ways to save a state: the row and the object afterwards.
 
-``python -m laboratory.saved URL`` goes through all cases with the database of
-that URL, which must be empty, and prints what differs.
+Goes through all cases and prints what differs.
 """
 
-import argparse
 from collections.abc import Callable
 from collections.abc import Iterator
 import datetime
@@ -27,6 +25,7 @@ import sqlalchemy as sa
 
 from ironic_async_events.audit import table
 from ironic_async_events.task import saving
+from laboratory import command
 
 NOW = datetime.datetime(2026, 2, 3, 4, 5, 6, 765432)
 """The time at which a node is saved."""
@@ -142,7 +141,6 @@ class Bench:
     def _outcome(
         self, case: Case, save: Callable[[Any, str], None]
     ) -> dict[str, Any]:
-        """Save the node of a case; return what there is afterwards."""
         pin = self._pin if case.pinned else None
         CONF.set_override('pin_release_version', pin)
         node = self._prepared(case)
@@ -169,7 +167,6 @@ class Bench:
         return outcome
 
     def _prepared(self, case: Case) -> Any:
-        """Return the node of a case, about to be saved."""
         self._delete()
         row = self._row | {'provision_state': case.previous_state}
         with api._session_for_write() as session:
@@ -201,9 +198,7 @@ _UUID = 'd0a5c4e0-3a43-4a51-a4cb-6a1a7f5a0b6e'
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog=f'python -m {__spec__.name}', description=__doc__
-    )
+    parser = command.parser('saved', __doc__)
     parser.add_argument('url', help='of an empty database, for SQLAlchemy')
     url = parser.parse_args().url
 

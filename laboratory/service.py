@@ -66,12 +66,7 @@ def patched_tree(name: str) -> pathlib.Path:
 
 
 class Ironic(processes.Server):
-    """An Ironic on loopback in a directory of its own; a context manager.
-
-    :param transport: the message bus; :attr:`recording` takes its place.
-    :param split: ``ironic-conductor`` and ``ironic-api``, not all in one.
-    :param command: in the place of that with the conductor.
-    """
+    """An Ironic on loopback in a directory of its own; a context manager."""
 
     def __init__(
         self,
@@ -135,7 +130,6 @@ class Ironic(processes.Server):
         return f'http://127.0.0.1:{self.port}'
 
     def log(self, name: str) -> pathlib.Path:
-        """Name the log of one command."""
         return self.directory / f'{name}.log'
 
     def create_schema(self) -> None:
@@ -154,7 +148,6 @@ class Ironic(processes.Server):
         return processes.run_once(self.part(name, arguments), START_SECONDS)
 
     def serve(self) -> None:
-        """Start the service and wait until it can take requests."""
         names = ['ironic']
         if self.split:
             names = ['ironic-conductor', 'ironic-api']
@@ -197,6 +190,5 @@ class Ironic(processes.Server):
         return self.get('/v1') is not None
 
     def conductors(self) -> int:
-        """Count the conductors that are alive."""
         body = self.get('/v1/conductors') or {}
         return sum(one['alive'] for one in body.get('conductors', ()))

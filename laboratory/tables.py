@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One table of results, for the terminal and for a page."""
+"""Results as a table or a picture, for the terminal and for a page."""
 
+from collections.abc import Iterator
+from collections.abc import Sequence
+import contextlib
 import csv
 import io
+import logging
+import pathlib
 import sys
+from typing import Any
 
 import rich.box
 import rich.console
@@ -12,10 +18,7 @@ import rich.text
 
 
 class Table:
-    """Rows below a header.
-
-    :param columns: the header.
-    """
+    """Rows below a header."""
 
     def __init__(self, *columns: str, title: str = '') -> None:
         self._columns = columns
@@ -24,10 +27,7 @@ class Table:
         self._styles: list[str] = []
 
     def add(self, *cells: object, style: str = '') -> None:
-        """Add a row.
-
-        :param style: a colour, for the terminal.
-        """
+        """Add a row; the style is for the terminal."""
         self.rows.append(tuple(map(str, cells)))
         self._styles.append(style)
 
@@ -43,7 +43,6 @@ class Table:
         rich.console.Console(width=width).print(sheet)
 
     def rst(self) -> str:
-        """Return the table in reStructuredText."""
         sheet = io.StringIO()
         writer = csv.writer(
             sheet, quoting=csv.QUOTE_ALL, lineterminator='\n   '
@@ -51,3 +50,27 @@ class Table:
         writer.writerows([self._columns, *self.rows])
         body = sheet.getvalue().rstrip()
         return f'.. csv-table::\n   :header-rows: 1\n\n   {body}\n'
+
+
+@contextlib.contextmanager
+def picture(
+    path: pathlib.Path, height: float, rows: int, columns: int
+) -> Iterator[Sequence[Any]]:
+    """Give axes to draw on; the same input makes the same file."""
+    # It tells of its fonts when it is imported, and nobody asked.
+    logging.getLogger('matplotlib').setLevel(logging.WARNING)
+    import matplotlib
+    from matplotlib import figure
+
+    settings = {
+        # Text stays text.
+        'svg.fonttype': 'none',
+        'svg.hashsalt': 'ironic-async-events',
+        'font.size': 8,
+        'axes.spines.top': False,
+        'axes.spines.right': False,
+    }
+    with matplotlib.rc_context(settings):
+        made = figure.Figure(figsize=(11, height), layout='constrained')
+        yield made.subplots(rows, columns, squeeze=False).flatten()
+        made.savefig(path, metadata={'Date': None})

@@ -10,14 +10,12 @@ notification gets exactly one name. Always true::
 
 Both are sequences of steps (previous state, new state) of a node. Their
 longest common subsequence was announced *in order*. Of the rest, a
-notification of a step that the machine does not make (*illegal*) is taken for
-the announcement of the first change left that has its previous state and the
-state which the machine makes of its event: that change is not lost, but
-``announced_wrongly``. Every other notification is matched with the first
-change left that is the same step (*out of order*: it is there, at another
-place). Notifications that are left are *unexpected*, changes that are left
-are *lost*. A repeated message id is a *duplicate*, and not counted as
-received.
+notification of a step that the machine does not make (*illegal*) announces the
+first change left that its previous state and its event lead to: that change is
+not lost, but ``announced_wrongly``. Every other one is matched with the first
+change left that is the same step (*out of order*). Notifications that are left
+are *unexpected*, changes that are left are *lost*. A repeated message id is a
+*duplicate*, and not counted as received.
 """
 
 import collections
@@ -62,7 +60,6 @@ class Account:
     rows: tuple[Row, ...] = dataclasses.field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, int]:
-        """Return the counts by name, for a table."""
         return {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -171,11 +168,7 @@ def compare(
     changes: Iterable[Sequence[str | None]],
     observations: Iterable[obs.Observation | obs.Malformed | obs.Ignored],
 ) -> Account:
-    """Compare what was received with what happened.
-
-    :param changes: (node, previous state, state) of every committed change,
-        in the order of commit for each node.
-    """
+    """Compare what was received with (node, state before, state) in order."""
     truth: dict[str, list[Change]] = {}
     for node, previous, state in changes:
         change = Change(str(node), previous, state)

@@ -58,11 +58,7 @@ ENDS: Mapping[str, str] = {
 
 @dataclasses.dataclass(slots=True)
 class Operation:
-    """One operation that was accepted.
-
-    :param accepted: after how many seconds the answer came.
-    :param ended_at: when the node was seen at rest; None if it never was.
-    """
+    """One operation that was accepted, and when its node was at rest."""
 
     node: str
     verb: str
@@ -85,10 +81,7 @@ class Operation:
 
 
 def prepare(api: Api, node: Mapping[str, Any], verb: str) -> str:
-    """Make a node at rest fit for an operation.
-
-    :returns: where to ask for it.
-    """
+    """Make a node at rest fit for an operation; return where to ask."""
     path = f'/v1/nodes/{node["uuid"]}'
     # Ironic puts a node that failed into maintenance.
     if node['maintenance']:
@@ -100,10 +93,7 @@ def prepare(api: Api, node: Mapping[str, Any], verb: str) -> str:
 
 
 class Wanderers:
-    """All clients; a context manager that stops them.
-
-    :param nodes: how many, over all clients; each node has one client.
-    """
+    """All clients, each with nodes of its own; a context manager."""
 
     def __init__(
         self,
@@ -148,7 +138,6 @@ class Wanderers:
         self._executor.shutdown()
 
     def work(self, more: int) -> None:
-        """Wait until the clients have done some more operations."""
         enough = len(self.ended) + more
         if not processes.wait_for(lambda: len(self.ended) >= enough, 120):
             raise errors.LaboratoryError(

@@ -73,7 +73,6 @@ _TRIGGERS = {
 
 
 def _statements(dialect: str) -> list[str]:
-    """Compose what makes the table and its triggers."""
     table = f"""
         CREATE TABLE {TABLE} (
             id {_IDS[dialect]},
@@ -93,11 +92,7 @@ def _statements(dialect: str) -> list[str]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Seen:
-    """One committed change of one node's provision state.
-
-    :param id: rises in the order of the commits of one node.
-    :param seen_at: when the statement ran, in seconds since the epoch.
-    """
+    """One committed change of one node; ids rise in the order of commits."""
 
     id: int
     node: str
@@ -132,10 +127,7 @@ class Witness:
             return list(connection.execute(sqlalchemy.text(text), values))
 
     def read(self, after: int = 0, node: str = '') -> list[Seen]:
-        """Give back what was seen, in the order of the commits.
-
-        :param after: leave out what has this id or a lower one.
-        """
+        """Give back what was seen after an id, in the order of the commits."""
         names = [field.name for field in dataclasses.fields(Seen)]
         query = f'SELECT {", ".join(names)} FROM {TABLE} WHERE id > :after'
         if node:

@@ -15,8 +15,7 @@ import pathlib
 import sys
 from typing import Any
 
-from laboratory import errors
-from laboratory import processes
+from laboratory import command
 from laboratory import service
 from laboratory import tables
 from laboratory.bench import alone
@@ -47,31 +46,29 @@ _DIRECTORY = pathlib.Path('build/benchmark')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and write down."""
-    parsed = _parser().parse_args(arguments)
-    processes.end_on_sigterm()
+    parsed = _parse(arguments)
     logging.basicConfig(
         format='%(asctime)s %(message)s', datefmt='%H:%M:%S', level='ERROR'
     )
     for name in (LOG.name, 'laboratory'):
         logging.getLogger(name).setLevel(logging.INFO)
+    return command.run('bench', lambda: _work(parsed))
+
+
+def _work(parsed: argparse.Namespace) -> int:
     form = sides.form(parsed.long, parsed.rounds)
-    try:
-        if parsed.tree:
-            _compare(form, parsed.tree).show()
-            return 0
-        document = report.opened(parsed.keep)
-        wanted = parsed.only
-        if wanted is None:
-            wanted = _FIGURES if parsed.long else _SHORT
-        for name in wanted:
-            LOG.info('%s', name)
-            report.add(document, name, form, _FIGURES[name](form))
-            # What was measured is not lost when something goes wrong later.
-            report.save(document, parsed.keep)
-    except errors.LaboratoryError as error:
-        print(f'bench: {error}', file=sys.stderr)
-        return 2
+    if parsed.tree:
+        _compare(form, parsed.tree).show()
+        return 0
+    document = report.opened(parsed.keep)
+    wanted = parsed.only
+    if wanted is None:
+        wanted = _FIGURES if parsed.long else _SHORT
+    for name in wanted:
+        LOG.info('%s', name)
+        report.add(document, name, form, _FIGURES[name](form))
+        # What was measured is not lost when something goes wrong later.
+        report.save(document, parsed.keep)
     LOG.info('everything is measured')
     lines = judge.lines(document['figures'])
     report.table(lines).show()
@@ -82,60 +79,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _compare(form: sides.Form, trees: Sequence[pathlib.Path]) -> tables.Table:
     """Compare source trees with stock: no plugin, no limit."""
-    patched = {f'patched{n}': str(tree) for n, tree in enumerate(trees, 1)}
-    compared = [sides.Side(name, tree=tree) for name, tree in patched.items()]
+    compared = [
+        sides.Side(f'patched{n}', tree=str(tree))
+        for n, tree in enumerate(trees, 1)
+    ]
     measured = load.measure(form, (sides.STOCK, *compared))
-    table = tables.Table('backend', 'clients', 'figure', 'stock', *patched)
-    for backend, both in measured.items():
-        for clients, rounds in both['clients'].items():
-            for name, title in judge.TITLES.items():
-                ratios = []
-                for side in patched:
-                    done = figures.done(rounds, side)
-                    ratio = done and figures.ratio(done, side, name).text()
-                    ratios.append(ratio or 'no round')
-                table.add(backend, clients, title, 1, *ratios)
-        books = (both['notifications'][side] for side in ('stock', *patched))
-        lost = [f'{book["lost"]} of {book["expected"]}' for book in books]
-        table.add(backend, 'all', 'notifications lost', *lost)
-    return table
+    names = [side.name for side in compared]
+    return report.table(judge.load(measured, names))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='python -m laboratory.bench', description=__doc__
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = command.parser(
+        'bench',
+        __doc__,
+        long=(False, 'all of it, in some hours'),
+        rounds=(5, 'how many paired rounds'),
+        keep=(_DIRECTORY, 'where figures are written and looked for'),
+        page=(False, f'write {report.PAGE} with pictures there as well'),
     )
-    add = parser.add_argument
-    add('--long', action='store_true', help='all of it, in some hours')
-    add(
+    parser.add_argument(
         '--only',
         nargs='*',
         choices=_FIGURES,
-        metavar='FIGURE',
-        help=f'measure only these of {", ".join(_FIGURES)}; other figures in '
-        f'DIR stay as they are. Without a name, only the report is made '
-        f'(default: {", ".join(_SHORT)}; with --long, all)',
+        help=f'measure these figures and keep the others; without a name only '
+        f'the report is made; else {", ".join(_SHORT)}, with --long all',
     )
-    add(
-        '--rounds',
-        type=int,
-        choices=range(1, 100),
-        default=5,
-        metavar='N',
-        help='how many paired rounds (default: %(default)s)',
-    )
-    add(
-        '--keep',
-        type=pathlib.Path,
-        default=_DIRECTORY,
-        metavar='DIR',
-        help='where figures are written and looked for (default: %(default)s)',
-    )
-    text = f'make a page with pictures as well, DIR/{report.PAGE}'
-    add('--page', action='store_true', help=text)
     text = 'compare only the load of these patched sources with stock'
-    add('--tree', nargs='+', type=service.patched_tree, help=text)
-    return parser
+    parser.add_argument(
+        '--tree', nargs='+', type=service.patched_tree, help=text
+    )
+    return parser.parse_args(arguments)
 
 
 if __name__ == '__main__':

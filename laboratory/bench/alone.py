@@ -8,46 +8,32 @@ it does not pay for either. It runs inside a process that does nothing else.
 from collections.abc import Callable
 from collections.abc import Mapping
 import concurrent.futures
+import multiprocessing
 import statistics
 import time
 from typing import Any
 
 from laboratory import deployment
-from laboratory import inside
 from laboratory.bench import sides
 
-_STEP = {'priority': 10, 'abortable': False, 'requires_ramdisk': True}
 _STEPS = [
-    {**_STEP, 'interface': interface, 'step': step, 'args': {}}
-    for interface in ('bios', 'deploy', 'management', 'raid')
-    for step in ('prepare', 'apply_configuration', 'clean_up')
+    {'interface': 'deploy', 'step': f'step {number}', 'args': {}}
+    for number in range(12)
 ]
-_IMAGES = 'http://images.example.org'
+# About as much as the node of a real deployment has.
 _NODE: Mapping[str, Any] = {
     'driver': 'fake-hardware',
     'provision_state': 'active',
-    'driver_info': {
-        'redfish_address': 'https://bmc.example.org',
-        'redfish_system_id': '/redfish/v1/Systems/1',
-        'redfish_username': 'admin',
-        'redfish_password': 'secret',
-        'deploy_kernel': f'{_IMAGES}/ipa.kernel',
-        'deploy_ramdisk': f'{_IMAGES}/ipa.initramfs',
-    },
+    'driver_info': {f'redfish_{number}': 'v' * 30 for number in range(6)},
     'properties': {'cpus': '64', 'memory_mb': '524288', 'local_gb': '960'},
     'driver_internal_info': {
-        'agent_url': 'https://192.0.2.7:9999',
         'agent_secret_token': 'x' * 43,
         'agent_cached_deploy_steps': {'deploy': _STEPS},
         'clean_steps': _STEPS,
         'deploy_steps': _STEPS,
     },
-    'extra': {'site': 'a', 'rack': '17', 'contact': 'nobody'},
 }
-_INSTANCE = {
-    'image_source': f'{_IMAGES}/debian.qcow2',
-    'image_checksum': 'd' * 64,
-}
+_INSTANCE = {'image_source': 'debian.qcow2', 'image_checksum': 'd' * 64}
 # Name -> instance_info.
 _NODES: Mapping[str, Mapping[str, str]] = {
     'deployed node': _INSTANCE,
@@ -56,18 +42,12 @@ _NODES: Mapping[str, Mapping[str, str]] = {
 
 
 def measure_locks(form: sides.Form) -> dict[str, Any]:
-    """Measure what the snapshot adds to taking an exclusive lock.
-
-    :returns: backend -> an entry for each kind of node.
-    """
+    """Measure what the snapshot adds to taking an exclusive lock."""
     return _in_each(form, locks, form.rounds, form.locks)
 
 
 def measure_spawns(form: sides.Form) -> dict[str, Any]:
-    """Measure operations that are a lock, a worker and two states.
-
-    :returns: backend -> rounds, each of them side -> figures.
-    """
+    """Measure operations that are a lock, a worker and two states."""
     return _in_each(form, spawns, form.rounds, form.spawns)
 
 
@@ -80,10 +60,32 @@ def _in_each(
         with deployment.servers(backend.database, False) as shared:
             ironic = sides.configured(shared, sides.STOCK)
             ironic.create_schema()
-            measured[backend.name] = inside.elsewhere(
-                function, ironic.database, *args
-            )
+            with concurrent.futures.ProcessPoolExecutor(
+                1, multiprocessing.get_context('spawn')
+            ) as executor:
+                future = executor.submit(function, ironic.database, *args)
+                measured[backend.name] = future.result()
     return measured
+
+
+def _configure(url: str) -> Any:
+    """Configure Ironic in this process for one database; nothing announced.
+
+    Nothing of Ironic is imported for those who only want a name of ours.
+    """
+    from ironic import objects
+    from ironic.common import context
+    from ironic.conf import CONF
+    from ironic.db import api  # noqa: F401  # registers its options
+
+    from ironic_async_events import conf as async_conf
+
+    CONF([], project='ironic')
+    async_conf.register(CONF)
+    CONF.set_override('host', 'laboratory')
+    CONF.set_override('connection', url, 'database')
+    objects.register_all()
+    return context.get_admin_context()
 
 
 def locks(url: str, rounds: int, number: int) -> list[dict[str, Any]]:
@@ -95,7 +97,7 @@ def locks(url: str, rounds: int, number: int) -> list[dict[str, Any]]:
     :returns: for each node its name, the median of the snapshot in seconds,
         and for each round the percentage of the lock's time that it is.
     """
-    context = inside.configure(url)
+    context = _configure(url)
     from ironic import objects
     from ironic.conductor import task_manager
 
@@ -140,7 +142,7 @@ def locks(url: str, rounds: int, number: int) -> list[dict[str, Any]]:
 
 def spawns(url: str, rounds: int, number: int) -> list[dict[str, Any]]:
     """Do rounds of operations, of stock's and of the plugin's in turns."""
-    context = inside.configure(url)
+    context = _configure(url)
     from ironic import objects
     from ironic.conductor import task_manager
 

@@ -21,12 +21,8 @@ from sqlalchemy import event
 _KIND = re.compile(r'\s*(\w+)')
 _TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE)\s+`?(\w+)', re.IGNORECASE)
 
-Counts = collections.Counter[tuple[str, str]]
-"""(Thread, kind and table) -> how often."""
-
 
 def main() -> None:
-    """Run the command; the arguments are its own."""
     path, command, *arguments = sys.argv[1:]
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
@@ -48,20 +44,10 @@ def main() -> None:
     runpy.run_path(command, run_name='__main__')
 
 
-def read(path: pathlib.Path, offset: int = 0) -> tuple[Counts, int]:
-    """Count what was written down.
-
-    :param offset: where to begin, as the last call returned it.
-    :returns: the counts, and where the file ends.
-    """
-    with path.open('rb') as lines:
-        lines.seek(offset)
-        text = lines.read()
-    counts: Counts = collections.Counter()
-    for line in text.decode().splitlines():
-        thread, _, what = line.partition('\t')
-        counts[thread, what] += 1
-    return counts, offset + len(text)
+def read(path: pathlib.Path, without: str) -> dict[str, int]:
+    """Count what was written down, but for a thread: kind and table."""
+    lines = (x.split('\t') for x in path.read_text().splitlines())
+    return collections.Counter(what for name, what in lines if name != without)
 
 
 if __name__ == '__main__':

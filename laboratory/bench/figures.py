@@ -81,7 +81,6 @@ def ratio(rounds: Rounds, side: str, name: str) -> Spread:
 
 
 def added(rounds: Rounds, side: str, name: str) -> Spread:
-    """Return what a side has more than stock."""
     return spread([each[side][name] - each[STOCK][name] for each in rounds])
 
 
@@ -139,14 +138,7 @@ def within(value: float, limit: float) -> Verdict:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the result.
-
-    :param where: on what, and under what.
-    :param value: what was measured, in words.
-    :param limit: what it must be, in words.
-    :param by: which measure has decided.
-    :param ratio: what to draw, if it is a ratio.
-    """
+    """One line of the result, in words; ``by`` tells what has decided."""
 
     figure: str
     where: str

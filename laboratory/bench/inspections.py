@@ -10,10 +10,12 @@ import concurrent.futures
 import contextlib
 import itertools
 import logging
+import socket
 import threading
 import time
 from typing import Any
 from typing import NamedTuple
+from typing import Self
 import uuid
 
 import requests
@@ -26,11 +28,11 @@ from laboratory import service
 from laboratory import witness
 from laboratory.api import Api
 from laboratory.bench import sides
-from laboratory.bench import slow_broker
 from laboratory.bench import usage
 
 LOG = logging.getLogger(__name__)
 
+_CHUNK = 65536
 _SECONDS = 60.0
 _BUSY = (409, 503)
 _PAUSE = 0.1
@@ -50,10 +52,7 @@ _RECOVERY_SECONDS = 180.0
 
 
 def add(running: sides.Running, how_many: int) -> list[str]:
-    """Put nodes that are ``manageable`` into the database.
-
-    Ironic makes the first of them, the others are copies of its row.
-    """
+    """Put copies of the row of a node that is ``manageable`` beside it."""
     first = clients.Client(running.bench.ironic.endpoint).lead('manage')
     engine = running.bench.eye.engine
     table = sa.Table('nodes', sa.MetaData(), autoload_with=engine)
@@ -75,22 +74,16 @@ def count(running: sides.Running, where: str = '1 = 1') -> int:
 
 
 def wait_unlocked(running: sides.Running, seconds: float) -> None:
-    """Wait until nobody holds a node."""
-    locked = 'reservation IS NOT NULL'
     if not processes.wait_for(
-        lambda: not count(running, locked), seconds, _PAUSE
+        lambda: not count(running, 'reservation IS NOT NULL'), seconds, _PAUSE
     ):
         raise errors.LaboratoryError(
-            f'{running.side.name}: {count(running, locked)} nodes are still '
-            f'locked after {seconds:.0f} s'
+            f'{running.side.name}: nodes are locked after {seconds:.0f} s'
         )
 
 
 class Asked(NamedTuple):
-    """A request: when it was sent, and how long its 202 took.
-
-    No 202 came in time where that is None.
-    """
+    """A request, and how long its 202 took; None: it did not come in time."""
 
     node: str
     asked_at: float
@@ -158,16 +151,10 @@ def ends(
 
 
 def last_seen(eye: witness.Witness) -> int:
-    """Return the id of the last change that the witness has seen."""
     return max((change.id for change in eye.read()), default=0)
 
 
 def measure_memory(form: sides.Form) -> dict[str, Any]:
-    """Look at memory while operations run, and after many of them.
-
-    :returns: ``running``: rounds, each side -> bytes; ``churn``: side ->
-        (operations, bytes), again and again.
-    """
     rounds = range(form.running_rounds)
     return {
         'running': [_while_running(form.running) for _ in rounds],
@@ -189,10 +176,7 @@ def _while_running(number: int) -> dict[str, Any]:
             during = _settled(each)
             at_work = count(each, "provision_state = 'inspecting'")
             if at_work < number:
-                raise errors.LaboratoryError(
-                    f'only {at_work} of {number} operations were still '
-                    f'running when memory was looked at'
-                )
+                raise errors.LaboratoryError(f'only {at_work} still run')
             measured[each.side.name] = {
                 'operations': at_work,
                 'before': before,
@@ -209,7 +193,6 @@ def _churn(part: int) -> dict[str, list[tuple[int, int]]]:
     samples: dict[str, list[tuple[int, int]]] = {}
 
     def churn(running: sides.Running, nodes: Sequence[str]) -> None:
-        """Ask, and see every operation to its end."""
         eye = running.bench.eye
         after = last_seen(eye)
         if None in ends(eye, ask(running, nodes), after):
@@ -237,22 +220,80 @@ def _settled(running: sides.Running) -> int:
     return usage.memory(running.conductor)
 
 
+class SlowBroker:
+    """A broker that is slow, or down: a proxy on loopback before it."""
+
+    def __init__(self, port: int) -> None:
+        self.port = 0
+        self.delay = 0.0
+        """How many seconds is held up what a client sends, so each publish."""
+        self._broker = port
+        self._open: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        self.up()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.down()
+
+    def up(self) -> None:
+        """Let clients in, always at the same port."""
+        listener = socket.create_server(('127.0.0.1', self.port))
+        self.port = listener.getsockname()[1]
+        self._open = [listener]
+        threading.Thread(
+            target=self._accept, args=(listener,), daemon=True
+        ).start()
+
+    def down(self) -> None:
+        """Close all connections, and refuse new ones."""
+        _end(*self._open)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                broker = socket.create_connection(('127.0.0.1', self._broker))
+                self._open += client, broker
+                for pair in ((client, broker), (broker, client)):
+                    threading.Thread(
+                        target=self._pass, args=pair, daemon=True
+                    ).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        """Pass on what comes; when one way ends, so does the other way."""
+        with contextlib.suppress(OSError):
+            to_broker = target.getpeername()[1] == self._broker
+            while chunk := source.recv(_CHUNK):
+                if to_broker:
+                    time.sleep(self.delay)
+                target.sendall(chunk)
+        _end(source, target)
+
+
+def _end(*sockets: socket.socket) -> None:
+    for each in sockets:
+        # Wakes who waits for it.
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
+
+
 def measure_trouble(form: sides.Form) -> dict[str, Any]:
     """Do rounds in which the broker is healthy, slow, and down.
 
     Conductor and API are one process: a request reaches the conductor
     without the broker, and what waits for it is the notification alone.
-
-    :returns: ``rounds``, each of them side -> state of the broker -> times.
     """
-    proxies: dict[str, slow_broker.SlowBroker] = {}
+    proxies: dict[str, SlowBroker] = {}
     with contextlib.ExitStack() as stack:
 
         def configure(
             shared: sides.Servers, side: sides.Side
         ) -> service.Ironic:
             assert shared.rabbitmq is not None
-            proxy = slow_broker.SlowBroker(shared.rabbitmq.port)
+            proxy = SlowBroker(shared.rabbitmq.port)
             proxies[side.name] = stack.enter_context(proxy)
             return sides.configured(shared, side, split=False, port=proxy.port)
 
@@ -273,7 +314,7 @@ def measure_trouble(form: sides.Form) -> dict[str, Any]:
 
 def _in_trouble(
     running: sides.Running,
-    proxy: slow_broker.SlowBroker,
+    proxy: SlowBroker,
     nodes: Sequence[str],
     down_seconds: float,
 ) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import collections
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 import itertools
 import statistics
 
@@ -84,11 +85,13 @@ _LOCK_LIMIT = 1.0
 _BROKER_LIMIT = 0.2
 
 
-def load(measured: figures.Figures) -> Iterator[Line]:
+def load(
+    measured: figures.Figures, others: Sequence[str] = OTHERS
+) -> Iterator[Line]:
     for backend, both in measured.items():
         for clients, rounds in both['clients'].items():
             where = f'{backend}; clients: {clients}'
-            for side in OTHERS:
+            for side in others:
                 done = figures.done(rounds, side)
                 if len(done) < len(rounds):
                     yield _failed(where, side, rounds)
@@ -96,7 +99,7 @@ def load(measured: figures.Figures) -> Iterator[Line]:
                     for name in TITLES:
                         limit = _limit(name, backend, clients, side)
                         yield _round(name, where, side, done, limit)
-        for side in OTHERS:
+        for side in others:
             yield _notifications(backend, side, both['notifications'])
 
 
@@ -123,6 +126,8 @@ def _notifications(where: str, side: str, books: figures.Figures) -> Line:
 
 def _limit(name: str, backend: str, clients: str, side: str) -> Limit | None:
     """Return the limit of a figure; None where it is only reported."""
+    if side not in OTHERS:
+        return None
     for figure, where, numbers, *limits in _LIMITS:
         if figure == name and where == backend and clients in numbers:
             return limits[OTHERS.index(side)]
@@ -203,7 +208,6 @@ def startup(measured: figures.Figures) -> Iterator[Line]:
 
 
 def memory(measured: figures.Figures) -> Iterator[Line]:
-    """Judge memory with operations that run, and after many of them."""
     rounds, churn = measured['running'], measured['churn']
     by = 'allocated memory'
     # The middle with the end: the beginning fills caches.
@@ -263,7 +267,6 @@ def locks(measured: figures.Figures) -> Iterator[Line]:
 
 
 def trouble(measured: figures.Figures) -> Iterator[Line]:
-    """Judge times while the broker is slow or down."""
     rounds = measured['rounds']
     none = f'none within {measured["down_seconds"]:.0f} s'
     for state, side, (name, way) in itertools.product(

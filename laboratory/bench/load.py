@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from collections.abc import Sequence
 import logging
+import pathlib
 import statistics
 import sys
 import time
@@ -35,11 +36,6 @@ _SETTLED = 1.0
 def measure(
     form: sides.Form, compared: Sequence[sides.Side] = sides.SIDES
 ) -> dict[str, Any]:
-    """Do all rounds on all backends.
-
-    :returns: backend -> clients -> rounds, each of them side -> figures;
-        and what became of the notifications.
-    """
     measured = {}
     for backend, how_many in form.clients.items():
         with sides.started(backend, sides=compared) as running:
@@ -89,14 +85,11 @@ def _round(
 
 
 def play(running: sides.Running, number: int, lives: int) -> dict[str, Any]:
-    """Do one round on one side: clients lead nodes through their lives.
-
-    :param lives: how many each of them leads, one after the other.
-    """
+    """Let clients lead so many lives each, one after the other."""
     eye, endpoint = running.bench.eye, running.bench.ironic.endpoint
     seen = inspections.last_seen(eye)
     used = usage.cpu_seconds(running.conductor)
-    accepted = clients.drive(endpoint, number, lives, sides.LIFE).accepted
+    accepted = clients.drive(endpoint, number, lives, sides.LIFE)
     used = usage.cpu_seconds(running.conductor) - used
     # Without the making of connections and of nodes.
     began = min(request.asked_at for request in accepted)
@@ -117,8 +110,6 @@ def times(
     The end of an operation is its last committed change, not the moment at
     which a client that polls finds out. An operation with a single change,
     made for the request itself, has no end of its own.
-
-    :param accepted: requests of clients that each had a node alone.
     """
     by_node: dict[str, list[float]] = {}
     for change in changes:
@@ -149,46 +140,38 @@ def times(
     return measured
 
 
+def _log(directory: pathlib.Path, side: sides.Side) -> pathlib.Path:
+    return directory / f'{side.name}.statements'
+
+
 def _counting(shared: sides.Servers, side: sides.Side) -> service.Ironic:
     """Configure a side whose conductor writes its statements down."""
-    log = shared.directory / f'{side.name}.statements'
     return sides.configured(
         shared,
         side,
         split=True,
         options={'conductor': _SILENT},
         command=[
-            *(sys.executable, '-m', counted.__name__, str(log)),
+            *(sys.executable, '-m', counted.__name__),
+            str(_log(shared.directory, side)),
             service.script('ironic-conductor'),
         ],
     )
 
 
-def _start_counting(running: sides.Running) -> Callable[[], dict[str, int]]:
-    """Count what the conductor of a side executes from now on.
-
-    :returns: gives kind and table -> count, without the relay's.
-    """
-    home = running.bench.ironic.directory.parent
-    path = home / f'{running.side.name}.statements'
-    _, offset = counted.read(path)
-
-    def end() -> dict[str, int]:
-        time.sleep(_SETTLED)
-        executed: dict[str, int] = {}
-        for (thread, what), number in counted.read(path, offset)[0].items():
-            if thread != lanes.THREAD:
-                executed[what] = executed.get(what, 0) + number
-        return executed
-
-    return end
+def _counted(
+    running: sides.Running, work: Callable[[], Any]
+) -> tuple[Any, dict[str, int]]:
+    """Count what the conductor executes meanwhile, without the relay."""
+    log = _log(running.bench.ironic.directory.parent, running.side)
+    log.write_bytes(b'')
+    done = work()
+    time.sleep(_SETTLED)
+    return done, counted.read(log, lanes.THREAD)
 
 
 def measure_statements(form: sides.Form) -> dict[str, Any]:
-    """Lead one node through its whole life on each side.
-
-    :returns: backend -> side -> counts.
-    """
+    """Lead one node through its whole life on each side."""
     measured = {}
     for backend in form.clients:
         with sides.started(backend, _counting) as running:
@@ -205,22 +188,19 @@ def _count(running: sides.Running) -> dict[str, Any]:
     clients.drive(endpoint, 1, 1, sides.LIFE)
     time.sleep(_SETTLED)
     seen = inspections.last_seen(eye)
-    counts = _start_counting(running)
-    account = clients.drive(endpoint, 1, 1, lifecycle.here())
+    accepted, counts = _counted(
+        running, lambda: clients.drive(endpoint, 1, 1, lifecycle.here())
+    )
     return {
-        'operations': len(account.accepted),
+        'operations': len(accepted),
         'transitions': sum(
             change.before_state is not None for change in eye.read(seen)
         ),
-        'by_operations': counts(),
+        'by_operations': counts,
     }
 
 
 def measure_growth(form: sides.Form) -> dict[str, Any]:
-    """Do rounds with more and more nodes.
-
-    :returns: number of nodes -> rounds, each of them side -> figures.
-    """
     measured: dict[str, Any] = {}
     with sides.started(sides.MARIADB, _counting) as running:
         for each in running:
@@ -237,7 +217,8 @@ def measure_growth(form: sides.Form) -> dict[str, Any]:
 
 
 def _play_and_count(running: sides.Running) -> dict[str, Any]:
-    counts = _start_counting(running)
-    played = play(running, _GROWTH_CLIENTS, 1)
-    executed = sum(counts().values())
+    played, counts = _counted(
+        running, lambda: play(running, _GROWTH_CLIENTS, 1)
+    )
+    executed = sum(counts.values())
     return played | {'statements_per_op': executed / played['operations']}

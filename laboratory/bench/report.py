@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import datetime
 import importlib.metadata
 import json
-import logging
 import os
 import pathlib
 import platform
@@ -93,11 +92,7 @@ def opened(directory: pathlib.Path) -> Document:
 def add(
     document: Document, name: str, form: sides.Form, measured: Any
 ) -> None:
-    """Put a figure into a document, in the place of an older figure.
-
-    The version of the plugin is kept for each figure by itself: pieces of
-    one result may be measured before and after a change.
-    """
+    """Put in a figure, and of which version of the plugin it is."""
     document['figures'][name] = measured
     document['forms'][name] = form.name
     document['plugins'][name] = importlib.metadata.version(_PLUGIN)
@@ -113,7 +108,6 @@ def save(document: Document, directory: pathlib.Path) -> None:
 
 
 def table(lines: Iterable[figures.Line]) -> tables.Table:
-    """Lay out lines with their verdicts."""
     sheet = tables.Table(
         *figures.CELLS, title='plugin / stock, outbox / stock'
     )
@@ -141,46 +135,24 @@ def write_page(document: Document, directory: pathlib.Path) -> None:
 
 
 def _draw(document: Document, directory: pathlib.Path) -> list[str]:
-    """Draw the ratios of each figure, with their intervals."""
-    # It tells of its fonts when it is imported, and nobody asked.
-    logging.getLogger('matplotlib').setLevel(logging.WARNING)
-    import matplotlib
-
-    # Text stays text, and the same input makes the same file.
-    settings = {
-        'svg.fonttype': 'none',
-        'svg.hashsalt': 'ironic-async-events',
-        'font.size': 8,
-        'axes.spines.top': False,
-        'axes.spines.right': False,
-    }
     drawn = []
-    with matplotlib.rc_context(settings):
-        for name, measured in document['figures'].items():
-            groups: dict[str, list[figures.Line]] = {}
-            for line in judge.JUDGES[name](measured):
-                if line.ratio is not None:
-                    backend = line.where.partition(';')[0]
-                    groups.setdefault(backend, []).append(line)
-            if groups:
-                drawn.append(f'benchmark-{name}.svg')
-                path = directory / drawn[-1]
-                _picture(groups).savefig(path, metadata={'Date': None})
+    for name, measured in document['figures'].items():
+        groups: dict[str, list[figures.Line]] = {}
+        for line in judge.JUDGES[name](measured):
+            if line.ratio is not None:
+                backend = line.where.partition(';')[0]
+                groups.setdefault(backend, []).append(line)
+        if not groups:
+            continue
+        drawn.append(f'benchmark-{name}.svg')
+        height = 1 + _ROW * max(map(len, groups.values())) / 2
+        with tables.picture(
+            directory / drawn[-1], height, 1, len(groups)
+        ) as places:
+            for axes, title in zip(places, groups, strict=True):
+                _forest(axes, groups[title])
+                axes.set_title(title)
     return drawn
-
-
-def _picture(groups: dict[str, list[figures.Line]]) -> Any:
-    from matplotlib import figure
-
-    rows = max(map(len, groups.values()))
-    picture = figure.Figure(
-        figsize=(11, 1 + _ROW * rows / 2), layout='constrained'
-    )
-    every = picture.subplots(1, len(groups), squeeze=False)[0]
-    for axes, (title, lines) in zip(every, groups.items(), strict=True):
-        _forest(axes, lines)
-        axes.set_title(title)
-    return picture
 
 
 def _forest(axes: Any, lines: Iterable[figures.Line]) -> None:

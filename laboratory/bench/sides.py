@@ -15,6 +15,7 @@ import dataclasses
 import types
 from typing import Any
 
+from laboratory import cluster
 from laboratory import configuration
 from laboratory import deployment
 from laboratory import lifecycle
@@ -82,20 +83,13 @@ Form = types.SimpleNamespace
 
 
 def form(long: bool, rounds: int = 5) -> Form:
-    """Make a form.
-
-    :param rounds: how many, in turns, for each figure that has a spread.
-    """
     chosen = {name: pair[long] for name, pair in _FORMS.items()}
     return Form(rounds=rounds, **chosen)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Side:
-    """One way to run Ironic.
-
-    :param tree: a source tree of Ironic, if not the installed one.
-    """
+    """One way to run Ironic, of a source tree or of the installed one."""
 
     name: str
     drivers: Sequence[str] = ('messagingv2',)
@@ -103,10 +97,10 @@ class Side:
     tree: str = ''
 
 
-STOCK = Side('stock')
-PLUGIN = Side('plugin', ('messagingv2', 'async_events'), plugin=True)
-OUTBOX = Side('outbox', ('async_events_outbox',), plugin=True)
-SIDES = (STOCK, PLUGIN, OUTBOX)
+STOCK, PLUGIN, OUTBOX = SIDES = tuple(
+    Side(name, drivers, plugin=name != 'stock')
+    for name, drivers in cluster.SIDES.items()
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,9 +127,7 @@ def configured(
 ) -> service.Ironic:
     """Configure the service of one side; it has a database by then.
 
-    :param split: conductor and API in two processes; by default, where there
-        is a database server.
-    :param command: what to run instead of the conductor's command.
+    :param split: by default, where there is a database server.
     :param port: where the broker is to be reached, if not at its port.
     """
     transport, chosen = '', list(side.drivers)
@@ -183,11 +175,6 @@ def started(
     configure: Callable[[Servers, Side], service.Ironic] = configured,
     sides: Sequence[Side] = SIDES,
 ) -> Iterator[list[Running]]:
-    """Start all sides, and stop them whatever happens.
-
-    :param configure: makes the service of a side.
-    """
-
     def start(side: Side) -> tuple[Running, contextlib.ExitStack]:
         amqp_url = ''
         if shared.rabbitmq is not None:

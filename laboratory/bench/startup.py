@@ -35,11 +35,6 @@ print(json.dumps(dict(zip(('seconds', 'cpu'), took))))
 
 
 def measure(form: sides.Form) -> dict[str, Any]:
-    """Start each service again and again, in turns.
-
-    :returns: ``ironic-conductor``, ``ironic-api`` and ``preparation`` ->
-        rounds, each of them side -> seconds and CPU seconds.
-    """
     # As an installed package is; what Ironic brings is already.
     compileall.compile_dir(_PACKAGE, quiet=1)
     with sides.servers(sides.MARIADB) as shared:
@@ -77,15 +72,9 @@ def _start(ironic: service.Ironic, name: str) -> dict[str, float]:
 
     began = time.monotonic()
     with part.start():
-        processes.wait_for(
-            lambda: ready() or part.returncode is not None,
-            service.START_SECONDS,
-            _POLL,
-        )
+        part.require(ready, service.START_SECONDS, 'start', _POLL)
         seconds = time.monotonic() - began
-        cpu = usage.cpu_seconds(part.pid)
-        part.require(ready, 0.0, 'start')
-    return {'seconds': seconds, 'cpu': cpu}
+        return {'seconds': seconds, 'cpu': usage.cpu_seconds(part.pid)}
 
 
 def _prepare(ironic: service.Ironic, name: str) -> dict[str, float]:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must hold when services die, are stopped, or lose each other.
 
-``python -m laboratory.chaos kills --times 100`` runs a scenario and prints
-its figures as a line of JSON; the exit code says whether everything held.
-The short forms are functional tests.
+Prints the figures of each scenario as a line of JSON; the exit code says
+whether everything held. The short forms are functional tests.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from laboratory.chaos import scenarios
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run scenarios; 0 if everything held."""
     parser = command.parser(
         'chaos',
         __doc__,

@@ -3,12 +3,13 @@
 
 from collections.abc import Iterable
 from collections.abc import Mapping
-import json
 from typing import Any
 from typing import Self
 
 import kombu
 import sqlalchemy as sa
+
+from ironic_async_events.outbox import message
 
 _ROWS = 1000
 
@@ -36,22 +37,18 @@ def store(
 
 def _row(number: int, at: int, priority: str) -> dict[str, str]:
     node = f'00000000-0000-0000-0000-{at:012}'
-    id = f'{number:036}'
     data = {'uuid': node, 'number': number, 'padding': _PADDING}
-    message = {
-        'topics': ['ironic_versioned_notifications'],
-        'context': {},
+    body = {
+        'message_id': f'{number:036}',
+        'publisher_id': 'laboratory',
+        'event_type': 'baremetal.node.laboratory.success',
         'priority': priority,
-        'body': {
-            'message_id': id,
-            'publisher_id': 'laboratory',
-            'event_type': 'baremetal.node.laboratory.success',
-            'priority': priority,
-            'timestamp': '2026-01-01 00:00:00.000000',
-            'payload': {'ironic_object.data': data},
-        },
+        'timestamp': '2026-01-01 00:00:00.000000',
+        'payload': {'ironic_object.data': data},
     }
-    return {'id': id, 'node': node, 'body': json.dumps(message)}
+    topics = ('ironic_versioned_notifications',)
+    text = message.Message(topics, {}, body, priority).encode()
+    return {'id': f'{number:036}', 'node': node, 'body': text}
 
 
 def check(arrived: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -81,8 +78,7 @@ def check(arrived: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 class Refusing:
     """A queue for errors that is full; a context manager.
 
-    The broker refuses every error, also on behalf of other queues that would
-    take it, until the queue is gone.
+    Until it is gone the broker refuses each error, for other queues as well.
     """
 
     def __init__(self, amqp_url: str) -> None:

@@ -11,12 +11,12 @@ import time
 from typing import Any
 
 from ironic_async_events.audit import observation
-from laboratory import clients
 from laboratory import cluster
 from laboratory import configuration
-from laboratory import lifecycle
 from laboratory import processes
 from laboratory import wanderer
+from laboratory.bench import load as lives
+from laboratory.bench import sides
 from laboratory.bench import usage
 from laboratory.chaos import filling
 
@@ -58,10 +58,7 @@ def _under_load(
     pause: float = 0.0,
     look: Callable[[Place], Figures] = lambda place: {},
 ) -> Callable[[Scenario], Callable[..., Figures]]:
-    """Have clients at work during a scenario; judge what was published.
-
-    :param look: returns more figures when everything was published.
-    """
+    """Have clients at work during a scenario; judge what was published."""
 
     def decorated(scenario: Scenario) -> Callable[..., Figures]:
         @functools.wraps(scenario)
@@ -98,7 +95,6 @@ def _under_load(
 
 @_under_load(3, clients=6)
 def kills(place: Place, load: Load, times: int, chance: Any) -> Figures:
-    """Kill conductors at random moments."""
     for _ in range(times):
         victim = chance.randrange(3)
         place.kill(victim)
@@ -253,10 +249,7 @@ def sqlite(place: Place, load: Load, operations: int, _: Any) -> Figures:
 
 
 def _ways(place: Place) -> Figures:
-    """Measure from the statement of a transition to the consumer.
-
-    That is more than from the commit to the publishing.
-    """
+    """Measure from the statement of a transition to the consumer."""
     seen: dict[str, list[float]] = collections.defaultdict(list)
     for change in place.eye.read():
         if change.before_state is not None:
@@ -295,8 +288,7 @@ def backlog(messages: int, *, seed: int) -> Figures:
             memory.append(usage.memory(place.conductors[0].pid) / 2**20)
             processes.wait_for(lambda: not place.waiting(), 2)
         seconds = time.monotonic() - began
-        drained = place.drained()
-        order = filling.check(place.arrived())
+        came, order = _all_came(place, messages)
         # The first quarter lets caches and pools fill.
         settled = memory[len(memory) // 4 :] or memory
         return {
@@ -305,17 +297,20 @@ def backlog(messages: int, *, seed: int) -> Figures:
             'per_second': round(messages / seconds),
             'memory_mb': [round(min(settled)), round(max(settled))],
             **order,
-            'held': drained
-            and not order['out_of_order']
-            and order['received'] == messages,
+            'held': came,
         }
 
 
-def refusing(messages: int, *, seed: int) -> Figures:
-    """Have the broker refuse errors while it takes everything else.
+def _all_came(place: Place, number: int) -> tuple[bool, dict[str, int]]:
+    """Tell whether so many messages arrive, in order; and how they do."""
+    drained = place.drained()
+    order = filling.check(place.arrived())
+    all_of_them = drained and order['received'] == number
+    return all_of_them and not order['out_of_order'], order
 
-    The errors are stored first, and published when the broker takes them.
-    """
+
+def refusing(messages: int, *, seed: int) -> Figures:
+    """Have the broker refuse errors, which are older than the rest."""
     errors = range(20)
     others = range(len(errors), len(errors) + messages)
     with (
@@ -337,8 +332,7 @@ def refusing(messages: int, *, seed: int) -> Figures:
         waiting = place.waiting()
         queue.end()
         began = time.monotonic()
-        drained = place.drained()
-        order = filling.check(place.arrived())
+        came, order = _all_came(place, messages + len(errors))
         return {
             'messages': messages,
             'errors': len(errors),
@@ -348,59 +342,35 @@ def refusing(messages: int, *, seed: int) -> Figures:
             'taken_after': round(time.monotonic() - began, 2),
             'said_away': place.log(0).count('cannot reach the message bus'),
             **order,
-            'held': published
-            and waiting == len(errors)
-            and drained
-            and order['received'] == messages + len(errors)
-            and not order['out_of_order'],
+            'held': published and waiting == len(errors) and came,
         }
 
 
 def statements(*, seed: int) -> Figures:
     """Count what the database has to do, without and with the outbox."""
-    without = _count_statements(('messagingv2', 'async_events'))
-    outbox = _count_statements(('async_events_outbox',))
-    stock = _count_statements(('messagingv2',))
-    transitions = outbox['transitions']
-    same = without['transitions'] == transitions == stock['transitions']
+    backend = sides.MARIADB
+    form = sides.Form(clients=(backend,))
+    counted = lives.measure_statements(form)[backend.name]
+    transitions = {name: each['transitions'] for name, each in counted.items()}
 
-    def more(name: str) -> float:
-        return round((outbox[name] - without[name]) / transitions, 2)
+    def more(kind: str, than: str) -> float:
+        outbox, other = (
+            sum(
+                number
+                for what, number in counted[name]['by_operations'].items()
+                if what.partition(' ')[0] == kind
+            )
+            for name in ('outbox', than)
+        )
+        return round((outbox - other) / transitions['outbox'], 2)
 
     return {
-        'stock': stock,
-        'without': without,
-        'outbox': outbox,
-        'inserts_more_per_transition': more('insert'),
-        'commits_more_per_transition': more('commit'),
-        'held': same and outbox['commit'] <= stock['commit'],
+        'transitions': transitions,
+        'inserts_more_per_transition': more('INSERT', 'plugin'),
+        'commits_more_per_transition': more('COMMIT', 'plugin'),
+        'held': len({*transitions.values()}) == 1
+        and more('COMMIT', 'stock') <= 0,
     }
-
-
-def _count_statements(driver: tuple[str, ...]) -> dict[str, int]:
-    """Lead one node through operations that only change its state."""
-    options = {'async_events': {'outbox_lease': 3600}}
-    with Place(1, options, driver) as place:
-        # Its relay would have statements of its own.
-        place.wait_for_rpc(0, 1)
-        place.kill(0)
-        place.eye.execute(
-            "UPDATE async_events_relay SET holder = 'x:0:x', expires_at = 1e12"
-        )
-        place.revive(0)
-        place.wait_for_rpc(0, 2)
-        client = clients.Client(place.endpoint)
-        node = client.lead('manage')
-        before = place.counters()
-        seen = len(place.eye.read(node=node.id))
-        # Neither of them does anything else.
-        for operation in ('provide', 'manage, available') * 5:
-            client.operate(node, lifecycle.operation(operation))
-        after = place.counters()
-        return {
-            'transitions': len(place.eye.read(node=node.id)) - seen,
-            **{name: after[name] - before[name] for name in after},
-        }
 
 
 SCENARIOS: Mapping[str, tuple[Callable[..., Figures], str]] = {

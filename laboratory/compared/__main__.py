@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the comparison with stock on databases that are servers."""
 
-import argparse
 from collections.abc import Iterator
 import contextlib
 import os
@@ -10,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 
+from laboratory import command
 from laboratory import database
 from laboratory import processes
 from laboratory.galera import servers
@@ -56,19 +56,9 @@ _DATABASES = {
 
 def main() -> int:
     """Run the tests on each database; the exit status is 0 if all pass."""
-    parser = argparse.ArgumentParser(
-        prog=f'python -m {__spec__.name}', description=__doc__
-    )
-    parser.add_argument(
-        'databases',
-        nargs='*',
-        choices=[*_DATABASES, []],
-        metavar='DATABASE',
-        help=f'some of: {", ".join(_DATABASES)}',
-    )
-    parser.add_argument(
-        '-k', action='append', metavar='NAME', help='only tests with this name'
-    )
+    parser = command.parser('compared', __doc__)
+    parser.add_argument('databases', nargs='*', choices=[*_DATABASES, []])
+    parser.add_argument('-k', action='append', help='only tests named so')
     arguments = parser.parse_args()
     processes.end_on_sigterm()
     failed = []
@@ -79,9 +69,9 @@ def main() -> int:
             _DATABASES[name](pathlib.Path(directory)) as environment,
         ):
             print(f'== {name}', flush=True)
-            command = [sys.executable, '-m', 'unittest', '-v', _TESTS]
+            tests = [sys.executable, '-m', 'unittest', '-v', _TESTS]
             status = subprocess.run(
-                [*command, *(f'-k{part}' for part in only)],
+                [*tests, *(f'-k{part}' for part in only)],
                 env=os.environ | environment,
                 check=False,
             ).returncode

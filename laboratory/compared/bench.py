@@ -62,8 +62,7 @@ class Served(fixtures.Fixture):
 class Bench:
     """A node in a database, a simulated clock, and who was called.
 
-    :param url: where other clients connect to, and where the outcome is read;
-        as a rule where Ironic does
+    :param url: where other clients connect to, if not where Ironic does
     """
 
     node_id = 1
@@ -100,7 +99,6 @@ class Bench:
     # The world of a call
 
     def note(self, name: str) -> None:
-        """Note that a wrapper or a listener was called."""
         if self.acts:
             self._called.add(name)
 
@@ -119,7 +117,6 @@ class Bench:
             ).release_resources()
 
     def execute(self, *changes: Any) -> None:
-        """Change the database as another client."""
         with self.engine.begin() as connection:
             for change in changes:
                 connection.execute(change)
@@ -265,10 +262,7 @@ def _reads_causally(raw: Any, record: Any) -> None:
 
 
 class _Condition(threading.Condition):
-    """A condition for which the thread of a call waits in simulated time.
-
-    The other thread hangs. So nothing happens while this one waits.
-    """
+    """Waits in simulated time for another thread, which hangs."""
 
     def __init__(self, bench: Bench, *args: Any) -> None:
         super().__init__(*args)
@@ -294,8 +288,7 @@ class _Condition(threading.Condition):
 def _name(error: BaseException) -> str:
     """Return the type of an error; also its text, if Ironic wrote it.
 
-    The plugin says without its statement what the database said, and keeps
-    the error of the database as the cause.
+    The plugin keeps the error of the database, with its statement, as cause.
     """
     if not database.failed(error):
         return f'{type(error).__name__}: {error}'

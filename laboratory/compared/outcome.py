@@ -21,10 +21,9 @@ RAISES = 'raises '
 class Outcome:
     """What a call has come to.
 
-    :param answer: the value that was returned, or :data:`RAISES` and the
-        error; of an error of the database only the type
-    :param before: what the database had before the call, by column
-    :param row: what the database has afterwards, by column
+    :param answer: what it returned, or :data:`RAISES` and the error
+    :param before: the row before the call, by column
+    :param row: the row afterwards
     :param node: the fields of the node object, and what its next save writes
     :param called: names of the wrappers and listeners that were called
     :param waited: simulated seconds
@@ -73,10 +72,8 @@ def worse(
     """Return in what the plugin is worse than stock under the same trouble.
 
     :param stock: what stock comes to under this trouble
-    :param calm: what stock comes to without trouble, when it is better that
-        the trouble makes no difference; else None
-    :param must_be_calm: whether the trouble must make no difference, whatever
-        stock does
+    :param calm: what stock comes to without trouble, if that is better
+    :param must_be_calm: whether the trouble must make no difference
     """
     lines: list[str] = []
     if not must_be_calm:

@@ -139,10 +139,7 @@ class Statements:
 
     @contextlib.contextmanager
     def busy(self, seconds: float) -> Iterator[None]:
-        """Let another client hold what is needed to write.
-
-        :param seconds: for how long, in simulated time
-        """
+        """Let another client hold for so long what is needed to write."""
         if not self.kind.holds:
             yield
             return

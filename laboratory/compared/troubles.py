@@ -82,15 +82,9 @@ BETTER: tuple[tuple[str, str, str], ...] = (
         'writes traits',
         'traits are written under the lock only; who locks reads them',
     ),
-    (
-        'lock',
-        'is locked',
-        'a lock of this conductor that none of its tasks holds is removed',
-    ),
-    (
-        'upgrade',
-        'is locked',
-        'a lock of this conductor that none of its tasks holds is removed',
+    *(
+        (name, 'is locked', 'a lock that no task of this conductor holds goes')
+        for name in ('lock', 'upgrade')
     ),
 )
 
@@ -101,8 +95,8 @@ class Trouble:
 
     :param within: makes the trouble, as long as the call takes
     :param around: makes the trouble before the plugin is installed
-    :param passes: whether it is best that the trouble makes no difference
-    :param demands: whether it has to make no difference, whatever stock does
+    :param passes: whether it may make no difference, whatever stock does
+    :param demands: whether it must make none
     """
 
     name: str
@@ -128,7 +122,6 @@ def faults(made: list[Any]) -> Iterator[Trouble]:
 
 
 def busy() -> Iterator[Trouble]:
-    """Return troubles in which another client holds the lock to write."""
     for seconds in (8, 30, 120):
         yield Trouble(
             f'busy for {seconds} s',
@@ -203,7 +196,6 @@ def _wrapped(bench: Any, layer: str, kind: Any) -> Any:
 
 
 def listeners() -> Iterator[Trouble]:
-    """Return a listener to every event of :data:`LISTENERS`."""
     for target, name in LISTENERS:
         yield Trouble(
             f'a listener to {name} of {target.__name__}',
@@ -274,7 +266,6 @@ def _lagging(bench: Any, before: Any, last: Any) -> Iterator[None]:
 
 
 def writers() -> Iterator[Trouble]:
-    """Return a second writer for every column of :data:`WRITES`."""
     for column in WRITES:
         yield Trouble(
             f'somebody else writes {column}',

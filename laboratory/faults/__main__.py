@@ -3,7 +3,6 @@
 
 import argparse
 import collections
-from collections.abc import Iterable
 import itertools
 import os
 import sys
@@ -12,6 +11,7 @@ import sys
 os.environ['BASE_TEST_TIMEOUT'] = '0'
 
 from ironic_async_events.patching import patched
+from laboratory import command
 from laboratory import tables
 from laboratory.faults import bench
 from laboratory.faults import database
@@ -21,28 +21,20 @@ from laboratory.faults import sweep
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=f'python -m {__package__}', description=__doc__
+    parser = command.parser(
+        'faults',
+        __doc__,
+        stock=(False, 'leave the plugin out'),
+        case=(str, 'the id of one case: run it and tell all about it'),
+        operation=('', 'only operations whose name begins so'),
+        sample=(int, 'how many cases that are not of the hand-over'),
+        seed=(0, 'of the sample'),
+        jobs=(1, 'how many processes'),
+        verbose=(False, 'name what is broken'),
     )
-    add = parser.add_argument
-    add('--stock', action='store_true', help='leave the plugin out')
-    add(
-        '--outbox',
-        choices=('with', 'without', 'both'),
-        default='both',
-        help='where notifications go',
+    parser.add_argument(
+        '--outbox', choices=('with', 'without', 'both'), default='both'
     )
-    add('--case', metavar='ID', help='run one case and tell all about it')
-    add('--operation', help='only operations whose name begins so', default='')
-    add(
-        '--sample',
-        type=int,
-        metavar='N',
-        help='of the cases that are not of the hand-over, only so many',
-    )
-    add('--seed', type=int, default=0, help='of the sample')
-    add('--jobs', type=int, default=1, help='how many processes')
-    add('--verbose', action='store_true', help='name what is broken')
     return parser.parse_args()
 
 
@@ -65,30 +57,24 @@ def _show_tables(report: sweep.Report) -> None:
     """
     columns = ('cases', *invariants.NAMES, 'broken')
     table = tables.Table('operation', 'outbox', 'statements', *columns)
-    for operation in report.operations:
-        name, world = operation.name, operation.world
-        counts = _counts(
-            broken
-            for point, broken in report.results.items()
-            if (point.operation, point.world) == (name, world)
-        )
-        table.add(name, world, len(operation.made), *counts)
+    for one in report.operations:
+        counts = _counts(report, operation=one.name, world=one.world)
+        table.add(one.name, one.world, len(one.made), *counts)
     made = sum(len(operation.made) for operation in report.operations)
-    table.add('sum', '', made, *_counts(report.results.values()))
+    table.add('sum', '', made, *_counts(report))
     table.show()
     table = tables.Table('fault', *columns)
     for kind in ('', *database.KINDS):
-        counts = _counts(
-            broken
-            for point, broken in report.results.items()
-            if point.kind == kind
-        )
-        table.add(kind or 'rivals only', *counts)
+        table.add(kind or 'rivals only', *_counts(report, kind=kind))
     table.show()
 
 
-def _counts(results: Iterable[list[invariants.Violation]]) -> list[int]:
-    names = [dict(broken) for broken in results]
+def _counts(report: sweep.Report, **which: str) -> list[int]:
+    names = [
+        dict(broken)
+        for point, broken in report.results.items()
+        if which.items() <= vars(point).items()
+    ]
     counts = collections.Counter(itertools.chain(*names))
     broken = (counts[name] for name in invariants.NAMES)
     return [len(names), *broken, sum(map(bool, names))]
@@ -149,7 +135,6 @@ def _sweep(arguments: argparse.Namespace) -> bool:
 
 
 def main() -> int:
-    """Run what the command line asks for."""
     arguments = _arguments()
     sweep.quiet()
     if arguments.case is None:

@@ -151,9 +151,7 @@ class FaultBench(base.Bench):
     ) -> invariants.Journal:
         """Make a request, let a statement of it fail, and go on.
 
-        Called by the thread of the test.
-
-        :param company: who else wants the lock; empty if nobody
+        :param company: who else wants the lock
         :param name: of the case, which chance follows from
         """
         before = [
@@ -288,7 +286,6 @@ class FaultBench(base.Bench):
 
 
 def _fitting(state: str) -> cases.Case | None:
-    """Return an operation that a node in a state can be asked for."""
     fitting = [
         case
         for case in cases.CASES
@@ -300,7 +297,6 @@ def _fitting(state: str) -> cases.Case | None:
 
 @contextlib.contextmanager
 def prepared(installed: World) -> Iterator[FaultBench]:
-    """Prepare a conductor and take it away again."""
     conductor = FaultBench(installed)
     try:
         conductor.setUp()

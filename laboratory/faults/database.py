@@ -26,8 +26,6 @@ _TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE)\s+"?(\w+)', re.IGNORECASE)
 
 
 class Statement(enum.Enum):
-    """What a statement does."""
-
     READ = 'read'
     WRITE = 'write'
     COMMIT = 'commit'
@@ -115,11 +113,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """A statement that was made.
-
-    :param part: the part of the operation that it belongs to
-    :param seconds: how long after the request
-    """
+    """A statement, its part of the operation, and when after the request."""
 
     actor: str
     does: Statement
@@ -129,8 +123,6 @@ class Made:
 
 
 class Cursor(sqlite3.Cursor):
-    """A cursor of a :class:`Connection`."""
-
     connection: 'Connection'
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
@@ -141,8 +133,6 @@ class Cursor(sqlite3.Cursor):
 
 
 class Connection(sqlite3.Connection):
-    """A connection to the server."""
-
     made_at = 0
     wrote = False
     is_dead = False
@@ -176,11 +166,7 @@ class Connection(sqlite3.Connection):
 
 
 class Server(fixtures.Fixture):
-    """The database as its clients see it.
-
-    :param plan: the schedule of the clients
-    :param engine: Ironic's, which keeps no connections itself
-    """
+    """The database as its clients see it."""
 
     def __init__(self, plan: schedule.Schedule, engine: Any) -> None:
         super().__init__()
@@ -209,7 +195,6 @@ class Server(fixtures.Fixture):
         self._began = self._away_until = self._plan.now
 
     def end(self) -> None:
-        """Count no more; nothing fails any more."""
         self._counts = False
 
     def connect(
@@ -242,10 +227,7 @@ class Server(fixtures.Fixture):
         text: str,
         statement: Callable[[], Any],
     ) -> Any:
-        """Carry a statement out, or let it fail.
-
-        Called by every client, for every statement that counts.
-        """
+        """Carry a statement of any client out, or let it fail."""
         self.check(connection)
         kind = None
         actor = self._plan.running

@@ -43,7 +43,6 @@ class StandIns(fixtures.Fixture):
                     self.put(module, name, stand_in)
 
     def put(self, owner: Any, name: str, value: Any) -> None:
-        """Replace an attribute, as long as the fixture is in use."""
         self.useFixture(fixtures.MockPatchObject(owner, name, value))
 
 

@@ -41,14 +41,11 @@ Violation = tuple[str, str]
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What the caller of a request got, and what was so at that moment.
-
-    :param changes: how many changes of the state were committed
-    :param asked: how often a worker was asked for
-    """
+    """What the caller of a request got, and what was so at that moment."""
 
     error: BaseException | None
     changes: int
+    #: How often a worker was asked for.
     asked: int
     seconds: float
 
@@ -101,7 +98,6 @@ class Journal:
 
 
 def check(seen: Journal) -> list[Violation]:
-    """Return what a case has broken."""
     parts = (_announced, _chain, _refused, _accepted, _locks, _secrets)
     broken = [violation for part in parts for violation in part(seen)]
     error = seen.answer.error if seen.answer else None
@@ -200,7 +196,7 @@ def _secrets(seen: Journal) -> Iterator[Violation]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value without what JSON leaves open, such as the order."""
+    """Return a value without the order that JSON leaves open."""
     try:
         return json.loads(value)
     except (TypeError, ValueError):

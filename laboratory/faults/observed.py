@@ -13,17 +13,12 @@ import sqlite3
 from typing import Any
 
 import fixtures
-from ironic.common import rpc
 from ironic.conductor import task_manager
-from ironic.conf import CONF
-import oslo_messaging
-from oslo_messaging.notify import notifier
 import sqlalchemy as sa
 
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import schema
-from ironic_async_events.outbox import service
-from ironic_async_events.task import delivery
+from ironic_async_events.tests.unit.outbox import base
 from laboratory import witness
 from laboratory.faults import database
 from laboratory.faults import schedule
@@ -52,13 +47,11 @@ class Observer:
         self.close = self._connection.close
 
     def copy(self) -> sqlite3.Connection:
-        """Return a copy of the database, in memory."""
         copy = sqlite3.connect(':memory:', check_same_thread=False)
         self._connection.backup(copy)
         return copy
 
     def restore(self, copy: sqlite3.Connection) -> None:
-        """Make the database what it was when it was copied."""
         copy.backup(self._connection)
 
     def rows(self, query: str, *parameters: Any) -> list[Any]:
@@ -76,7 +69,6 @@ class Observer:
         return [str(row['event']) for row in rows]
 
     def states(self) -> list[tuple[str, str]]:
-        """Return every committed change of a provision state."""
         return [
             (row['before_state'], row['state'])
             for row in self.rows(f'SELECT * FROM {witness.TABLE} ORDER BY id')
@@ -90,10 +82,7 @@ class Observer:
         )
 
     def stored(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return type and data of the notifications in the outbox.
-
-        The relay publishes them in this order.
-        """
+        """Return type and data of what is in the outbox, in its order."""
         rows = self.rows(f'SELECT body FROM {schema.OUTBOX.name} ORDER BY id')
         bodies = [message.Message.decode(row['body']).body for row in rows]
         return [
@@ -127,28 +116,7 @@ class Outbox(fixtures.Fixture):
                 table.create(connection)
             row = {'id': 1, 'holder': '', 'term': 0, 'expires_at': 0}
             connection.execute(sa.insert(schema.RELAY).values(row))
-        self.addCleanup(delivery.use, delivery.current())
-        self.addCleanup(setattr, service, '_transport', None)
-        group = 'oslo_messaging_notifications'
-        transport = oslo_messaging.get_notification_transport(
-            CONF, url='fake:/'
-        )
-        CONF.set_override('driver', ['async_events_outbox'], group=group)
-        self.addCleanup(CONF.clear_override, 'driver', group=group)
-        # As Ironic makes it.
-        sender = notifier.Notifier(
-            transport,
-            serializer=rpc.RequestContextSerializer(
-                oslo_messaging.JsonPayloadSerializer()
-            ),
-            topics=['ironic_versioned_notifications'],
-        )
-        self.useFixture(
-            fixtures.MonkeyPatch(
-                f'{rpc.__name__}.get_versioned_notifier',
-                lambda publisher: sender.prepare(publisher_id=publisher),
-            )
-        )
+        self.useFixture(base.Notifier())
 
 
 class Log(logging.Handler):
@@ -200,7 +168,6 @@ class Locks(fixtures.Fixture):
             self._tell(f'{name} gives the lock back', 'let go')
 
     def holder(self, uuid: str) -> Any:
-        """Return whose lock the row of a node shows."""
         return self._observer.node(uuid)['reservation']
 
     def committed(self) -> None:

@@ -21,10 +21,7 @@ class Abandoned(BaseException):
 
 @dataclasses.dataclass(eq=False)
 class Actor:
-    """A thread that runs when the schedule lets it.
-
-    :param guest: whether it has no part in the operation
-    """
+    """A thread that runs when the schedule lets it; guests do not count."""
 
     name: str
     guest: bool
@@ -71,10 +68,7 @@ class Schedule:
         return actor
 
     def run(self, until: float) -> list[str]:
-        """Run the actors until all have ended.
-
-        :param until: the time at which it gives up
-        """
+        """Run the actors until all have ended, or until a time."""
         while actor := self._next(until):
             self._resume(actor)
         left = [actor.name for actor in self._actors]
@@ -245,10 +239,7 @@ class Like(types.SimpleNamespace):
 
 
 def stand_ins(plan: Schedule) -> tuple[tuple[str, Any, Any], ...]:
-    """Make what ``time`` and ``threading`` are under a schedule.
-
-    :returns: for each of them its name, the real module, and the stand-in
-    """
+    """Make ``time`` and ``threading``: name, real module and stand-in."""
     clock = Like(
         time,
         sleep=plan.sleep,

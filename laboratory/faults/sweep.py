@@ -25,8 +25,6 @@ from laboratory.guarantees import I5
 
 
 def _task(**how: bool) -> cases.Request:
-    """Return a request that locks the node and does nothing."""
-
     def request(conductor: Any, context: Any, uuid: str) -> None:
         with task_manager.TaskManager(
             context, uuid, purpose='a task', load_driver=False, **how
@@ -64,11 +62,7 @@ _AFTER = range(1, 5)
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A case of the sweep: an operation, a statement and a fault.
-
-    :param kind: name of the fault; empty if nothing fails
-    :param company: id of the rivals; empty if there are none
-    """
+    """A case: an operation, a statement, a fault if any, and rivals if any."""
 
     world: str
     operation: str
@@ -90,10 +84,7 @@ class Point:
 
 @dataclasses.dataclass
 class Operation:
-    """An operation and its statements when nothing fails.
-
-    :param broken: what is broken without any fault
-    """
+    """An operation, its statements and what it breaks without a fault."""
 
     world: str
     name: str
@@ -170,10 +161,7 @@ def survey(
 def choose(
     operations: Sequence[Operation], seed: int, sample: int | None
 ) -> list[Point]:
-    """Choose cases: those of the hand-over always, of the others some.
-
-    :param sample: how many of the others; None for all of them
-    """
+    """Choose cases: those of the hand-over always, of the others a sample."""
     chosen = [each for one in operations for each in one.points(True)]
     others = [each for one in operations for each in one.points(False)]
     for operation in operations:
@@ -224,15 +212,7 @@ def work(
     share: int,
     of: int,
 ) -> Report:
-    """Run a share of the cases.
-
-    Called by the main thread of a process.
-
-    :param operation: only operations whose name begins so
-    :param sample: how many cases beside those of the hand-over; None for all
-    :param share: number of the share, from 0
-    :param of: how many shares there are
-    """
+    """Run a share of the cases, in the main thread of a process."""
     names = [name for name in OPERATIONS if name.startswith(operation)]
     report = Report([], {})
     for installed in worlds:
@@ -253,10 +233,7 @@ def quiet() -> None:
 
 
 def sweep(count: int, *what: Any) -> Report:
-    """Run the cases in some processes at the same time.
-
-    :param what: the first arguments of :func:`work`
-    """
+    """Run the cases in some processes; see :func:`work`."""
     if count == 1:
         return work(*what, 0, 1)
     with futures.ProcessPoolExecutor(

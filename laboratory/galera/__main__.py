@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run scenarios on stock, with the plugin and with the outbox.
-
-``python -m laboratory.galera --scenario haproxy --side plugin --runs 10``
-"""
+"""Run scenarios on stock, with the plugin and with the outbox."""
 
 import argparse
 from collections.abc import Sequence
@@ -15,6 +12,8 @@ import sys
 import time
 from typing import Any
 
+from laboratory import cluster
+from laboratory import command
 from laboratory import deployment
 from laboratory import errors
 from laboratory import processes
@@ -39,10 +38,7 @@ def run(
     number: int,
     seconds: float,
 ) -> tuple[judge.Figures, list[str]]:
-    """Let something happen to clients at work, and judge it.
-
-    :returns: the figures, and which of them do not hold.
-    """
+    """Let something happen; return the figures, and what does not hold."""
     began = time.monotonic()
     logged = [len(place.log(conductor)) for conductor in range(3)]
     answers: list[str] = []
@@ -120,33 +116,29 @@ def _rests(node: Any) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run scenarios and print a table.
-
-    :returns: 0 if everything holds that is promised.
-    """
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        epilog='\n'.join(
-            f'{name}: {each.title}'
-            for name, each in scenarios.SCENARIOS.items()
-        ),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """Run scenarios and print a table; 0 if what is promised holds."""
+    parser = command.parser(
+        'galera',
+        __doc__,
+        runs=(1, 'of each scenario'),
+        seconds=(12.0, 'how long clients are at work, about'),
+        keep=(pathlib.Path, 'keep configuration, logs and recordings there'),
     )
-    parser.add_argument('--scenario', nargs='+', choices=scenarios.SCENARIOS)
-    parser.add_argument('--side', nargs='+', choices=p.SIDES)
-    parser.add_argument('--runs', type=int, default=1)
-    parser.add_argument('--seconds', type=float, default=12.0)
-    parser.add_argument('--keep', type=pathlib.Path)
+    add = parser.add_argument
+    every = scenarios.SCENARIOS
+    add('--scenario', nargs='+', choices=every, default=[*every])
+    add('--side', nargs='+', choices=cluster.SIDES, default=[*cluster.SIDES])
     arguments = parser.parse_args(argv)
-    chosen = arguments.scenario or list(scenarios.SCENARIOS)
-    processes.end_on_sigterm()
+    return command.run('galera', lambda: _work(arguments))
+
+
+def _work(arguments: argparse.Namespace) -> int:
+    chosen = arguments.scenario
     runs: dict[tuple[str, str], list[judge.Figures]] = {}
     layouts = dict.fromkeys(scenarios.SCENARIOS[x].layout for x in chosen)
     holds = True
     try:
-        for side, layout in itertools.product(
-            arguments.side or p.SIDES, layouts
-        ):
+        for side, layout in itertools.product(arguments.side, layouts):
             here = [
                 name
                 for name in chosen

@@ -50,19 +50,13 @@ Figures = collections.Counter[str]
 
 
 def broken(figures: Figures, promised: Iterable[str]) -> list[str]:
-    """Return what does not hold: what was promised to be nothing.
-
-    A run without any change shows nothing, and so does not hold.
-    """
+    """Return what was promised to be nothing and is not; or no changes."""
     nothing = [] if figures['changes'] else ['changes']
     return nothing + [name for name in promised if figures[name]]
 
 
 def failed(method: str, code: int, answer: object) -> str:
-    """Tell what the server failed to change; nothing if it did not fail.
-
-    :param code: of the answer to a request; 0 where there was none.
-    """
+    """Tell what the server failed to change, if it did; 0: no answer."""
     if method == 'GET' or 200 <= code < 500 or code in _BUSY:
         return ''
     text = answer.decode() if isinstance(answer, bytes) else answer
@@ -149,10 +143,9 @@ def causes(log: str) -> collections.Counter[str]:
 
 
 def blocks(log: str) -> Iterator[list[str]]:
-    """Give each error with its traceback.
+    """Give each error of oslo.log with its traceback.
 
-    :param log: lines as oslo.log writes them: a first line names the request,
-        those of its traceback do not.
+    The first line of an error names the request, those of a traceback do not.
     """
     block: list[str] = []
     for match in filter(None, map(_ERROR.match, log.splitlines())):

@@ -17,13 +17,6 @@ from laboratory import deployment
 from laboratory import processes
 from laboratory.galera import servers
 
-SIDES = {
-    'stock': ('messagingv2',),
-    'plugin': ('messagingv2', 'async_events'),
-    'outbox': ('async_events_outbox',),
-}
-"""What is compared, and the drivers that it takes."""
-
 _OPTIONS: configuration.Options = {
     'async_events': {'outbox_lease': 5},
     # What is left behind shall be found while we look.
@@ -112,7 +105,7 @@ class Place(cluster.Cluster):
         options = {**_OPTIONS, 'database': database}
         if self._quorum:
             options['oslo_messaging_rabbit'] = {'rabbit_quorum_queue': True}
-        super().__init__(3, options, SIDES[side])
+        super().__init__(3, options, side)
 
     @contextlib.contextmanager
     def _servers(self) -> Iterator[Any]:

@@ -29,14 +29,10 @@ _NOTHING = ('lost', 'disorder', *_STALE)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scenario:
-    """One row of the table.
-
-    :param counted: what may be there, in the words of the table.
-    """
+    """One row of the table; ``counted`` may be there."""
 
     layout: p.Layout
     hurt: Hurt
-    title: str
     counted: tuple[str, ...] = ()
 
     def promised(self, side: str) -> tuple[str, ...]:
@@ -164,26 +160,18 @@ def broker_killed(place: p.Place, run: int, seconds: float) -> None:
 
 _OWN = p.Layout('own', 1)
 SCENARIOS: Mapping[str, Scenario] = {
-    'own': Scenario(_OWN, calm, 'a server for each conductor'),
-    'conflicts': Scenario(_OWN, conflicts, 'somebody else changes all nodes'),
-    'killed': Scenario(_OWN, killed, 'a server killed'),
-    'rebuilt': Scenario(_OWN, rebuilt, 'a server killed, SST'),
-    'frozen': Scenario(_OWN, frozen, 'a server frozen'),
-    'broker': Scenario(_OWN, broker_killed, 'the broker killed'),
-    'haproxy': Scenario(
-        p.Layout('active', None), active_killed, 'the active server killed'
-    ),
-    'lag': Scenario(p.Layout('turn', 1), lags, 'all servers in turn, lagging'),
-    'brokers': Scenario(
-        p.Layout('own', 1, 3), broker_killed, 'one of three brokers killed'
-    ),
-    'own-7': Scenario(p.Layout('own', 7), calm, 'as own, sync_wait 7'),
-    'lag-7': Scenario(p.Layout('turn', 7), lags, 'as lag, sync_wait 7'),
-    'own-none': Scenario(
-        p.Layout('own', None), calm, 'as own, no sync_wait', _STALE
-    ),
-    'lag-none': Scenario(
-        p.Layout('turn', None), lags, 'as lag, no sync_wait', _STALE
-    ),
+    'own': Scenario(_OWN, calm),
+    'conflicts': Scenario(_OWN, conflicts),
+    'killed': Scenario(_OWN, killed),
+    'rebuilt': Scenario(_OWN, rebuilt),
+    'frozen': Scenario(_OWN, frozen),
+    'broker': Scenario(_OWN, broker_killed),
+    'haproxy': Scenario(p.Layout('active', None), active_killed),
+    'lag': Scenario(p.Layout('turn', 1), lags),
+    'brokers': Scenario(p.Layout('own', 1, 3), broker_killed),
+    'own-7': Scenario(p.Layout('own', 7), calm),
+    'lag-7': Scenario(p.Layout('turn', 7), lags),
+    'own-none': Scenario(p.Layout('own', None), calm, _STALE),
+    'lag-none': Scenario(p.Layout('turn', None), lags, _STALE),
 }
-"""Name -> what happens and what must hold."""
+"""Name -> what happens and what must hold; the page about clusters says it."""

@@ -27,10 +27,7 @@ LAG = 'CREATE TABLE {} (id BIGINT PRIMARY KEY AUTO_INCREMENT, seconds DOUBLE)'
 
 
 def port() -> int:
-    """Find a port that stays free while its server is away.
-
-    The kernel never gives one below 32768 to a client.
-    """
+    """Find a port that the kernel gives to no client: it is below 32768."""
     while True:
         number = random.randrange(12000, 32000)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -39,10 +36,7 @@ def port() -> int:
 
 
 class Server(database.MariaDB):
-    """A server of the cluster.
-
-    :param directory: an existing directory with a short path.
-    """
+    """A server of the cluster, in a directory with a short path."""
 
     # An rsync that is a daemon is nobody when it is root, and may not write.
     _user = 'mysql'
@@ -139,7 +133,6 @@ class Server(database.MariaDB):
                 os.killpg(process.pid, what)
 
     def kill(self) -> None:
-        """Kill it, without a chance to say goodbye."""
         self.signal(signal.SIGKILL)
         self.stop()
 
@@ -181,7 +174,6 @@ class Galera(processes.Server):
             server.kill()
 
     def whole(self) -> bool:
-        """Tell whether all of them are in step."""
         return all(
             server.status('wsrep_cluster_size') == str(len(self.servers))
             and server.status('wsrep_local_state_comment') == 'Synced'

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An hour of faults under load: half without the outbox, half with it.
 
-Two conductors with RabbitMQ for requests and notifications, on MariaDB, and
-every minute a fault: a conductor is killed, the broker goes away, the
-database is restarted, a pool of workers is full, a configuration is read
-again. At the end no node may be stranded and no lock left, every accepted
-operation has ended or failed with a reason, and every notification that was
-lost is named with the fault and the reason. With the outbox there is none.
+At the end no node may be stranded and no lock left, every accepted operation
+has ended or failed with a reason, and every notification that was lost is
+named with the fault and the reason. With the outbox there is none.
 """
 
 from collections.abc import Sequence
@@ -16,20 +13,14 @@ import pathlib
 import sys
 import time
 
-import rich
-import rich.table
-
 from laboratory import command
+from laboratory import tables
 from laboratory.soak import account
 from laboratory.soak import half
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it and print what became of it.
-
-    :returns: 0 if everything holds, 1 if something does not, 2 if a run could
-        not be done.
-    """
+    """Run it and print what became of it; 0 if everything holds."""
     parser = command.parser(
         'soak',
         __doc__,
@@ -59,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(
     results: Sequence[account.Result], keep: pathlib.Path | None
 ) -> int:
-    sheet = rich.table.Table('', *(one.kind for one in results))
+    table = tables.Table('', *(one.kind for one in results))
     for name in results[0].counts():
-        sheet.add_row(name, *(str(one.counts()[name]) for one in results))
+        table.add(name, *(one.counts()[name] for one in results))
     violations = []
     for one in results:
         print('\n'.join((f'\n{one.kind}:', *one.by_fault())))
         violations += [f'{one.kind}: {line}' for line in one.violations()]
-    rich.print(sheet)
+    table.show()
     print('\n'.join(violations) or 'everything holds')
     if keep is not None:
         figures = [dataclasses.asdict(one) for one in results]

@@ -80,14 +80,10 @@ class Lost:
     change: witness.Seen
     fault: faults.Struck | None
     reason: str
-    evidence: str
 
     def __str__(self) -> str:
-        change = self.change
-        return (
-            f'{change.node} {change.before_state} -> {change.state}: '
-            f'{self.reason} ({self.evidence})'
-        )
+        steps = ' -> '.join(map(str, self.change.step))
+        return f'{self.change.node} {steps}: {self.reason}'
 
 
 def unannounced(
@@ -114,24 +110,14 @@ def explain(
     given_up: Iterable[Logged],
 ) -> Lost:
     """Say in which fault the notification of a change was lost, and why."""
-    at = change.seen_at
     saved = _line_of(change, moved)
-    evidence = 'no conductor logged the change'
-    if saved is not None:
-        late = f'{(saved.at - at) * 1000:.0f} ms after it was saved'
-        evidence = f'logged by conductor {saved.conductor} {late}'
     # It looks for another connection first.
     unsent = _line_of(change, given_up, _BACK_OFF)
-    if unsent is not None:
-        late = f'{(unsent.at - at) * 1000:.0f} ms after it'
-        evidence += f', "Could not send notification" {late}'
     for fault in struck:
-        reason = _reason(at, fault, saved, unsent is not None)
-        if reason == KILLED:
-            evidence += f', killed {(fault.began - at) * 1000:.0f} ms after it'
+        reason = _reason(change.seen_at, fault, saved, unsent is not None)
         if reason:
-            return Lost(change, fault, reason, evidence)
-    return Lost(change, None, UNKNOWN, evidence)
+            return Lost(change, fault, reason)
+    return Lost(change, None, UNKNOWN)
 
 
 def _line_of(
@@ -168,11 +154,7 @@ def _reason(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Left:
-    """A node that is locked or at work when nobody works on it any more.
-
-    :param since: when its state changed last, or when it was locked.
-    :param fault: in which its worker was lost.
-    """
+    """A node that is locked or at work when nobody works on it any more."""
 
     node: str
     state: str
@@ -205,7 +187,6 @@ def worker_lost_in(
 def not_saved(
     operations: Iterable[wanderer.Operation], changes: Iterable[witness.Seen]
 ) -> list[wanderer.Operation]:
-    """Find operations that were accepted and changed nothing."""
     times: dict[str, list[float]] = collections.defaultdict(list)
     for change in changes:
         times[change.node].append(change.seen_at)
@@ -224,7 +205,6 @@ class Result:
     """What came of one half.
 
     :param may_lose: whether notifications may be lost in a fault.
-    :param books: the audit's account of the notifications.
     :param left: nodes that waited for a restart of their conductor.
     :param stranded: nodes that not even that has helped.
     """
@@ -248,7 +228,6 @@ class Result:
         return [one for one in self.operations if not one.is_accounted_for]
 
     def counts(self) -> dict[str, int]:
-        """Return the rows of the table."""
         books = self.books
         ended = sum(one.succeeded for one in self.operations)
         neither = len(self.unaccounted)
@@ -278,7 +257,6 @@ class Result:
         }
 
     def violations(self) -> list[str]:
-        """Return what does not hold, one line each."""
         books = self.books
         found = [
             ('stranded', self.stranded),
@@ -326,7 +304,6 @@ class Result:
         return lines
 
     def by_fault(self) -> list[str]:
-        """Return a line for each fault: what was lost and left in it."""
         lines = []
         for fault in self.struck:
             lines.append(f'{fault.number:>3} {fault!s:<26} {fault.note}')

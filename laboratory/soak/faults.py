@@ -32,11 +32,7 @@ class Planned:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Struck:
-    """One fault that has come.
-
-    :param victim: the conductor that it was for; None if it was for all.
-    :param took_effect: whether it was what it should be.
-    """
+    """One fault that has come, to a conductor or to all."""
 
     number: int
     name: str
@@ -52,7 +48,6 @@ class Struck:
 
 
 def plan(seed: int, count: int) -> list[Planned]:
-    """Choose the faults of a run: each of them once in a round."""
     chance = random.Random(seed)
     found: list[Planned] = []
     while len(found) < count:
@@ -105,10 +100,7 @@ def _database(
 
 
 def _pool(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
-    """Keep all workers of a conductor busy, so that there is none left.
-
-    The calls take no lock on the node that they name.
-    """
+    """Keep all workers of a conductor busy, with calls that take no lock."""
     # Without a limit: Ironic would look at as many nodes, whose ever they are.
     code, found = Api(place.endpoint).call(
         'GET', f'/v1/nodes?conductor={place.host(planned.victim)}'

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One half of a soak: some services under load, and a fault every minute."""
 
-from collections.abc import Mapping
 import contextlib
 import dataclasses
 import datetime
@@ -18,14 +17,7 @@ from laboratory import wanderer
 from laboratory.soak import account
 from laboratory.soak import faults
 
-PLUGIN = 'plugin'
-OUTBOX = 'outbox'
-
-DRIVERS: Mapping[str, tuple[str, ...]] = {
-    PLUGIN: ('messagingv2', 'async_events'),
-    OUTBOX: ('async_events_outbox',),
-}
-"""The notification drivers of each half."""
+PLUGIN, OUTBOX = 'plugin', 'outbox'
 
 # How much of the time between two faults one of them may last.
 SHARE = 0.6
@@ -39,10 +31,7 @@ _REST = ', '.join(f"'{state}'" for state in wanderer.WAYS)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do in one half.
-
-    :param interval: seconds from one fault to the next.
-    """
+    """What to do in one half, with a fault every so many seconds."""
 
     kind: str
     minutes: float
@@ -51,10 +40,7 @@ class Plan:
 
     @property
     def heartbeat_timeout(self) -> int:
-        """After how many seconds of silence a conductor is taken for dead.
-
-        Some of those that are killed come back sooner, some later.
-        """
+        """Some of those that are killed come back sooner, some later."""
         return max(6, round(self.interval / 4))
 
     @property
@@ -94,9 +80,8 @@ class Plan:
 
 
 def run(plan: Plan, keep: pathlib.Path | None = None) -> account.Result:
-    drivers = DRIVERS[plan.kind]
     with (
-        cluster.Cluster(faults.CONDUCTORS, plan.options, drivers) as place,
+        cluster.Cluster(faults.CONDUCTORS, plan.options, plan.kind) as place,
         contextlib.ExitStack() as stack,
     ):
         if keep is not None:

@@ -8,6 +8,7 @@ import sys
 
 from laboratory import command
 from laboratory import service
+from laboratory import tables
 from laboratory.tempest_run import side
 from laboratory.tempest_run import suite
 
@@ -15,11 +16,7 @@ _STOCK, _PLUGIN, _PATCHED = 'stock', 'plugin', 'patched'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run tempest and print what came of it.
-
-    :returns: 0 when no test is worse than on stock and the audit found
-        nothing, 1 when not so, 2 when a run could not be done.
-    """
+    """Run tempest and print what came of it; 0 if it is not worse."""
     parsed = _parse(arguments)
 
     def work() -> int:
@@ -47,7 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _judge(results: dict[str, side.Result]) -> int:
-    """Print the comparison and give the exit code."""
     code = 0
     for name, result in results.items():
         if name != _STOCK and result.findings:
@@ -58,9 +54,10 @@ def _judge(results: dict[str, side.Result]) -> int:
         # Nothing to compare with: every failure counts.
         return code or int(not set(statuses[0].values()) <= {*suite.GOOD})
     stock, other = statuses
-    print(' ' * 12 + ''.join(f'{name:>8}' for name in results))
-    for status, *counts in suite.rows(stock, other):
-        print(f'{status:12}' + ''.join(f'{x:8}' for x in counts))
+    table = tables.Table('', *results)
+    for row in suite.rows(stock, other):
+        table.add(*row)
+    table.show()
     for title, tests in (
         ('worse than stock', suite.worse(stock, other)),
         ('better than stock', suite.worse(other, stock)),
@@ -102,6 +99,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         ),
         tests=(suite.TESTS, 'a regular expression'),
         keep=(pathlib.Path, 'keep logs, recordings and results there'),
+        bus=(False, 'with RabbitMQ, where the tests hear the notifications'),
     )
     parser.add_argument(
         '--side',
@@ -115,16 +113,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=service.patched_tree,
         help='run this patched source tree of Ironic instead of the plugin',
     )
-    parser.add_argument(
-        '--bus',
-        action='store_true',
-        help='with RabbitMQ, where the tests hear the notifications then',
-    )
     parsed = parser.parse_args(arguments)
-    if parsed.sides == 'both':
-        parsed.sides = _STOCK, _PATCHED if parsed.tree else _PLUGIN
-    else:
-        parsed.sides = (parsed.sides,)
+    both = _STOCK, _PATCHED if parsed.tree else _PLUGIN
+    parsed.sides = both if parsed.sides == 'both' else (parsed.sides,)
     if (_PATCHED in parsed.sides) != bool(parsed.tree):
         parser.error('--tree belongs to the side "patched"')
     parsed.environments = parsed.environments.resolve()

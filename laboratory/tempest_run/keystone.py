@@ -50,7 +50,6 @@ class Keystone(processes.Server):
         return f'http://127.0.0.1:{self.port}/v3'
 
     def serve(self) -> None:
-        """Create tables, keys and the administrator, and serve."""
         for name in ('tokens', 'receipts', 'credentials'):
             (self.directory / name).mkdir(mode=0o700)
         self._manage('db_sync')

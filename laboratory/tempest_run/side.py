@@ -78,10 +78,7 @@ class Result:
 
     @property
     def findings(self) -> int:
-        """How many things are wrong with the notifications.
-
-        That none was checked is wrong as well.
-        """
+        """How much is wrong; that nothing was checked is wrong as well."""
         return (
             len(self.account.rows)
             + sum(self.audited.counts.values())
@@ -98,11 +95,7 @@ def run(
     keep: pathlib.Path | None,
     tree: pathlib.Path | None = None,
 ) -> Result:
-    """Start everything, run tempest, stop everything, judge.
-
-    :param over_bus: whether the tests hear notifications from RabbitMQ, and
-        not from the recording.
-    """
+    """Start everything, run tempest, stop everything, judge."""
     with contextlib.ExitStack() as stack:
         shared = stack.enter_context(deployment.servers('mariadb', over_bus))
         assert shared.database is not None
@@ -140,8 +133,7 @@ def run(
 
         def play(name: str, tests: str, workers: int = 0) -> dict[str, str]:
             room, tempest = shared.room(name), commands['tempest']
-            one = suite.Suite(room, tempest, identity, hear, workers)
-            return one.run(tests)
+            return suite.run(room, tempest, identity, hear, tests, workers)
 
         began = time.monotonic()
         statuses = play('tempest', tests)

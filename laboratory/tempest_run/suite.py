@@ -44,10 +44,7 @@ REQUIREMENTS = {
 
 
 def environment(directory: pathlib.Path, name: str) -> pathlib.Path:
-    """Make a virtual environment, unless it is there already.
-
-    :returns: its directory of commands.
-    """
+    """Make a virtual environment if need be; return its commands."""
     path, requirements = directory / name, REQUIREMENTS[name]
     # Written last: an environment without it is half of one.
     marker = path / 'requirements.txt'
@@ -70,26 +67,39 @@ def environment(directory: pathlib.Path, name: str) -> pathlib.Path:
     return path / 'bin'
 
 
-class Suite:
-    """A workspace of tempest.
+def run(
+    directory: pathlib.Path,
+    commands: pathlib.Path,
+    identity: keystone.Keystone,
+    hear: Mapping[str, object],
+    tests: str,
+    workers: int = 0,
+) -> dict[str, str]:
+    """Run tests in a workspace of tempest, and wait for their end.
 
     :param hear: the options of the tempest plugin that say where it hears
         notifications; none if their order is not to be asserted.
     """
+    workspace, log = directory / 'workspace', directory / 'tempest.log'
+    # It registers workspaces in the home directory, and starts its workers
+    # with the stestr and the Python of the path.
+    environment = {
+        'HOME': str(directory),
+        'PYTHONWARNINGS': 'ignore',
+        'PATH': f'{commands}:{os.environ["PATH"]}',
+    }
 
-    def __init__(
-        self,
-        directory: pathlib.Path,
-        commands: pathlib.Path,
-        identity: keystone.Keystone,
-        hear: Mapping[str, object],
-        workers: int = 0,
-    ) -> None:
-        self.directory = directory
-        self.workspace = directory / 'workspace'
-        self.log = directory / 'tempest.log'
-        self._commands = commands
-        self._options: dict[str, dict[str, object]] = {
+    def tempest(*arguments: str) -> processes.Process:
+        # It looks for its workspace in the current directory.
+        at = workspace if workspace.exists() else directory
+        argv = ['env', f'--chdir={at}', f'{commands}/tempest', *arguments]
+        name = f'tempest {arguments[0]}'
+        return processes.Process(name, argv, log, environment)
+
+    processes.run_once(tempest('init', str(workspace)))
+    configuration.write(
+        workspace / 'etc' / 'tempest.conf',
+        {
             'DEFAULT': {'log_file': 'debug.log'},
             'auth': {
                 'use_dynamic_credentials': True,
@@ -119,46 +129,17 @@ class Suite:
                 'workers': workers,
                 **hear,
             },
-        }
-
-    def run(self, tests: str) -> dict[str, str]:
-        """Run the tests and wait for their end."""
-        processes.run_once(self._tempest('init', str(self.workspace)))
-        path = self.workspace / 'etc' / 'tempest.conf'
-        configuration.write(path, self._options)
-        # Its exit code says whether tests failed, which the results say too.
-        with self._tempest('run', '--regex', tests).start() as process:
-            process.end(_SECONDS)
-        found = results.last(
-            [str(self._commands / 'stestr')],
-            self.workspace,
-            self._environment(),
+        },
+    )
+    # Its exit code says whether tests failed, which the results say too.
+    with tempest('run', '--regex', tests).start() as process:
+        process.end(_SECONDS)
+    found = results.last([f'{commands}/stestr'], workspace, environment)
+    if not found:
+        raise errors.LaboratoryError(
+            f'tempest ran no test. The end of its log:\n{processes.tail(log)}'
         )
-        if not found:
-            raise errors.LaboratoryError(
-                'tempest ran no test. The end of its log:\n'
-                + processes.tail(self.log)
-            )
-        return {test: one['status'] for test, one in found.items()}
-
-    def _environment(self) -> dict[str, str]:
-        # It registers workspaces in the home directory, and starts its
-        # workers with the stestr and the Python of the path.
-        return {
-            'HOME': str(self.directory),
-            'PYTHONWARNINGS': 'ignore',
-            'PATH': f'{self._commands}:{os.environ["PATH"]}',
-        }
-
-    def _tempest(self, *arguments: str) -> processes.Process:
-        at = self.workspace if self.workspace.exists() else self.directory
-        return processes.Process(
-            f'tempest {arguments[0]}',
-            # It looks for its workspace in the current directory.
-            ['env', f'--chdir={at}', f'{self._commands}/tempest', *arguments],
-            self.log,
-            self._environment(),
-        )
+    return {test: one['status'] for test, one in found.items()}
 
 
 def worse(stock: Statuses, other: Statuses) -> list[str]:

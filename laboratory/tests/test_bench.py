@@ -1,30 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmark makes of what it has measured, and its instruments."""
-
-import contextlib
-import pathlib
-import socket
-import struct
-import subprocess
-import sys
-import threading
+"""What the benchmark makes of what it has measured."""
 
 import ddt
-import fixtures
 from oslotest import base
 
 from laboratory import contract
-from laboratory import errors
-from laboratory import tables
 from laboratory import witness
-from laboratory.bench import counted
 from laboratory.bench import figures
 from laboratory.bench import judge
 from laboratory.bench import load
-from laboratory.bench import report
 from laboratory.bench import sides
-from laboratory.bench import slow_broker
-from laboratory.bench import usage
 from laboratory.bench.figures import Limit
 
 MET, MISSED, UNDECIDED, REPORTED = figures.Verdict
@@ -36,8 +21,6 @@ def spread(middle, low=None, high=None, rounds=5):
 
 @ddt.ddt
 class Spread(base.BaseTestCase):
-    """The interval of a median, and what it says about a limit."""
-
     @ddt.unpack
     @ddt.data(
         ([9.0, 1.0, 2.0, 3.0, 4.0], spread(3.0, 1.0, 9.0)),
@@ -112,8 +95,6 @@ def under_load(plugin=GOOD, backend=sides.MARIADB, clients='8', lost=0):
 
 @ddt.ddt
 class Judge(base.BaseTestCase):
-    """From figures to verdicts."""
-
     def verdicts(self, name, measured, side='plugin'):
         return {
             line.figure: line.verdict
@@ -288,13 +269,7 @@ class Judge(base.BaseTestCase):
             self.assertEqual({verdict}, set(verdicts.values()))
 
 
-class Instruments(base.BaseTestCase):
-    """What measures times, statements, CPU and memory, and keeps figures."""
-
-    def setUp(self):
-        super().setUp()
-        self.home = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-
+class Times(base.BaseTestCase):
     def test_the_end_is_the_last_commit_but_not_the_requests_own(self):
         accepted = [
             contract.Accepted(
@@ -313,116 +288,3 @@ class Instruments(base.BaseTestCase):
         self.assertEqual(0.25, took['put_to_202_p50'])
         self.assertEqual(0.5, took['202_to_end_p50'])
         self.assertEqual(0.75, took['put_to_end_p99'])
-
-    def test_a_command_is_counted(self):
-        command, log = self.home / 'command', self.home / 'log'
-        command.write_text(
-            'import sys, sqlalchemy as sa\n'
-            'assert __name__ == "__main__"\n'
-            'assert sys.argv[1:] == ["argument"]\n'
-            'engine = sa.create_engine("sqlite://")\n'
-            'with engine.begin() as connection:\n'
-            '    connection.execute(sa.text("CREATE TABLE t (a)"))\n'
-            '    connection.execute(sa.text("INSERT INTO `t` VALUES (1)"))\n'
-            'with engine.connect() as connection:\n'
-            '    connection.execute(sa.text("SELECT * \\nFROM t"))\n'
-        )
-        module = [sys.executable, '-m', counted.__name__]
-        subprocess.run([*module, log, command, 'argument'], check=True)
-        counts, end = counted.read(log)
-        kinds = ('CREATE', 'INSERT t', 'COMMIT', 'SELECT t', 'ROLLBACK')
-        self.assertEqual({('MainThread', kind): 1 for kind in kinds}, counts)
-        self.assertEqual(({}, end), counted.read(log, end))
-
-    def test_a_table_is_written_for_a_page(self):
-        table = tables.Table('figure', 'value')
-        table.add('rate', 1)
-        self.assertEqual(
-            ['', '   "figure","value"', '   "rate","1"', ''],
-            table.rst().split('\n')[2:],
-        )
-
-    def test_cpu_and_memory_of_a_group_are_seen(self):
-        code = 'print(sum(range(10**6)), flush=True); input()'
-        with subprocess.Popen(
-            [sys.executable, '-c', code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        ) as process:
-            process.stdout.readline()
-            self.assertEqual([process.pid], usage.members(process.pid))
-            self.assertGreater(usage.cpu_seconds(process.pid), 0.001)
-            self.assertGreater(usage.memory(process.pid), 10**6)
-            process.communicate(b'\n')
-        self.assertEqual(0.0, usage.cpu_seconds(process.pid))
-
-    def test_figures_of_another_machine_are_not_mixed_in(self):
-        document = report.new()
-        report.add(document, 'load', sides.form(long=False), under_load())
-        report.save(document, self.home)
-        self.assertEqual(document, report.opened(self.home))
-        document['machine']['processors'] = '1000'
-        report.save(document, self.home)
-        error = self.assertRaises(
-            errors.LaboratoryError, report.opened, self.home
-        )
-        self.assertIn('processors: 1000', str(error))
-
-
-def frame(kind, payload):
-    return struct.pack('>BHI', kind, 1, len(payload)) + payload + b'\xce'
-
-
-GREETING = b'AMQP\0\0\x09\x01'
-PUBLISH = frame(1, struct.pack('>HH', 60, 40) + b'exchange')
-# An acknowledgement; a heartbeat, which has no payload; and a body, which may
-# begin with anything.
-OTHERS = (
-    frame(1, struct.pack('>HH', 60, 80) + b'tag'),
-    frame(8, b''),
-    frame(3, struct.pack('>HH', 60, 40)),
-)
-
-
-class SlowBroker(base.BaseTestCase):
-    """The proxy knows a publish, and hands on what it was given."""
-
-    def broker(self):
-        """Start a server that sends back what it gets; return its port."""
-        server = socket.create_server(('127.0.0.1', 0))
-
-        def serve():
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    with connection, contextlib.suppress(OSError):
-                        while chunk := connection.recv(65536):
-                            connection.sendall(chunk)
-
-        threading.Thread(target=serve, daemon=True).start()
-        self.addCleanup(server.close)
-        return server.getsockname()[1]
-
-    def exchange(self, proxy, data):
-        connection = socket.create_connection(('127.0.0.1', proxy.port), 30)
-        self.addCleanup(connection.close)
-        connection.sendall(data)
-        answer = b''
-        while len(answer) < len(data):
-            answer += connection.recv(65536)
-        self.assertEqual(data, answer)
-        return connection
-
-    def test_publishes_are_counted_and_down_is_down(self):
-        with slow_broker.SlowBroker(self.broker()) as proxy:
-            before = self.exchange(
-                proxy, GREETING + PUBLISH + b''.join(OTHERS)
-            )
-            self.assertEqual(1, proxy.published)
-            proxy.down()
-            with contextlib.suppress(ConnectionResetError):
-                self.assertEqual(b'', before.recv(1))
-            self.assertRaises(OSError, self.exchange, proxy, GREETING)
-            proxy.up()
-            self.exchange(proxy, GREETING)

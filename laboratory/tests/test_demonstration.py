@@ -5,6 +5,7 @@ import contextlib
 import io
 from unittest import mock
 
+import ddt
 import fixtures
 from oslotest import base
 
@@ -24,7 +25,6 @@ def result(one, observations, get_violations=()):
     return deployment.Result(
         run=one,
         operations=0,
-        refused=0,
         observations=observations,
         account=truth.compare(CHANGES, observations),
         get_violations=get_violations,
@@ -32,6 +32,7 @@ def result(one, observations, get_violations=()):
     )
 
 
+@ddt.ddt
 class ExitCode(base.BaseTestCase):
     """Zero only when nothing at all is wrong with the plugin's side."""
 
@@ -60,22 +61,16 @@ class ExitCode(base.BaseTestCase):
         self.assertEqual(0, code)
         self.assertIn('with the plugin', output)
 
-    def test_a_lost_notification_is_a_failure(self):
-        code, output = self.main(lambda one: result(one, []))
+    @ddt.unpack
+    @ddt.data(
+        ([], (), 'lost: Change'),
+        ([SEEN], ['node inspect: too late'], 'node inspect: too late'),
+        ([SEEN, observation.Malformed('x')], (), '1 that cannot be read'),
+    )
+    def test_what_is_wrong_is_a_failure(self, seen, violations, said):
+        code, output = self.main(lambda one: result(one, seen, violations))
         self.assertEqual(1, code)
-        self.assertIn('lost: Change', output)
-
-    def test_a_broken_202_is_a_failure(self):
-        code, output = self.main(
-            lambda one: result(one, [SEEN], ['node inspect: too late'])
-        )
-        self.assertEqual(1, code)
-        self.assertIn('node inspect: too late', output)
-
-    def test_a_message_that_cannot_be_read_is_a_failure(self):
-        broken = observation.Malformed('not a notification')
-        code, _output = self.main(lambda one: result(one, [SEEN, broken]))
-        self.assertEqual(1, code)
+        self.assertIn(said, output)
 
     def test_a_run_that_could_not_be_done_says_why(self):
         def fail(one):

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run Ironic's own unit tests with the plugin and judge the result.
-
-Usage: ``python -m laboratory.upstream [--stock]``
-"""
+"""Run Ironic's own unit tests with the plugin and judge the result."""
 
 import argparse
 import importlib.metadata
@@ -28,10 +25,7 @@ _SECONDS = 3600
 
 
 def _source_tree(directory: pathlib.Path) -> pathlib.Path:
-    """Lay out Ironic's files as its tests find them from its source tree.
-
-    Nothing is imported from there: the package that is installed goes first.
-    """
+    """Lay out the files, not the modules, that the tests look for."""
     spec = importlib.util.find_spec('ironic')
     assert spec is not None and spec.submodule_search_locations
     package = directory / 'ironic'
@@ -45,10 +39,7 @@ def _source_tree(directory: pathlib.Path) -> pathlib.Path:
 def _run(
     args: argparse.Namespace, scratch: pathlib.Path
 ) -> tuple[list[str], bytes]:
-    """Run stestr over the suite.
-
-    :returns: what went wrong with the run itself, and the stream of results.
-    """
+    """Return what went wrong with the run itself, and its results."""
     (scratch / 'testimony').mkdir()
     process = processes.Process(
         'stestr',
@@ -83,16 +74,12 @@ def main() -> int:
     ironic = importlib.metadata.version('ironic')
     parser = command.parser(
         'upstream',
-        "Run Ironic's own unit tests with the plugin active.",
+        __doc__,
         suite=(
             'ironic.tests.unit.conductor',
             'package, module or class to run',
         ),
-    )
-    parser.add_argument(
-        '--stock',
-        action='store_true',
-        help='run without the plugin; no failure is expected then',
+        stock=(False, 'run without the plugin; no failure is expected then'),
     )
     args = parser.parse_args()
     try:

@@ -15,12 +15,7 @@ class BadList(ValueError):
 
 
 def parse(lines: Iterable[str]) -> dict[str, str]:
-    """Read a list of expected failures.
-
-    :param lines: one test each, ``test.id  # reason``; blank lines and lines
-        that start with ``#`` are comments.
-    :raises BadList: when a test has no reason or is listed twice.
-    """
+    """Read lines of ``test.id  # reason``, and comments."""
     expected: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         text = line.strip()
@@ -41,7 +36,6 @@ def parse(lines: Iterable[str]) -> dict[str, str]:
 
 
 def read(path: pathlib.Path) -> dict[str, str]:
-    """Read the list of expected failures in a file."""
     try:
         text = path.read_text()
     except OSError as exc:
@@ -60,13 +54,12 @@ class Verdict:
 
     passed: frozenset[str]
     skipped: frozenset[str]
-    #: failed, and the list says why
+    # Failed, and listed or not.
     expected: frozenset[str]
-    #: failed, and the list knows nothing of it
     unexpected: frozenset[str]
-    #: listed, but passed, was skipped or does not exist any more
+    # Listed, but passed, skipped or gone.
     stale: frozenset[str]
-    #: loaded, but without a result: the process died or was stopped
+    # Loaded, but without a result.
     unfinished: frozenset[str]
 
     @property

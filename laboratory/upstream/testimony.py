@@ -33,11 +33,7 @@ class Testimony:
 
 
 def plugin_state() -> str:
-    """Say what the plugin is in this process.
-
-    :returns: 'active' when Ironic runs patched, 'absent' when nothing of the
-        plugin was imported, else what is wrong.
-    """
+    """Return 'active' on a patched Ironic, 'absent', or what is wrong."""
     if 'ironic_async_events.patching' not in sys.modules:
         return 'absent'
     from ironic_async_events import patching
@@ -69,7 +65,6 @@ def testify(tests: Sequence[str]) -> None:
 
 
 def hear(directory: pathlib.Path) -> list[Testimony]:
-    """Read the accounts of all processes of a run."""
     return [
         Testimony(**json.loads(path.read_text()))
         for path in sorted(directory.glob('*.json'))

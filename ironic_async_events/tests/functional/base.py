@@ -190,7 +190,7 @@ class MeasuredTestCase(SharedTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.addDetail(
-            'figures', content.json_content(dict(self.result.as_dict()))
+            'figures', content.json_content(self.result.account.as_dict())
         )
 
     def assert_clean(self) -> None:

@@ -59,8 +59,6 @@ def refused(error=None, **fields):
 
 @ddt.ddt
 class InvariantsTestCase(base.BaseTestCase):
-    """Names of what is broken."""
-
     @ddt.unpack
     @ddt.data(
         ('', accepted()),
@@ -111,7 +109,6 @@ class LocksTestCase(base.BaseTestCase):
         )
 
     def commit(self, before, after):
-        """Commit a change of the lock."""
         self.observer.locks.return_value = [
             {'id': 1, 'before': before, 'after': after}
         ]

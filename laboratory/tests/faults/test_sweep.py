@@ -33,8 +33,6 @@ def _part(installed, cases):
 
 
 class SweepTestCase(base.BaseTestCase):
-    """Whatever fails, what must always hold does."""
-
     def test_without_the_outbox(self):
         self.assertEqual([], _part(bench.World.PLUGIN, _CASES))
 

@@ -6,12 +6,18 @@ import types
 from typing import Any
 
 import fixtures
+from ironic.common import rpc
+from ironic.conf import CONF
 from ironic.tests.unit.db import base as db_base
 from oslo_db.sqlalchemy import enginefacade
+import oslo_messaging
+from oslo_messaging.notify import notifier
 import sqlalchemy as sa
 
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import schema
+from ironic_async_events.outbox import service
+from ironic_async_events.task import delivery
 
 
 class Clock:
@@ -60,6 +66,34 @@ class Log(fixtures.Fixture):
     def lines(self, text: str = '') -> list[str]:
         """Return the lines in which a text is found."""
         return [x for x in self._logger.output.splitlines() if text in x]
+
+
+class Notifier(fixtures.Fixture):
+    """Notifications are stored by the driver that an operator configures."""
+
+    def _setUp(self) -> None:
+        self.addCleanup(delivery.use, delivery.current())
+        self.addCleanup(setattr, service, '_transport', None)
+        group = 'oslo_messaging_notifications'
+        transport = oslo_messaging.get_notification_transport(
+            CONF, url='fake:/'
+        )
+        CONF.set_override('driver', ['async_events_outbox'], group=group)
+        self.addCleanup(CONF.clear_override, 'driver', group=group)
+        # As Ironic makes it.
+        sender = notifier.Notifier(
+            transport,
+            serializer=rpc.RequestContextSerializer(
+                oslo_messaging.JsonPayloadSerializer()
+            ),
+            topics=['ironic_versioned_notifications'],
+        )
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                f'{rpc.__name__}.get_versioned_notifier',
+                lambda publisher: sender.prepare(publisher_id=publisher),
+            )
+        )
 
 
 class OutboxTestCase(db_base.DbTestCase):

@@ -6,21 +6,18 @@ from unittest import mock
 
 import fixtures
 from ironic.common import exception
-from ironic.common import rpc
 from ironic.common import states
 from ironic.conductor import notification_utils
 from ironic.objects import node as node_objects
 from ironic.tests.unit.objects import utils as obj_utils
 from oslo_config import cfg
 from oslo_db import exception as db_exc
-import oslo_messaging
 from oslo_messaging.notify import notifier
 from sqlalchemy import event
 
 from ironic_async_events import conf as async_conf
 from ironic_async_events import patching
 from ironic_async_events.outbox import message
-from ironic_async_events.outbox import service
 from ironic_async_events.outbox import store
 from ironic_async_events.outbox import transaction
 from ironic_async_events.task import change
@@ -37,32 +34,8 @@ class TransactionTestCase(base.OutboxTestCase):
         super().setUp()
         async_conf.register(cfg.CONF)
         self.config(notification_level='info')
-        self.addCleanup(delivery.use, delivery.current())
         self.addCleanup(patching.uninstall)
-        self.addCleanup(setattr, service, '_transport', None)
-        transport = oslo_messaging.get_notification_transport(
-            cfg.CONF, url='fake:/'
-        )
-        cfg.CONF.set_override(
-            'driver',
-            ['async_events_outbox'],
-            group='oslo_messaging_notifications',
-        )
-        self.addCleanup(
-            cfg.CONF.clear_override,
-            'driver',
-            group='oslo_messaging_notifications',
-        )
-        one = notifier.Notifier(
-            transport,
-            serializer=rpc.RequestContextSerializer(
-                oslo_messaging.JsonPayloadSerializer()
-            ),
-            topics=['ironic_versioned_notifications'],
-        )
-        self.useFixture(
-            fixtures.MockPatchObject(rpc, 'VERSIONED_NOTIFIER', one)
-        )
+        self.useFixture(base.Notifier())
         self.node = obj_utils.create_test_node(
             self.context,
             driver='fake-hardware',
