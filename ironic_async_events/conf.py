@@ -108,7 +108,8 @@ OPTS = [
         default=4,
         min=1,
         max=32,
-        help='How many messages the relay publishes in parallel at most. '
+        help='How many messages the relay publishes in parallel at most, '
+        'and up to 24 more whose publication hangs. '
         'Each lane has its own connection, which is opened when it is '
         'needed. Messages about one node are never published in parallel.',
     ),
@@ -188,11 +189,12 @@ def reloaded(conf: cfg.ConfigOpts, name: str) -> Any:
     try:
         return conf[GROUP.name][name]
     except ValueError as e:
+        default = next(opt.default for opt in OPTS if opt.name == name)
         LOG.error(
-            '[%s] %s in the configuration cannot be used, its default is: %s',
-            *(GROUP.name, name, e),
+            '[%s] %s cannot be used (%s); its default is used: %s',
+            *(GROUP.name, name, e, default),
         )
-        return next(option.default for option in OPTS if option.name == name)
+        return default
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:

@@ -13,8 +13,6 @@ from typing import Any
 from urllib import parse
 
 from oslo_config import cfg
-from oslo_db import exception as db_exception
-from sqlalchemy import exc as sa_exc
 
 # Of a URL, all before its last "@": a password that is not encoded may hold
 # any character.
@@ -99,6 +97,10 @@ def redacted(error: BaseException) -> BaseException:
     :returns: the error itself; for an error of the database, a new error
         without statement and parameters, chained to the original error
     """
+    # An API installs the plugin before it needs the libraries of databases.
+    from oslo_db import exception as db_exception
+    from sqlalchemy import exc as sa_exc
+
     if not isinstance(error, db_exception.DBError | sa_exc.SQLAlchemyError):
         return error
     answer: BaseException = db_exception.DBError(

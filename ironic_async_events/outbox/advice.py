@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Warn of a configuration that breaks a promise of the outbox.
-
-For the log of a conductor that starts, and for the upgrade check.
-"""
+"""Warn of a configuration that breaks a promise of the outbox."""
 
 import logging
 from typing import Any

@@ -42,7 +42,7 @@ class Kept:
         # A COMMIT costs as much as a statement. oslo.db begins transactions
         # on SQLite itself, in any case.
         begins = self._engine.dialect.name == 'sqlite'
-        if time.monotonic() - self._opened_at >= self._seconds:
+        if 0 <= self._seconds <= time.monotonic() - self._opened_at:
             self.close()
         try:
             if self._connection is None:

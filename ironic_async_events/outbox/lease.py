@@ -44,6 +44,8 @@ class Lease:
     ) -> None:
         self.holder = holder
         self.seconds = seconds
+        # How often the lease was taken; to renew it in time is not to take it.
+        self.term = 0
         self._rows = rows
         self._clock = clock
         self._trusted_until = self._ask_at = clock()
@@ -60,6 +62,7 @@ class Lease:
             left = self._rows.take_lease(self.holder, self.seconds * _TAKEN)
             pause = self.seconds / _RENEWALS
             if left is None:
+                self.term += not self.is_valid()
                 self._trusted_until = now + self.seconds * _TRUSTED
                 self._ask_at = now + pause
             else:

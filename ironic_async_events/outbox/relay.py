@@ -27,9 +27,9 @@ _FRESH = 0.25
 _DUE = 0.1
 # Suspects use one of so many lanes.
 _SHARE = 2
-# A deletion costs as much as the search for messages. On SQLite it also blocks
-# other writers. So a confirmed message may stay for this many seconds, and
-# confirmed messages are deleted together. A crash repeats these messages.
+# A deletion costs as much as the search for messages, and on SQLite it blocks
+# other writers. So confirmed messages stay for this many seconds, and are
+# deleted together; a crash repeats them.
 _LINGER = 0.5
 
 
@@ -73,7 +73,7 @@ class Relay:
         self._watch = Watch(rows.backlog, options, clock)
         self._database = Outage('the database', clock)
         self._leads = False
-        # How often the lease was taken: rows read before it are out of date.
+        # The term of the lease: rows read in a term before are out of date.
         self._term = 0
         # When the bus last answered.
         self._heard_at = clock()
@@ -94,7 +94,7 @@ class Relay:
         return pause
 
     def end(self) -> None:
-        """Give the lease up. Never raises."""
+        """End the lanes, give the lease up. Never raises."""
         self._lanes.end()
         try:
             self._delete()
@@ -102,8 +102,8 @@ class Relay:
                 self._lease.give_up()
         except Exception as e:
             LOG.warning(
-                'The relay of the outbox could not give up its lease; '
-                'another relay takes over when the lease ends. %s',
+                'The relay of the outbox could not delete what is confirmed, '
+                'or give up its lease, which ends by itself: %s',
                 e,
             )
 
@@ -162,11 +162,11 @@ class Relay:
 
     def _hold(self) -> bool:
         leads = self._lease.hold()
-        if leads and not self._leads:
+        if leads and self._lease.term != self._term:
             LOG.info('This conductor relays the messages of the outbox now')
             # Another relay may have published the suspects.
             self._breaker.clear()
-            self._term += 1
+            self._term = self._lease.term
         elif self._leads and not leads:
             LOG.info('Another conductor relays the messages of the outbox')
         self._leads = leads
@@ -217,7 +217,7 @@ class Relay:
         for outcome in self._lanes.go(
             rows,
             may=lambda: (
-                term == self._term
+                term == self._lease.term
                 and not trouble
                 and self._clock() < until
                 and self._breaker.may_be_asked

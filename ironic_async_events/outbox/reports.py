@@ -87,12 +87,14 @@ class Watch:
         self._compare(
             'The outbox holds %d messages that wait to be published '
             '(threshold: %d)',
+            'messages',
             backlog.count,
             self._options.outbox_backlog_thresholds,
         )
         self._compare(
             'The oldest message in the outbox has been waiting for %d '
             'seconds (threshold: %d)',
+            'seconds',
             backlog.seconds,
             self._options.outbox_age_thresholds,
         )
@@ -102,9 +104,12 @@ class Watch:
         return backlog
 
     def _compare(
-        self, text: str, figure: float, thresholds: Sequence[int]
+        self, text: str, unit: str, figure: float, thresholds: Sequence[int]
     ) -> None:
-        """Log when a figure reaches a threshold, and when it is low again."""
+        """Log when a figure reaches a threshold, and when it is below all.
+
+        In between a threshold is logged once, however often it is reached.
+        """
         reached = [each for each in sorted(thresholds) if figure >= each]
         if len(reached) > self._reached[text]:
             LOG.warning(text, figure, reached[-1])
@@ -112,9 +117,8 @@ class Watch:
             return
         else:
             LOG.info(
-                'The outbox is below its thresholds again: %d < %d',
-                figure,
-                min(thresholds),
+                'The outbox is below its thresholds again: %d %s < %d',
+                *(figure, unit, min(thresholds)),
             )
         self._reached[text] = len(reached)
 

@@ -33,9 +33,8 @@ LOG = logging.getLogger(__name__)
 # A process that serves the API imports this module before it parses its
 # configuration. ironic-dbsync does not, and must run without these tables.
 _API = 'ironic.api.app'
-# Most of a turn is the search for messages. Turns are so many seconds apart,
-# so that under load a turn finds several messages. After a pause a message is
-# published at once.
+# Most of a turn is the search for messages. So many seconds after a turn that
+# found none the next may find several. Later a message is published at once.
 _APART = 0.1
 
 _transport: Any = None
@@ -164,8 +163,11 @@ class RelayThread(threading.Thread):
                     break
                 seconds, for_messages = relay.turn()
                 event = self._ending
-                if for_messages and not event.wait(min(_APART, seconds)):
-                    event = self._news
+                if for_messages:
+                    apart = min(_APART, seconds)
+                    seconds -= apart
+                    if not event.wait(apart):
+                        event = self._news
                 event.wait(seconds)
             while time.monotonic() < self._drain_until:
                 if relay.turn().seconds:

@@ -151,7 +151,7 @@ def delete(ids: Collection[int]) -> None:
 
 
 def set_aside(id: int, attempts: int, error: str) -> None:
-    """Set a message aside, if it waits."""
+    """Set a message aside if it waits, with the lease or without it."""
     _execute(
         schema.OUTBOX.update()
         .where(_OUTBOX.id == id, _WAITS)

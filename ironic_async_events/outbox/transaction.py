@@ -11,6 +11,8 @@ import functools
 import threading
 from typing import Any
 
+from ironic_async_events import exceptions
+from ironic_async_events.patching import patched
 from ironic_async_events.task import database
 
 _here = threading.local()
@@ -56,9 +58,17 @@ def with_delivery(current: type[Any]) -> type[Any]:
 
     :param current: the class that runs; Ironic's own, if this Ironic has the
         series of commits
+    :raises TaskManagerNotLoaded: when it is a site's own and asks for none
     """
     # Needs Ironic's task manager, which the API imports after the driver.
     from ironic_async_events.task import manager
 
     ours = manager.AsyncTaskManager
-    return current if issubclass(current, ours) else ours
+    if issubclass(current, ours):
+        return current
+    if patched.is_patched():
+        return ours
+    raise exceptions.TaskManagerNotLoaded(
+        f'{current.__module__}.{current.__qualname__} cannot be used with the '
+        f'outbox: it must be a subclass of {ours.__module__}.{ours.__name__}'
+    )

@@ -25,7 +25,7 @@ LOG = task_manager.LOG
 class Transition:
     """The state machine's answer to one event.
 
-    Database, log and bus get their data from this value, and never from
+    What an event has changed is told from this value, and never from
     attributes of a task, which other threads may have changed.
 
     :param last_error: what the node's ``last_error`` becomes, if anything
@@ -134,7 +134,8 @@ class StateChange:
         the read, or from a connection that broke after the commit.
 
         :param attempt: calls :meth:`save`
-        :raises Exception: what the attempt raised; the state is not saved
+        :raises Exception: what the attempt raised; or what reading the row
+            raised, and whether the state is saved is not known
         """
         if not (self._saving and self._was_saved()):
             try:

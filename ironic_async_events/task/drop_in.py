@@ -89,13 +89,12 @@ class DropInTaskManager(manager.AsyncTaskManager):
         set_hook = self.set_spawn_error_hook
         if not self._has_callback(args, kwargs):
             LOG.warning(
-                'The callback of event %s on node %s has no function and task '
-                "among its arguments, so its worker cannot write the node's "
-                'state: it is written before the worker is asked for',
+                'The arguments for the callback of event %s on node %s are '
+                'not a function and its task, so no worker can write the '
+                "node's state: it is written before the worker is asked for",
                 *(event, self.node.uuid),
             )
             self.post_process_event()
-            # A hook that is replaced elsewhere has a saved state to undo.
             set_hook = super().set_spawn_error_hook
         if err_handler is not None:
             set_hook(err_handler, self.node, *before)
@@ -131,7 +130,6 @@ class DropInTaskManager(manager.AsyncTaskManager):
         super().set_spawn_error_hook(hook, *args, **kwargs)
 
     def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
-        """See the base class."""
         # A spawn method may run its function right here, in this thread: in a
         # worker no event is left to a worker.
         _early_event.set(None)

@@ -53,6 +53,8 @@ class AsyncTaskManager(task_manager.TaskManager):
         # The hand-over to the worker of an event: running when the worker has
         # claimed the task, done when the state is saved or taken back.
         self._started: futures.Future[None] | None = None
+        # Taken by the thread that decides how the request is answered.
+        self._answer = threading.Lock()
         # Set when a hook of Ironic was replaced: the type of the record of a
         # refused request, or empty for the type that Ironic would choose.
         self._refused_as: str | None = None
@@ -132,7 +134,7 @@ class AsyncTaskManager(task_manager.TaskManager):
         self._spawn_with(method, args, kwargs)
 
     def _has_callback(self, args: Any, kwargs: dict[str, Any]) -> bool:
-        """Tell whether a callback comes first, and the task among the rest."""
+        """Tell whether there is a first argument, and the task after it."""
         rest = (*args[1:], *kwargs.values())
         return bool(args) and any(arg is self for arg in rest)
 
@@ -224,7 +226,7 @@ class AsyncTaskManager(task_manager.TaskManager):
         """Tell whether an error of the database still refuses the request."""
         if starting:
             return self._answer.acquire(blocking=False)
-        return self._spawn_method is None  # no worker: as on stock
+        return self._spawn_method is None  # no worker gets the task
 
     # The end of the with block
 
@@ -247,8 +249,7 @@ class AsyncTaskManager(task_manager.TaskManager):
     def _spawn(self) -> None:
         """Start the worker; wait until it has saved the state of its event."""
         started = None
-        # Taken by the thread that decides how the request is answered.
-        answer = self._answer = threading.Lock()
+        answer = self._answer
         if self._transitions:
             started = self._started = futures.Future()
             func, *args = self._spawn_args

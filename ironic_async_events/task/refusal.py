@@ -169,7 +169,7 @@ def _restore(
     differing = before.restore(stored) if before else []
     # Ironic shortens a long error.
     recorded = bool(error) and reason.startswith(error)
-    # The refusal before may have left the same text.
+    # A refusal before may have left the same text: rather two records.
     new = bool(attempts) and attempts[0] != error
     if new and recorded and _WRITTEN.issuperset(differing):
         stored.last_error = error

@@ -9,6 +9,7 @@ import threading
 import unittest
 from unittest import mock
 
+import fixtures
 import futurist
 from ironic import objects
 from ironic.common import exception
@@ -136,6 +137,7 @@ class HandOverTestCase(base.TaskTestCase):
         self.assert_state(states.ACTIVE, states.NOSTATE)
 
     def test_a_reloaded_configuration_that_is_wrong_locks_no_node(self):
+        log = self.useFixture(fixtures.FakeLogger(level='ERROR'))
         with mock.patch.object(
             type(manager.CONF.async_events),
             '__getattr__',
@@ -147,6 +149,8 @@ class HandOverTestCase(base.TaskTestCase):
                 manager.CONF, 'sequence_notifications'
             )
         self.assertEqual((30.0, False), (timeout, numbers))
+        self.assertIn('start_timeout cannot be used (soon)', log.output)
+        self.assertIn('30.0', log.output)
 
     def test_a_synchronous_executor_does_not_block(self):
         self.deploy(self.succeed, futurist.SynchronousExecutor().submit)

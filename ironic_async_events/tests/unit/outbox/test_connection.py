@@ -31,6 +31,11 @@ class KeptTestCase(base.OutboxTestCase):
     def test_the_same_connection_serves_one_transaction_after_the_other(self):
         self.assertIs(self.used(), self.used())
 
+    def test_without_a_recycle_time_it_is_kept(self):
+        self.kept = connection.Kept(self.engine, -1)
+        self.addCleanup(self.kept.close)
+        self.assertIs(self.used(), self.used())
+
     def test_a_server_needs_no_commit_of_its_own(self):
         engine = mock.create_autospec(sa.Engine, instance=True)
         for name, options in (

@@ -232,6 +232,18 @@ class RelayTestCase(base.BaseTestCase):
         self.assertEqual(['a1', 'a2'], self.bus.published)
         self.assertEqual({3}, self.rows.rows.keys())
 
+    def test_a_lease_that_was_lost_and_taken_again_forgets_the_suspects(self):
+        self.relay.turn()
+        self.clock.now += 60
+        two = self.make('two')
+        two.turn()
+        two.end()
+        with mock.patch.object(
+            self.relay._breaker, 'clear', autospec=True
+        ) as clear:
+            self.relay.turn()
+        clear.assert_called_once_with()
+
     def test_a_long_batch_renews_the_lease(self):
         self.put('a1', 'a2', 'a3', 'a4', 'a5')
 

@@ -89,13 +89,15 @@ class WatchTestCase(LogTestCase):
         self.assertEqual(3, len(lines), lines)
         self.assertIn('10 messages', lines[0])
         self.assertIn('150 messages', lines[1])
-        self.assertIn('9 < 10', lines[2])
+        self.assertIn('9 messages < 10', lines[2])
 
     def test_so_is_the_age(self):
         self.look(1, 59.9)
         self.look(1, 61)
-        (line,) = self.lines()
-        self.assertIn('61 seconds (threshold: 60)', line)
+        self.look(1, 59)
+        reached, passed = self.lines()
+        self.assertIn('61 seconds (threshold: 60)', reached)
+        self.assertIn('59 seconds < 60', passed)
 
     def test_gauges_are_sent_from_time_to_time(self):
         self.look(5, 1.5)

@@ -86,6 +86,15 @@ class ThreadTestCase(base.BaseTestCase):
         self.turns(fake, 1)
         self.assertEqual(service._APART, asked[0])
 
+    def test_a_pause_is_as_long_as_it_says(self):
+        one = self.thread(Relay([relay.Pause(LONG)] * 2))
+        waited = []
+        for event in (one._ending, one._news):
+            event.wait = lambda seconds: waited.append(seconds) or False
+        one._ending.is_set = lambda: len(waited) >= 2
+        one.run()
+        self.assertEqual(LONG, sum(waited))
+
     def test_a_message_during_the_turn_is_not_missed(self):
         inside = unit_base.Gate()
         fake = Relay([relay.Pause(LONG), relay.Pause(LONG)])

@@ -16,6 +16,7 @@ from oslo_messaging.notify import notifier
 from sqlalchemy import event
 
 from ironic_async_events import conf as async_conf
+from ironic_async_events import exceptions
 from ironic_async_events import patching
 from ironic_async_events.outbox import message
 from ironic_async_events.outbox import store
@@ -24,6 +25,7 @@ from ironic_async_events.task import change
 from ironic_async_events.task import database
 from ironic_async_events.task import delivery
 from ironic_async_events.task import drop_in
+from ironic_async_events.task import manager
 from ironic_async_events.tests.unit.outbox import base
 
 
@@ -75,6 +77,21 @@ class TransactionTestCase(base.OutboxTestCase):
         finally:
             event.remove(self.engine, 'commit', note)
         return len(seen)
+
+    def test_a_class_without_a_delivery_is_refused(self):
+        class Site(manager.AsyncTaskManager.__base__):  # Ironic's own
+            pass
+
+        self.assertRaisesRegex(
+            exceptions.TaskManagerNotLoaded,
+            'must be a subclass of .*AsyncTaskManager',
+            transaction.with_delivery,
+            Site,
+        )
+        self.assertIs(
+            drop_in.DropInTaskManager,
+            transaction.with_delivery(drop_in.DropInTaskManager),
+        )
 
     def test_the_driver_chooses_the_delivery(self):
         self.assertIs(transaction.in_one_transaction, delivery.current())
