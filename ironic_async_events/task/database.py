@@ -28,7 +28,8 @@ _T = TypeVar('_T')
 # An option of oslo.db since 2023.
 _SYNC_WAIT = 'mysql_wsrep_sync_wait'
 
-# No retry mends these.
+# No retry mends these. A ProgrammingError is none of them: drivers raise it,
+# too, when a connection is closed.
 _PERMANENT = (
     db_exception.DBConstraintError,
     db_exception.DBDataError,
@@ -40,7 +41,6 @@ _PERMANENT = (
     db_exception.DBReferenceError,
     sa_exc.ArgumentError,
     sa_exc.NoSuchColumnError,
-    sa_exc.ProgrammingError,
 )
 
 
@@ -76,8 +76,7 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def _passes(error: BaseException) -> bool:
-    causes = error, getattr(error, 'inner_exception', None)
-    return failed(error) and not any(isinstance(e, _PERMANENT) for e in causes)
+    return failed(error) and not isinstance(error, _PERMANENT)
 
 
 def _retried(

@@ -30,12 +30,9 @@ class RetriedTestCase(db_base.DbTestCase):
         self.assertEqual(7, database.retry_until_answered(function))
 
     def test_what_no_retry_mends_is_not(self):
-        wrong = sa.exc.ProgrammingError('SELECT', {}, Exception('no column'))
         for error in (
             db_exc.DBDataError(),
             db_exc.DBNonExistentTable('x'),
-            wrong,
-            db_exc.DBError(wrong),
             sa.exc.ArgumentError(),
         ):
             function = mock.Mock(spec=[], side_effect=error)
