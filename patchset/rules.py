@@ -99,10 +99,10 @@ def expect_workers(file: edit.File, unless: str, also: str) -> None:
             continue
         if mock not in [arg.arg for arg in test.args.args]:
             file.after(f'{mock}.return_value', effect)
-        elif ast.get_docstring(test) is None:
-            file.before('', effect)
-        else:
+        elif ast.get_docstring(test):
             file.after('', effect)
+        else:
+            file.before('', effect)
 
 
 def add_races(file: edit.File) -> None:
