@@ -15,38 +15,21 @@ from patchset import tree as trees
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='patchset',
-        description='Write the proposal into a source tree of Ironic: a '
-        'clone, or an unpacked source distribution that is a git work tree.',
-    )
+    parser = argparse.ArgumentParser(prog='patchset', description=__doc__)
     commands = parser.add_subparsers(dest='command', required=True)
-    apply = commands.add_parser(
-        'apply', help='write the commits and say what each of them did'
-    )
-    export = commands.add_parser(
-        'export', help='write the commits of a tree as files for "git am"'
-    )
+    apply = commands.add_parser('apply', help='write the commits')
+    export = commands.add_parser('export', help='write files for "git am"')
     check = commands.add_parser('check', help='say whether the series fits')
     commands.add_parser('list', help='list the commits')
     for command in (apply, export, check):
         command.add_argument('tree', type=pathlib.Path, metavar='TREE')
     export.add_argument('directory', type=pathlib.Path, metavar='DIR')
     apply.add_argument('--branch', help='make this branch for them first')
-    apply.add_argument(
-        '--signoff',
-        action='store_true',
-        help='sign off with your git identity, which is also the author',
-    )
+    apply.add_argument('--signoff', action='store_true', help='as yourself')
     for command in (apply, check):
         which = command.add_mutually_exclusive_group()
         which.add_argument('--upto', metavar='N', help='stop after commit N')
-        which.add_argument(
-            '--only',
-            metavar='N',
-            help=f'commit N alone, or "{series.BACKPORT}", the fix for stable '
-            'branches',
-        )
+        which.add_argument('--only', metavar='N', help='N, or "backport"')
     return parser
 
 
@@ -71,8 +54,7 @@ def _apply(args: argparse.Namespace) -> None:
     present = series.applied(tree, wanted)
     made = [(c, c.make(tree)) for c in wanted if c.name not in present]
     if args.command == 'check':
-        names = ', '.join(present)
-        print(f'{args.tree} has commits: {names or "none"}')
+        print(f'{args.tree} has commits: {", ".join(present) or "none"}')
         print('what is missing fits' if made else 'nothing is missing')
         return
     if not made:

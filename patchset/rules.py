@@ -2,10 +2,8 @@
 """What follows a rule: call sites, and what tests expect of them."""
 
 import ast
-from collections.abc import Iterable
 import pathlib
 import re
-import textwrap
 
 from patchset import edit
 from patchset import errors
@@ -101,10 +99,10 @@ def expect_workers(file: edit.File, unless: str, also: str) -> None:
             continue
         if mock not in [arg.arg for arg in test.args.args]:
             file.after(f'{mock}.return_value', effect)
-        elif ast.get_docstring(test) is None:
-            file.before('', effect)
-        else:
+        elif ast.get_docstring(test):
             file.after('', effect)
+        else:
+            file.before('', effect)
 
 
 def add_races(file: edit.File) -> None:
@@ -171,7 +169,7 @@ def _method_at(file: edit.File, call: ast.Call) -> str:
 
 
 def _write(
-    file: edit.File, call: ast.Call, callee: str, words: Iterable[str]
+    file: edit.File, call: ast.Call, callee: str, words: list[str]
 ) -> None:
     """Write another call in the place of one, in a hanging indent if long."""
     lines = file.text.splitlines()
@@ -181,20 +179,12 @@ def _write(
     text = f'{callee}({", ".join(words)})'
     if len(head + text + tail) > _WIDTH:
         indent = ' ' * (len(head) - len(head.lstrip()) + 4)
-        # where the event begins, begins what is not the worker's
-        own, _, event = ', '.join(words).partition(', event=')
-        parts = [f'{own},', f'event={event}'] if event else [own]
-        rows = [
-            row
-            for part in parts
-            for row in textwrap.wrap(
-                part,
-                _WIDTH - 1,
-                initial_indent=indent,
-                subsequent_indent=indent,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-        ]
-        text = f'{callee}(\n' + '\n'.join(rows) + ')'
+        rows = [indent]
+        for word in words:
+            # where the event begins, begins what is not the worker's
+            if len(rows[-1] + word) > _WIDTH - 2 or word.startswith('event='):
+                rows.append(indent)
+            rows[-1] += f'{word}, '
+        text = '\n'.join([f'{callee}(', *(row.rstrip() for row in rows)])
+        text = f'{text.removesuffix(",")})'
     file.splice(call.lineno, call.end_lineno, f'{head}{text}{tail}\n')

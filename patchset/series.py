@@ -71,7 +71,5 @@ def export(tree: trees.Tree, directory: pathlib.Path) -> list[str]:
             f'the commits of the series in {tree.directory} do not follow '
             'one another; rebase it, or apply it anew'
         )
-    options = ['--zero-commit', '--no-signature', '--output-directory']
-    return run(
-        'format-patch', *options, str(directory.resolve()), series
-    ).splitlines()
+    args = ['--zero-commit', '--no-signature', '-o', str(directory.resolve())]
+    return run('format-patch', *args, series).splitlines()

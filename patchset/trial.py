@@ -37,18 +37,14 @@ def unpack(release: str, directory: pathlib.Path) -> pathlib.Path:
 def main() -> int:
     """Run the command; return 0 when it succeeds after each commit."""
     parser = argparse.ArgumentParser(prog='python -m patchset.trial')
-    parser.add_argument(
-        '--each', action='store_true', help='after each commit'
-    )
+    parser.add_argument('--each', action='store_true')
     parser.add_argument('--only', help='apply this commit alone')
     parser.add_argument('command', nargs=argparse.REMAINDER)
     args = parser.parse_args()
     release = importlib.metadata.version('ironic')
     last = len(series.commits())
-    steps = [
-        ['--upto', str(number)]
-        for number in range(1 if args.each else last, last + 1)
-    ]
+    first = 1 if args.each else last
+    steps = [['--upto', str(number)] for number in range(first, last + 1)]
     if args.only:
         steps = [['--only', args.only]]
     with tempfile.TemporaryDirectory() as name:

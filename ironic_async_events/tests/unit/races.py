@@ -107,7 +107,7 @@ class SpawnWithEventTestCase(db_base.DbTestCase):
 
     def _assert_refused(self, error, *args, **kwargs):
         """Assert that nothing has changed, except that the reason is told."""
-        self.assertRaises(error, self._deploy, *args, **kwargs)
+        self.error = self.assertRaises(error, self._deploy, *args, **kwargs)
         self.gate.set()
         self.assertEqual(['accepted'], self.lines)
         self.assertFalse(self.emit.called)
@@ -237,6 +237,7 @@ class SpawnWithEventTestCase(db_base.DbTestCase):
             return future
 
         self._assert_refused(exception.NoFreeConductorWorker, spawn=spawn)
+        self.assertIsInstance(self.error.__cause__, futurist.CancelledError)
 
     def test_cancelled_while_waiting(self):
         def spawn(*args):
@@ -248,6 +249,7 @@ class SpawnWithEventTestCase(db_base.DbTestCase):
             return future
 
         self._assert_refused(exception.NoFreeConductorWorker, spawn=spawn)
+        self.assertIsInstance(self.error.__cause__, futurist.CancelledError)
 
     def _break_database(self, carried_out=False):
         update = self.dbapi.update_node
