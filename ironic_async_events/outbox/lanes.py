@@ -28,8 +28,8 @@ THREAD = 'async-events-relay'
 HANGS = 0.25
 
 # How many publications may hang, in all; each destination may have one all the
-# same. With the lanes that is less than rpc_conn_pool_size of oslo.messaging,
-# which is 30.
+# same. With the lanes by default that is less than rpc_conn_pool_size of
+# oslo.messaging, which is 30.
 _MOST = 24
 _NEVER = float('inf')
 
@@ -39,8 +39,9 @@ Outcome = tuple[Row, Exception | None, bool]
 
 @dataclasses.dataclass(slots=True, eq=False)
 class Train:
-    """Messages about one subject to one destination, in their order.
+    """Messages about one subject, in their order.
 
+    :param destination: of the first; a message to another ends the train
     :param may: asked before each message
     :param since: when the publication under way began
     """

@@ -223,10 +223,13 @@ class AsyncTaskManager(task_manager.TaskManager):
             database.retry_until_answered(process, action)
 
     def _client_waits(self, starting: bool) -> bool:
-        """Tell whether an error of the database still refuses the request."""
+        """Tell whether the caller gets an error of the database, as on stock.
+
+        Else the request is answered, and this thread tries again.
+        """
         if starting:
             return self._answer.acquire(blocking=False)
-        return self._spawn_method is None  # no worker gets the task
+        return self._spawn_method is None  # this task has no worker
 
     # The end of the with block
 

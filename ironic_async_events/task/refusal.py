@@ -129,7 +129,7 @@ def take_back(
         record_type = states.INTROSPECTION if inspects else states.PROVISIONING
     try:
         database.retry_until_answered(
-            _restore, node, before, reason, record_type, []
+            _restore, node, before, reason, record_type
         )
     except Exception as e:
         LOG.error(
@@ -152,14 +152,11 @@ def _restore(
     before: Snapshot | None,
     reason: str,
     record_type: str,
-    attempts: list[str | None],
 ) -> None:
-    """Restore a node; a retry first checks the attempt before.
+    """Restore a node, unless an attempt before has committed it.
 
     The row decides, not the node object: a save that raised may have been
     committed. Parameters as in :func:`take_back`.
-
-    :param attempts: the errors that the attempts before have found
     """
     from ironic.conductor import utils  # imports the task manager itself
 
@@ -167,14 +164,12 @@ def _restore(
         stored = type(node).get_by_uuid(node._context, node.uuid)
     error = stored.last_error
     differing = before.restore(stored) if before else []
-    # Ironic shortens a long error.
-    recorded = bool(error) and reason.startswith(error)
-    # A refusal before may have left the same text: rather two records.
-    new = bool(attempts) and attempts[0] != error
-    if new and recorded and _WRITTEN.issuperset(differing):
+    # Ironic shortens a long error. The request before may have left the same
+    # text: then two records are better than none.
+    recorded = 'last_error' in differing and reason.startswith(error or '-')
+    if recorded and _WRITTEN.issuperset(differing):
         stored.last_error = error
     else:
-        attempts.append(error)
         with database.transaction():
             utils.node_history_record(
                 stored, event=reason, event_type=record_type, error=True

@@ -206,7 +206,7 @@ def _is_unchanged(column: Any, dialect: str) -> Any:
         kind = sa.Text()
         now = sa.func.coalesce(sa.type_coerce(column, kind), '{}')
     if dialect == 'mysql' and isinstance(kind, sa.String):
-        # Its texts may differ in case and in spaces at the end, and be equal.
+        # It takes texts for equal that differ in case or in spaces at the end.
         now = sa.cast(now, sa.LargeBinary)
     was = sa.bindparam(f'was_{column.name}', type_=kind)
     return now.is_not_distinct_from(was)

@@ -137,20 +137,45 @@ class HandOverTestCase(base.TaskTestCase):
         self.assert_state(states.ACTIVE, states.NOSTATE)
 
     def test_a_reloaded_configuration_that_is_wrong_locks_no_node(self):
-        log = self.useFixture(fixtures.FakeLogger(level='ERROR'))
-        with mock.patch.object(
-            type(manager.CONF.async_events),
-            '__getattr__',
-            autospec=True,
-            side_effect=ValueError('soon'),
+        log = mock.patch.object(async_conf, 'LOG', autospec=True)
+        with (
+            log as lines,
+            mock.patch.object(
+                type(manager.CONF.async_events),
+                '__getattr__',
+                autospec=True,
+                side_effect=ValueError('soon'),
+            ),
         ):
             timeout = async_conf.reloaded(manager.CONF, 'start_timeout')
             numbers = async_conf.reloaded(
                 manager.CONF, 'sequence_notifications'
             )
         self.assertEqual((30.0, False), (timeout, numbers))
-        self.assertIn('start_timeout cannot be used (soon)', log.output)
-        self.assertIn('30.0', log.output)
+        text, *values = lines.error.call_args_list[0].args
+        self.assertEqual(
+            '[async_events] start_timeout cannot be used (soon); its default '
+            'is used: 30.0',
+            text % tuple(values),
+        )
+
+    def test_an_event_survives_a_reloaded_configuration_that_is_wrong(self):
+        self.useFixture(fixtures.MockPatchObject(async_conf, 'LOG'))
+        real = type(manager.CONF.async_events).__getattr__
+
+        def broken(group, name):
+            if name == 'sequence_notifications':
+                raise ValueError('soon')
+            return real(group, name)
+
+        with (
+            mock.patch.object(
+                type(manager.CONF.async_events), '__getattr__', broken
+            ),
+            self.task() as task,
+        ):
+            task.process_event('manage')
+        self.assert_state(states.MANAGEABLE, states.NOSTATE)
 
     def test_a_synchronous_executor_does_not_block(self):
         self.deploy(self.succeed, futurist.SynchronousExecutor().submit)
