@@ -12,6 +12,7 @@ LOG = logging.getLogger(__name__)
 
 REPAIRS = (
     'locks',
+    'saves',
     'turns',
     'retries',
     'pool',
@@ -42,7 +43,9 @@ OPTS = [
         'switch its repair off. "locks": a task releases only its own lock, '
         'also after the database was away; without this repair an error of '
         'the database can leave a node locked until the conductor is '
-        'restarted, and a lock takes more statements. "turns": threads '
+        'restarted, and a lock takes more statements. "saves": one UPDATE '
+        'saves a node; without this repair it takes nine statements. '
+        '"turns": threads '
         'that save nodes in SQLite wait for each other; without this repair '
         'some of them fail and try again after up to a second. "retries": a '
         'node is saved again when another writer has rolled the save back, '

@@ -24,6 +24,7 @@ from oslo_utils import timeutils
 import sqlalchemy as sa
 
 from ironic_async_events.audit import table
+from ironic_async_events.repairs import saves
 from ironic_async_events.task import saving
 from laboratory import command
 
@@ -68,6 +69,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 #: The state in which the node is when everything about it is compared.
 _ONE = (states.INSPECTING, states.MANAGEABLE)
+_SAME = (states.ACTIVE, states.ACTIVE)
 
 
 class Case(NamedTuple):
@@ -93,6 +95,10 @@ def cases() -> Iterator[Case]:
         yield Case(*_ONE, changed, traits=True)
         yield Case(*_ONE, changed, pinned=True)
     yield Case(*_ONE, 'nothing', gone=True)
+    for changed in CHANGES:
+        yield Case(*_SAME, changed)
+        yield Case(*_SAME, changed, traits=True)
+    yield Case(*_SAME, 'texts', gone=True)
 
 
 def _older_release() -> str:
@@ -136,7 +142,10 @@ class Bench:
 
     def _save(self, node: Any, previous_state: str) -> None:
         self.short += saving.is_plain(node) and saving.is_known(node)
-        saving.save(node, previous_state)
+        if 'provision_state' in node._changed_fields:
+            saving.save(node, previous_state)
+        else:
+            saves.in_one_update(objects.Node.save)(node)
 
     def _outcome(
         self, case: Case, save: Callable[[Any, str], None]
@@ -178,8 +187,9 @@ class Bench:
         node = objects.Node.get_by_uuid(self._context, _UUID)
         for name, value in CHANGES[case.changed].items():
             setattr(node, name, value)
-        node.provision_state = case.state
-        node.target_provision_state = None
+        if case.state != case.previous_state:
+            node.provision_state = case.state
+            node.target_provision_state = None
         return node
 
     def _delete(self) -> None:

@@ -44,6 +44,13 @@ REQUIREMENTS: dict[str, tuple[Requirement, ...]] = {
         ),
         _in_task_manager('TaskManager._purpose', 'the log names the task'),
     ),
+    'saves': (
+        _in_node(
+            'Node.save(self, context)',
+            'one UPDATE saves a node',
+            'repairs.saves:in_one_update',
+        ),
+    ),
     'turns': (
         Requirement(
             'ironic.db.sqlalchemy.api',

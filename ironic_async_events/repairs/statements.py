@@ -14,18 +14,10 @@ from oslo_utils import uuidutils
 import sqlalchemy as sa
 
 from ironic_async_events.task import database
+from ironic_async_events.task import saving
 
 _NODES: Any = models.NodeBase.__table__
-_TRAITS: Any = models.NodeTrait.__table__
 _HOLDER = sa.select(_NODES.c.uuid, _NODES.c.reservation)
-# Most nodes have no traits: reading them is another statement.
-_NODE_AND_TRAITS = sa.select(
-    _NODES,
-    sa.exists().where(_TRAITS.c.node_id == _NODES.c.id).label('traits'),
-)
-_TRAITS_OF = sa.select(_TRAITS).where(
-    _TRAITS.c.node_id == sa.bindparam('node_id')
-)
 
 
 @database.retried
@@ -61,26 +53,13 @@ def _reserve_node(
             .where(identity, _NODES.c.reservation.is_(None))
             .values(reservation=host)
         )
-        found = (
-            session.execute(_NODE_AND_TRAITS.where(identity))
-            .mappings()
-            .first()
-        )
-        if found is None:
+        row = saving.read(session, identity)
+        if row is None:
             raise exception.NodeNotFound(node=node_id)
         if not reserved.rowcount:
             raise exception.NodeLocked(
-                node=found['uuid'], host=found['reservation']
+                node=row['uuid'], host=row['reservation']
             )
-        row = dict(found)
-        if row['traits']:
-            row['traits'] = (
-                session.execute(_TRAITS_OF, {'node_id': row['id']})
-                .mappings()
-                .all()
-            )
-        else:
-            row['traits'] = []
         return row
 
 

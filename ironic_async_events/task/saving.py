@@ -28,7 +28,13 @@ from ironic_async_events.task import database
 CONF = cfg.CONF
 
 _NODES: Any = models.NodeBase.__table__
-_NODE = sa.select(_NODES).where(_NODES.c.id == sa.bindparam('id'))
+_TRAITS: Any = models.NodeTrait.__table__
+_HAS_TRAITS = sa.exists().where(_TRAITS.c.node_id == _NODES.c.id)
+# Most nodes have no traits: reading them is another statement.
+_NODE = sa.select(_NODES, _HAS_TRAITS.label('traits'))
+_TRAITS_OF = sa.select(_TRAITS).where(
+    _TRAITS.c.node_id == sa.bindparam('node_id')
+)
 
 FUNCTIONS = known.Functions(
     'states are saved in',
@@ -60,6 +66,7 @@ _NOT_PLAIN = frozenset(
 )
 # Nobody changes these, or they are not saved with a node.
 _NOT_COMPARED = frozenset(('created_at', 'id', 'traits', 'uuid'))
+_NO_TIMES: Mapping[str, Any] = {}
 
 
 def save(node: Any, previous_state: str | None) -> None:
@@ -75,22 +82,29 @@ def save(node: Any, previous_state: str | None) -> None:
     if not (is_plain(node) and is_known(node)):
         save_as_ironic_does(node)
         return
+    write(node, _times(node.provision_state, previous_state))
+
+
+def write(node: Any, times: Mapping[str, Any] = _NO_TIMES) -> None:
+    """Save what has changed on a plain node, with one UPDATE.
+
+    Called by any thread that saves a node.
+
+    :param times: the times that change with a state
+    :raises NodeNotFound: when the node has been deleted
+    """
     row = {name: getattr(node, name) for name in node._changed_fields}
-    row.update(_times(node.provision_state, previous_state))
-    row['version'] = node.VERSION
+    row.update(times, updated_at=timeutils.utcnow(), version=node.VERSION)
     # Others may write the row of a node that is locked.
     was = {
         name: getattr(node, name)
         for name in set(node.fields) - node._changed_fields - _NOT_COMPARED
     }
-    stored = update_node(node.id, row, was)
+    stored = update_node(node.id, row, was, bool(node.traits))
     if stored is None:
         raise exception.NodeNotFound(node=node.uuid)
     node._from_db_object(
-        node._context,
-        node,
-        stored,
-        set(node.fields).intersection(stored) - {'traits'},
+        node._context, node, stored, set(node.fields).intersection(stored)
     )
 
 
@@ -105,6 +119,7 @@ def is_plain(node: Any) -> bool:
     """Tell whether one UPDATE does all that ``Node.save()`` would do."""
     return (
         type(node) is node_object.Node
+        and all(map(node.obj_attr_is_set, node.fields))
         and node.get_target_version() == node.VERSION
         and _NOT_PLAIN.isdisjoint(node._changed_fields)
         and not (node.traits and node.traits.obj_what_changed())
@@ -130,10 +145,7 @@ def _times(
 ) -> dict[str, datetime.datetime | None]:
     """Return the times that change with a provision state."""
     now = timeutils.utcnow()
-    times: dict[str, datetime.datetime | None] = {
-        'updated_at': now,
-        'provision_updated_at': now,
-    }
+    times: dict[str, datetime.datetime | None] = {'provision_updated_at': now}
     inspected = previous_state in (states.INSPECTING, states.INSPECTWAIT)
     if state == states.INSPECTING:
         times['inspection_started_at'] = now
@@ -149,7 +161,10 @@ def _times(
 @database.retried
 @api.wrap_sqlite_retry  # type: ignore[untyped-decorator]
 def update_node(
-    node_id: int, row: dict[str, Any], was: Mapping[str, Any]
+    node_id: int,
+    row: dict[str, Any],
+    was: Mapping[str, Any],
+    has_traits: bool,
 ) -> Mapping[str, Any] | None:
     """Write columns of a node; read the node if others have written it.
 
@@ -158,6 +173,7 @@ def update_node(
 
     :param row: values by the names of their columns
     :param was: values of columns when the node was read
+    :param has_traits: whether the node had traits then: they are read again
     :returns: what reading the row would give: of the columns that were
         written, or of all columns if somebody else has written some of them;
         None when there is no such node
@@ -168,23 +184,32 @@ def update_node(
             name: _as_read_back(_NODES.c[name].type, value, dialect)
             for name, value in row.items()
         }
-        values: dict[str, Any] = {'number': node_id, **stored}
-        for name, value in was.items():
-            values[f'was_{name}'] = _bound(_NODES.c[name].type, value, dialect)
-        updated = session.execute(
-            _if_unchanged(frozenset(was), dialect.name), values
-        )
-        if updated.rowcount:
-            return stored
-        updated = session.execute(
-            sa.update(_NODES).where(_NODES.c.id == node_id).values(stored)
-        )
-        if not updated.rowcount:
-            return None
-        found: Mapping[str, Any] = (
-            session.execute(_NODE, {'id': node_id}).mappings().one()
-        )
-        return found
+        if not has_traits:
+            values: dict[str, Any] = {'number': node_id, **stored}
+            for name, value in was.items():
+                column = _NODES.c[name].type
+                values[f'was_{name}'] = _bound(column, value, dialect)
+            update = _if_unchanged(frozenset(was), dialect.name)
+            if session.execute(update, values).rowcount:
+                return stored
+        node = _NODES.c.id == node_id
+        session.execute(sa.update(_NODES).where(node).values(stored))
+        return read(session, node)
+
+
+def read(session: Any, identity: Any) -> dict[str, Any] | None:
+    """Return the row of a node, with its ``traits``; None: there is none.
+
+    :param identity: the condition of the node
+    """
+    found = session.execute(_NODE.where(identity)).mappings().first()
+    if found is None:
+        return None
+    traits: Any = []
+    if found['traits']:
+        traits = session.execute(_TRAITS_OF, {'node_id': found['id']})
+        traits = traits.mappings().all()
+    return {**found, 'traits': traits}
 
 
 @functools.lru_cache
@@ -195,6 +220,7 @@ def _if_unchanged(names: frozenset[str], dialect: str) -> Any:
     """
     return sa.update(_NODES).where(
         _NODES.c.id == sa.bindparam('number'),
+        ~_HAS_TRAITS,
         *(_is_unchanged(c, dialect) for c in _NODES.c if c.name in names),
     )
 

@@ -112,6 +112,7 @@ def _save_a_state(bench: Any, task: Any) -> Any:
     'save another field',
     lambda bench: objects.Node.get_by_uuid(bench.context, UUID),
     node=lambda node: node,
+    layers=('Node.save', 'Connection.update_node'),
 )
 def _save_another_field(bench: Any, node: Any) -> Any:
     node.description = 'ours'

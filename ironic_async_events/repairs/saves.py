@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Save a node with one UPDATE, whatever has changed on it.
+
+Ironic reads the node, its tags and its traits before each UPDATE, and again
+after it, in another transaction.
+"""
+
+from collections.abc import Callable
+import functools
+from typing import Any
+
+from ironic_async_events.task import database
+
+
+def in_one_update(method: Callable[..., None]) -> Callable[..., None]:
+    """Have a node saved with one UPDATE where Ironic is known.
+
+    Unlike Ironic's way, ``updated_at`` changes although every field has been
+    set to the value that it had.
+
+    :param method: ``Node.save``; called by any thread
+    """
+
+    @functools.wraps(method)
+    def save(self: Any, *args: Any, **kwargs: Any) -> None:
+        # Configures the database.
+        from ironic_async_events.task import saving
+
+        if (
+            not self._changed_fields
+            # States come with their times.
+            or 'provision_state' in self._changed_fields
+            or not (saving.is_plain(self) and saving.is_known(self))
+        ):
+            method(self, *args, **kwargs)
+        elif database.is_in_operation():
+            database.retry_until_answered(saving.write, self)
+        else:
+            saving.write(self)
+
+    return save
