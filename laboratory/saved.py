@@ -36,6 +36,10 @@ _BEFORE = datetime.datetime(2025, 1, 2, 3, 4, 5)
 #: What a request or a driver has changed on the node beside its state.
 CHANGES: dict[str, dict[str, Any]] = {
     'nothing': {},
+    'the same': {
+        'last_error': 'an old error',
+        'driver_internal_info': {'a': 1},
+    },
     'texts': {
         'last_error': 'Größe: 4 €',
         'power_state': states.POWER_ON,

@@ -15,9 +15,6 @@ from ironic_async_events.task import database
 def in_one_update(method: Callable[..., None]) -> Callable[..., None]:
     """Have a node saved with one UPDATE where Ironic is known.
 
-    Unlike Ironic's way, ``updated_at`` changes although every field has been
-    set to the value that it had.
-
     :param method: ``Node.save``; called by any thread
     """
 

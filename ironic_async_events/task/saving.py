@@ -180,21 +180,32 @@ def update_node(
     """
     with database.transaction() as session:
         dialect = session.connection().dialect
+        types = {name: _NODES.c[name].type for name in (*row, *was)}
         stored = {
-            name: _as_read_back(_NODES.c[name].type, value, dialect)
+            name: _as_read_back(types[name], value, dialect)
             for name, value in row.items()
         }
-        if not has_traits:
-            values: dict[str, Any] = {'number': node_id, **stored}
-            for name, value in was.items():
-                column = _NODES.c[name].type
-                values[f'was_{name}'] = _bound(column, value, dialect)
-            update = _if_unchanged(frozenset(was), dialect.name)
-            if session.execute(update, values).rowcount:
-                return stored
+        values: dict[str, Any] = {'number': node_id, **stored}
+        for name, value in {**row, **was}.items():
+            values[f'is_{name}'] = _bound(types[name], value, dialect)
+        update = _if_only_we_change(
+            frozenset(was),
+            frozenset(row).difference(was),
+            has_traits,
+            dialect.name,
+        )
+        if session.execute(update, values).rowcount:
+            if has_traits:
+                stored['traits'] = _read_traits(session, node_id)
+            return stored
         node = _NODES.c.id == node_id
-        session.execute(sa.update(_NODES).where(node).values(stored))
-        return read(session, node)
+        found = read(session, node)
+        if found is not None and any(
+            found[name] != stored[name] for name in row if name != 'updated_at'
+        ):
+            session.execute(sa.update(_NODES).where(node).values(stored))
+            found = read(session, node)
+        return found
 
 
 def read(session: Any, identity: Any) -> dict[str, Any] | None:
@@ -205,24 +216,36 @@ def read(session: Any, identity: Any) -> dict[str, Any] | None:
     found = session.execute(_NODE.where(identity)).mappings().first()
     if found is None:
         return None
-    traits: Any = []
-    if found['traits']:
-        traits = session.execute(_TRAITS_OF, {'node_id': found['id']})
-        traits = traits.mappings().all()
+    traits = _read_traits(session, found['id']) if found['traits'] else []
     return {**found, 'traits': traits}
 
 
+def _read_traits(session: Any, node_id: int) -> Any:
+    found = session.execute(_TRAITS_OF, {'node_id': node_id})
+    return found.mappings().all()
+
+
 @functools.lru_cache
-def _if_unchanged(names: frozenset[str], dialect: str) -> Any:
-    """Return the UPDATE of a node whose columns are what they were.
+def _if_only_we_change(
+    same: frozenset[str], new: frozenset[str], has_traits: bool, dialect: str
+) -> Any:
+    """Return the UPDATE of a node that has changed on our side only.
 
     ``updated_at`` has whole seconds: two writes in one look alike.
     """
-    return sa.update(_NODES).where(
-        _NODES.c.id == sa.bindparam('number'),
-        ~_HAS_TRAITS,
-        *(_is_unchanged(c, dialect) for c in _NODES.c if c.name in names),
+    is_same, is_old = (
+        [_is_unchanged(c, dialect) for c in _NODES.c if c.name in names]
+        for names in (same, new)
     )
+    update = sa.update(_NODES).where(
+        _NODES.c.id == sa.bindparam('number'), *is_same
+    )
+    if not has_traits:
+        update = update.where(~_HAS_TRAITS)
+    if 'provision_state' not in new:
+        # As on stock, a save that changes nothing leaves ``updated_at``.
+        update = update.where(sa.not_(sa.and_(*is_old)))
+    return update
 
 
 def _is_unchanged(column: Any, dialect: str) -> Any:
@@ -234,8 +257,8 @@ def _is_unchanged(column: Any, dialect: str) -> Any:
     if dialect == 'mysql' and isinstance(kind, sa.String):
         # It takes texts for equal that differ in case or in spaces at the end.
         now = sa.cast(now, sa.LargeBinary)
-    was = sa.bindparam(f'was_{column.name}', type_=kind)
-    return now.is_not_distinct_from(was)
+    value = sa.bindparam(f'is_{column.name}', type_=kind)
+    return now.is_not_distinct_from(value)
 
 
 def _bound(kind: Any, value: Any, dialect: Any) -> Any:

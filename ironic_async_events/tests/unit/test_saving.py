@@ -93,6 +93,22 @@ class Recognized(db_base.DbTestCase):
         saving.save(self.node, states.CLEANING)
         self.assertEqual(['BEGIN', 'UPDATE'], self.statements)
 
+    def test_one_update_saves_other_fields(self):
+        self.useFixture(async_fixtures.Plugin())
+        self.node.extra = {'ours': 1}
+        self.node.save()
+        self.assertEqual(['BEGIN', 'UPDATE'], self.statements)
+
+    def test_traits_are_read_again(self):
+        self.useFixture(async_fixtures.Plugin())
+        node_id = self.node.id
+        for before, after in (([], ['CUSTOM_A']), (['CUSTOM_A'], [])):
+            with self.subTest(before):
+                objects.TraitList.create(self.context, node_id, after)
+                self.node.extra = {'ours': len(before)}
+                self.node.save()
+                self.assertEqual(after, self.node.traits.get_trait_names())
+
     def test_a_method_in_the_place_of_ironics_is_called(self):
         real = objects.Node.save
         with mock.patch.object(objects.Node, 'save', autospec=True) as save:
@@ -191,7 +207,8 @@ class Recognized(db_base.DbTestCase):
         self.node.provision_state = states.AVAILABLE
         saving.save(self.node, states.CLEANING)
         self.assertEqual(
-            ['BEGIN', 'UPDATE', 'UPDATE', 'SELECT'], self.statements
+            ['BEGIN', 'UPDATE', 'SELECT', 'UPDATE', 'SELECT'],
+            self.statements,
         )
         self.assertEqual({'theirs': 1}, self.node.driver_internal_info)
         self.node.set_driver_internal_info('ours', 2)
