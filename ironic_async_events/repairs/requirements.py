@@ -17,6 +17,17 @@ _in_task_manager = functools.partial(Requirement, TASK_MANAGER)
 REQUIREMENTS: dict[str, tuple[Requirement, ...]] = {
     'locks': (
         _in_task_manager(
+            'TaskManager.__init__(self, context, node_id, shared, purpose, '
+            'retry, patient, load_driver)',
+            'a task must not read its node twice',
+            'repairs.reserving:making',
+        ),
+        _in_node(
+            'Node.get(cls, context, node_id)',
+            'a task asks for the UUID of its node',
+            'repairs.reserving:naming',
+        ),
+        _in_task_manager(
             'TaskManager._lock(self)',
             'a lock must not be left when the answer of the database is lost',
             'repairs.locking:locking',

@@ -157,7 +157,11 @@ def _release(bench: Any, node_id: Any) -> Any:
     return objects.Node.release(bench.context, HOST, node_id)
 
 
-@_call('lock', lambda bench: None, layers=('TaskManager._lock',))
+@_call(
+    'lock',
+    lambda bench: None,
+    layers=('TaskManager._lock', 'TaskManager.__init__', 'Node.get'),
+)
 def _lock(bench: Any, nothing: Any) -> Any:
     bench.task = _task(bench, retry=False)
     return bench.task.node

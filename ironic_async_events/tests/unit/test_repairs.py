@@ -22,6 +22,7 @@ from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 REPLACED = {
     'locks': (
+        (task_manager.TaskManager, '__init__'),
         (task_manager.TaskManager, '_lock'),
         (task_manager.TaskManager, 'downgrade_lock'),
         (task_manager.TaskManager, 'release_resources'),
