@@ -25,7 +25,7 @@ import sqlalchemy as sa
 
 from ironic_async_events.audit import table
 from ironic_async_events.repairs import saves
-from ironic_async_events.task import saving
+from ironic_async_events.repairs import saving
 from laboratory import command
 
 NOW = datetime.datetime(2026, 2, 3, 4, 5, 6, 765432)
@@ -99,7 +99,7 @@ def cases() -> Iterator[Case]:
         yield Case(*_ONE, changed, traits=True)
         yield Case(*_ONE, changed, pinned=True)
     yield Case(*_ONE, 'nothing', gone=True)
-    for changed in CHANGES:
+    for changed in CHANGES.keys() - {'nothing'}:
         yield Case(*_SAME, changed)
         yield Case(*_SAME, changed, traits=True)
     yield Case(*_SAME, 'texts', gone=True)
@@ -136,7 +136,7 @@ class Bench:
         }
 
     def differences(self, case: Case) -> list[str]:
-        expected = self._outcome(case, lambda node, before: node.save())
+        expected = self._outcome(case, objects.Node.save)
         actual = self._outcome(case, self._save)
         return [
             f'{case}: {name} is {actual.get(name)!r}, not {value!r}'
@@ -144,15 +144,12 @@ class Bench:
             if actual.get(name) != value
         ]
 
-    def _save(self, node: Any, previous_state: str) -> None:
-        self.short += saving.is_plain(node) and saving.is_known(node)
-        if 'provision_state' in node._changed_fields:
-            saving.save(node, previous_state)
-        else:
-            saves.in_one_update(objects.Node.save)(node)
+    def _save(self, node: Any) -> None:
+        self.short += saving.can_save(node)
+        saves.in_one_update(objects.Node.save)(node)
 
     def _outcome(
-        self, case: Case, save: Callable[[Any, str], None]
+        self, case: Case, save: Callable[[Any], None]
     ) -> dict[str, Any]:
         pin = self._pin if case.pinned else None
         CONF.set_override('pin_release_version', pin)
@@ -164,7 +161,7 @@ class Bench:
             with mock.patch.object(
                 timeutils, 'utcnow', autospec=True, return_value=NOW
             ):
-                save(node, case.previous_state)
+                save(node)
         except Exception as e:
             outcome['error'] = f'{type(e).__name__}: {e}'
         row = self._read(node.id)

@@ -21,18 +21,17 @@ def in_one_update(method: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(method)
     def save(self: Any, *args: Any, **kwargs: Any) -> None:
         # Configures the database.
-        from ironic_async_events.task import saving
+        from ironic_async_events.repairs import saving
 
-        if (
-            not self._changed_fields
-            # States come with their times.
-            or 'provision_state' in self._changed_fields
-            or not (saving.is_plain(self) and saving.is_known(self))
-        ):
+        if not saving.can_save(self):
             method(self, *args, **kwargs)
-        elif database.is_in_operation():
-            database.retry_until_answered(saving.write, self)
+        elif (
+            database.is_in_operation()
+            # Who changes a state looks for it after an error.
+            and 'provision_state' not in self._changed_fields
+        ):
+            database.retry_until_answered(saving.save, self)
         else:
-            saving.write(self)
+            saving.save(self)
 
     return save

@@ -182,6 +182,17 @@ def transaction() -> Iterator[Any]:
         yield session
 
 
+def lock_for_writing() -> None:
+    """Take SQLite's lock for writing, in the transaction that is open.
+
+    Ironic retries a statement for ever when the database is locked. This
+    never helps in a transaction that began with a read.
+    """
+    if utils.is_ironic_using_sqlite():
+        with transaction() as session:
+            session.execute(sa.text('UPDATE nodes SET id = id WHERE id = 0'))
+
+
 @contextlib.contextmanager
 def causal() -> Iterator[None]:
     """Read what any server of a Galera cluster has committed before.

@@ -32,7 +32,7 @@ _ALWAYS = (
     Requirement(
         'ironic.objects.node',
         'Node._changed_fields; Node._context; Node._from_db_object',
-        'one UPDATE does what saving a node does',
+        'they are what a save writes, and what it leaves',
     ),
 )
 
