@@ -93,7 +93,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         'bench',
         __doc__,
         long=(False, 'all of it, in some hours'),
-        rounds=(5, 'how many paired rounds'),
+        rounds=(
+            6,
+            'how many paired rounds; six have every order of the sides',
+        ),
         keep=(_DIRECTORY, 'where figures are written and looked for'),
         page=(False, f'write {report.PAGE} with pictures there as well'),
     )

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import enum
-import math
+import random
 import statistics
 from typing import Any
 
-# What an interval covers at least; all of five rounds cover more.
-_CONFIDENCE = 0.92
+# What an interval leaves out, and of how many medians it is made.
+_OUTSIDE = 0.05
+_DRAWS = 2000
+_SEED = 28
 # With fewer rounds an interval covers too little to decide anything.
 _ENOUGH = 5
 
@@ -55,23 +57,20 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Compute the median and its interval.
+    """Compute the median and its 95 % interval, by bootstrap.
 
-    The interval is that of the sign test, which assumes nothing of how the
-    values are distributed: it reaches from the value that has ``k`` below it
-    to the value that has ``k`` above it. With fewer than eight values it is
-    all of them, which covers less when they are fewer than five.
+    Rounds are drawn again, with repetition; the same values always have the
+    same interval. The median of five values can be each of them: so few
+    rounds have an interval that is nearly all of them.
     """
-    ordered = sorted(values)
-    number = len(ordered)
-    k, outside = 0, 0.0
-    for i in range((number + 1) // 2):
-        # How often all values but so many are on one side of the true median.
-        outside += 2 * math.comb(number, i) / 2**number
-        if outside <= 1 - _CONFIDENCE:
-            k = i
+    draws, number = random.Random(_SEED), len(values)
+    medians = sorted(
+        statistics.median(draws.choices(values, k=number))
+        for _ in range(_DRAWS)
+    )
+    cut = round(_DRAWS * _OUTSIDE / 2)
     return Spread(
-        statistics.median(ordered), ordered[k], ordered[-1 - k], number
+        statistics.median(values), medians[cut], medians[-1 - cut], number
     )
 
 

@@ -2,13 +2,16 @@
 """Clients that lead nodes through lives: rates, times, CPU, statements."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
+import itertools
 import logging
 import pathlib
 import statistics
 import sys
 import time
 from typing import Any
+from typing import TypeVar
 
 from ironic_async_events.outbox import lanes
 from laboratory import clients
@@ -25,6 +28,7 @@ from laboratory.bench import usage
 
 LOG = logging.getLogger(__name__)
 
+_Side = TypeVar('_Side')
 _SECONDS = 120.0
 # A conductor's sign of life is no operation's statement.
 _SILENT = {'heartbeat_interval': 3600, 'heartbeat_timeout': 7200}
@@ -44,7 +48,8 @@ def measure(
                 play(each, max(how_many), 1)
             rounds = {
                 str(number): [
-                    _round(running, number, lives) for _ in range(form.rounds)
+                    _round(order, number, lives)
+                    for order in orders(running, form.rounds)
                 ]
                 for number, lives in how_many.items()
             }
@@ -61,8 +66,23 @@ def measure(
     return measured
 
 
+def orders(running: Sequence[_Side], rounds: int) -> Iterator[Sequence[_Side]]:
+    """Turn the order of the sides from round to round.
+
+    What a side finds is what the side before it left behind. In six rounds,
+    each of three sides is first, second and third twice, and comes three
+    times after each other side.
+    """
+    every = [
+        [*way[first:], *way[:first]]
+        for way in (running, running[::-1])
+        for first in range(len(running))
+    ]
+    return itertools.islice(itertools.cycle(every), rounds)
+
+
 def _round(
-    running: list[sides.Running], number: int, lives: int
+    running: Sequence[sides.Running], number: int, lives: int
 ) -> dict[str, Any]:
     """Do a round; a side that goes wrong is noted down and ends nothing.
 

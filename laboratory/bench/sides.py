@@ -82,7 +82,7 @@ Form = types.SimpleNamespace
 """How much of everything; a round is always the same work."""
 
 
-def form(long: bool, rounds: int = 5) -> Form:
+def form(long: bool, rounds: int = 6) -> Form:
     chosen = {name: pair[long] for name, pair in _FORMS.items()}
     return Form(rounds=rounds, **chosen)
 
