@@ -15,7 +15,7 @@ from typing import Any
 
 # What an interval leaves out, and of how many medians it is made.
 _OUTSIDE = 0.05
-_DRAWS = 2000
+_DRAWS = 1000
 _SEED = 28
 # With fewer rounds an interval covers too little to decide anything.
 _ENOUGH = 5
@@ -54,6 +54,13 @@ class Spread:
             for value in (self.middle, self.low, self.high)
         )
         return f'{middle} ({low} to {high})'
+
+    def agrees(self, other: 'Spread') -> bool:
+        """Tell whether one's median is in the other's interval."""
+        return any(
+            its.low <= middle <= its.high
+            for its, middle in ((self, other.middle), (other, self.middle))
+        )
 
 
 def spread(values: Sequence[float]) -> Spread:
