@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import enum
+import functools
 import random
 import statistics
 from typing import Any
@@ -70,6 +71,11 @@ def spread(values: Sequence[float]) -> Spread:
     same interval. The median of five values can be each of them: so few
     rounds have an interval that is nearly all of them.
     """
+    return _spread(tuple(values))
+
+
+@functools.cache
+def _spread(values: tuple[float, ...]) -> Spread:
     draws, number = random.Random(_SEED), len(values)
     medians = sorted(
         statistics.median(draws.choices(values, k=number))

@@ -94,12 +94,10 @@ def orders(running: Sequence[_Side], rounds: int) -> Iterator[Sequence[_Side]]:
 
 
 def _rate(rounds: figures.Rounds) -> float:
-    return statistics.median(
-        own['rate']
-        for each in rounds
-        for own in each.values()
-        if 'rate' in own
-    )
+    """Return the operations per second that a side can do."""
+    every = itertools.chain(*(each.values() for each in rounds))
+    rates: list[float] = [own['rate'] for own in every if 'rate' in own]
+    return statistics.median(rates)
 
 
 class Pace:
