@@ -109,23 +109,16 @@ def done(rounds: Rounds, side: str) -> Rounds:
 class Limit:
     """What a ratio to stock must be.
 
-    :param interval: what the whole interval must be beyond; None: the median
-        decides alone.
-    :param least: whether these are lower limits.
+    :param least: whether it is a lower limit.
     :param whole: the whole interval is held against ``median``.
     """
 
     median: float
-    interval: float | None = None
     least: bool = False
     whole: bool = False
 
     def __str__(self) -> str:
-        way, side = ('least', 'above') if self.least else ('most', 'below')
-        text = f'at {way} {self.median:.2f}'
-        if self.interval is not None:
-            text += f', interval {side} {self.interval:.2f}'
-        return text
+        return f'at {"least" if self.least else "most"} {self.median:.2f}'
 
     def hold(self, ratio: Spread) -> Verdict:
         sign = -1 if self.least else 1
@@ -133,8 +126,6 @@ class Limit:
         near, far = sorted((sign * ratio.low, sign * ratio.high))
         if ratio.rounds < _ENOUGH or (self.whole and near <= limit < far):
             return Verdict.UNDECIDED
-        if self.interval is not None and far >= sign * self.interval:
-            return Verdict.MISSED
         return within(far if self.whole else middle, limit)
 
 

@@ -6,7 +6,6 @@ so what these use in a turn is the side's, but for what they use when nobody
 asks: that is measured as well.
 """
 
-from collections.abc import Iterator
 from collections.abc import Mapping
 import os
 import time
@@ -16,10 +15,7 @@ import psutil
 from laboratory.bench import sides
 from laboratory.bench import usage
 
-_IRONIC = 'conductor', 'api'
-SHARED = 'database', 'broker'
-_CLIENTS = 'clients'
-PARTS = (*_IRONIC, *SHARED)
+PARTS = 'conductor', 'api', 'database', 'broker'
 """Who works for the clients; on SQLite, the conductor is all of them."""
 
 # The log says what was changed. The pages come later, in some other turn.
@@ -33,32 +29,29 @@ Counters = Mapping[str, float]
 
 
 def read(running: sides.Running) -> Counters:
+    shared = running.shared.database, running.shared.rabbitmq
+    working = [[process] for process in running.bench.ironic.running]
+    if None not in shared:
+        working += [server.running for server in shared if server]
+    used = {
+        part: sum(usage.cpu_seconds(process.pid) for process in processes)
+        # On SQLite there is only the first.
+        for part, processes in zip(PARTS, working, strict=False)
+    }
     times = psutil.cpu_times()
     # What guests use is in the others already.
     rest = times.idle, times.iowait, times.guest, times.guest_nice
     return {
+        'whole': sum(used.values()),
+        **used,
+        'clients': time.process_time(),
         'written': _written(running),
         'announced': _size(running, '*.jsonl'),
-        **dict(_cpu(running)),
-        _CLIENTS: time.process_time(),
         # Of all that was started here, the sides that wait among them.
         'ours': usage.cpu_seconds(os.getpid()),
         'busy': sum(times) - sum(rest),
         'seconds': time.monotonic(),
     }
-
-
-def _cpu(running: sides.Running) -> Iterator[tuple[str, float]]:
-    shared = running.shared.database, running.shared.rabbitmq
-    # On SQLite, one process is both.
-    for part, process in zip(
-        _IRONIC, running.bench.ironic.running, strict=False
-    ):
-        yield part, usage.cpu_seconds(process.pid)
-    for part, server in zip(SHARED, shared, strict=True):
-        if server is not None:
-            pids = [process.pid for process in server.running]
-            yield part, sum(map(usage.cpu_seconds, pids))
 
 
 def _written(running: sides.Running) -> float:
@@ -70,8 +63,8 @@ def _written(running: sides.Running) -> float:
     eye = running.bench.eye
     if query := _WRITTEN.get(eye.engine.dialect.name):
         return float(eye.query(query)[0][-1])
-    wrote = usage.written(running.conductor)
-    return wrote - _size(running, '*.jsonl') - _size(running, '*.log')
+    rest = _size(running, '*.jsonl') + _size(running, '*.log')
+    return usage.written(running.conductor) - rest
 
 
 def _size(running: sides.Running, pattern: str) -> float:
@@ -88,27 +81,15 @@ def used(
     :param after: when all of them were announced as well.
     """
     each = {
-        name: (after[name] - before[name]) / operations
-        for name in (*PARTS, _CLIENTS, 'written', 'announced')
-        if name in before
+        f'{name}_per_op': (after[name] - before[name]) / operations
+        for name in before
     }
-    parts = [each[name] for name in PARTS if name in each]
     busy, ours, seconds = (
         ended[name] - before[name] for name in ('busy', 'ours', 'seconds')
     )
     capacity = seconds * (psutil.cpu_count() or 1)
-    return {
-        'whole_cpu_per_op': sum(parts),
-        **{
-            f'{name}_cpu_per_op': each[name]
-            for name in (*PARTS, _CLIENTS)
-            if name in each
-        },
-        'written_per_op': each['written'],
-        'announced_per_op': each['announced'],
-        'busy': busy / capacity,
-        'others': (busy - ours) / capacity,
-    }
+    shares = {'busy': busy / capacity, 'others': (busy - ours) / capacity}
+    return each | shares
 
 
 def idle(running: sides.Running, seconds: float) -> dict[str, float]:
@@ -116,5 +97,4 @@ def idle(running: sides.Running, seconds: float) -> dict[str, float]:
     before = read(running)
     time.sleep(seconds)
     after = read(running)
-    names = [name for name in (*SHARED, 'written') if name in before]
-    return {name: (after[name] - before[name]) / seconds for name in names}
+    return {name: (after[name] - before[name]) / seconds for name in before}

@@ -3,7 +3,6 @@
 
 from collections import Counter
 import itertools
-import sys
 from unittest import mock
 
 import ddt
@@ -55,22 +54,21 @@ class Spread(base.BaseTestCase):
         (Limit(0.9), spread(0.9, 0.5, 2.0), MET),
         (Limit(0.9), spread(0.91, 0.5, 2.0), MISSED),
         (Limit(0.9), spread(0.5, rounds=4), UNDECIDED),
-        (Limit(0.9, 1.0), spread(0.9, 0.5, 0.99), MET),
-        (Limit(0.9, 1.0), spread(0.9, 0.5, 1.0), MISSED),
-        (Limit(1.12, 1.0, least=True), spread(1.12, 1.01, 2.0), MET),
-        (Limit(1.12, 1.0, least=True), spread(1.2, 1.0, 2.0), MISSED),
-        (Limit(1.12, 1.0, least=True), spread(1.11, 1.05, 2.0), MISSED),
+        (Limit(1.12, least=True), spread(1.12, 1.01, 2.0), MET),
+        (Limit(1.12, least=True), spread(1.11, 1.05, 2.0), MISSED),
         (Limit(1.0, whole=True), spread(0.95, 0.9, 1.0), MET),
         (Limit(1.0, whole=True), spread(1.2, 1.01, 1.3), MISSED),
         (Limit(1.0, whole=True), spread(1.2, 1.0, 1.3), UNDECIDED),
         (Limit(1.0, least=True, whole=True), spread(1.2, 1.0, 1.3), MET),
         (Limit(1.0, least=True, whole=True), spread(0.8, 0.7, 0.9), MISSED),
     )
-    def test_a_limit_holds_median_and_interval(self, limit, ratio, verdict):
+    def test_a_limit_holds_the_median_or_the_interval(
+        self, limit, ratio, verdict
+    ):
         self.assertEqual(verdict, limit.hold(ratio))
 
 
-USED = [f'{part}_cpu_per_op' for part in ('whole', *whole.PARTS, 'clients')]
+USED = [f'{part}_per_op' for part in ('whole', *whole.PARTS, 'clients')]
 ROUND = dict.fromkeys(('rate', 'written_per_op', *USED), 1.0) | {
     f'{way}_{share}': 1.0
     for way in ('put_to_202', '202_to_end', 'put_to_end')
@@ -80,8 +78,8 @@ ROUND |= {'announced_per_op': 500.0, 'busy': 0.9, 'others': 0.0}
 # What meets every limit of the plugin's, and so of the outbox.
 GOOD = ROUND | {
     'rate': 1.25,
-    'whole_cpu_per_op': 0.8,
-    'conductor_cpu_per_op': 0.65,
+    'whole_per_op': 0.8,
+    'conductor_per_op': 0.65,
     'put_to_202_mean': 0.9,
     'put_to_202_p50': 0.9,
     'put_to_202_p99': 0.5,
@@ -120,20 +118,14 @@ class Judge(base.BaseTestCase):
 
     @ddt.unpack
     @ddt.data(
-        (sides.MARIADB, '1', 'rate', 1.20, 1.19),
         (sides.MARIADB, '32', 'rate', 1.25, 1.24),
-        (sides.SQLITE, '8', 'rate', 1.15, 1.14),
-        (sides.MARIADB, '8', 'whole_cpu_per_op', 0.80, 0.81),
-        (sides.MARIADB, '8, not full', 'whole_cpu_per_op', 0.80, 0.81),
-        (sides.MARIADB, '8', 'conductor_cpu_per_op', 0.65, 0.66),
-        (sides.SQLITE, '8, not full', 'conductor_cpu_per_op', 0.75, 0.76),
+        (sides.MARIADB, '8, not full', 'whole_per_op', 0.80, 0.81),
+        (sides.MARIADB, '8', 'conductor_per_op', 0.65, 0.66),
+        (sides.SQLITE, '8, not full', 'conductor_per_op', 0.75, 0.76),
         (sides.MARIADB, '8', 'written_per_op', 1.0, 1.01),
-        (sides.MARIADB, '32', 'put_to_202_p50', 0.90, 0.91),
         (sides.POSTGRESQL, '32', 'put_to_202_p99', 1.00, 1.01),
         (sides.SQLITE, '8', 'put_to_202_mean', 0.95, 0.96),
         (sides.SQLITE, '8', 'put_to_202_p99', 0.50, 0.51),
-        (sides.SQLITE, '8', 'put_to_end_p50', 0.90, 0.91),
-        (sides.MARIADB, '1', 'put_to_end_p99', 1.00, 1.01),
         # No limit of its own.
         (sides.POSTGRESQL, '1', 'rate', 1.00, 0.99),
         (sides.MARIADB, '8', '202_to_end_p50', 1.05, 1.06),
@@ -146,9 +138,7 @@ class Judge(base.BaseTestCase):
 
     def test_clients_that_ask_more_seldom_decide_on_the_rate(self):
         measured = under_load(GOOD | {'rate': 1.0}, clients='8, not full')
-        self.assertNotIn(
-            'operations per second', self.verdicts('load', measured)
-        )
+        self.assertEqual(set(), self.missed('load', measured))
 
     @ddt.unpack
     @ddt.data((1000.0, MET), (1002.0, MISSED))
@@ -157,13 +147,12 @@ class Judge(base.BaseTestCase):
         for each in measured[sides.MARIADB.name]['clients']['8']:
             each['outbox'] = GOOD | {'written_per_op': 1.0 + more}
         verdicts = self.verdicts('load', measured, 'outbox')
-        self.assertEqual(
-            verdict, verdicts['bytes written by the database per operation']
-        )
+        self.assertEqual(verdict, verdicts[judge.TITLES['written_per_op']])
 
     def test_what_others_use_of_the_machine_has_a_limit(self):
         measured = under_load(GOOD | {'others': 0.06})
-        self.assertEqual({'... by others'}, self.missed('load', measured))
+        share = {'share of the machine in use'}
+        self.assertEqual(share, self.missed('load', measured))
 
     @ddt.unpack
     @ddt.data(
@@ -177,7 +166,7 @@ class Judge(base.BaseTestCase):
             measured = under_load()
             rounds = measured[sides.MARIADB.name]['clients']['8']
             for number, spreads in enumerate((-0.05, 0, 0, 0, 0.05)):
-                own = GOOD | {'whole_cpu_per_op': cpu + spreads}
+                own = GOOD | {'whole_per_op': cpu + spreads}
                 rounds[number] = rounds[number] | {'plugin': own}
             return list(judge.load(measured))
 
@@ -190,7 +179,7 @@ class Judge(base.BaseTestCase):
         measured = under_load(backend=sides.POSTGRESQL)
         rounds = measured[sides.POSTGRESQL.name]['clients']['8']
         for number, rate in enumerate((0.8, 0.9, 1.0, 1.1, 1.2)):
-            own = GOOD | {'rate': rate, 'conductor_cpu_per_op': cpu}
+            own = GOOD | {'rate': rate, 'conductor_per_op': cpu}
             rounds[number] = rounds[number] | {'plugin': own}
         line = next(iter(judge.load(measured)))
         self.assertEqual((verdict, 'CPU seconds'), (line.verdict, line.by))
@@ -219,33 +208,26 @@ class Judge(base.BaseTestCase):
     @ddt.unpack
     @ddt.data(
         ('plugin', {}, ''),
-        ('plugin', {'SELECT nodes by x for y': 150}, ''),
-        ('plugin', {'SELECT nodes by x for y': 151}, 'SELECT'),
-        ('plugin', {'UPDATE nodes by x for z': 31}, 'UPDATE'),
-        ('plugin', {'COMMIT by x for y': 100}, 'COMMIT and ROLLBACK'),
-        ('plugin', {'ROLLBACK by x for y': 21}, 'COMMIT and ROLLBACK'),
+        ('plugin', {'SELECT nodes': 150}, ''),
+        ('plugin', {'SELECT nodes': 151}, 'SELECT'),
+        ('plugin', {'UPDATE nodes': 31}, 'UPDATE'),
+        ('plugin', {'COMMIT': 100}, 'COMMIT and ROLLBACK'),
+        ('plugin', {'ROLLBACK': 21}, 'COMMIT and ROLLBACK'),
         # The outbox may store one row for each transition.
-        ('plugin', {'INSERT outbox by x for y': 20}, 'INSERT'),
-        ('outbox', {'INSERT outbox by x for y': 20}, ''),
-        ('outbox', {'INSERT outbox by x for y': 21}, 'INSERT'),
+        ('plugin', {'INSERT outbox': 20}, 'INSERT'),
+        ('outbox', {'INSERT outbox': 20}, ''),
+        ('outbox', {'INSERT outbox': 21}, 'INSERT'),
     )
     def test_statements_have_limits(self, side, counts, missed):
-        fewer = {
-            'SELECT nodes by x for y': 140,
-            'UPDATE nodes by x for z': 30,
-            'COMMIT by x for y': 80,
-        }
-        stock = fewer | {
-            'SELECT nodes by x for y': 371,
-            'COMMIT by x for y': 100,
-        }
+        fewer = {'SELECT nodes': 140, 'UPDATE nodes': 30, 'COMMIT': 80}
+        stock = fewer | {'SELECT nodes': 371, 'COMMIT': 100}
         executed = {'stock': stock, 'plugin': fewer, 'outbox': fewer}
         executed[side] = fewer | counts
         done = {'operations': 10, 'transitions': 20}
-        measured = {
-            name: done | {'by_operations': each}
-            for name, each in executed.items()
-        }
+        measured = {}
+        for name, each in executed.items():
+            said = {f'{what} by x for y': each[what] for what in each}
+            measured[name] = done | {'by_operations': said}
         self.assertEqual(
             {f'{missed} per operation'} if missed else set(),
             self.missed('statements', {'SQLite': measured}, side),
@@ -304,74 +286,48 @@ class Orders(base.BaseTestCase):
         for place in zip(*order, strict=True):
             self.assertEqual(dict.fromkeys('abc', 2), Counter(place))
         played = [*itertools.chain(*order), 'a']
-        pairs = itertools.permutations('abc', 2)
-        self.assertEqual(
-            dict.fromkeys(pairs, 3), Counter(itertools.pairwise(played))
-        )
+        pairs = dict.fromkeys(itertools.permutations('abc', 2), 3)
+        self.assertEqual(pairs, Counter(itertools.pairwise(played)))
 
 
 class Statements(base.BaseTestCase):
     def test_a_statement_names_who_asks_for_it(self):
-        stock = {
-            'operations': 2,
-            'by_operations': {'COMMIT by ironic.db.api:a for ironic.b:c': 3},
-            'by_relay': {},
-        }
-        outbox = stock | {
-            'by_relay': {'DELETE t by ironic_async_events.x:y for ?': 1}
-        }
-        self.assertEqual(
-            [
-                ('COMMIT', 'db.api:a', 'b:c', '1.50', '1.50'),
-                (
-                    *('DELETE t', 'ironic_async_events.x:y', '? (relay)'),
-                    *('0.00', '0.50'),
-                ),
-            ],
-            list(judge.callers({'stock': stock, 'outbox': outbox})),
-        )
+        said = {'COMMIT by ironic.db.api:a for ironic.b:c': 3}
+        stock = {'operations': 2, 'by_operations': said, 'by_relay': {}}
+        relay = {'DELETE t by ironic_async_events.x:y for ?': 1}
+        outbox = stock | {'by_relay': relay}
+        table = judge.callers({'stock': stock, 'outbox': outbox})
+        for row in (
+            ('COMMIT', 'db.api:a', 'b:c', '1.50', '1.50'),
+            ('DELETE t', 'async_events.x:y', '? (relay)', '0.00', '0.50'),
+        ):
+            self.assertEqual(row, next(table))
 
     def test_the_caller_is_who_is_outside_the_database(self):
-        def module(name, text):
-            exec(
-                text,
-                space := {
-                    '__name__': name,
-                    '_callers': counted._callers,
-                    'sys': sys,
-                },
-            )
-            return space
-
-        ours = module(
-            'ironic.db.sqlalchemy.api',
-            'def save(): return _callers(sys._getframe())\n'
-            'def wrapper(): return save()\n',
-        )
-        objects = module('ironic.objects.node', 'def save(f): return f()')
-        conductor = module('ironic.conductor.x', 'def act(f, g): return f(g)')
+        frame = None
+        for name in (
+            *('ironic.conductor.x:act', 'ironic_async_events.y:z'),
+            *('ironic.objects.node:save', 'ironic.db.api:wrapper'),
+            *('ironic.db.api:update_node', 'sqlalchemy.engine:execute'),
+        ):
+            module, _, function = name.partition(':')
+            frame = mock.Mock(f_back=frame, f_globals={'__name__': module})
+            frame.f_code.co_name = function
         self.assertEqual(
-            ('ironic.db.sqlalchemy.api:save', 'ironic.conductor.x:act'),
-            conductor['act'](objects['save'], ours['wrapper']),
-        )
-        self.assertEqual(
-            ('ironic.db.sqlalchemy.api:save', '?'), ours['save']()
+            ('ironic.db.api:update_node', 'ironic.conductor.x:act'),
+            counted._callers(frame),
         )
 
 
 class Whole(base.BaseTestCase):
     def test_what_a_turn_used_is_the_operations_and_the_machine_was_full(self):
-        before = dict.fromkeys(
-            ('conductor', 'database', 'clients', 'written', 'announced'), 1.0
-        ) | {'busy': 10.0, 'ours': 5.0, 'seconds': 100.0}
-        at_end = before | {'busy': 13.0, 'ours': 7.0, 'seconds': 102.0}
-        after = before | {'conductor': 3.0, 'database': 2.0, 'clients': 9.0}
+        before = dict.fromkeys(('whole', 'busy', 'ours', 'seconds'), 10.0)
+        at_end = before | {'busy': 13.0, 'ours': 12.0, 'seconds': 12.0}
+        after = before | {'whole': 13.0, 'busy': 50.0, 'seconds': 90.0}
         with mock.patch.object(psutil, 'cpu_count', return_value=2):
             used = whole.used(before, at_end, after, 2)
-        self.assertEqual(1.5, used['whole_cpu_per_op'])
-        self.assertEqual(4.0, used['clients_cpu_per_op'])
+        self.assertEqual(1.5, used['whole_per_op'])
         self.assertEqual((0.75, 0.25), (used['busy'], used['others']))
-        self.assertNotIn('broker_cpu_per_op', used)
 
 
 class Times(base.BaseTestCase):
