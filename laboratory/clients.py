@@ -177,7 +177,6 @@ def drive(
 ) -> list[contract.Accepted]:
     """Let clients lead nodes through their lives, all at once.
 
-    :param progress: called after each operation.
     :param pace: called before each operation; returns when it may begin.
     """
     # The SDK tells at INFO which microversion it talks.

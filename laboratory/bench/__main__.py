@@ -66,18 +66,17 @@ def _work(parsed: argparse.Namespace) -> int:
         # What was measured is not lost when something goes wrong later.
         report.save(document, parsed.keep)
     LOG.info('everything is measured')
-    lines, again = judge.lines(document['figures']), list[figures.Line]()
+    lines, again = judge.lines(document['figures']), None
     report.table(lines).show()
     if parsed.against:
-        other = report.kept(parsed.against)
-        again += judge.again(lines, judge.lines(other['figures']))
-        LOG.info('%s, made on %s', parsed.against, other['made_on'])
+        other = judge.lines(report.kept(parsed.against)['figures'])
+        again = list(judge.again(lines, other))
+        LOG.info('not so in %s:', parsed.against)
         report.table(again).show()
     if parsed.page:
         report.write_page(document, parsed.keep, again)
-    return int(
-        any(line.verdict is figures.Verdict.MISSED for line in lines + again)
-    )
+    verdicts = [line.verdict for line in (*lines, *(again or ()))]
+    return int(figures.Verdict.MISSED in verdicts)
 
 
 def _compare(form: sides.Form, trees: Sequence[pathlib.Path]) -> tables.Table:
@@ -96,10 +95,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         'bench',
         __doc__,
         long=(False, 'all of it, in some hours'),
-        rounds=(
-            6,
-            'how many paired rounds; six have every order of the sides',
-        ),
+        rounds=(6, 'how many paired rounds; six have every order'),
         keep=(_DIRECTORY, 'where figures are written and looked for'),
         against=(pathlib.Path, 'where a second run is that must agree'),
         page=(False, f'write {report.PAGE} with pictures there as well'),

@@ -21,12 +21,9 @@ from sqlalchemy import event
 
 _KIND = re.compile(r'\s*(\w+)')
 _TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE)\s+`?(\w+)', re.IGNORECASE)
-_OURS = re.compile(r'ironic(_async_events)?\.')
-_PLUGIN = re.compile(r'ironic_async_events\.')
-# They pass on what somebody else asks for; for Ironic, so does the plugin.
-_STORE = re.compile(r'ironic\.(db|objects)\.')
-_NOBODY = re.compile(f'{_STORE.pattern}|{_PLUGIN.pattern}')
-_WRAPPERS = ('wrapper', 'wrapped', '_retried', '__call__')
+_PLUGIN = 'ironic_async_events.'
+# They pass on what somebody else asks for.
+_PASSING = 'wrapper', 'wrapped', '_retried', '__call__'
 
 
 def main() -> None:
@@ -55,19 +52,18 @@ def main() -> None:
 
 def _callers(frame: types.FrameType | None) -> tuple[str, str]:
     """Find Ironic's or our function, and who asks it to ask the database."""
-    by, not_this = '', _NOBODY
+    names = []
     while frame is not None:
         module = frame.f_globals.get('__name__', '')
-        if _OURS.match(module) and frame.f_code.co_name not in _WRAPPERS:
-            name = f'{module}:{frame.f_code.co_name}'
-            if not by:
-                by = name
-                if _PLUGIN.match(module):
-                    not_this = re.compile(f'{_STORE.pattern}|{module}$')
-            elif not not_this.match(module):
-                return by, name
+        name = frame.f_code.co_name
+        if module.startswith(('ironic.', _PLUGIN)) and name not in _PASSING:
+            names.append(f'{module}:{name}')
         frame = frame.f_back
-    return by or '?', '?'
+    by = names[0] if names else '?'
+    # The plugin passes on what Ironic asks for; not so the modules of its own.
+    own = by.partition(':')[0] if by.startswith(_PLUGIN) else _PLUGIN
+    not_these = 'ironic.db.', 'ironic.objects.', own
+    return by, next((x for x in names if not x.startswith(not_these)), '?')
 
 
 def read(path: pathlib.Path) -> dict[str, collections.Counter[str]]:

@@ -141,7 +141,7 @@ def within(value: float, limit: float) -> Verdict:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the result, in words; ``by`` tells what has decided."""
+    """One line of the result, in words."""
 
     figure: str
     where: str
@@ -149,16 +149,13 @@ class Line:
     value: str
     limit: str
     verdict: Verdict
-    by: str = 'count'
     ratio: Spread | None = None
 
     @property
     def cells(self) -> tuple[str, ...]:
-        return (
-            *(self.figure, self.where, self.side, self.value, self.limit),
-            *(self.verdict.name.lower(), self.by),
-        )
+        words = self.figure, self.where, self.side, self.value, self.limit
+        return (*words, self.verdict.name.lower())
 
 
-CELLS = ('figure', 'where', 'side', 'value', 'must be', 'verdict', 'by')
+CELLS = ('figure', 'where', 'side', 'value', 'must be', 'verdict')
 """The header above :attr:`Line.cells`."""

@@ -121,7 +121,7 @@ def _machine(where: str, side: str, rounds: figures.Rounds) -> Line:
     title, limit = 'share of the machine in use', f'others {_OTHERS_USE:.2f}'
     value = f'{own.text()}; stock {stock.text()}; others {most:.2f}'
     verdict = figures.within(most, _OTHERS_USE)
-    return Line(title, where, side, value, limit, verdict, 'CPU seconds')
+    return Line(title, where, side, value, limit, verdict)
 
 
 def _idle(where: str, used: Mapping[str, float]) -> Line:
@@ -129,7 +129,7 @@ def _idle(where: str, used: Mapping[str, float]) -> Line:
     title = 'CPU seconds of the servers in a second, nobody asks'
     value = f'{cpu:.3f}; {used["written"]:.0f} bytes written'
     limit, verdict = f'at most {_IDLE:.2f}', figures.within(cpu, _IDLE)
-    return Line(title, where, 'all', value, limit, verdict, 'CPU seconds')
+    return Line(title, where, 'all', value, limit, verdict)
 
 
 def _failed(where: str, side: str, rounds: figures.Rounds) -> Line:
@@ -173,9 +173,6 @@ def _round(
     rounds: figures.Rounds,
     limit: Limit | None,
 ) -> Line:
-    by = 'wall clock'
-    if name.endswith('_per_op'):
-        by = 'bytes' if name == _WRITTEN else 'CPU seconds'
     verdict, ratio = Verdict.REPORTED, None
     added = figures.added(rounds, side, name)
     value = f'{added.text(1, 1e3)} ms more; stock has ended before'
@@ -192,13 +189,14 @@ def _round(
             verdict = limit.hold(ratio)
             if limit.whole and verdict is Verdict.UNDECIDED:
                 cpu = figures.ratio(rounds, side, _CPU)
-                verdict, by = figures.at_most(cpu, _CPU_LIMIT), 'CPU seconds'
+                verdict = figures.at_most(cpu, _CPU_LIMIT)
+                text = f"conductor's CPU seconds: at most {_CPU_LIMIT:.2f}"
         elif name == _WRITTEN and side == OTHERS[1]:
             messages = [each[side][_ANNOUNCED] for each in rounds]
             may = _TIMES * statistics.median(messages)
             verdict = figures.within(added.middle, may)
             text = f'the messages twice: at most {may:+.0f} bytes'
-    return Line(TITLES[name], where, side, value, text, verdict, by, ratio)
+    return Line(TITLES[name], where, side, value, text, verdict, ratio)
 
 
 def statements(measured: figures.Figures) -> Iterator[Line]:
@@ -279,20 +277,18 @@ def startup(measured: figures.Figures) -> Iterator[Line]:
     for (part, (name, most)), side in itertools.product(
         _STARTS.items(), OTHERS
     ):
-        by = 'wall clock'
         added = figures.added(measured[part], side, 'seconds')
         if figures.at_most(added, most / 1e3) is Verdict.UNDECIDED:
-            by = 'CPU seconds'
+            # CPU seconds decide what the wall clock cannot.
             added = figures.added(measured[part], side, 'cpu')
         title, limit = f'start of {name}', f'at most {most:.0f} ms more'
         value = f'{added.text(1, 1e3)} ms more'
         verdict = figures.at_most(added, most / 1e3)
-        yield Line(title, _MARIADB, side, value, limit, verdict, by)
+        yield Line(title, _MARIADB, side, value, limit, verdict)
 
 
 def memory(measured: figures.Figures) -> Iterator[Line]:
     rounds, churn = measured['running'], measured['churn']
-    by = 'allocated memory'
     # The middle with the end: the beginning fills caches.
     grown = {
         name: samples[-1][1] / samples[len(samples) // 2 - 1][1]
@@ -314,7 +310,7 @@ def memory(measured: figures.Figures) -> Iterator[Line]:
         value = f'{ratio.text(3)}; {own:.0f} KiB for each, stock {stock:.0f}'
         limit = f'at most {_MEMORY_LIMIT:.2f}'
         verdict = figures.within(ratio.middle, _MEMORY_LIMIT)
-        yield Line(title, _MARIADB, side, value, limit, verdict, by, ratio)
+        yield Line(title, _MARIADB, side, value, limit, verdict, ratio)
         number = churn[side][-1][0]
         title = f'growth of memory in the second half of {number} operations'
         value = f'{grown[side]:.3f}; stock {grown[STOCK]:.3f}'
@@ -322,7 +318,7 @@ def memory(measured: figures.Figures) -> Iterator[Line]:
         may = _MEMORY_LIMIT * max(1.0, grown[STOCK])
         verdict = figures.within(grown[side], may)
         limit = f'at most {may:.2f}'
-        yield Line(title, _MARIADB, side, value, limit, verdict, by)
+        yield Line(title, _MARIADB, side, value, limit, verdict)
 
 
 def trouble(measured: figures.Figures) -> Iterator[Line]:
@@ -346,8 +342,7 @@ def trouble(measured: figures.Figures) -> Iterator[Line]:
             verdict = Verdict.MISSED
             if len(own) == len(rounds):
                 verdict = figures.within(statistics.median(own), _BROKER_LIMIT)
-        where, by = f'broker {state}', 'wall clock'
-        yield Line(title, where, side, value, limit, verdict, by)
+        yield Line(title, f'broker {state}', side, value, limit, verdict)
 
 
 def _later(

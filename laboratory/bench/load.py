@@ -94,10 +94,9 @@ def orders(running: Sequence[_Side], rounds: int) -> Iterator[Sequence[_Side]]:
 
 
 def _rate(rounds: figures.Rounds) -> float:
-    """Return the operations per second that a side can do."""
+    """Return the operations per second that the sides can do."""
     every = itertools.chain(*(each.values() for each in rounds))
-    rates: list[float] = [own['rate'] for own in every if 'rate' in own]
-    return statistics.median(rates)
+    return statistics.median(float(own.get('rate', 0)) for own in every)
 
 
 class Pace:
@@ -236,7 +235,6 @@ def measure_statements(form: sides.Form) -> dict[str, Any]:
             measured[backend.name] = {
                 each.side.name: _count(each) for each in running
             }
-        LOG.info('statements on %s are counted', backend.name)
     return measured
 
 

@@ -125,17 +125,10 @@ def kept(directory: pathlib.Path) -> Document:
     return document
 
 
-def callers(counted: figures.Figures) -> tables.Table:
-    sheet = tables.Table('statement', 'by', 'for', *counted)
-    for row in judge.callers(counted):
-        sheet.add(*row)
-    return sheet
-
-
 def write_page(
     document: Document,
     directory: pathlib.Path,
-    again: Iterable[figures.Line] = (),
+    again: Iterable[figures.Line] | None,
 ) -> None:
     about = tables.Table('what', 'version or size')
     for row in (*document['versions'].items(), *document['machine'].items()):
@@ -151,10 +144,14 @@ def write_page(
             f'{document["plugins"][name]}.\n'
         )
         text.append(table(judge.JUDGES[name](measured)).rst())
-        if name == 'statements':
-            text += [callers(counted).rst() for counted in measured.values()]
-    text.append('Not so in a second run\n======================\n')
-    text.append(table(again).rst())
+        for counted in measured.values() if name == 'statements' else ():
+            sheet = tables.Table('statement', 'by', 'for', *counted)
+            for row in judge.callers(counted):
+                sheet.add(*row)
+            text.append(sheet.rst())
+    if again is not None:
+        text.append('Not so in a second run\n======================\n')
+        text.append(table(again).rst())
     (directory / PAGE).write_text('\n'.join(text), encoding='utf-8')
 
 

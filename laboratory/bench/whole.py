@@ -18,17 +18,16 @@ from laboratory.bench import usage
 PARTS = 'conductor', 'api', 'database', 'broker'
 """Who works for the clients; on SQLite, the conductor is all of them."""
 
+Counters = Mapping[str, float]
 # The log says what was changed. The pages come later, in some other turn.
 _WRITTEN = {
     'mysql': "SHOW GLOBAL STATUS LIKE 'Innodb_lsn_current'",
     'postgresql': "SELECT pg_current_wal_insert_lsn() - '0/0'",
 }
 
-Counters = Mapping[str, float]
-"""What is only ever added to: CPU seconds of each part, bytes, and so on."""
-
 
 def read(running: sides.Running) -> Counters:
+    """Read what is only ever added to: CPU seconds, bytes, and so on."""
     shared = running.shared.database, running.shared.rabbitmq
     working = [[process] for process in running.bench.ironic.running]
     if None not in shared:
