@@ -35,10 +35,10 @@ _SECONDS = 120.0
 _SILENT = {'heartbeat_interval': 3600, 'heartbeat_timeout': 7200}
 # The relay, and the log of the statements, are done by then.
 _SETTLED = 1.0
-# So many clients leave the machine idle, by asking more seldom.
-_NOT_FULL = 8
-# Of the operations that the machine can do, stock's among them.
-_SHARE = 0.4
+_ANNOUNCED = 0.5
+# So many clients that ask more seldom, how many lives each leads, and how many
+# of the operations that the sides can do that makes.
+_NOT_FULL, _LIVES, _SHARE = 8, 2, 0.45
 _IDLE_SECONDS = 3.0
 
 
@@ -61,7 +61,7 @@ def measure(
                 rounds[str(number)] = every
                 if number == _NOT_FULL:
                     rounds[f'{number}, not full'] = [
-                        _round(order, number, lives, _SHARE * _rate(every))
+                        _round(order, number, _LIVES, _SHARE * _rate(every))
                         for order in orders(running, form.rounds)
                     ]
             # Services that are stopped announce what is still to be announced.
@@ -157,7 +157,7 @@ def play(
     )
     at_end = whole.read(running)
     # What is announced by then is the operations', too.
-    time.sleep(_SETTLED)
+    time.sleep(_ANNOUNCED)
     used = whole.used(before, at_end, whole.read(running), len(accepted))
     # Without the making of connections and of nodes.
     began = min(request.asked_at for request in accepted)

@@ -51,12 +51,12 @@ SQLITE = Backend('SQLite, no broker', '', rabbitmq=False)
 
 
 # How many clients at once -> how many lives each leads.
-_CLIENTS = {1: 10, 8: 4, 32: 2}
+_CLIENTS = {1: 8, 8: 3, 32: 2}
 # Each is a pair: in the short form, in the long form.
 _FORMS: Mapping[str, tuple[Any, Any]] = {
     'name': ('short', 'long'),
     'clients': (
-        {MARIADB: _CLIENTS, SQLITE: {1: 10, 8: 4}},
+        {MARIADB: _CLIENTS, SQLITE: {1: 8, 8: 3}},
         dict.fromkeys((MARIADB, POSTGRESQL, SQLITE), _CLIENTS),
     ),
     # How often each service is started.
