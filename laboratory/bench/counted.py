@@ -21,6 +21,7 @@ from sqlalchemy import event
 
 _KIND = re.compile(r'\s*(\w+)')
 _TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE)\s+`?(\w+)', re.IGNORECASE)
+NO_ROW = 'UPDATE-OF-NO-ROW'
 _PLUGIN = 'ironic_async_events.'
 # They pass on what somebody else asks for.
 _PASSING = 'wrapper', 'wrapped', '_retried', '__call__'
@@ -40,6 +41,8 @@ def main() -> None:
     def executed(conn: Any, cursor: Any, statement: str, *more: Any) -> None:
         kind, table = _KIND.match(statement), _TABLE.search(statement)
         words = [kind.group(1).upper() if kind else '?']
+        if words == ['UPDATE'] and not cursor.rowcount:
+            words = [NO_ROW]
         write(' '.join([*words, *(table.groups() if table else ())]))
 
     engine = sqlalchemy.Engine

@@ -11,6 +11,7 @@ import itertools
 import re
 import statistics
 
+from laboratory.bench import counted as counted_statements
 from laboratory.bench import figures
 from laboratory.bench import sides
 from laboratory.bench.figures import FAILED
@@ -227,6 +228,9 @@ def _kinds(counted: figures.Figures) -> collections.Counter[str]:
         kind = what.partition(' ')[0]
         if kind in ('COMMIT', 'ROLLBACK'):
             kind = _TRANSACTIONS
+        elif kind == counted_statements.NO_ROW:
+            # It only looks.
+            kind = 'SELECT'
         kinds[kind] += number / counted['operations']
     return kinds
 
