@@ -159,12 +159,8 @@ def run(
         batch when no message came for a while.
     :raises SourceError: when the source cannot be read.
     """
-
-    def interrupt(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
     # SIGTERM ends a run like Ctrl-C: with the result and clean-up.
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with _source(args, path) as batches:
             end = time.monotonic() + (args.duration or float('inf'))

@@ -6,7 +6,6 @@ oslo.messaging's notifier, which log every exception and go on. So the driver
 notes the errors.
 """
 
-from collections.abc import Sequence
 import functools
 import threading
 from typing import Any
@@ -21,12 +20,6 @@ _here = threading.local()
 def errors() -> list[BaseException] | None:
     """Return where the driver notes errors; None outside of a transition."""
     return getattr(_here, 'errors', None)
-
-
-def check(errors: Sequence[BaseException]) -> None:
-    """Raise an error of the database; other errors are logged, as on stock."""
-    for error in filter(database.failed, errors):
-        raise error
 
 
 def in_one_transaction(change: Any) -> None:
@@ -45,7 +38,9 @@ def _attempt(change: Any) -> None:
             errors: list[BaseException] = []
             _here.errors = errors
             change.announce()
-            check(errors)
+            # Other errors are logged, as on stock.
+            for error in filter(database.failed, errors):
+                raise error
     except Exception:
         change.rolled_back()
         raise

@@ -148,10 +148,7 @@ def take_back(
 
 
 def _restore(
-    node: Any,
-    before: Snapshot | None,
-    reason: str,
-    record_type: str,
+    node: Any, before: Snapshot | None, reason: str, record_type: str
 ) -> None:
     """Restore a node, unless an attempt before has committed it.
 
