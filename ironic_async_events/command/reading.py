@@ -91,11 +91,10 @@ class Reading(command.Command):
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; what cannot be read is one line and exit code 2."""
         try:
-            code: int = super().run(parsed_args)
+            return super().run(parsed_args)
         except sources.SourceError as exc:
             self.app.stderr.write(f'{exc}\n')
             return 2
-        return code
 
 
 def add_rules(parser: argparse.ArgumentParser) -> Any:

@@ -70,7 +70,6 @@ class Reservations:
 
         :param reserve: Ironic's statements; they return the locked node
         :raises NodeLocked: when another task holds the lock
-        :raises Exception: other errors of ``reserve``
         """
         task = getattr(_here, 'task', None)
         if task is None:
@@ -120,7 +119,6 @@ class Reservations:
             set on the task
         :raises NodeLocked: when another conductor holds the lock
         :raises NodeNotLocked: when the node is not locked
-        :raises Exception: other errors of ``release``
         """
         with self._closing(task.node, _MOMENT):
             self._release(task, release)
@@ -147,7 +145,6 @@ class Reservations:
         :param release: as in :meth:`give_back`
         :raises DBError: when the database does not come back in time; the
             lock is released when the next task asks for it
-        :raises Exception: other errors of ``release``
         """
         uuid = task.node.uuid
         try:
