@@ -201,7 +201,7 @@ class Reservations:
                 self._changed.notify_all()
 
     def _clear(self, task: Any) -> bool:
-        """Release a lock of this conductor that no task holds, if it is one.
+        """Release a lock that no task holds; return whether there was one.
 
         :param task: the task that asked for the lock
         """
