@@ -21,8 +21,7 @@ REPAIRS = (
 )
 
 GROUP = cfg.OptGroup(
-    'async_events',
-    title='Provision states that the worker saves',
+    'async_events', title='Provision states that the worker saves'
 )
 
 OPTS = [
@@ -155,10 +154,7 @@ OPTS = [
 
 
 def register(conf: cfg.ConfigOpts) -> None:
-    """Register the options; registering them again does nothing.
-
-    :param conf: the configuration of the Ironic service
-    """
+    """Register the options; registering them again does nothing."""
     conf.register_group(GROUP)
     conf.register_opts(OPTS, group=GROUP)
 
@@ -166,7 +162,6 @@ def register(conf: cfg.ConfigOpts) -> None:
 def check(conf: cfg.ConfigOpts) -> None:
     """Read every option once, so that a bad value is rejected at start.
 
-    :param conf: a configuration in which the options are registered
     :raises InvalidConfiguration: when a value cannot be used
     """
     for opt in OPTS:
@@ -184,8 +179,6 @@ def reloaded(conf: cfg.ConfigOpts, name: str) -> Any:
 
     Never raises: the caller holds a lock, and a reloaded configuration can
     hold any value.
-
-    :param conf: a configuration in which the options are registered
     """
     try:
         return conf[GROUP.name][name]
@@ -199,8 +192,5 @@ def reloaded(conf: cfg.ConfigOpts, name: str) -> Any:
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
-    """Return the options for oslo-config-generator and the documentation.
-
-    :returns: pairs of a group and its options
-    """
+    """Return the options for oslo-config-generator and the documentation."""
     return [(GROUP, OPTS)]

@@ -6,7 +6,6 @@ oslo.messaging's notifier, which log every exception and go on. So the driver
 notes the errors.
 """
 
-from collections.abc import Sequence
 import functools
 import threading
 from typing import Any
@@ -23,17 +22,8 @@ def errors() -> list[BaseException] | None:
     return getattr(_here, 'errors', None)
 
 
-def check(errors: Sequence[BaseException]) -> None:
-    """Raise an error of the database; other errors are logged, as on stock."""
-    for error in filter(database.failed, errors):
-        raise error
-
-
 def in_one_transaction(change: Any) -> None:
-    """Commit state and notification together, or neither.
-
-    See :mod:`ironic_async_events.task.delivery`.
-    """
+    """Commit state and notification together, or neither: a delivery."""
     change.save_once(functools.partial(_attempt, change))
 
 
@@ -45,7 +35,9 @@ def _attempt(change: Any) -> None:
             errors: list[BaseException] = []
             _here.errors = errors
             change.announce()
-            check(errors)
+            # Other errors are logged, as on stock.
+            for error in filter(database.failed, errors):
+                raise error
     except Exception:
         change.rolled_back()
         raise

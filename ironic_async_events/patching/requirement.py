@@ -71,7 +71,6 @@ class Requirement:
 
         :returns: None when an optional attribute is missing, or nothing is
             to be replaced
-        :raises UnsupportedIronic: see :meth:`check`
         """
         owner = self._find(self.names) if self.wrap else None
         return owner and (owner, self.full_names[0].rpartition('.')[2])

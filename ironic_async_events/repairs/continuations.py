@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import contextlib
 import contextvars
 import functools
-import itertools
 import threading
 import time
 from typing import Any
@@ -41,10 +40,7 @@ _lent: contextvars.ContextVar[list[Any]] = contextvars.ContextVar('lent')
 
 
 class _Refused:
-    """A continuation that was refused.
-
-    :param method: the method of the conductor
-    """
+    """A continuation that was refused, by its method of the conductor."""
 
     def __init__(self, method: Callable[..., Any]) -> None:
         self.method = method
@@ -88,10 +84,7 @@ class _Wait:
 
 
 class Continuations:
-    """The continuations that a conductor has refused, one for each node.
-
-    :param manager: Ironic's ``ConductorManager``
-    """
+    """The continuations that a conductor has refused, one for each node."""
 
     def __init__(self, manager: Any) -> None:
         self._manager = weakref.proxy(manager)
@@ -119,6 +112,7 @@ class Continuations:
         with self._lock:
             self._nodes.pop(uuid, None)
 
+    @periodics.periodic(spacing=SPACING)  # type: ignore[untyped-decorator]
     def continue_refused_nodes(self, context: Any) -> None:
         """Ask for a worker for each node that is due.
 
@@ -129,8 +123,7 @@ class Continuations:
         with self._lock:
             due = [item for item in self._nodes.items() if item[1].due <= now]
         due.sort(key=lambda item: item[1].due)
-        limit = CONF.conductor.periodic_max_workers
-        for uuid, refused in itertools.islice(due, limit):
+        for uuid, refused in due[: CONF.conductor.periodic_max_workers]:
             refused.back_off()
             try:
                 self._manager._spawn_worker(
@@ -174,12 +167,8 @@ class Continuations:
 
     def _continue(self, context: Any, uuid: str, refused: _Refused) -> None:
         LOG.info(
-            'Node %(node)s is continued, attempt %(number)d of %(method)s',
-            {
-                'node': uuid,
-                'number': refused.attempts - 1,
-                'method': refused.method.__name__,
-            },
+            'Node %s is continued, attempt %d of %s',
+            *(uuid, refused.attempts - 1, refused.method.__name__),
         )
         try:
             refused.method(_WithWorker(self._manager), context, uuid)
@@ -244,13 +233,9 @@ def remembering(method: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as e:
             if _is_refusal(e):
                 LOG.info(
-                    '%(method)s of node %(node)s was refused (%(error)s); '
-                    'the conductor tries again while the node waits',
-                    {
-                        'method': method.__name__,
-                        'node': node_id,
-                        'error': redaction.redacted(e),
-                    },
+                    '%s of node %s was refused (%s); the conductor tries '
+                    'again while the node waits',
+                    *(method.__name__, node_id, redaction.redacted(e)),
                 )
                 _of(self).remember(context, node_id, _Refused(method))
             raise
@@ -268,14 +253,8 @@ def collecting(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def wrapper(self: Any, admin_context: Any) -> Any:
         result = method(self, admin_context)
-        kept = _of(self)
-
-        def continue_refused_nodes(context: Any) -> None:
-            kept.continue_refused_nodes(context)
-
-        periodic = periodics.periodic(spacing=SPACING)
         self._periodic_tasks.add(
-            periodic(continue_refused_nodes), admin_context
+            _of(self).continue_refused_nodes, admin_context
         )
         return result
 

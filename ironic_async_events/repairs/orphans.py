@@ -64,8 +64,8 @@ class Orphans:
         is_known = isinstance(error, exception.IronicException)
         LOG.log(
             logging.WARNING if is_known else logging.ERROR,
-            'Node %(node)s could not be taken over: %(error)s',
-            {'node': uuid, 'error': error},
+            'Node %s could not be taken over: %s',
+            *(uuid, error),
             exc_info=None if is_known else error,
         )
 
@@ -91,9 +91,9 @@ class Orphans:
         node.reservation = host
         self._given[uuid] = node
         LOG.warning(
-            'Node %(node)s could not be taken over from conductor '
-            '%(host)s; the next pass tries again',
-            {'node': uuid, 'host': host},
+            'Node %s could not be taken over from conductor %s; the next pass '
+            'tries again',
+            *(uuid, host),
         )
         self._unlock_if_back(context, dbapi, uuid, host)
 
@@ -108,9 +108,9 @@ class Orphans:
         node = self._given[uuid]
         if statements.mark_reservation(node.id, host, None, _mark(node)):
             LOG.warning(
-                'Node %(node)s is unlocked: conductor %(host)s, from which it '
-                'could not be taken over, is back',
-                {'node': uuid, 'host': host},
+                'Node %s is unlocked: conductor %s, from which it could not '
+                'be taken over, is back',
+                *(uuid, host),
             )
 
 
@@ -139,16 +139,13 @@ def _settled(
     try:
         action(context, dbapi, uuid, host)
     except exception.IronicException as e:
-        LOG.info(
-            'Node %(node)s is not kept for the next pass: %(error)s',
-            {'node': uuid, 'error': e},
-        )
+        LOG.info('Node %s is not kept for the next pass: %s', uuid, e)
     except Exception as e:
         # Without the text of the error: it repeats the statement.
         LOG.error(
-            'Node %(node)s, which conductor %(host)s has left, could not be '
-            'kept for the next pass: %(error)s; the next pass tries again',
-            {'node': uuid, 'host': host, 'error': type(e).__name__},
+            'Node %s, which conductor %s has left, could not be kept for the '
+            'next pass: %s; the next pass tries again',
+            *(uuid, host, type(e).__name__),
         )
         return False
     return True
@@ -227,13 +224,11 @@ class _AskedOnce(wrapt.ObjectProxy):  # type: ignore[misc]
 
     def __init__(self, dbapi: Any) -> None:
         super().__init__(dbapi)
-        self._self_offline: list[str] | None = None
+        self._self_ask = functools.cache(dbapi.get_offline_conductors)
 
-    def get_offline_conductors(self) -> list[str]:
+    def get_offline_conductors(self) -> Any:
         """See Ironic."""
-        if self._self_offline is None:
-            self._self_offline = self.__wrapped__.get_offline_conductors()
-        return self._self_offline
+        return self._self_ask()
 
 
 _KEPT: weakref.WeakKeyDictionary[Any, Orphans] = weakref.WeakKeyDictionary()

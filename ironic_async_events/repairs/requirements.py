@@ -67,7 +67,7 @@ REQUIREMENTS: dict[str, tuple[Requirement, ...]] = {
             'ironic.db.sqlalchemy.api',
             'Connection._do_update_node(self, node_id, values)',
             'only one thread can write to SQLite',
-            'repairs.turns:in_turn',
+            'task.database:in_turn',
         ),
     ),
     'retries': (
