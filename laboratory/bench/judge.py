@@ -3,6 +3,7 @@
 
 import collections
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -56,8 +57,8 @@ _LIMITS: Sequence[tuple[str, str, str, float | None, float | None]] = (
     ('rate', _SQLITE, '1', 1.20, 1.15),
     ('rate', _SQLITE, '8', 1.15, 1.10),
     (_WHOLE, '', '', 0.80, 0.92),
-    (_CPU, _SQLITE, '8', 0.75, 0.85),
-    (_CPU, _SQLITE, '8, not full', 0.75, 0.85),
+    # The API is in the same process.
+    (_CPU, _SQLITE, '', 0.75, 0.85),
     (_CPU, '', '', 0.65, 0.75),
     ('put_to_202_mean', _SQLITE, '8', 0.95, 1.00),
     ('put_to_202_p50', '', '', 0.90, 0.95),
@@ -65,13 +66,15 @@ _LIMITS: Sequence[tuple[str, str, str, float | None, float | None]] = (
     ('put_to_202_p99', '', '', 1.00, 1.05),
     ('put_to_end_p50', '', '', 0.90, 0.95),
     ('put_to_end_p99', '', '', 1.00, 1.05),
-    # The outbox has a limit of its own.
-    (_WRITTEN, '', '', 1.00, None),
+    # The answer comes much earlier than on stock.
+    ('202_to_end_p50', _SQLITE, '8', None, None),
 )
 # Elsewhere the whole interval is held against these; where it contains the
 # limit, times cannot decide, and the CPU seconds do.
 _ELSEWHERE = {'rate': 1.00, '202_to_end_p50': 1.05, '202_to_end_p99': 1.05}
-# A message is stored and deleted: the database writes it no more than twice.
+# What the plugin may let the database write; with the outbox, how often each
+# message: it is stored and deleted.
+_WRITES = 1.00
 _TIMES = 2
 # What others may use of the machine in a run that is believed; and servers
 # while nobody asks, of one processor.
@@ -102,12 +105,13 @@ def load(
                     yield _failed(where, side, rounds)
                 if done:
                     for name in TITLES:
-                        if name in done[0][side]:
+                        if name in done[0][side] and name != _WRITTEN:
                             limit = _limit(name, backend, clients, side)
                             yield _round(name, where, side, done, limit)
                     yield _machine(where, side, done)
         for side in others:
             yield _notifications(backend, side, both['notifications'])
+            yield _bytes(backend, side, both['clients'].values())
         yield _idle(backend, both['idle'])
 
 
@@ -123,6 +127,28 @@ def _machine(where: str, side: str, rounds: figures.Rounds) -> Line:
     value = f'{own.text()}; stock {stock.text()}; others {most:.2f}'
     verdict = figures.within(most, _OTHERS_USE)
     return Line(title, where, side, value, limit, verdict)
+
+
+def _bytes(where: str, side: str, clients: Iterable[figures.Rounds]) -> Line:
+    """Judge what the database writes, however many clients there are."""
+    rounds = [
+        each for rounds in clients for each in figures.done(rounds, side)
+    ]
+    ratio = figures.ratio(rounds, side, _WRITTEN)
+    added = figures.added(rounds, side, _WRITTEN)
+    title = TITLES[_WRITTEN]
+    value = f'{ratio.text()}; {added.middle:+.0f} bytes'
+    limit, verdict = f'at most {_WRITES:.2f}', Verdict.REPORTED
+    if side == OTHERS[0]:
+        verdict = figures.within(round(ratio.middle, 2), _WRITES)
+    elif where == _SQLITE:
+        limit = 'reported: it writes pages, and each twice'
+    elif side == OTHERS[1]:
+        messages = [each[side][_ANNOUNCED] for each in rounds]
+        may = _TIMES * statistics.median(messages)
+        verdict = figures.within(added.middle, may)
+        limit = f'the messages twice: at most {may:+.0f} bytes'
+    return Line(title, where, side, value, limit, verdict, ratio)
 
 
 def _idle(where: str, used: Mapping[str, float]) -> Line:
@@ -182,9 +208,7 @@ def _round(
     if all(each[STOCK][name] > 0 for each in rounds):
         ratio = figures.ratio(rounds, side, name)
         value = ratio.text()
-        if name == _WRITTEN:
-            value += f'; {added.middle:+.0f} bytes'
-        elif name != 'rate':
+        if name != 'rate':
             value += f'; {added.middle * 1e3:+.1f} ms'
         if limit is not None:
             verdict = limit.hold(ratio)
@@ -192,11 +216,6 @@ def _round(
                 cpu = figures.ratio(rounds, side, _CPU)
                 verdict = figures.at_most(cpu, _CPU_LIMIT)
                 text = f"conductor's CPU seconds: at most {_CPU_LIMIT:.2f}"
-        elif name == _WRITTEN and side == OTHERS[1]:
-            messages = [each[side][_ANNOUNCED] for each in rounds]
-            may = _TIMES * statistics.median(messages)
-            verdict = figures.within(added.middle, may)
-            text = f'the messages twice: at most {may:+.0f} bytes'
     return Line(TITLES[name], where, side, value, text, verdict, ratio)
 
 
