@@ -23,6 +23,11 @@ _KIND = re.compile(r'\s*(\w+)')
 _TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE)\s+`?(\w+)', re.IGNORECASE)
 NO_ROW = 'UPDATE-OF-NO-ROW'
 _PLUGIN = 'ironic_async_events.'
+# They ask for somebody else, as repairs do.
+_BETWEEN = (
+    *('ironic.db.', 'ironic.objects.', f'{_PLUGIN}repairs.'),
+    *(f'{_PLUGIN}task.database:', f'{_PLUGIN}outbox.store:'),
+)
 # They pass on what somebody else asks for.
 _PASSING = 'wrapper', 'wrapped', '_retried', '__call__'
 
@@ -63,10 +68,8 @@ def _callers(frame: types.FrameType | None) -> tuple[str, str]:
             names.append(f'{module}:{name}')
         frame = frame.f_back
     by = names[0] if names else '?'
-    # The plugin passes on what Ironic asks for; not so the modules of its own.
-    own = by.partition(':')[0] if by.startswith(_PLUGIN) else _PLUGIN
-    not_these = 'ironic.db.', 'ironic.objects.', own
-    return by, next((x for x in names if not x.startswith(not_these)), '?')
+    whom = (name for name in names if not name.startswith(_BETWEEN))
+    return by, next(whom, '?')
 
 
 def read(path: pathlib.Path) -> dict[str, collections.Counter[str]]:
