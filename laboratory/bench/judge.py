@@ -70,10 +70,8 @@ _LIMITS: Sequence[tuple[str, str, str, float | None, float | None]] = (
 # Elsewhere the whole interval is held against these; where it contains the
 # limit, times cannot decide, and the CPU seconds do.
 _ELSEWHERE = {'rate': 1.00, '202_to_end_p50': 1.05, '202_to_end_p99': 1.05}
-# A message is stored and deleted: the database writes it no more than twice.
-_TIMES = 2
-# What others may use of the machine in a run that is believed; and servers
-# while nobody asks, of one processor.
+_TIMES = 2  # A message is stored and deleted.
+# What others may use of the machine; servers of a processor, nobody asks.
 _OTHERS_USE = 0.05
 _IDLE = 0.05
 
@@ -194,7 +192,7 @@ def _round(
         elif name == _WRITTEN and side == OTHERS[1]:
             messages = [each[side][_ANNOUNCED] for each in rounds]
             may = _TIMES * statistics.median(messages)
-            verdict = figures.within(added.middle, may)
+            verdict = Limit(may).hold(added)
             text = f'the messages twice: at most {may:+.0f} bytes'
     return Line(TITLES[name], where, side, value, text, verdict, ratio)
 
