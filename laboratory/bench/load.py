@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 import itertools
 import logging
-import pathlib
 import statistics
 import sys
 import threading
@@ -36,10 +35,8 @@ _SILENT = {'heartbeat_interval': 3600, 'heartbeat_timeout': 7200}
 # The relay, and the log of the statements, are done by then.
 _SETTLED = 1.0
 _ANNOUNCED = 0.5
-# So many clients that ask more seldom, how many lives each leads, and how many
-# of the operations that the sides can do that makes.
+# Clients that ask more seldom, lives of each, share of what sides can do.
 _NOT_FULL, _LIVES, _SHARE = 8, 2, 0.45
-_IDLE_SECONDS = 3.0
 
 
 def measure(
@@ -51,7 +48,7 @@ def measure(
             for each in running:
                 # What is done for the first time takes its time.
                 play(each, max(how_many), 1)
-            idle = whole.idle(running[0], _IDLE_SECONDS)
+            idle = whole.idle(running[0], seconds=3.0)
             rounds = {}
             for number, lives in how_many.items():
                 every = [
@@ -208,10 +205,6 @@ def times(
     return measured
 
 
-def _log(directory: pathlib.Path, side: sides.Side) -> pathlib.Path:
-    return directory / f'{side.name}.statements'
-
-
 def _counting(shared: sides.Servers, side: sides.Side) -> service.Ironic:
     """Configure a side whose conductor writes its statements down."""
     return sides.configured(
@@ -221,7 +214,7 @@ def _counting(shared: sides.Servers, side: sides.Side) -> service.Ironic:
         options={'conductor': _SILENT},
         command=[
             *(sys.executable, '-m', counted.__name__),
-            str(_log(shared.directory, side)),
+            str(shared.directory / f'{side.name}.statements'),
             service.script('ironic-conductor'),
         ],
     )
@@ -244,7 +237,7 @@ def _count(running: sides.Running) -> dict[str, Any]:
     clients.drive(endpoint, 1, 1, sides.LIFE)
     time.sleep(_SETTLED)
     seen = inspections.last_seen(eye)
-    log = _log(running.shared.directory, running.side)
+    log = running.shared.directory / f'{running.side.name}.statements'
     log.write_bytes(b'')
     accepted = clients.drive(endpoint, 1, 1, lifecycle.here())
     time.sleep(_SETTLED)

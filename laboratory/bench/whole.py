@@ -28,11 +28,10 @@ _WRITTEN = {
 
 def read(running: sides.Running) -> Counters:
     """Read what is only ever added to: CPU seconds, bytes, and so on."""
-    shared = running.shared.database, running.shared.rabbitmq
     working = [[process] for process in running.bench.ironic.running]
-    if None not in shared:
-        working += [server.running for server in shared if server]
-    used = {
+    for server in (running.shared.database, running.shared.rabbitmq):
+        working += [server.running] if server else []
+    parts = {
         part: sum(usage.cpu_seconds(process.pid) for process in processes)
         # On SQLite there is only the first.
         for part, processes in zip(PARTS, working, strict=False)
@@ -41,8 +40,8 @@ def read(running: sides.Running) -> Counters:
     # What guests use is in the others already.
     rest = times.idle, times.iowait, times.guest, times.guest_nice
     return {
-        'whole': sum(used.values()),
-        **used,
+        'whole': sum(parts.values()),
+        **parts,
         'clients': time.process_time(),
         'written': _written(running),
         'announced': _size(running, '*.jsonl'),
@@ -76,8 +75,7 @@ def used(
 ) -> dict[str, float]:
     """Compute what operations have used, and how full the machine was.
 
-    :param ended: when the last operation had ended.
-    :param after: when all of them were announced as well.
+    :param after: when all that had ended was announced as well.
     """
     each = {
         f'{name}_per_op': (after[name] - before[name]) / operations
@@ -87,8 +85,8 @@ def used(
         ended[name] - before[name] for name in ('busy', 'ours', 'seconds')
     )
     capacity = seconds * (psutil.cpu_count() or 1)
-    shares = {'busy': busy / capacity, 'others': (busy - ours) / capacity}
-    return each | shares
+    others = (busy - ours) / capacity
+    return {**each, 'busy': busy / capacity, 'others': others}
 
 
 def idle(running: sides.Running, seconds: float) -> dict[str, float]:

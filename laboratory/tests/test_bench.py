@@ -288,6 +288,16 @@ class Orders(base.BaseTestCase):
         self.assertEqual(pairs, Counter(itertools.pairwise(played)))
 
 
+class Pace(base.BaseTestCase):
+    def test_operations_begin_in_equal_distances_and_catch_nothing_up(self):
+        pace = load.Pace(2.0)
+        with mock.patch.object(load, 'time', autospec=True) as clock:
+            for now, waits in ((5.0, 0.0), (5.0, 0.5), (9.0, 0.0)):
+                clock.monotonic.return_value = now
+                pace.wait()
+                clock.sleep.assert_called_with(waits)
+
+
 class Statements(base.BaseTestCase):
     def test_a_statement_names_who_asks_for_it(self):
         said = {'COMMIT by ironic.db.api:a for ironic.b:c': 3}
