@@ -314,7 +314,7 @@ class Statements(base.BaseTestCase):
     def test_the_caller_is_who_is_outside_the_database(self):
         frame = None
         for name in (
-            *('ironic.conductor.x:act', 'ironic_async_events.y:z'),
+            *('ironic.conductor.x:act', 'ironic_async_events.repairs.y:z'),
             *('ironic.objects.node:save', 'ironic.db.api:wrapper'),
             *('ironic.db.api:update_node', 'sqlalchemy.engine:execute'),
         ):
