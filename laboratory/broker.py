@@ -33,8 +33,7 @@ class RabbitMQ(processes.Server):
         beside: 'RabbitMQ | None' = None,
         managed: bool = False,
     ) -> None:
-        super().__init__()
-        self.directory = directory
+        super().__init__(directory)
         self.port = processes.free_port()
         self._beside = beside
         self._home = str((beside or self).directory)
@@ -86,7 +85,7 @@ class RabbitMQ(processes.Server):
         """Start epmd, then the broker, and wait until it lets clients in."""
         if not (self._beside or self.running):
             epmd = database.program('epmd', 'erlang-base')
-            process = self._process('epmd', epmd, '-address', '127.0.0.1')
+            process = self._prepared(epmd, '-address', '127.0.0.1')
             self.running.append(process.start())
         if self._management_port:
             (self.directory / 'enabled_plugins').write_text(
@@ -96,23 +95,16 @@ class RabbitMQ(processes.Server):
                 f'management.tcp.port = {self._management_port}\n'
                 'management.tcp.ip = 127.0.0.1\n'
             )
-        name = 'rabbitmq-server'
-        process = self._process(name, _find(name))
+        process = self._prepared(_find('rabbitmq-server'))
         self.launch(process, self._answers, 'let a client in')
 
     def control(self, *arguments: str) -> str:
-        name = 'rabbitmqctl'
-        return processes.run_once(
-            self._process(name, _find(name), '-q', *arguments)
-        )
+        path = _find('rabbitmqctl')
+        return processes.run_once(self._prepared(path, '-q', *arguments))
 
-    def _process(self, name: str, *argv: str) -> processes.Process:
-        log = self.directory / f'{name}.log'
-        return processes.Process(name, list(argv), log, self._environment())
-
-    def _environment(self) -> dict[str, str]:
-        home = str(self.directory)
-        return {
+    def _prepared(self, path: str, *arguments: str) -> processes.Process:
+        home, name = str(self.directory), pathlib.Path(path).name
+        environment = {
             'HOME': self._home,
             'ERL_EPMD_PORT': str(self._epmd_port),
             'ERL_EPMD_ADDRESS': '127.0.0.1',
@@ -132,6 +124,7 @@ class RabbitMQ(processes.Server):
             'RABBITMQ_ADVANCED_CONFIG_FILE': f'{home}/none.config',
             'RABBITMQ_ENABLED_PLUGINS_FILE': f'{home}/enabled_plugins',
         }
+        return self.process(name, path, *arguments, environment=environment)
 
     def _answers(self) -> bool:
         try:

@@ -315,7 +315,7 @@ def refusing(messages: int, *, seed: int) -> Figures:
     others = range(len(errors), len(errors) + messages)
     with (
         Place(1, _OPTIONS) as place,
-        filling.Refusing(place.broker.amqp_url) as queue,
+        filling.refusing(place.broker.amqp_url) as queue,
     ):
         place.wait_for_rpc(0, 1)
         place.kill(0)
@@ -330,7 +330,7 @@ def refusing(messages: int, *, seed: int) -> Figures:
         )
         seconds = time.monotonic() - began
         waiting = place.waiting()
-        queue.end()
+        queue.delete()
         began = time.monotonic()
         came, order = _all_came(place, messages + len(errors))
         return {

@@ -4,9 +4,7 @@
 from collections.abc import Iterator
 import contextlib
 import dataclasses
-import os
 import pathlib
-import signal
 import sys
 from typing import Any
 
@@ -55,7 +53,7 @@ class Brokers(processes.Server):
     """Three brokers that are one; a context manager."""
 
     def __init__(self, directory: pathlib.Path) -> None:
-        super().__init__()
+        super().__init__(directory)
         self.nodes: list[broker.RabbitMQ] = []
         for name in ('mq1', 'mq2', 'mq3'):
             (directory / name).mkdir()
@@ -79,14 +77,6 @@ class Brokers(processes.Server):
     def stop(self) -> None:
         for node in reversed(self.nodes):
             node.stop()
-
-
-def kill(node: broker.RabbitMQ) -> None:
-    """Kill a broker, and leave its epmd alone."""
-    process = node.running.pop()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.stop()
 
 
 class Place(cluster.Cluster):

@@ -4,7 +4,6 @@
 from collections.abc import Sequence
 import contextlib
 import getpass
-import os
 import pathlib
 import random
 import shutil
@@ -129,8 +128,7 @@ class Server(database.MariaDB):
 
     def signal(self, what: signal.Signals) -> None:
         for process in self.running:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, what)
+            process.signal(what)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
@@ -155,7 +153,7 @@ class Galera(processes.Server):
     """Three servers; a context manager."""
 
     def __init__(self, directory: pathlib.Path) -> None:
-        super().__init__()
+        super().__init__(directory)
         self.servers: list[Server] = []
         for name in 'abc':
             (directory / name).mkdir()
@@ -187,8 +185,7 @@ class HAProxy(processes.Server):
     def __init__(
         self, directory: pathlib.Path, servers: Sequence[Server]
     ) -> None:
-        super().__init__()
-        self._directory = directory
+        super().__init__(directory)
         self._servers = servers
         self._active, self._all = port(), port()
 
@@ -213,16 +210,11 @@ class HAProxy(processes.Server):
             '  balance roundrobin',
             *self._lines(),
         ]
-        path = self._directory / 'haproxy.cfg'
+        path = self.directory / 'haproxy.cfg'
         path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
-        command = [database.program('haproxy', 'haproxy'), '-db', '-f']
-        self.running.append(
-            processes.Process(
-                'haproxy',
-                [*command, str(path)],
-                self._directory / 'haproxy.log',
-            ).start()
-        )
+        program = database.program('haproxy', 'haproxy')
+        process = self.process('haproxy', program, '-db', '-f', str(path))
+        self.running.append(process.start())
 
     def _lines(self, others: str = '') -> list[str]:
         return [
