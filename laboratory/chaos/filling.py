@@ -80,8 +80,7 @@ def check(arrived: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 def refusing(amqp_url: str) -> Iterator[kombu.Queue]:
     """Declare a queue for errors, and fill it.
 
-    Until it is deleted the broker refuses each error, for other queues as
-    well.
+    Until it is deleted the broker refuses all errors, for other queues too.
     """
     exchange = kombu.Exchange('ironic', 'topic', durable=True)
     with kombu.Connection(amqp_url, heartbeat=0) as connection:

@@ -150,12 +150,12 @@ def lag(server: Server, table: str) -> None:
 
 
 class Galera(processes.Server):
-    """Three servers; a context manager."""
+    """Servers of one cluster; a context manager."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
+    def __init__(self, directory: pathlib.Path, names: str = 'abc') -> None:
         super().__init__(directory)
         self.servers: list[Server] = []
-        for name in 'abc':
+        for name in names:
             (directory / name).mkdir()
             self.servers.append(Server(directory / name))
         for server in self.servers:
