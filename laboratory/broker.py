@@ -84,8 +84,7 @@ class RabbitMQ(processes.Server):
     def serve(self) -> None:
         """Start epmd, then the broker, and wait until it lets clients in."""
         if not (self._beside or self.running):
-            epmd = database.program('epmd', 'erlang-base')
-            process = self._prepared(epmd, '-address', '127.0.0.1')
+            process = self._prepared('epmd', '-address', '127.0.0.1')
             self.running.append(process.start())
         if self._management_port:
             (self.directory / 'enabled_plugins').write_text(
@@ -95,15 +94,17 @@ class RabbitMQ(processes.Server):
                 f'management.tcp.port = {self._management_port}\n'
                 'management.tcp.ip = 127.0.0.1\n'
             )
-        process = self._prepared(_find('rabbitmq-server'))
+        process = self._prepared('rabbitmq-server')
         self.launch(process, self._answers, 'let a client in')
 
     def control(self, *arguments: str) -> str:
-        path = _find('rabbitmqctl')
-        return processes.run_once(self._prepared(path, '-q', *arguments))
+        program = self._prepared('rabbitmqctl', '-q', *arguments)
+        return processes.run_once(program)
 
-    def _prepared(self, path: str, *arguments: str) -> processes.Process:
-        home, name = str(self.directory), pathlib.Path(path).name
+    def _prepared(self, name: str, *arguments: str) -> processes.Process:
+        # The script in /usr/sbin changes to the user rabbitmq; this does not.
+        scripts, home = '/usr/lib/rabbitmq/bin', str(self.directory)
+        path = database.program(name, 'rabbitmq-server', scripts)
         environment = {
             'HOME': self._home,
             'ERL_EPMD_PORT': str(self._epmd_port),
@@ -135,8 +136,3 @@ class RabbitMQ(processes.Server):
         return not self._management_port or api.answers(
             f'{self.management_url}/api/overview'
         )
-
-
-def _find(name: str) -> str:
-    # The script in /usr/sbin changes to the user rabbitmq; the one here, not.
-    return database.program(name, 'rabbitmq-server', '/usr/lib/rabbitmq/bin')

@@ -56,10 +56,9 @@ class Brokers(processes.Server):
         super().__init__(directory)
         self.nodes: list[broker.RabbitMQ] = []
         for name in ('mq1', 'mq2', 'mq3'):
-            (directory / name).mkdir()
-            self.nodes.append(
-                broker.RabbitMQ(directory / name, *self.nodes[:1])
-            )
+            path = directory / name
+            path.mkdir()
+            self.nodes.append(broker.RabbitMQ(path, *self.nodes[:1]))
         hosts = (f'guest:guest@127.0.0.1:{x.port}' for x in self.nodes)
         # What Ironic, and kombu, connect to.
         self.url = f'rabbit://{",".join(hosts)}/'

@@ -16,7 +16,6 @@ from sqlalchemy import exc
 from laboratory import database
 from laboratory import processes
 
-_START_SECONDS = 90.0
 _PROVIDER = '/usr/lib/galera/libgalera_smm.so'
 # A server that says nothing for so long is voted out.
 SUSPECT_SECONDS = 2
@@ -74,7 +73,7 @@ class Server(database.MariaDB):
                     other.status('wsrep_cluster_size') == size
                     for other in others
                 ),
-                _START_SECONDS,
+                processes.START_SECONDS,
             )
         addresses = ','.join(f'127.0.0.1:{x.group}' for x in self.members)
         provider = {
