@@ -77,7 +77,7 @@ def check(arrived: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def refusing(amqp_url: str) -> Iterator[kombu.Queue]:
+def refusing(amqp_url: str) -> Iterator[Any]:
     """Declare a queue for errors, and fill it.
 
     Until it is deleted the broker refuses all errors, for other queues too.
