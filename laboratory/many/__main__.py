@@ -20,6 +20,7 @@ from typing import Any
 from laboratory import cluster
 from laboratory import command
 from laboratory import configuration
+from laboratory import deployment
 from laboratory import errors
 from laboratory.many import agents
 from laboratory.many import fleet
@@ -66,9 +67,12 @@ def _fleets(
         },
     )
     with contextlib.ExitStack() as stack:
+        shared = stack.enter_context(deployment.servers('mariadb', True))
+        assert shared.rabbitmq is not None
+        shared.rabbitmq.add_hosts([*cluster.SIDES])
         running = {
             side: stack.enter_context(
-                cluster.Cluster(scenario.conductors, options, side)
+                fleet.Side(shared, side, scenario.conductors, options)
             )
             for side in cluster.SIDES
         }
@@ -76,7 +80,6 @@ def _fleets(
             side: fleet.Fleet(one, own, _CLIENTS)
             for side, one in running.items()
         }
-        # Services that are stopped announce what is still to be announced.
 
 
 def _measure(

@@ -2,14 +2,18 @@
 """One side with its nodes: most of them wait, some lead lives."""
 
 import concurrent.futures
+import contextlib
 import itertools
 import time
+import types
 from typing import Any
+from typing import cast
 
 from laboratory import clients
 from laboratory import cluster
 from laboratory import configuration
 from laboratory import contract
+from laboratory import deployment
 from laboratory import errors
 from laboratory import lifecycle
 from laboratory import processes
@@ -76,6 +80,36 @@ class _Client(clients.Client):
 
     def live(self) -> list[contract.Accepted]:
         return [self.operate(self.node, each) for each in LIFE]
+
+
+class Side(cluster.Cluster):
+    """Conductors and an API beside those of other sides, on one server."""
+
+    def __init__(
+        self,
+        shared: deployment.Servers,
+        side: str,
+        conductors: int,
+        options: configuration.Options,
+    ) -> None:
+        super().__init__(conductors, options, side)
+        self._shared, self._side = shared, side
+
+    def _servers(self) -> contextlib.AbstractContextManager[Any]:
+        database, broker = self._shared.database, self._shared.rabbitmq
+        assert database is not None and broker is not None
+        self._own_url = database.another(self._side)
+        own = types.SimpleNamespace(
+            url=broker.url + self._side,
+            amqp_url=broker.amqp_url.removesuffix('/') + self._side,
+        )
+        room = self._shared.room(self._side)
+        return contextlib.nullcontext(
+            deployment.Servers(room, database, cast(Any, own))
+        )
+
+    def _url(self, number: int) -> str:
+        return self._own_url
 
 
 class Fleet:
