@@ -56,6 +56,8 @@ class _Client(clients.Client):
         self.accepted: list[contract.Accepted] = []
         self.node = self.create()
         self._token = ''
+        self._path = itertools.cycle(LIFE)
+        self._next = next(self._path)
         patch = {'op': 'add', 'path': '/driver_info/deploy_forces_oob_reboot'}
         path = f'/v1/nodes/{self.node.id}'
         self._api.call('PATCH', path, [{**patch, 'value': True}])
@@ -79,7 +81,14 @@ class _Client(clients.Client):
         return self._token
 
     def live(self) -> list[contract.Accepted]:
-        return [self.operate(self.node, each) for each in LIFE]
+        """Lead the node through a life, from where the last one has ended."""
+        if self.node.fetch(self.session).provision_state != self._next.start:
+            self._next = next(self._path)
+        accepted = []
+        for _ in LIFE:
+            accepted.append(self.operate(self.node, self._next))
+            self._next = next(self._path)
+        return accepted
 
 
 class Side(cluster.Cluster):
@@ -194,14 +203,14 @@ class Fleet:
                 failed.append(str(error))
         self.settle()
         changes = self.cluster.eye.read(seen)
-        if not changes:
+        if not accepted:
             raise errors.LaboratoryError(f'nothing lives: {failed}')
         return {
             'transitions': len(changes),
             'cpu': self._cpu() - used,
             'cpu_per_transition': (self._cpu() - used) / len(changes),
             'failed': failed,
-            **(load.times(accepted, changes) if accepted else {}),
+            **load.times(accepted, changes),
         }
 
     def both(self, rate: float, seconds: float) -> dict[str, Any]:
