@@ -89,9 +89,10 @@ def _measure(
     measured: dict[str, Any] = {'nodes': {}}
     with agents.Agents() as own, _fleets(scenario, own) as fleets:
         sides = list(fleets)
-        for each in fleets.values():
+        for side, each in fleets.items():
             # What is done for the first time takes its time.
-            each.both(scenario.rate or 5.0, 5.0)
+            first = each.both(scenario.rate or 5.0, 5.0)
+            LOG.info('%s is warm: %s', side, first['beats']['codes'])
         for number in scenario.nodes:
             for each in fleets.values():
                 each.grow(number)
@@ -105,7 +106,6 @@ def _measure(
                         for side in order
                     }
                 )
-                LOG.info('%d nodes: round %d is done', number, turn + 1)
         measured['end'] = {
             side: {
                 'stranded': each.stranded(),
@@ -119,12 +119,14 @@ def _measure(
 
 
 def _round(one: fleet.Fleet, rate: float, seconds: float) -> dict[str, Any]:
-    return {
+    done = {
         'beats': one.beats(rate, seconds),
         'lives': one.lives(),
         'both': one.both(rate, seconds),
         'memory': one.memory(),
     }
+    LOG.info('%s: %s', done['beats'], done['lives']['failed'])
+    return done
 
 
 def _books(one: fleet.Fleet) -> dict[str, Any]:

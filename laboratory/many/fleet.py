@@ -185,7 +185,6 @@ class Fleet:
             'rate': beaten.accepted / beaten.seconds,
             'late': beaten.late,
             'cpu_per_beat': used / beaten.accepted,
-            'cpu': used,
             'forgotten': max(0, nodes - touched),
         }
 
@@ -203,15 +202,15 @@ class Fleet:
                 failed.append(str(error))
         self.settle()
         changes = self.cluster.eye.read(seen)
-        if not accepted:
-            raise errors.LaboratoryError(f'nothing lives: {failed}')
-        return {
+        measured: dict[str, Any] = {
             'transitions': len(changes),
-            'cpu': self._cpu() - used,
-            'cpu_per_transition': (self._cpu() - used) / len(changes),
             'failed': failed,
-            **load.times(accepted, changes),
         }
+        if accepted:
+            used = self._cpu() - used
+            measured['cpu_per_transition'] = used / len(changes)
+            measured |= load.times(accepted, changes)
+        return measured
 
     def both(self, rate: float, seconds: float) -> dict[str, Any]:
         """Lead lives while heartbeats come."""
