@@ -6,6 +6,7 @@ oslo.messaging's notifier, which log every exception and go on. So the driver
 notes the errors.
 """
 
+from collections.abc import Sequence
 import functools
 import threading
 from typing import Any
@@ -22,6 +23,12 @@ def errors() -> list[BaseException] | None:
     return getattr(_here, 'errors', None)
 
 
+def check(errors: Sequence[BaseException]) -> None:
+    """Raise an error of the database; other errors are logged, as on stock."""
+    for error in filter(database.failed, errors):
+        raise error
+
+
 def in_one_transaction(change: Any) -> None:
     """Commit state and notification together, or neither: a delivery."""
     change.save_once(functools.partial(_attempt, change))
@@ -35,9 +42,7 @@ def _attempt(change: Any) -> None:
             errors: list[BaseException] = []
             _here.errors = errors
             change.announce()
-            # Other errors are logged, as on stock.
-            for error in filter(database.failed, errors):
-                raise error
+            check(errors)
     except Exception:
         change.rolled_back()
         raise

@@ -43,8 +43,9 @@ class Orphans:
     def __init__(self) -> None:
         # By UUID of the node: the conductor that had reserved it.
         self._hosts: dict[str, str] = {}
-        # By UUID of the node: the node as it was reserved again.
-        self._given: dict[str, Any] = {}
+        # By UUID of the node that was reserved again: its number, the
+        # conductor and the mark.
+        self._given: dict[str, tuple[int, str, Any]] = {}
 
     def add(self, uuid: str, host: str) -> None:
         """Note a node before its reservation by a host is removed."""
@@ -52,8 +53,7 @@ class Orphans:
 
     def begin(self, context: Any, dbapi: Any) -> None:
         """Deal with what the last pass has left. Never raises."""
-        for uuid, node in list(self._given.items()):
-            host = node.reservation
+        for uuid, (_, host, _) in list(self._given.items()):
             if _settled(self._unlock_if_back, context, dbapi, uuid, host):
                 del self._given[uuid]
         # So that this pass finds nodes that could not be reserved.
@@ -88,8 +88,7 @@ class Orphans:
 
         if not statements.mark_reservation(node.id, None, host, _mark(node)):
             raise exception.NodeLocked(node=uuid, host=host)
-        node.reservation = host
-        self._given[uuid] = node
+        self._given[uuid] = node.id, host, _mark(node)
         LOG.warning(
             'Node %s could not be taken over from conductor %s; the next pass '
             'tries again',
@@ -105,8 +104,8 @@ class Orphans:
             return
         from ironic_async_events.repairs import statements  # sets up database
 
-        node = self._given[uuid]
-        if statements.mark_reservation(node.id, host, None, _mark(node)):
+        node_id, _, mark = self._given[uuid]
+        if statements.mark_reservation(node_id, host, None, mark):
             LOG.warning(
                 'Node %s is unlocked: conductor %s, from which it could not '
                 'be taken over, is back',
