@@ -332,7 +332,9 @@ class Whole(base.BaseTestCase):
         before = dict.fromkeys(('whole', 'busy', 'ours', 'seconds'), 10.0)
         at_end = before | {'busy': 13.0, 'ours': 12.0, 'seconds': 12.0}
         after = before | {'whole': 13.0, 'busy': 50.0, 'seconds': 90.0}
-        with mock.patch.object(psutil, 'cpu_count', return_value=2):
+        with mock.patch.object(
+            psutil, 'cpu_count', autospec=True, return_value=2
+        ):
             used = whole.used(before, at_end, after, 2)
         self.assertEqual(1.5, used['whole_per_op'])
         self.assertEqual((0.75, 0.25), (used['busy'], used['others']))
