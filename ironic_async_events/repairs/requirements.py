@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each repair replaces and uses in private, by the name of the repair.
-
-Only repairs that are switched on import their modules.
-"""
+"""What each repair that is on replaces and uses in private, by its name."""
 
 from ironic_async_events.patching.requirement import Requirement
 from ironic_async_events.patching.requirement import in_manager
@@ -47,6 +44,7 @@ REQUIREMENTS: dict[str, tuple[Requirement, ...]] = {
             'one UPDATE unlocks a node',
             'repairs.reserving:releasing',
         ),
+        in_node('Node._from_db_object', 'it makes an object of a row'),
         in_task_manager('TaskManager._purpose', 'the log names the task'),
     ),
     'saves': (
@@ -55,6 +53,7 @@ REQUIREMENTS: dict[str, tuple[Requirement, ...]] = {
             'one UPDATE saves a node',
             'repairs.saves:in_one_update',
         ),
+        in_node('Node._from_db_object', 'it makes an object of a row'),
     ),
     'turns': (
         Requirement(

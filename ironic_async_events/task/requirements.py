@@ -26,7 +26,7 @@ _ALWAYS = (
         'what belongs together is saved in one transaction',
     ),
     in_node(
-        'Node._changed_fields; Node._context; Node._from_db_object',
+        'Node._changed_fields; Node._context',
         'they are what a save writes, and what it leaves',
     ),
 )
