@@ -42,7 +42,7 @@ class ExitCode(base.BaseTestCase):
             fixtures.MonkeyPatch('signal.signal', lambda *args: None)
         )
 
-        def execute(one, keep, progress):
+        def execute(one, keep):
             return plugin(one) if one.plugin else stock(one)
 
         output = io.StringIO()
