@@ -64,14 +64,12 @@ class Client:
         endpoint: str,
         accepted: list[contract.Accepted] | None = None,
         stopping: threading.Event | None = None,
-        progress: Callable[[], None] = lambda: None,
         pace: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connect(endpoint)
         self.session = self._connection.baremetal
         self._accepted = [] if accepted is None else accepted
         self._stopping = stopping or threading.Event()
-        self._progress = progress
         self._pace = pace
 
     def lead(self, *path: lifecycle.Operation | str) -> WatchedNode:
@@ -84,7 +82,6 @@ class Client:
         return node
 
     def create(self) -> WatchedNode:
-        """Create a node that every operation of the life finds fit."""
         created = self.session.create_node(
             driver='fake-hardware', instance_info=dict(lifecycle.INSTANCE_INFO)
         )
@@ -120,7 +117,6 @@ class Client:
             ended_at=self._rest(node, operation),
         )
         self._accepted.append(accepted)
-        self._progress()
         return accepted
 
     def _ask(self, node: WatchedNode, operation: lifecycle.Operation) -> float:
@@ -172,7 +168,6 @@ def drive(
     clients: int,
     cycles: int,
     operations: Sequence[lifecycle.Operation] = lifecycle.LIFE,
-    progress: Callable[[], None] = lambda: None,
     pace: Callable[[], None] = lambda: None,
 ) -> list[contract.Accepted]:
     """Let clients lead nodes through their lives, all at once.
@@ -186,7 +181,7 @@ def drive(
     ready = threading.Barrier(clients)
 
     def client() -> None:
-        one = Client(endpoint, accepted, stopping, progress, pace)
+        one = Client(endpoint, accepted, stopping, pace)
         ready.wait(60)
         for _ in range(cycles):
             one.session.delete_node(one.lead(*operations).id)

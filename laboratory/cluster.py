@@ -95,8 +95,6 @@ class Cluster:
     # What a subclass does in another way
 
     _quorum = False
-    # Of a conductor, or of the all-in-one service.
-    _command: tuple[str, ...] = ()
 
     def _servers(self) -> contextlib.AbstractContextManager[Any]:
         return deployment.servers('mariadb' if self._count else '', True)
@@ -131,7 +129,6 @@ class Cluster:
                 database=self._url(number),
                 transport=self.broker.url,
                 split=bool(self._count),
-                command=self._command,
                 options=configuration.merged(common, self._extra),
             )
             one.port = api_port
@@ -178,14 +175,12 @@ class Cluster:
         )
 
     def restart(self, number: int) -> None:
-        """Stop a conductor in an orderly way, and start it again."""
         times = self.starts(number)
         self.conductors[number].stop()
         self.revive(number)
         self.wait_for_rpc(number, times + 1)
 
     def reload(self, number: int, options: configuration.Options) -> None:
-        """Have a conductor read its configuration again."""
         one = self._ironics[number]
         one.options = configuration.merged(one.options, options)
         # Writes the file; what it prepares is there already.
@@ -223,7 +218,6 @@ class Cluster:
         return None
 
     def term(self) -> int:
-        """Tell how often the lease has changed hands."""
         return self._number('term FROM async_events_relay')
 
     def _number(self, what: str) -> int:

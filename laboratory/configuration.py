@@ -18,7 +18,6 @@ def merged(*layers: Options) -> dict[str, dict[str, object]]:
 
 
 def write(path: pathlib.Path, options: Options) -> None:
-    """Write options as oslo.config reads them."""
     lines: list[str] = []
     for group, values in options.items():
         lines.append(f'[{group}]')

@@ -36,7 +36,6 @@ class Accepted:
 
     @property
     def latency(self) -> float:
-        """Seconds from the request to its 202."""
         return self.accepted_at - self.asked_at
 
 

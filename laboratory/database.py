@@ -24,7 +24,6 @@ _USER = 'postgres'
 
 
 def program(name: str, package: str, *places: str) -> str:
-    """Find a program of a Debian package."""
     for path in (*places, None, '/usr/sbin'):
         found = shutil.which(name, path=path)
         if found:

@@ -6,11 +6,8 @@ everything on loopback and in a directory that is removed at the end.
 """
 
 from collections.abc import Sequence
-import functools
 import pathlib
 import sys
-
-import rich.progress
 
 from ironic_async_events.patching import patched
 from laboratory import command
@@ -38,15 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             one = deployment.Run(
                 plugin=plugin, clients=parsed.clients, cycles=parsed.cycles
             )
+            print(f'{one.side}: {one.total} operations', flush=True)
             name = 'plugin' if plugin else one.side
-            with rich.progress.Progress() as progress:
-                task = progress.add_task(f'{one.side:>15}', total=one.total)
-                result = deployment.execute(
-                    one,
-                    parsed.keep and parsed.keep / name,
-                    functools.partial(progress.advance, task),
-                )
-            results.append(result)
+            keep = parsed.keep and parsed.keep / name
+            results.append(deployment.execute(one, keep))
         _show(results)
         print(*remarks(results), sep='\n')
         return 1 if results[-1].anomalies else 0

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run: what is to be started, what runs then, and what came of it."""
 
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
-import os
 import pathlib
 import shutil
 import tempfile
@@ -37,8 +35,6 @@ _KINDS: Mapping[str, type[Database]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
-    """What to start and do in one run; a value."""
-
     plugin: bool
     mariadb: bool = False
     rabbitmq: bool = False
@@ -54,7 +50,6 @@ class Run:
 
     @property
     def side(self) -> str:
-        """What is compared with what."""
         if self.plugin:
             return 'with the plugin'
         return 'patched' if patched.is_patched() else 'stock'
@@ -94,7 +89,6 @@ class Bench:
         return self.ironic.recording
 
     def observations(self) -> list[Message]:
-        """Read the notifications that have come so far."""
         if self.collector is not None:
             self.collector.wait_quiet()
         return list(map(observation.observe, recorder.read(self.recording)))
@@ -119,15 +113,12 @@ class Servers:
 def servers(name: str, rabbitmq: bool) -> Iterator[Servers]:
     """Start what services run on, and stop it whatever happens.
 
-    The directory stays when ``LABORATORY_KEEP`` is in the environment.
-
     :param name: ``mariadb`` or ``postgresql``; empty for SQLite.
     """
     with contextlib.ExitStack() as stack:
         # Short, for it becomes part of the path of a socket.
         directory = pathlib.Path(tempfile.mkdtemp(prefix='lab-'))
-        if not os.environ.get('LABORATORY_KEEP'):
-            stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
         shared = Servers(directory)
         if name:
             server = _KINDS[name](shared.room('db'))
@@ -207,13 +198,11 @@ class Result:
         return sum(map(len, wrong))
 
 
-def measure(
-    bench: Bench, run: Run, progress: Callable[[], None] = lambda: None
-) -> Result:
+def measure(bench: Bench, run: Run) -> Result:
     """Drive a running service, stop it, and compare."""
     began = time.monotonic()
     work = run.clients, run.cycles, run.operations
-    accepted = clients.drive(bench.ironic.endpoint, *work, progress)
+    accepted = clients.drive(bench.ironic.endpoint, *work)
     seconds = time.monotonic() - began
     # A conductor that is asked to stop ends its work first: what was still
     # to be announced is announced then.
@@ -228,10 +217,6 @@ def measure(
     )
 
 
-def execute(
-    run: Run,
-    copy: pathlib.Path | None = None,
-    progress: Callable[[], None] = lambda: None,
-) -> Result:
+def execute(run: Run, copy: pathlib.Path | None = None) -> Result:
     with started(run, copy) as running:
-        return measure(running, run, progress)
+        return measure(running, run)

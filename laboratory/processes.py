@@ -24,7 +24,6 @@ _RUNNING: list['Process'] = []
 
 
 def free_port() -> int:
-    """Ask the kernel for a port on loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port: int = probe.getsockname()[1]
@@ -195,7 +194,6 @@ class Server:
 
 
 def end_on_sigterm() -> None:
-    """Have SIGTERM end this program, and so what it has started."""
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 

@@ -63,19 +63,16 @@ class Operation:
     node: str
     verb: str
     asked_at: float
-    accepted: float = 0.0
     ended_at: float | None = None
     state: str | None = None
     reason: str | None = None
 
     @property
     def succeeded(self) -> bool:
-        """Whether it came to where it should."""
         return self.state == ENDS[self.verb]
 
     @property
     def is_accounted_for(self) -> bool:
-        """Whether it ended, or failed with a reason."""
         ended = self.ended_at is not None
         return ended and bool(self.succeeded or self.reason)
 
@@ -181,14 +178,13 @@ class Wanderers:
     ) -> bool:
         verb = chance.choice(WAYS[node['provision_state']])
         path = prepare(api, node, verb)
-        asked_at, began = time.time(), time.monotonic()
+        asked_at = time.time()
         body = {'target': verb, **_ARGUMENTS.get(verb, {})}
         code, _ = api.call('PUT', path, body)
         if code != 202:
             self.refused.append(code)
             return False
-        accepted = time.monotonic() - began
-        operation = Operation(node['uuid'], verb, asked_at, accepted)
+        operation = Operation(node['uuid'], verb, asked_at)
         self.operations.append(operation)
         self._open[operation.node] = operation
         return True

@@ -26,9 +26,9 @@ from oslo_log import log as logging
 import wrapt
 
 from ironic_async_events import redaction
-from ironic_async_events.repairs.refused import SPACING
-from ironic_async_events.repairs.refused import Refused
-from ironic_async_events.repairs.refused import Wait
+from ironic_async_events.repairs.waits import SPACING
+from ironic_async_events.repairs.waits import Refused
+from ironic_async_events.repairs.waits import Wait
 from ironic_async_events.task import database
 
 CONF = cfg.CONF

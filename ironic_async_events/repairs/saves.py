@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Save a node with one UPDATE, whatever has changed on it.
-
-Ironic reads the node, its tags and its traits before each UPDATE, and again
-after it, in another transaction.
-"""
+"""Replace ``Node.save()`` where one UPDATE can save the node."""
 
 from collections.abc import Callable
 import functools

@@ -75,11 +75,11 @@ def is_conflict(error: BaseException) -> bool:
     ) and 'database is locked' in str(error)
 
 
-def _passes(error: BaseException) -> bool:
+def _is_temporary(error: BaseException) -> bool:
     return failed(error) and not isinstance(error, _PERMANENT)
 
 
-def _retried(
+def _call_and_retry(
     mends: Callable[[BaseException], bool],
     function: Callable[..., _T],
     *args: Any,
@@ -130,7 +130,7 @@ def retry_until_answered(
         # The outermost call counts the attempts.
         return function(*args, **kwargs)
     with _noted('retries'):
-        return _retried(_passes, function, *args, **kwargs)
+        return _call_and_retry(_is_temporary, function, *args, **kwargs)
 
 
 def retried(function: Callable[..., _T]) -> Callable[..., _T]:
@@ -146,7 +146,7 @@ def retried(function: Callable[..., _T]) -> Callable[..., _T]:
     def wrapper(*args: Any, **kwargs: Any) -> _T:
         if is_open():
             return function(*args, **kwargs)
-        return _retried(is_conflict, function, *args, **kwargs)
+        return _call_and_retry(is_conflict, function, *args, **kwargs)
 
     return wrapper
 

@@ -14,9 +14,9 @@ from ironic_async_events.task import manager
 
 LOG = logging.getLogger(__name__)
 
-# Hooks of ironic.conductor.utils that restore the node or record the error,
-# which the task manager does itself. With the type of the record of each hook;
-# empty where the type depends on the node's state.
+# Hooks of ironic.conductor.utils that restore the node or record the error:
+# take_back() does so. With the type of the record in the node's history; empty
+# where it depends on the node's state.
 REPLACED_HOOKS = {
     'provisioning_error_handler': '',
     'servicing_error_handler': '',
@@ -95,6 +95,7 @@ class DropInTaskManager(manager.AsyncTaskManager):
                 *(event, self.node.uuid),
             )
             self.post_process_event()
+            # A saved state is not taken back, so Ironic's hook is called.
             set_hook = super().set_spawn_error_hook
         if err_handler is not None:
             set_hook(err_handler, self.node, *before)

@@ -218,15 +218,12 @@ class AsyncTaskManager(task_manager.TaskManager):
         try:
             process(action)
         except Exception as e:
-            if not database.failed(e) or self._client_waits(starting):
+            if not database.failed(e) or self._may_refuse(starting):
                 raise
             database.retry_until_answered(process, action)
 
-    def _client_waits(self, starting: bool) -> bool:
-        """Tell whether the caller gets an error of the database, as on stock.
-
-        Else the request is answered, and this thread tries again.
-        """
+    def _may_refuse(self, starting: bool) -> bool:
+        """Take the answer if the caller still waits for it, as on stock."""
         if starting:
             return self._answer.acquire(blocking=False)
         return self._spawn_method is None  # this task has no worker
@@ -274,7 +271,7 @@ class AsyncTaskManager(task_manager.TaskManager):
             started.result(timeout)
         except TimeoutError:
             if started.done() or not answer.acquire(blocking=False):
-                # The error is the worker's, or it is about to be.
+                # The worker has raised a TimeoutError, or is refusing.
                 started.result()
             elif timeout:
                 LOG.warning(
@@ -364,6 +361,7 @@ class AsyncTaskManager(task_manager.TaskManager):
             return None
         if started.running() and error is not None:
             return error  # saving the state has failed
+        # The worker has ended without a claim on the task.
         return refusal.answer_to(error or futures.CancelledError())
 
     def _failed(self, error: BaseException) -> None:

@@ -26,15 +26,15 @@ _WRITTEN = frozenset(('last_error', 'provision_updated_at'))
 
 # A request does not change identity, time stamps and lock; traits are not
 # saved with the node.
-_NOT_KEPT = frozenset(
+_LEFT_OUT = frozenset(
     ('id', 'uuid', 'created_at', 'updated_at', 'reservation', 'traits')
 )
 
 
 @functools.cache
-def _kept(cls: Any) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
+def _fields(cls: Any) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
     """Return the names of the fields, and what reads them from a node."""
-    names = tuple(name for name in cls.fields if name not in _NOT_KEPT)
+    names = tuple(name for name in cls.fields if name not in _LEFT_OUT)
     # The attributes behind the properties: the properties are Python code and
     # would take most of the time.
     return names, operator.attrgetter(*(f'_obj_{name}' for name in names))
@@ -51,13 +51,13 @@ class Snapshot:
     __slots__ = ('_values',)
 
     def __init__(self, node: Any) -> None:
-        values = _kept(node.__class__)[1](node)
+        values = _fields(node.__class__)[1](node)
         self._values = pickle.dumps(values, pickle.HIGHEST_PROTOCOL)
 
     def restore(self, node: Any) -> list[str]:
         """Set the fields that differ, and return their names; save none."""
         values = pickle.loads(self._values)  # noqa: S301  # our own
-        changed, names = [], _kept(node.__class__)[0]
+        changed, names = [], _fields(node.__class__)[0]
         for name, value in zip(names, values, strict=True):
             if getattr(node, name) != value:
                 setattr(node, name, value)
@@ -158,8 +158,8 @@ def _restore(
         stored = type(node).get_by_uuid(node._context, node.uuid)
     error = stored.last_error
     differing = before.restore(stored) if before else []
-    # Ironic shortens a long error. The request before may have left the same
-    # text: then two records are better than none.
+    # The node's error is the reason already, shortened by Ironic. If it does
+    # not differ, the request before has left it: then record twice.
     recorded = 'last_error' in differing and reason.startswith(error or '-')
     if recorded and _WRITTEN.issuperset(differing):
         stored.last_error = error

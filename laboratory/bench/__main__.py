@@ -98,7 +98,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         rounds=(6, 'how many paired rounds; six have every order'),
         keep=(_DIRECTORY, 'where figures are written and looked for'),
         against=(pathlib.Path, 'where a second run is that must agree'),
-        page=(False, f'write {report.PAGE} with pictures there as well'),
+        page=(False, f'write {report.PAGE} with a picture there as well'),
     )
     parser.add_argument(
         '--only',

@@ -130,7 +130,6 @@ class Limit:
 
 
 def at_most(ratio: Spread, limit: float) -> Verdict:
-    """Hold a whole interval against an upper limit."""
     return Limit(limit, whole=True).hold(ratio)
 
 
@@ -141,8 +140,6 @@ def within(value: float, limit: float) -> Verdict:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the result, in words."""
-
     figure: str
     where: str
     side: str

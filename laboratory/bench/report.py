@@ -22,6 +22,7 @@ from laboratory.bench import sides
 
 NAME = 'benchmark.json'
 PAGE = 'benchmark.rst'
+PICTURE = 'benchmark-load.svg'
 
 _PLUGIN = 'ironic-async-events'
 _PACKAGES = (
@@ -75,17 +76,12 @@ def opened(directory: pathlib.Path) -> Document:
     if not path.exists():
         return fresh
     old = kept(directory)
-    different = [
-        f'{name}: {old[part].get(name)}, {fresh[part].get(name)}'
-        for part in ('versions', 'machine')
-        for name in sorted(old[part].keys() | fresh[part].keys())
-        if old[part].get(name) != fresh[part].get(name)
-    ]
-    if different:
-        raise errors.LaboratoryError(
-            f'{path} is of something else ({"; ".join(different)}); name '
-            f'another directory'
-        )
+    for part in ('versions', 'machine'):
+        if old[part] != fresh[part]:
+            raise errors.LaboratoryError(
+                f'{path} is of other {part} ({old[part]}), not '
+                f'{fresh[part]}; name another directory'
+            )
     return old | {'made_on': fresh['made_on']}
 
 
@@ -117,7 +113,6 @@ def table(lines: Iterable[figures.Line]) -> tables.Table:
 
 
 def kept(directory: pathlib.Path) -> Document:
-    """Read the document of some other run."""
     path = directory / NAME
     if not path.exists():
         raise errors.LaboratoryError(f'{path} is missing')
@@ -135,8 +130,9 @@ def write_page(
         about.add(*row)
     about.add('made on', document['made_on'])
     text = ['=========\nBenchmark\n=========\n', about.rst()]
-    for name in _draw(document, directory):
-        text.append(f'.. image:: {name}\n   :alt: {name}\n')
+    if 'load' in document['figures']:
+        _draw(judge.load(document['figures']['load']), directory / PICTURE)
+        text.append(f'.. image:: {PICTURE}\n   :alt: ratios to stock\n')
     for name, measured in document['figures'].items():
         text.append(f'{name}\n{"=" * len(name)}\n')
         text.append(
@@ -144,36 +140,23 @@ def write_page(
             f'{document["plugins"][name]}.\n'
         )
         text.append(table(judge.JUDGES[name](measured)).rst())
-        for counted in measured.values() if name == 'statements' else ():
-            sheet = tables.Table('statement', 'by', 'for', *counted)
-            for row in judge.callers(counted):
-                sheet.add(*row)
-            text.append(sheet.rst())
     if again is not None:
         text.append('Not so in a second run\n======================\n')
         text.append(table(again).rst())
     (directory / PAGE).write_text('\n'.join(text), encoding='utf-8')
 
 
-def _draw(document: Document, directory: pathlib.Path) -> list[str]:
-    drawn = []
-    for name, measured in document['figures'].items():
-        groups: dict[str, list[figures.Line]] = {}
-        for line in judge.JUDGES[name](measured):
-            if line.ratio is not None:
-                backend = line.where.partition(';')[0]
-                groups.setdefault(backend, []).append(line)
-        if not groups:
-            continue
-        drawn.append(f'benchmark-{name}.svg')
-        height = 1 + _ROW * max(map(len, groups.values())) / 2
-        with tables.picture(
-            directory / drawn[-1], height, 1, len(groups)
-        ) as places:
-            for axes, title in zip(places, groups, strict=True):
-                _forest(axes, groups[title])
-                axes.set_title(title)
-    return drawn
+def _draw(lines: Iterable[figures.Line], path: pathlib.Path) -> None:
+    groups: dict[str, list[figures.Line]] = {}
+    for line in lines:
+        if line.ratio is not None:
+            backend = line.where.partition(';')[0]
+            groups.setdefault(backend, []).append(line)
+    height = 1 + _ROW * max(map(len, groups.values())) / 2
+    with tables.picture(path, height, 1, len(groups)) as places:
+        for axes, title in zip(places, groups, strict=True):
+            _forest(axes, groups[title])
+            axes.set_title(title)
 
 
 def _forest(axes: Any, lines: Iterable[figures.Line]) -> None:

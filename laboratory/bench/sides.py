@@ -9,7 +9,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-import concurrent.futures
 import contextlib
 import dataclasses
 import types
@@ -99,8 +98,6 @@ STOCK, PLUGIN, OUTBOX = SIDES = tuple(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Running:
-    """One side that runs: its service, and what watches it."""
-
     side: Side
     bench: deployment.Bench
     shared: Servers
@@ -170,22 +167,14 @@ def started(
     configure: Callable[[Servers, Side], service.Ironic] = configured,
     sides: Sequence[Side] = SIDES,
 ) -> Iterator[list[Running]]:
-    def start(side: Side) -> tuple[Running, contextlib.ExitStack]:
+    def start(side: Side) -> Running:
         amqp_url = ''
         if shared.rabbitmq is not None:
             amqp_url = shared.rabbitmq.amqp_url.removesuffix('/') + side.name
-        with contextlib.ExitStack() as own:
-            watched = deployment.watched(
-                configure(shared, side), amqp_url, side is OUTBOX
-            )
-            bench = own.enter_context(watched)
-            return Running(side, bench, shared), own.pop_all()
+        watched = deployment.watched(
+            configure(shared, side), amqp_url, side is OUTBOX
+        )
+        return Running(side, stack.enter_context(watched), shared)
 
     with servers(backend, sides) as shared, contextlib.ExitStack() as stack:
-        # Most of a start is waiting for a single thread of one process.
-        with concurrent.futures.ThreadPoolExecutor(len(sides)) as executor:
-            starting = [executor.submit(start, side) for side in sides]
-        for future in starting:
-            if future.exception() is None:
-                stack.push(future.result()[1])
-        yield [future.result()[0] for future in starting]
+        yield list(map(start, sides))

@@ -90,7 +90,6 @@ def used(
 
 
 def idle(running: sides.Running, seconds: float) -> dict[str, float]:
-    """Measure what servers use in a second when nobody asks."""
     before = read(running)
     time.sleep(seconds)
     after = read(running)

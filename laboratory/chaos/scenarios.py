@@ -6,7 +6,6 @@ from collections.abc import Callable
 from collections.abc import Mapping
 import functools
 import random
-import statistics
 import time
 from typing import Any
 
@@ -15,8 +14,6 @@ from laboratory import cluster
 from laboratory import configuration
 from laboratory import processes
 from laboratory import wanderer
-from laboratory.bench import load as lives
-from laboratory.bench import sides
 from laboratory.bench import usage
 from laboratory.chaos import filling
 
@@ -55,7 +52,6 @@ def _under_load(
     conductors: int,
     options: configuration.Options = _OPTIONS,
     clients: int = 4,
-    pause: float = 0.0,
     look: Callable[[Place], Figures] = lambda place: {},
 ) -> Callable[[Scenario], Callable[..., Figures]]:
     """Have clients at work during a scenario; judge what was published."""
@@ -65,7 +61,7 @@ def _under_load(
         def run(how_much: int = 0, *, seed: int) -> Figures:
             with Place(conductors, options) as place:
                 with wanderer.Wanderers(
-                    place.endpoint, clients, _NODES * clients, seed, pause
+                    place.endpoint, clients, _NODES * clients, seed
                 ) as load:
                     load.work(_SOME)
                     chance = random.Random(seed)
@@ -112,43 +108,19 @@ def _said(place: Place) -> Figures:
     }
 
 
-# Paced, so that there is time to measure: what is compared is how long
-# an operation takes, not how many the machine can do.
-@_under_load(2, pause=0.3, look=_said)
+@_under_load(2, look=_said)
 def broker_away(place: Place, load: Load, operations: int, _: Any) -> Figures:
-    """Stop the broker, and measure as many operations before and meanwhile."""
-    began = time.time()
-    load.work(operations)
+    """Stop the broker, and count the operations that end meanwhile."""
     place.broker.stop()
     stopped = time.time()
     load.work(operations)
-    away = time.time()
+    meanwhile = sum(one.asked_at > stopped for one in load.ended)
     processes.wait_for(lambda: _said(place)['said_away'] > 0, 60)
     waited = place.waiting()
     place.broker.start()
     # Those that are under way come to their ends.
     load.work(_SOME)
-    before = _times(load, began, stopped)
-    during = _times(load, stopped, away)
-    return {
-        'waited': waited,
-        'before': before,
-        'during': during,
-        **{
-            f'{name}_ratio': round(during[name] / before[name], 3)
-            for name in ('accepted', 'ended')
-        },
-    }
-
-
-def _times(load: Load, began: float, ended: float) -> Mapping[str, float]:
-    these = [one for one in load.ended if began <= one.asked_at < ended]
-    ends = [(one.ended_at or 0.0) - one.asked_at for one in these]
-    return {
-        'count': len(these),
-        'accepted': round(statistics.median(x.accepted for x in these), 4),
-        'ended': round(statistics.median(ends), 4),
-    }
+    return {'waited': waited, 'meanwhile': meanwhile}
 
 
 @_under_load(2)
@@ -245,31 +217,6 @@ def sqlite(place: Place, load: Load, operations: int, _: Any) -> None:
     load.work(_SOME)
 
 
-def _ways(place: Place) -> Figures:
-    """Measure from the statement of a transition to the consumer."""
-    seen: dict[str, list[float]] = collections.defaultdict(list)
-    for change in place.eye.read():
-        if change.before_state is not None:
-            seen[change.node].append(change.seen_at)
-    ways = sorted(
-        (one.received or 0.0) - seen[one.node].pop(0)
-        for one in place.observations()
-        if isinstance(one, observation.Observation)
-        and one.kind == 'provision_set'
-    )
-    return {
-        'messages': len(ways),
-        'median_ms': round(1000 * statistics.median(ways), 1),
-        'within_99_ms': round(1000 * ways[int(0.99 * len(ways))], 1),
-    }
-
-
-@_under_load(2, clients=1, pause=0.5, look=_ways)
-def latency(place: Place, load: Load, operations: int, _: Any) -> None:
-    """At low load, measure how long messages are on their way."""
-    load.work(operations)
-
-
 def backlog(messages: int, *, seed: int) -> Figures:
     """Let one conductor publish a backlog, in order, in little memory."""
     with Place(1, _OPTIONS) as place:
@@ -320,53 +267,20 @@ def refusing(messages: int, *, seed: int) -> Figures:
         place.eye.execute('UPDATE async_events_relay SET expires_at = 0')
         place.revive(0)
         place.wait_for_rpc(0, 2)
-        began = time.monotonic()
         published = processes.wait_for(
             lambda: place.waiting() <= len(errors), 60, 0.05
         )
-        seconds = time.monotonic() - began
         waiting = place.waiting()
         queue.delete()
-        began = time.monotonic()
         came, order = _all_came(place, messages + len(errors))
         return {
             'messages': messages,
             'errors': len(errors),
             'published': published,
-            'seconds': round(seconds, 2),
             'waiting': waiting,
-            'taken_after': round(time.monotonic() - began, 2),
-            'said_away': place.log(0).count('cannot reach the message bus'),
             **order,
             'held': published and waiting == len(errors) and came,
         }
-
-
-def statements(*, seed: int) -> Figures:
-    """Count what the database has to do, without and with the outbox."""
-    backend = sides.MARIADB
-    form = sides.Form(clients=(backend,))
-    counted = lives.measure_statements(form)[backend.name]
-    transitions = {name: each['transitions'] for name, each in counted.items()}
-
-    def more(kind: str, than: str) -> float:
-        outbox, other = (
-            sum(
-                number
-                for what, number in counted[name]['by_operations'].items()
-                if what.partition(' ')[0] == kind
-            )
-            for name in ('outbox', than)
-        )
-        return round((outbox - other) / transitions['outbox'], 2)
-
-    return {
-        'transitions': transitions,
-        'inserts_more_per_transition': more('INSERT', 'plugin'),
-        'commits_more_per_transition': more('COMMIT', 'plugin'),
-        'held': len({*transitions.values()}) == 1
-        and more('COMMIT', 'stock') <= 0,
-    }
 
 
 SCENARIOS: Mapping[str, tuple[Callable[..., Figures], str]] = {
@@ -379,7 +293,5 @@ SCENARIOS: Mapping[str, tuple[Callable[..., Figures], str]] = {
     'sqlite': (sqlite, 'operations'),
     'backlog': (backlog, 'messages'),
     'refusing': (refusing, 'messages'),
-    'latency': (latency, 'operations'),
-    'statements': (statements, ''),
 }
 """Name -> scenario, and the argument that says how much of it."""

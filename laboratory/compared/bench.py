@@ -46,8 +46,6 @@ _TABLES: tuple[Any, ...] = (
 
 
 class Served(fixtures.Fixture):
-    """Ironic's schema in a database of a server."""
-
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__()
         self._url, self._options = url, options
@@ -71,6 +69,8 @@ class Bench:
         self.context = context
         self.statements = statements.Statements(engine, self.sleep)
         self.acts = False
+        #: How many calls of the plugin began with a write.
+        self.short = 0
         self._called: set[str] = set()
         self._now = 0.0
         # Of its own: what happens here is no part of a call.
@@ -164,6 +164,22 @@ class Bench:
         with async_fixtures.Plugin():
             lines += [judged(row) for row in stock if row.around is None]
         return list(itertools.chain(*lines))
+
+    def compare_all(
+        self,
+        several: Iterable[calls.Call],
+        row: troubles.Trouble = troubles.NONE,
+    ) -> list[str]:
+        """Make calls in one trouble, of stock and with the plugin."""
+        stock = [(call, self.run(call, row)) for call in several]
+        lines = []
+        with async_fixtures.Plugin():
+            for call, expected in stock:
+                own = self.run(call, row, plugin=True)
+                self.short += self.statements.made[:1] == [statements.WRITE]
+                for line in outcome.worse([expected], own, None):
+                    lines.append(f'{call.name}: {row.name}: {line}')
+        return lines
 
     def compare_faults(self, call: calls.Call) -> list[str]:
         """Let each statement of a call fail, of stock and with the plugin.
@@ -303,4 +319,5 @@ def _fields(node: Any) -> dict[str, Any]:
     fields = {name: getattr(node, name) for name in node.fields}
     if node.traits is not None:
         fields['traits'] = node.traits.get_trait_names()
-    return {**fields, 'what changed': sorted(node.obj_what_changed())}
+    changed = sorted(node.obj_what_changed())
+    return {**fields, 'what changed': changed, 'version': node.VERSION}

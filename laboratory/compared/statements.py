@@ -103,8 +103,6 @@ def faults(made: list[Statement]) -> Iterator[Fault]:
 
 
 class Statements:
-    """The statements that one thread makes through Ironic's engine."""
-
     def __init__(self, engine: Any, sleep: Callable[[float], None]) -> None:
         self.engine = engine
         self.kind = ENGINES[engine.dialect.name]

@@ -37,24 +37,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _show_tables(report: sweep.Report) -> None:
-    """Print the cases by operation and by fault.
-
-    A number below an invariant counts the cases that broke it; the last
-    column counts the cases that broke any.
-    """
-    columns = ('cases', *invariants.NAMES, 'broken')
-    table = tables.Table('operation', 'outbox', 'statements', *columns)
-    for one in report.operations:
-        counts = _counts(report, operation=one.name, world=one.world)
-        table.add(one.name, one.world, len(one.made), *counts)
-    made = sum(len(operation.made) for operation in report.operations)
-    table.add('sum', '', made, *_counts(report))
-    table.show()
-    table = tables.Table('fault', *columns)
+def _show_table(report: sweep.Report) -> None:
+    """Print how many cases broke each of the invariants, and any of them."""
+    table = tables.Table('fault', 'cases', *invariants.NAMES, 'broken')
     for kind in ('', *database.KINDS):
         table.add(kind or 'rivals only', *_counts(report, kind=kind))
+    table.add('sum', *_counts(report))
     table.show()
+    made = sum(len(operation.made) for operation in report.operations)
+    print(f'{len(report.operations)} operations, {made} statements')
 
 
 def _counts(report: sweep.Report, **which: str) -> list[int]:
@@ -107,7 +98,7 @@ def _sweep(arguments: argparse.Namespace) -> bool:
         arguments.seed,
         arguments.sample,
     )
-    _show_tables(report)
+    _show_table(report)
     for point, broken in report.results.items():
         if broken and arguments.verbose:
             print(point.id)

@@ -42,7 +42,6 @@ _OTHER = sqlite3.OperationalError('disk I/O error')
 
 
 def anew(error: sqlite3.Error) -> sqlite3.Error:
-    """Return a new exception that is like an old exception."""
     return type(error)(*error.args)
 
 
@@ -166,8 +165,6 @@ class Connection(sqlite3.Connection):
 
 
 class Server(fixtures.Fixture):
-    """The database as its clients see it."""
-
     def __init__(self, plan: schedule.Schedule, engine: Any) -> None:
         super().__init__()
         self._plan = plan

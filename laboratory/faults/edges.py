@@ -34,7 +34,7 @@ class StandIns(fixtures.Fixture):
     def _setUp(self) -> None:
         product = [
             module
-            for name, module in sorted(sys.modules.items())
+            for name, module in list(sys.modules.items())
             if name.startswith(_PRODUCT) and not name.startswith(_TESTS)
         ]
         for module in (*self._others, *product):

@@ -116,8 +116,6 @@ class Outbox(fixtures.Fixture):
 
 
 class Log(logging.Handler):
-    """Keeps what is logged at INFO and above."""
-
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.lines: list[str] = []

@@ -185,8 +185,6 @@ class Lock:
 
 
 class Condition(threading.Condition):
-    """A ``threading.Condition`` of actors."""
-
     def __init__(self, plan: Schedule, lock: Any = None) -> None:
         super().__init__(lock or Lock(plan, reentrant=True))
         self._plan = plan
@@ -217,8 +215,6 @@ class Condition(threading.Condition):
 
 
 class Event(threading.Event):
-    """A ``threading.Event`` of actors."""
-
     def __init__(self, plan: Schedule) -> None:
         super().__init__()
         self._plan = plan

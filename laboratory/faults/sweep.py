@@ -141,7 +141,6 @@ class Report:
 def survey(
     conductor: bench.FaultBench, names: Iterable[str] = OPERATIONS
 ) -> list[Operation]:
-    """Let operations run without a fault, to know their statements."""
     surveyed = []
     for name in names:
         seen = conductor.run_case(OPERATIONS[name])

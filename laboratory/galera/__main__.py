@@ -75,8 +75,6 @@ def run(
         print(f'  answered {text[:400]}')
     for row in rows[:5]:
         print(f'  {row.name}: {row.change or row.observation}')
-    for text, count in judge.causes(log).most_common(8):
-        print(f'  {count} x {text}')
     for node in itertools.filterfalse(_rests, nodes):
         print(
             f'  node {node.uuid} is {node.provision_state}, locked by '

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import contextlib
 import dataclasses
 import pathlib
-import sys
 from typing import Any
 
 from laboratory import broker
@@ -50,8 +49,6 @@ class Layout:
 
 
 class Brokers(processes.Server):
-    """Three brokers that are one; a context manager."""
-
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__(directory)
         self.nodes: list[broker.RabbitMQ] = []
@@ -80,8 +77,6 @@ class Brokers(processes.Server):
 
 class Place(cluster.Cluster):
     """Everything that runs of one side need; a context manager."""
-
-    _command = (sys.executable, '-m', 'laboratory.galera.conductor')
 
     def __init__(self, side: str, layout: Layout) -> None:
         self._layout = layout

@@ -149,8 +149,6 @@ def lag(server: Server, table: str) -> None:
 
 
 class Galera(processes.Server):
-    """Servers of one cluster; a context manager."""
-
     def __init__(self, directory: pathlib.Path, names: str = 'abc') -> None:
         super().__init__(directory)
         self.servers: list[Server] = []

@@ -7,8 +7,6 @@ named with the fault and the reason. With the outbox there is none.
 """
 
 from collections.abc import Sequence
-import dataclasses
-import json
 import pathlib
 import sys
 import time
@@ -27,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         minutes=(60.0, 'of load, over both halves'),
         interval=(60.0, 'seconds from one fault to the next'),
         seed=(time.time_ns() % 100000, 'for faults and clients; is printed'),
-        keep=(pathlib.Path, 'keep configuration, logs and figures there'),
+        keep=(pathlib.Path, 'keep configuration, logs and recordings there'),
     )
     parser.add_argument(
         '--only', choices=(half.PLUGIN, half.OUTBOX), help='one half alone'
@@ -42,14 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             minutes = parsed.minutes / len(kinds)
             plan = half.Plan(kind, minutes, parsed.interval, parsed.seed)
             results.append(half.run(plan, parsed.keep))
-        return _report(results, parsed.keep)
+        return _report(results)
 
     return command.run('soak', work)
 
 
-def _report(
-    results: Sequence[account.Result], keep: pathlib.Path | None
-) -> int:
+def _report(results: Sequence[account.Result]) -> int:
     table = tables.Table('', *(one.kind for one in results))
     for name in results[0].counts():
         table.add(name, *(one.counts()[name] for one in results))
@@ -59,11 +55,6 @@ def _report(
         violations += [f'{one.kind}: {line}' for line in one.violations()]
     table.show()
     print('\n'.join(violations) or 'everything holds')
-    if keep is not None:
-        figures = [dataclasses.asdict(one) for one in results]
-        (keep / 'soak.json').write_text(
-            json.dumps(figures, indent=1, default=str)
-        )
     return 1 if violations else 0
 
 

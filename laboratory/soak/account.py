@@ -59,7 +59,6 @@ class Logged(NamedTuple):
 
 
 def logged(pattern: re.Pattern[str], logs: Iterable[str]) -> list[Logged]:
-    """Find what conductors, each in its log, have said about changes."""
     return [
         Logged(
             conductor,
@@ -75,8 +74,6 @@ def logged(pattern: re.Pattern[str], logs: Iterable[str]) -> list[Logged]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lost:
-    """A change that nobody announced, and why."""
-
     change: witness.Seen
     fault: faults.Struck | None
     reason: str

@@ -23,8 +23,6 @@ _PAUSE = 0.1
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Planned:
-    """One fault that may take a share of the time until the next one."""
-
     name: str
     victim: int
     share: float
@@ -32,8 +30,6 @@ class Planned:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Struck:
-    """One fault that has come, to a conductor or to all."""
-
     number: int
     name: str
     victim: int | None

@@ -2,13 +2,13 @@
 """Both sides, compared test by test, and what the audit heard."""
 
 import argparse
+import collections
 from collections.abc import Sequence
 import pathlib
 import sys
 
 from laboratory import command
 from laboratory import service
-from laboratory import tables
 from laboratory.tempest_run import side
 from laboratory.tempest_run import suite
 
@@ -54,10 +54,6 @@ def _judge(results: dict[str, side.Result]) -> int:
         # Nothing to compare with: every failure counts.
         return code or int(not set(statuses[0].values()) <= {*suite.GOOD})
     stock, other = statuses
-    table = tables.Table('', *results)
-    for row in suite.rows(stock, other):
-        table.add(*row)
-    table.show()
     for title, tests in (
         ('worse than stock', suite.worse(stock, other)),
         ('better than stock', suite.worse(other, stock)),
@@ -67,7 +63,8 @@ def _judge(results: dict[str, side.Result]) -> int:
 
 
 def _print_side(name: str, result: side.Result) -> None:
-    print(f'{name}: {len(result.statuses)} tests in {result.seconds:.0f} s')
+    counts = dict(collections.Counter(result.statuses.values()))
+    print(f'{name}: {counts} of the tests in {result.seconds:.0f} s')
     for test, status in sorted(result.statuses.items()):
         if status not in suite.GOOD:
             print(f'  {status}: {test}')

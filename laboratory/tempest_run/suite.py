@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Install tempest, configure and run it; read and compare its results."""
 
-import collections
 from collections.abc import Mapping
-import hashlib
 import os
 import pathlib
-import shutil
 import sys
 
 from laboratory import configuration
@@ -26,7 +23,6 @@ _OTHER_SERVICES = ('cinder', 'glance', 'horizon', 'neutron', 'nova', 'swift')
 PASSED = 'success'
 SKIPPED = 'skip'
 GOOD = (PASSED, SKIPPED)
-_FAILED = 'fail'
 
 Statuses = Mapping[str, str]
 """Test -> status; ``inprogress`` for a test that has no result."""
@@ -44,26 +40,15 @@ REQUIREMENTS = {
 
 
 def environment(directory: pathlib.Path, name: str) -> pathlib.Path:
-    """Make a virtual environment if need be; return its commands."""
-    path, requirements = directory / name, REQUIREMENTS[name]
-    # Written last: an environment without it is half of one.
-    marker = path / 'requirements.txt'
-    wanted = '\n'.join(requirements)
-    if any(str(_ROOT) in requirement for requirement in requirements):
-        # A link does not follow entry points that are declared later.
-        declared = (_ROOT / 'pyproject.toml').read_bytes()
-        wanted += f'\n# {hashlib.sha256(declared).hexdigest()}'
-    if not marker.exists() or marker.read_text(encoding='utf-8') != wanted:
-        shutil.rmtree(path, ignore_errors=True)
-        directory.mkdir(parents=True, exist_ok=True)
-        log = directory / f'{name}.log'
-        for command in (
-            [sys.executable, '-m', 'venv', str(path)],
-            [str(path / 'bin' / 'pip'), 'install', *requirements],
-        ):
-            process = processes.Process(f'environment {path}', command, log)
-            processes.run_once(process, _INSTALL_SECONDS)
-        marker.write_text(wanted, encoding='utf-8')
+    """Make a virtual environment, or complete it; return its commands."""
+    path, log = directory / name, directory / f'{name}.log'
+    directory.mkdir(parents=True, exist_ok=True)
+    for command in (
+        [sys.executable, '-m', 'venv', str(path)],
+        [str(path / 'bin' / 'pip'), 'install', *REQUIREMENTS[name]],
+    ):
+        process = processes.Process(f'environment {path}', command, log)
+        processes.run_once(process, _INSTALL_SECONDS)
     return path / 'bin'
 
 
@@ -158,15 +143,6 @@ def worse(stock: Statuses, other: Statuses) -> list[str]:
 def acceptable(stock: Statuses, other: Statuses) -> bool:
     """Tell whether tests ran and none of them is worse than on stock."""
     return PASSED in other.values() and not worse(stock, other)
-
-
-def rows(stock: Statuses, other: Statuses) -> list[tuple[str, int, int]]:
-    """Count each status: its name, on stock, on the other side."""
-    counts = [collections.Counter(one.values()) for one in (stock, other)]
-    return [
-        (status, counts[0][status], counts[1][status])
-        for status in sorted({*GOOD, _FAILED, *counts[0], *counts[1]})
-    ]
 
 
 def _rank(status: str | None) -> int:

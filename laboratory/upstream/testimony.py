@@ -24,8 +24,6 @@ PLUGIN = 'UPSTREAM_PLUGIN'
 
 @dataclasses.dataclass(frozen=True)
 class Testimony:
-    """One process's account."""
-
     lists: bool
     tests: Sequence[str]
     at_start: str

@@ -16,13 +16,13 @@ from ironic_async_events.command import backlog
 from ironic_async_events.command import bus
 from ironic_async_events.command import metrics
 from ironic_async_events.tests.functional import base
+from ironic_async_events.tests.functional import prometheus
 from laboratory import broker
 from laboratory import clients
 from laboratory import database
 from laboratory import deployment
 from laboratory import lifecycle
 from laboratory import processes
-from laboratory import prometheus
 from laboratory import service
 
 CLIENTS = 4

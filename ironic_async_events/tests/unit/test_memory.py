@@ -20,8 +20,8 @@ from ironic_async_events.command import metrics
 from ironic_async_events.repairs import continuations
 from ironic_async_events.repairs import locks
 from ironic_async_events.repairs import orphans
-from ironic_async_events.repairs import refused
 from ironic_async_events.repairs import statements
+from ironic_async_events.repairs import waits
 from ironic_async_events.task import refusal
 
 NUMBER = 200
@@ -98,7 +98,7 @@ class MemoryTestCase(db_base.DbTestCase):
         def keep():
             node = self.node()
             with self.read_as(node):
-                one = refused.Refused(self.node, 0.0)
+                one = waits.Refused(self.node, 0.0)
                 kept.remember(self.context, node.uuid, one)
             self.assertIsNotNone(one.seen)
 

@@ -20,46 +20,6 @@ from ironic_async_events.patching import known
 from ironic_async_events.repairs import saving
 from ironic_async_events.task import database
 from ironic_async_events.tests.unit import fixtures as async_fixtures
-from laboratory import saved
-
-
-class Equal(db_base.DbTestCase):
-    """Every case is compared with ``Node.save()`` of this Ironic."""
-
-    def setUp(self):
-        super().setUp()
-        self.bench = saved.Bench()
-
-    def differences(self, chosen):
-        before = self.bench.short
-        found = []
-        cases = [case for case in saved.cases() if chosen(case)]
-        for case in cases:
-            found += self.bench.differences(case)
-        self.assertEqual([], found)
-        return len(cases), self.bench.short - before
-
-    def test_a_change_beside_the_state(self):
-        for changed in saved.CHANGES:
-            with self.subTest(changed):
-                count, short = self.differences(
-                    lambda case, changed=changed: (
-                        case.changed == changed and not case.pinned
-                    )
-                )
-                self.assertGreater(count, 50)
-                self.assertIn(short, (0, count))
-
-    def test_most_are_saved_by_one_update(self):
-        count, short = self.differences(lambda case: case.changed == 'JSON')
-        # All but that of the pinned release.
-        self.assertEqual(count - 1, short)
-
-    def test_a_pinned_release(self):
-        self.differences(lambda case: case.pinned)
-
-    def test_a_node_that_is_gone(self):
-        self.differences(lambda case: case.gone)
 
 
 class Recognized(db_base.DbTestCase):

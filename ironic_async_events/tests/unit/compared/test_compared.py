@@ -15,6 +15,7 @@ from ironic_async_events.tests.unit import fixtures as async_fixtures
 from ironic_async_events.tests.unit.spawn_failures import base
 from laboratory.compared import bench
 from laboratory.compared import calls
+from laboratory.compared import saves
 from laboratory.compared import troubles
 from laboratory.faults import database
 
@@ -56,6 +57,24 @@ class ComparedTestCase(db_base.DbTestCase):
             for line in self.bench.compare(call, rows())
         ]
         self.assertEqual([], lines, '\n'.join(['', *lines]))
+
+    @ddt.data(*saves.CHANGES)
+    def test_each_transition_is_saved_as_by_ironic(self, changed):
+        several = [*saves.saves(changed)]
+        if changed != 'nothing':
+            several += saves.saves(changed, saves.SOME[1])
+        lines = self.bench.compare_all(several)
+        self.assertEqual([], lines, '\n'.join(['', *lines]))
+        # By one UPDATE, where Ironic checks nothing.
+        short = 0 if changed in saves.CHECKED else len(several)
+        self.assertEqual(short, self.bench.short)
+
+    def test_saves_in_troubles(self):
+        for row in saves.TROUBLES:
+            for changed in saves.CHANGES:
+                several = saves.saves(changed, *saves.SOME)
+                lines = self.bench.compare_all(several, row)
+                self.assertEqual([], lines, '\n'.join(['', *lines]))
 
     def test_no_trouble(self):
         self.assert_as_good(lambda: [troubles.NONE], calls.CALLS)

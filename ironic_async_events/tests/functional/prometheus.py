@@ -12,7 +12,7 @@ from laboratory import api
 from laboratory import database
 from laboratory import processes
 
-CONTRIB = pathlib.Path(__file__).parents[1] / 'contrib' / 'prometheus'
+CONTRIB = pathlib.Path(__file__).parents[3] / 'contrib' / 'prometheus'
 
 
 class Exporter(processes.Server):
