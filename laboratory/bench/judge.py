@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import itertools
+import re
 import statistics
 
 from laboratory.bench import counted as counted_statements
@@ -115,6 +116,7 @@ def load(
 
 
 def _machine(where: str, side: str, rounds: figures.Rounds) -> Line:
+    """Tell how full the machine was, and what others used of it."""
     own, stock, *others = (
         figures.spread([each[who][name] for each in rounds])
         for name in ('busy', 'others')
@@ -252,6 +254,24 @@ def _kinds(counted: figures.Figures) -> collections.Counter[str]:
     return kinds
 
 
+def callers(counted: figures.Figures) -> Iterator[tuple[str, ...]]:
+    """Name each statement of an operation: who says it, for whom, how often.
+
+    ``by_relay`` is what the relay says, which no operation waits for.
+    """
+    rows: dict[str, dict[str, float]] = {}
+    for side, own in counted.items():
+        for part, who in (('by_operations', ''), ('by_relay', ' (relay)')):
+            for what, number in own[part].items():
+                row = rows.setdefault(f'{what}{who}', {})
+                row[side] = number / own['operations']
+    for what, row in sorted(rows.items(), key=lambda x: -max(x[1].values())):
+        statement, _, names = what.partition(' by ')
+        by, _, whom = re.sub(r'\bironic[._]', '', names).partition(' for ')
+        counts = (f'{row.get(side, 0):.2f}' for side in counted)
+        yield statement, by, whom, *counts
+
+
 def again(first: Sequence[Line], second: Sequence[Line]) -> Iterator[Line]:
     """Name what a second run does not say again.
 
@@ -371,6 +391,7 @@ JUDGES: Mapping[str, Callable[[figures.Figures], Iterator[Line]]] = {
 
 
 def lines(measured: figures.Figures) -> list[Line]:
+    """Judge everything that was measured: figure -> what was measured."""
     return [
         line
         for name, judge in JUDGES.items()

@@ -242,12 +242,11 @@ def _count(running: sides.Running) -> dict[str, Any]:
     accepted = clients.drive(endpoint, 1, 1, lifecycle.here())
     time.sleep(_SETTLED)
     by_threads = counted.read(log)
-    # No operation waits for the relay.
-    by_threads.pop(lanes.THREAD, None)
     return {
         'operations': len(accepted),
         'transitions': sum(
             change.before_state is not None for change in eye.read(seen)
         ),
+        'by_relay': by_threads.pop(lanes.THREAD, {}),
         'by_operations': sum(by_threads.values(), collections.Counter()),
     }

@@ -76,12 +76,17 @@ def opened(directory: pathlib.Path) -> Document:
     if not path.exists():
         return fresh
     old = kept(directory)
-    for part in ('versions', 'machine'):
-        if old[part] != fresh[part]:
-            raise errors.LaboratoryError(
-                f'{path} is of other {part} ({old[part]}), not '
-                f'{fresh[part]}; name another directory'
-            )
+    different = [
+        f'{name}: {old[part].get(name)}, {fresh[part].get(name)}'
+        for part in ('versions', 'machine')
+        for name in sorted(old[part].keys() | fresh[part].keys())
+        if old[part].get(name) != fresh[part].get(name)
+    ]
+    if different:
+        raise errors.LaboratoryError(
+            f'{path} is of something else ({"; ".join(different)}); name '
+            f'another directory'
+        )
     return old | {'made_on': fresh['made_on']}
 
 
@@ -113,6 +118,7 @@ def table(lines: Iterable[figures.Line]) -> tables.Table:
 
 
 def kept(directory: pathlib.Path) -> Document:
+    """Read the document of some other run."""
     path = directory / NAME
     if not path.exists():
         raise errors.LaboratoryError(f'{path} is missing')
@@ -140,6 +146,11 @@ def write_page(
             f'{document["plugins"][name]}.\n'
         )
         text.append(table(judge.JUDGES[name](measured)).rst())
+        for counted in measured.values() if name == 'statements' else ():
+            sheet = tables.Table('statement', 'by', 'for', *counted)
+            for row in judge.callers(counted):
+                sheet.add(*row)
+            text.append(sheet.rst())
     if again is not None:
         text.append('Not so in a second run\n======================\n')
         text.append(table(again).rst())

@@ -11,6 +11,7 @@ import psutil
 
 from laboratory import contract
 from laboratory import witness
+from laboratory.bench import counted
 from laboratory.bench import figures
 from laboratory.bench import judge
 from laboratory.bench import load
@@ -221,10 +222,10 @@ class Judge(base.BaseTestCase):
         executed = {'stock': stock, 'plugin': fewer, 'outbox': fewer}
         executed[side] = fewer | counts
         done = {'operations': 10, 'transitions': 20}
-        measured = {
-            name: done | {'by_operations': each}
-            for name, each in executed.items()
-        }
+        measured = {}
+        for name, each in executed.items():
+            said = {f'{what} by x for y': each[what] for what in each}
+            measured[name] = done | {'by_operations': said}
         self.assertEqual(
             {f'{missed} per operation'} if missed else set(),
             self.missed('statements', {'SQLite': measured}, side),
@@ -295,6 +296,35 @@ class Pace(base.BaseTestCase):
                 clock.monotonic.return_value = now
                 pace.wait()
                 clock.sleep.assert_called_with(waits)
+
+
+class Statements(base.BaseTestCase):
+    def test_a_statement_names_who_asks_for_it(self):
+        said = {'COMMIT by ironic.db.api:a for ironic.b:c': 3}
+        stock = {'operations': 2, 'by_operations': said, 'by_relay': {}}
+        relay = {'DELETE t by ironic_async_events.x:y for ?': 1}
+        outbox = stock | {'by_relay': relay}
+        table = judge.callers({'stock': stock, 'outbox': outbox})
+        for row in (
+            ('COMMIT', 'db.api:a', 'b:c', '1.50', '1.50'),
+            ('DELETE t', 'async_events.x:y', '? (relay)', '0.00', '0.50'),
+        ):
+            self.assertEqual(row, next(table))
+
+    def test_the_caller_is_who_is_outside_the_database(self):
+        frame = None
+        for name in (
+            *('ironic.conductor.x:act', 'ironic_async_events.repairs.y:z'),
+            *('ironic.objects.node:save', 'ironic.db.api:wrapper'),
+            *('ironic.db.api:update_node', 'sqlalchemy.engine:execute'),
+        ):
+            module, _, function = name.partition(':')
+            frame = mock.Mock(f_back=frame, f_globals={'__name__': module})
+            frame.f_code.co_name = function
+        self.assertEqual(
+            ('ironic.db.api:update_node', 'ironic.conductor.x:act'),
+            counted._callers(frame),
+        )
 
 
 class Whole(base.BaseTestCase):
