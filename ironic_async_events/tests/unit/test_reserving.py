@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A lock that costs fewer statements is the lock of Ironic."""
 
+import datetime
 from unittest import mock
 import uuid
 
@@ -19,9 +20,9 @@ from ironic_async_events.patching import known
 from ironic_async_events.repairs import reserving
 from ironic_async_events.repairs import statements
 from ironic_async_events.tests.unit import fixtures as async_fixtures
-from laboratory import saved
 
 NOBODY = str(uuid.uuid4())
+NOW = datetime.datetime(2026, 2, 3, 4, 5, 6, 765432)
 
 
 @ddt.ddt
@@ -44,7 +45,7 @@ class ReservingTestCase(db_base.DbTestCase):
             sa.event.remove, engine, 'before_cursor_execute', self._note
         )
         patcher = mock.patch.object(
-            timeutils, 'utcnow', autospec=True, return_value=saved.NOW
+            timeutils, 'utcnow', autospec=True, return_value=NOW
         )
         patcher.start()
         self.addCleanup(patcher.stop)
