@@ -29,7 +29,7 @@ _BETWEEN = (
     *(f'{_PLUGIN}task.database:', f'{_PLUGIN}outbox.store:'),
 )
 # They pass on what somebody else asks for.
-_PASSING = 'wrapper', 'wrapped', '_retried', '__call__'
+_PASSING = 'wrapper', 'wrapped', '_call_and_retry', '__call__'
 
 
 def main() -> None:
