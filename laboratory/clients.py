@@ -137,7 +137,7 @@ class Client:
             except exceptions.HttpException as error:
                 if error.status_code not in _BUSY:
                     raise
-                self.refused.append(f'{operation}: {error}')
+                self.refused.append(f'{operation}: {error.details}')
                 self._pause(_LAST_PAUSE, deadline, f'start {operation}')
             else:
                 return asked_at

@@ -48,6 +48,8 @@ class Scenario:
                 'workers_pool_size': self.workers,
                 'periodic_max_workers': periodic,
                 'sync_power_state_workers': periodic,
+                # Nodes that wait count: of 50 there are no more tear-downs.
+                'max_concurrent_clean': 10 * self.nodes,
             },
             'database': {'max_pool_size': self.connections},
         }
@@ -66,9 +68,12 @@ SCENARIOS: Mapping[str, Scenario] = {
 
 
 def _measure(
-    scenario: Scenario, rate: float, seconds: float, rounds: int
+    scenario: Scenario, rate: float, seconds: float, rounds: range
 ) -> dict[str, Any]:
-    """Do all rounds of a scenario."""
+    """Do rounds of a scenario.
+
+    :param rounds: their numbers: of those that are there, the order goes on
+    """
     with (
         agents.Agents() as own,
         sides.started(sides.MARIADB, scenario.configured) as running,
@@ -84,11 +89,12 @@ def _measure(
             # What is done for the first time takes its time.
             each.both(rate, 3.0)
         measured = []
-        for order in load.orders([*fleets], rounds):
+        orders = [*load.orders([*fleets], rounds.stop)]
+        for number in rounds:
             measured.append(
                 {
                     side: _round(fleets[side], scenario, rate, seconds)
-                    for side in order
+                    for side in orders[number]
                 }
             )
         ends = {side: each.end() for side, each in fleets.items()}
@@ -106,7 +112,7 @@ def _round(
         done['lives'] = one.lives(seconds)
         done['both'] = one.both(rate, seconds)
     done['memory'] = one.memory()
-    LOG.info('%s', {**done['both'], 'took': ''})
+    LOG.info('%s, %s', done['both']['codes'], done['both']['failed'])
     return done
 
 
@@ -135,14 +141,19 @@ def _work(parsed: argparse.Namespace) -> int:
     parsed.keep.mkdir(parents=True, exist_ok=True)
     for name in names:
         LOG.info('%s', name)
-        more = _measure(
-            SCENARIOS[name], parsed.rate, parsed.seconds, parsed.rounds
-        )
         path = parsed.keep / f'{name}.json'
+        kept: dict[str, Any] = {'rounds': [], 'ends': []}
         if path.exists():
-            old = json.loads(path.read_text(encoding='utf-8'))
-            more = {key: old[key] + new for key, new in more.items()}
-        path.write_text(json.dumps(more), encoding='utf-8')
+            kept = json.loads(path.read_text(encoding='utf-8'))
+        done = len(kept['rounds'])
+        more = _measure(
+            SCENARIOS[name],
+            parsed.rate,
+            parsed.seconds,
+            range(done, done + parsed.rounds),
+        )
+        kept = {key: kept[key] + new for key, new in more.items()}
+        path.write_text(json.dumps(kept), encoding='utf-8')
     return report.show(parsed.keep)
 
 
