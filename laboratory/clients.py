@@ -71,6 +71,8 @@ class Client:
         self._accepted = [] if accepted is None else accepted
         self._stopping = stopping or threading.Event()
         self._pace = pace
+        self.refused: list[str] = []
+        """Requests that were answered with 409 or 503, and were repeated."""
 
     def lead(self, *path: lifecycle.Operation | str) -> WatchedNode:
         """Create a node and lead it through operations, or those of a name."""
@@ -131,6 +133,7 @@ class Client:
             except exceptions.HttpException as error:
                 if error.status_code not in _BUSY:
                     raise
+                self.refused.append(f'{operation}: {error.details}')
                 self._pause(_LAST_PAUSE, deadline, f'start {operation}')
             else:
                 return asked_at

@@ -167,9 +167,9 @@ def play(
     }
 
 
-def times(
+def durations(
     accepted: Sequence[contract.Accepted], changes: Sequence[witness.Seen]
-) -> dict[str, float]:
+) -> dict[str, list[float]]:
     """Compute how long requests and operations took.
 
     The end of an operation is its last committed change, not the moment at
@@ -195,14 +195,25 @@ def times(
         if len(own) > 1:
             took['202_to_end'].append(own[-1] - request.accepted_at)
             took['put_to_end'].append(own[-1] - request.asked_at)
+    return took
+
+
+def times(
+    accepted: Sequence[contract.Accepted], changes: Sequence[witness.Seen]
+) -> dict[str, float]:
     measured = {}
-    for name, values in took.items():
-        if len(values) == 1:
-            values *= 2
-        cuts = statistics.quantiles(values, n=100, method='inclusive')
+    for name, values in durations(accepted, changes).items():
         measured[f'{name}_mean'] = statistics.fmean(values)
-        measured[f'{name}_p50'], measured[f'{name}_p99'] = cuts[49], cuts[98]
+        p50, p99 = percentiles(values)
+        measured |= {f'{name}_p50': p50, f'{name}_p99': p99}
     return measured
+
+
+def percentiles(values: Sequence[float]) -> tuple[float, float]:
+    """Return the median, and what one of a hundred exceeds."""
+    twice = [*values] * (1 + (len(values) == 1))
+    cuts = statistics.quantiles(twice, n=100, method='inclusive')
+    return cuts[49], cuts[98]
 
 
 def _counting(shared: sides.Servers, side: sides.Side) -> service.Ironic:
