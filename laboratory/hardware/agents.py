@@ -63,7 +63,7 @@ class Bend:
     :param lose: methods that are carried out, each once without an answer.
     :param fail: methods that end with an error.
     :param die: methods on which the whole agent dies, without an answer.
-    :param mute: sends a heartbeat only when it is told to.
+    :param mute: gets its token, and waits until it is woken.
     """
 
     seconds: float = 0.1
@@ -85,6 +85,7 @@ class Agent:
         self.bend = bend
         self.alive = True
         self.token = ''
+        self.first: Callable[[], None] = self.look_up
         self.commands: list[dict[str, Any]] = []
         self._lost = set(bend.lose)
         self._lock = threading.Lock()
@@ -95,6 +96,16 @@ class Agent:
         return f'{self._fleet.url}/{self.uuid}'
 
     # What it does by itself
+
+    def start(self) -> None:
+        """Do the first thing after the boot."""
+        if self.alive:
+            self.first()
+
+    def wake(self) -> None:
+        """Be mute or silent no longer."""
+        self.bend = dataclasses.replace(self.bend, silent=False, mute=False)
+        self.beat() if self.token else self.first()
 
     def look_up(self) -> None:
         """Get the token, and send the first heartbeat."""
@@ -107,18 +118,17 @@ class Agent:
         tokens = self._fleet.tokens.setdefault(self.uuid, [])
         tokens.append(found['config']['agent_token'])
         self.token = tokens[-2 if self.bend.stale else -1]
-        if not (self.bend.silent or self.bend.mute):
-            self.beat()
+        self.beat()
 
     def beat(self) -> None:
         """Send a heartbeat, and the next one after a while."""
-        if not self.alive or self.bend.silent or not self.token:
+        if not self.alive or self.bend.silent or self.bend.mute:
             return
         if self.bend.twice:
             self._fleet.soon(self.heartbeat)
         if self.heartbeat() == 202:
             self._retry = _RETRY
-            self._fleet.later(self._fleet.seconds, self._beat_again)
+            self._fleet.later(self._fleet.seconds, self.beat)
         else:
             self._again(self.beat)
 
@@ -136,16 +146,14 @@ class Agent:
 
     def inspect(self, callback: str, inventory: Mapping[str, Any]) -> None:
         """Send what inspection has found, until it is accepted."""
+        if self.bend.silent or self.bend.mute:
+            return
         path = urllib.parse.urlsplit(callback).path
         body = {'inventory': inventory}
         code, _ = self._fleet.api().call('POST', path, body)
         self._fleet.note(self.uuid, 'inspection', code)
         if not 200 <= code < 300:
             self._again(lambda: self.inspect(callback, inventory))
-
-    def _beat_again(self) -> None:
-        if not self.bend.mute:
-            self.beat()
 
     def _again(self, what: Callable[[], None]) -> None:
         if self.alive:
@@ -196,8 +204,8 @@ class Agent:
         what = _OFF.get(command['command_name'])
         if what and self.alive:
             self._fleet.power(self.uuid, what)
-        elif 'step' in command['command_name'] and not self.bend.mute:
-            self.beat()
+        elif 'step' in command['command_name']:
+            self._fleet.soon(self.heartbeat)
 
 
 def _end(

@@ -41,10 +41,18 @@ def _update() -> flask.Response:
     return flask.Response(status=202, headers={'Location': TASK})
 
 
+def _task() -> flask.Response:
+    """Show a finished task; Ironic wants messages, which are optional."""
+    task = {'Id': '42', 'Name': 'update', '@odata.id': TASK, 'Messages': []}
+    return flask.jsonify(
+        {**task, 'TaskState': 'Completed', 'TaskStatus': 'OK'}
+    )
+
+
 if __name__ == '__main__':
     fakedriver.FakeDriver = Systems
     name = 'UpdateService.update_service_simple_update'
-    main.app.view_functions[name] = _update
+    main.app.view_functions |= {name: _update, 'simple_task': _task}
     main.app.configure(sys.argv[1])
     main.app.config['SUSHY_EMULATOR_FAKE_DRIVER'] = True
     main.app.run('127.0.0.1', int(sys.argv[2]), threaded=True)

@@ -16,10 +16,12 @@ _BIOS = {
     'step': 'apply_configuration',
     'args': {'settings': [{'name': 'ProcTurboMode', 'value': 'Disabled'}]},
 }
-_FIRMWARE = {
+FIRMWARE_STEP = {
     'interface': 'management',
     'step': 'update_firmware',
-    'args': {'firmware_images': [{'url': 'http://127.0.0.1/firmware'}]},
+    'args': {
+        'firmware_images': [{'url': 'http://127.0.0.1/', 'checksum': '0'}]
+    },
 }
 _PASSWORD = {'rescue_password': 'secret'}
 _operation = lifecycle.Operation
@@ -30,17 +32,20 @@ def clean(name: str, *steps: object) -> lifecycle.Operation:
     return _operation('clean', 'manageable', 'manageable', name, more)
 
 
+def service(name: str, *steps: object) -> lifecycle.Operation:
+    more = {'service_steps': [*steps]}
+    return _operation('service', 'active', 'active', name, more)
+
+
 MANAGE = _operation('manage', 'enroll', 'manageable')
 INSPECT = _operation('inspect', 'manageable', 'manageable')
-CLEAN = clean('clean', _STEP)
-FIRMWARE = clean('clean, firmware', _FIRMWARE)
+CLEAN = clean('', _STEP)
+FIRMWARE = clean('clean, firmware', FIRMWARE_STEP)
 PROVIDE = _operation('provide', 'manageable', 'available')
 DEPLOY = _operation('active', 'available', 'active')
 RESCUE = _operation('rescue', 'active', 'rescue', arguments=_PASSWORD)
 UNRESCUE = _operation('unrescue', 'rescue', 'active')
-SERVICE = _operation(
-    'service', 'active', 'active', arguments={'service_steps': [_STEP]}
-)
+SERVICE = service('', _STEP)
 REBUILD = _operation('rebuild', 'active', 'active')
 DELETE = _operation('deleted', 'active', 'available')
 

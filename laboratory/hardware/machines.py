@@ -2,6 +2,7 @@
 """Machines that a Redfish emulator turns on, and what boots on them."""
 
 import contextlib
+import functools
 import hashlib
 import pathlib
 import re
@@ -197,13 +198,10 @@ class Machines(processes.Server):
             return
         agent = self.agents.boot(machine)
         callback = _CALLBACK.search(path.read_text())
-        if callback is None:
-            self.agents.later(_BOOT_SECONDS, agent.look_up)
-        elif not agent.bend.silent:
+        if callback is not None:
             found = self._inventory(machine)
-            self.agents.later(
-                _BOOT_SECONDS, lambda: agent.inspect(callback[1], found)
-            )
+            agent.first = functools.partial(agent.inspect, callback[1], found)
+        self.agents.later(_BOOT_SECONDS, agent.start)
 
     def _inventory(self, machine: str) -> dict[str, Any]:
         return {
