@@ -15,6 +15,7 @@ import requests
 from laboratory import api
 from laboratory import configuration
 from laboratory import processes
+from laboratory import service
 from laboratory.hardware import agents
 
 # Nobody reads them; their names and sizes are what counts.
@@ -34,6 +35,12 @@ _INTERFACES = {
     'storage': 'noop',
     'vendor': 'no-vendor',
 }
+
+
+def command(name: str) -> tuple[str, ...]:
+    """Tell how to run a script of Ironic quickly, by its name or its path."""
+    path = name if '/' in name else service.script(name)
+    return (sys.executable, '-m', 'laboratory.hardware.quick', path)
 
 
 class Machines(processes.Server):

@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
-import sys
 import tempfile
 import time
 from typing import Any
@@ -29,6 +28,8 @@ from laboratory.hardware import agents
 from laboratory.hardware import lives
 from laboratory.hardware import machines
 
+# It may not be imported here.
+_FORCED = str(pathlib.Path(cluster.__file__).with_name('forced.py'))
 _SECONDS = 120.0
 _TIMEOUT = 15
 _FOREVER = 1000.0
@@ -376,8 +377,8 @@ class Place(cluster.Cluster):
         more = configuration.merged(park.options(), options)
         super().__init__(conductors, more, side)
         self.park = park
-        if not conductors:
-            self._command = (sys.executable, '-m', 'laboratory.forced')
+        name = 'ironic-conductor' if conductors else _FORCED
+        self._command = machines.command(name)
 
     def _start(self) -> None:
         super()._start()
