@@ -6,7 +6,6 @@ sends heartbeats, carries out one command at a time, and says at once when a
 step has ended. A :class:`Bend` says what an agent does otherwise.
 """
 
-import collections
 from collections.abc import Callable
 from collections.abc import Mapping
 import concurrent.futures
@@ -366,13 +365,9 @@ class Agents(server.ThreadingHTTPServer):
     def note(self, uuid: str, what: str, code: int) -> None:
         self.noted.append((time.time(), uuid, what, code))
 
-    def count(self, uuid: str, what: str) -> int:
-        return sum(each[1:3] == (uuid, what) for each in [*self.noted])
-
-    def codes(self, what: str) -> collections.Counter[int]:
-        return collections.Counter(
-            code for _, _, which, code in [*self.noted] if which == what
-        )
+    def codes(self, uuid: str, what: str) -> list[int]:
+        """Tell how the API has answered the agents of a node."""
+        return [x[3] for x in [*self.noted] if x[1:3] == (uuid, what)]
 
     def soon(self, what: Callable[[], object]) -> None:
         # Nobody asks any more who is to do it.

@@ -189,7 +189,7 @@ def no_worker_at_notification(play: Play, state: str) -> None:
     if state == 'service wait':
         operation = lives.service('', lives.FIRMWARE_STEP)
     play.lead(*wait.path)
-    with play.without_worker('do_next_clean_step', 'do_next_service_step'):
+    with play.without_worker('continue_node_clean', 'continue_node_service'):
         play.ask(operation)
     play.until(operation.end)
 
@@ -231,7 +231,7 @@ def aborted(play: Play, state: str) -> None:
 def killed(play: Play, state: str) -> None:
     """The conductor dies while the node waits; another one goes on."""
     wait = play.waits(state, _MUTE)
-    play.place.at_rest(play)
+    play.place.taken_over(play)
     play.wake()
     play.until(wait.operation.end)
 
@@ -254,8 +254,8 @@ def old_token(play: Play) -> None:
     play.bend(agents.Bend(stale=True))
     play.ask(lives.CLEAN)
     play.until('clean wait')
-    refused = play.park.agents.codes
-    play.meet(lambda: refused('heartbeat')[400] + refused('heartbeat')[401])
+    answers = play.park.agents.codes
+    play.meet(lambda: 400 in answers(play.machine, 'heartbeat'))
     play.until('clean wait')
     play.bend(agents.Bend())
     play.agent.token = play.park.agents.tokens[play.machine][-1]
@@ -389,7 +389,7 @@ class Place(cluster.Cluster):
         """Where the service looks whether it has workers."""
         return self._ironics[0].directory
 
-    def at_rest(self, play: Play) -> None:
+    def taken_over(self, play: Play) -> None:
         """Wait until another conductor has taken a node over."""
         old = self.host(0)
 
@@ -439,9 +439,7 @@ def run(
         place = stack.enter_context(Place(park, conductors, options, side))
         said = _play(place, scenarios, kill)
         processes.wait_for(lambda: not place.left(), 60, 1.0)
-        if side == 'outbox':
-            place.drained()
-        place.consumer.wait_quiet()
+        place.drained()
         return Outcome(said, place.account(), place.left())
 
 

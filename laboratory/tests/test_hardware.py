@@ -16,7 +16,7 @@ class AgentTestCase(base.BaseTestCase):
         super().setUp()
         self.fleet = mock.create_autospec(agents.Agents, instance=True)
         self.fleet.url, self.fleet.tokens = 'http://127.0.0.1:1', {}
-        self.fleet.seconds = 2.0
+        self.fleet.seconds, self.fleet.power = 2.0, mock.Mock()
         self.agent = agents.Agent(self.fleet, 'uuid', agents.Bend())
         self.call = self.fleet.api.return_value.call
 
