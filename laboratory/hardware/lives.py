@@ -74,6 +74,8 @@ SHORT = (MANAGE, INSPECT, PROVIDE, DEPLOY, SERVICE, DELETE)
 class Client(clients.Client):
     """A client with a machine of its own."""
 
+    seconds = 300.0
+
     def __init__(
         self,
         park: machines.Machines,

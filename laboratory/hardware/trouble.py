@@ -30,7 +30,7 @@ from laboratory.hardware import machines
 
 # It may not be imported here.
 _FORCED = str(pathlib.Path(cluster.__file__).with_name('forced.py'))
-_SECONDS = 120.0
+_SECONDS = 300.0
 _TIMEOUT = 15
 _FOREVER = 1000.0
 _MUTE = agents.Bend(mute=True)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What agents answer, and what they do when they are bent."""
 
-import dataclasses
 from unittest import mock
 
 from oslotest import base
@@ -21,7 +20,7 @@ class AgentTestCase(base.BaseTestCase):
         self.call = self.fleet.api.return_value.call
 
     def bend(self, **values: object) -> None:
-        self.agent.bend = dataclasses.replace(self.agent.bend, **values)
+        self.agent = agents.Agent(self.fleet, 'uuid', agents.Bend(**values))
 
     def ask(self, name: str) -> tuple[int, dict] | None:
         return self.agent.ask(name, {'step': STEP})
