@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         'hardware',
         __doc__,
         nodes=(6, 'how many live a life'),
+        only=('', 'scenarios of trouble whose names hold this'),
         keep=(pathlib.Path, 'keep configuration, logs and pictures there'),
     )
     choices = ['lives', *trouble.PLACES]
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if part == 'lives':
                 held = _lives(parsed.side, parsed.nodes, parsed.keep) and held
             else:
-                held = _trouble(part, parsed.side) and held
+                held = _trouble(part, parsed.side, parsed.only) and held
         return 0 if held else 1
 
     return command.run('hardware', work)
@@ -87,8 +88,8 @@ def _keep(place: trouble.Place, directory: pathlib.Path, title: str) -> None:
     app.main(['timeline', '--file', recording, *picture])
 
 
-def _trouble(part: str, sides: Sequence[str]) -> bool:
-    outcomes = {side: trouble.PLACES[part](side) for side in sides}
+def _trouble(part: str, sides: Sequence[str], only: str) -> bool:
+    outcomes = {side: trouble.PLACES[part](side, only) for side in sides}
     table = tables.Table(part, *outcomes)
     for name in next(iter(outcomes.values())).said:
         cells = [one.said[name] or 'held' for one in outcomes.values()]

@@ -428,9 +428,13 @@ def run(
     conductors: int,
     options: configuration.Options,
     side: str,
+    only: str,
     kill: bool = False,
 ) -> Outcome:
-    """Run the scenarios of a place, all at once."""
+    """Run the scenarios of a place whose names hold a text, all at once."""
+    scenarios = {k: one for k, one in scenarios.items() if only in k}
+    if not scenarios:
+        raise errors.LaboratoryError(f'no scenario has {only!r} in its name')
     count = len(scenarios) * (6 if kill else 1)
     with contextlib.ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix='hw-'))
@@ -482,7 +486,7 @@ def _said(future: concurrent.futures.Future[None]) -> str:
     return '' if error is None else f'{type(error).__name__}: {error}'
 
 
-PLACES: Mapping[str, Callable[[str], Outcome]] = {
+PLACES: Mapping[str, Callable[[str, str], Outcome]] = {
     'no-worker': functools.partial(run, NO_WORKER, 0, {}),
     'time-outs': functools.partial(run, TIMED_OUT, 0, _SHORT),
     'agents': functools.partial(run, AGENTS, 2, {}),
