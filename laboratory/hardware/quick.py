@@ -2,7 +2,7 @@
 """Run a script of Ironic that spends no time on hashing passwords.
 
 From release 35 on, Ironic hashes the password of a BMC 600,000 times before
-each request to it: a third of a second, and most of what a conductor does.
+each request to it, for a third of a second.
 """
 
 import functools
