@@ -12,6 +12,7 @@ LOG = logging.getLogger(__name__)
 
 REPAIRS = (
     'locks',
+    'saves',
     'turns',
     'retries',
     'pool',
@@ -20,8 +21,7 @@ REPAIRS = (
 )
 
 GROUP = cfg.OptGroup(
-    'async_events',
-    title='Provision states that the worker saves',
+    'async_events', title='Provision states that the worker saves'
 )
 
 OPTS = [
@@ -40,25 +40,25 @@ OPTS = [
         default=list(REPAIRS),
         help='Repairs of the conductor that are on. Leave a name out to '
         'switch its repair off. "locks": a task releases only its own lock, '
-        'also after the database was away; without this repair an error of '
-        'the database can leave a node locked until the conductor is '
-        'restarted, and a lock takes more statements. "turns": threads '
-        'that save nodes in SQLite wait for each other; without this repair '
-        'some of them fail and try again after up to a second. "retries": a '
-        'node is saved again when another writer has rolled the save back, '
-        'and an operation waits while the database is away; without this '
-        'repair a conflict on a Galera cluster or a lost connection can fail '
-        'a request or strand a node. "pool": a '
-        'pool of workers accepts work again after a shortage of threads or '
-        'workers; without this repair a conductor on native threads can '
-        'refuse every request until it is restarted. '
-        '"orphans": when a node of a dead conductor cannot be taken over, '
-        'the next pass retries; without this repair the node keeps its '
-        'state until a conductor is restarted. "continuations": when there '
-        'is no worker for the next step of a node, the conductor tries '
-        'again; without this repair the node can wait for its time-out. A '
-        'repair that does not fit the installed Ironic is left out with a '
-        'warning.',
+        'also after the database was away; without this repair an error '
+        'of the database can leave a node locked until a restart, '
+        'and a lock takes more statements. "saves": one UPDATE saves a '
+        'node; without this repair it takes seven statements. "turns": '
+        'threads that save nodes in SQLite wait for each other; without '
+        'this repair some of them fail and try again after up to a second. '
+        '"retries": a node is saved again when another writer has rolled '
+        'the save back, and an operation waits while the database is away; '
+        'without this repair a conflict on a Galera cluster or a lost '
+        'connection can fail a request or strand a node. "pool": a pool of '
+        'workers accepts work again after a shortage of threads or workers; '
+        'without this repair a conductor on native threads can refuse every '
+        'request until it is restarted. "orphans": when a node of a dead '
+        'conductor cannot be taken over, the next pass retries; without '
+        'this repair the node keeps its state until a conductor is '
+        'restarted. "continuations": when there is no worker for the next '
+        'step of a node, the conductor tries again; without this repair the '
+        'node can wait for its time-out. A repair that does not fit the '
+        'installed Ironic is left out with a warning.',
     ),
     cfg.FloatOpt(
         'start_timeout',
@@ -154,10 +154,7 @@ OPTS = [
 
 
 def register(conf: cfg.ConfigOpts) -> None:
-    """Register the options; registering them again does nothing.
-
-    :param conf: the configuration of the Ironic service
-    """
+    """Register the options; registering them again does nothing."""
     conf.register_group(GROUP)
     conf.register_opts(OPTS, group=GROUP)
 
@@ -165,7 +162,6 @@ def register(conf: cfg.ConfigOpts) -> None:
 def check(conf: cfg.ConfigOpts) -> None:
     """Read every option once, so that a bad value is rejected at start.
 
-    :param conf: a configuration in which the options are registered
     :raises InvalidConfiguration: when a value cannot be used
     """
     for opt in OPTS:
@@ -183,8 +179,6 @@ def reloaded(conf: cfg.ConfigOpts, name: str) -> Any:
 
     Never raises: the caller holds a lock, and a reloaded configuration can
     hold any value.
-
-    :param conf: a configuration in which the options are registered
     """
     try:
         return conf[GROUP.name][name]
@@ -198,8 +192,5 @@ def reloaded(conf: cfg.ConfigOpts, name: str) -> Any:
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
-    """Return the options for oslo-config-generator and the documentation.
-
-    :returns: pairs of a group and its options
-    """
+    """Return the options for oslo-config-generator and the documentation."""
     return [(GROUP, OPTS)]

@@ -16,9 +16,6 @@ class AsyncEventsDriver(notifier.Driver):  # type: ignore[misc]
     ``[oslo_messaging_notifications]`` right after it has parsed its
     configuration and before it imports the conductor, more than once per
     process. The other configured drivers publish the notifications.
-
-    :param topics: topics of the notifications, unused
-    :param transport: transport of the notifications, unused
     """
 
     def __init__(

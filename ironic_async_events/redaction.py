@@ -31,8 +31,6 @@ def line(error: BaseException) -> str:
 
     The line has no statement and no parameters either: these are the other
     lines of a database error.
-
-    :param error: the error
     """
     if isinstance(error, cfg.ConfigFileParseError):
         # The text repeats a line of the file.
@@ -51,10 +49,8 @@ def line(error: BaseException) -> str:
 
 
 def web(url: str, option: str) -> parse.SplitResult:
-    """Parse the URL of a web service.
+    """Parse the URL of a web service, which an option gave.
 
-    :param url: the URL, which may hold a user and a password
-    :param option: the option that gave the URL
     :raises BadURL: when it is none, or its password is not percent-encoded
     """
     with contextlib.suppress(ValueError):

@@ -33,8 +33,7 @@ class RabbitMQ(processes.Server):
         beside: 'RabbitMQ | None' = None,
         managed: bool = False,
     ) -> None:
-        super().__init__()
-        self.directory = directory
+        super().__init__(directory)
         self.port = processes.free_port()
         self._beside = beside
         self._home = str((beside or self).directory)
@@ -85,8 +84,7 @@ class RabbitMQ(processes.Server):
     def serve(self) -> None:
         """Start epmd, then the broker, and wait until it lets clients in."""
         if not (self._beside or self.running):
-            epmd = database.program('epmd', 'erlang-base')
-            process = self._process('epmd', epmd, '-address', '127.0.0.1')
+            process = self._prepared('epmd', '-address', '127.0.0.1')
             self.running.append(process.start())
         if self._management_port:
             (self.directory / 'enabled_plugins').write_text(
@@ -96,23 +94,18 @@ class RabbitMQ(processes.Server):
                 f'management.tcp.port = {self._management_port}\n'
                 'management.tcp.ip = 127.0.0.1\n'
             )
-        name = 'rabbitmq-server'
-        process = self._process(name, _find(name))
+        process = self._prepared('rabbitmq-server')
         self.launch(process, self._answers, 'let a client in')
 
     def control(self, *arguments: str) -> str:
-        name = 'rabbitmqctl'
-        return processes.run_once(
-            self._process(name, _find(name), '-q', *arguments)
-        )
+        program = self._prepared('rabbitmqctl', '-q', *arguments)
+        return processes.run_once(program)
 
-    def _process(self, name: str, *argv: str) -> processes.Process:
-        log = self.directory / f'{name}.log'
-        return processes.Process(name, list(argv), log, self._environment())
-
-    def _environment(self) -> dict[str, str]:
-        home = str(self.directory)
-        return {
+    def _prepared(self, name: str, *arguments: str) -> processes.Process:
+        # The script in /usr/sbin changes to the user rabbitmq; this does not.
+        scripts, home = '/usr/lib/rabbitmq/bin', str(self.directory)
+        path = database.program(name, 'rabbitmq-server', scripts)
+        environment = {
             'HOME': self._home,
             'ERL_EPMD_PORT': str(self._epmd_port),
             'ERL_EPMD_ADDRESS': '127.0.0.1',
@@ -132,6 +125,7 @@ class RabbitMQ(processes.Server):
             'RABBITMQ_ADVANCED_CONFIG_FILE': f'{home}/none.config',
             'RABBITMQ_ENABLED_PLUGINS_FILE': f'{home}/enabled_plugins',
         }
+        return self.process(name, path, *arguments, environment=environment)
 
     def _answers(self) -> bool:
         try:
@@ -142,8 +136,3 @@ class RabbitMQ(processes.Server):
         return not self._management_port or api.answers(
             f'{self.management_url}/api/overview'
         )
-
-
-def _find(name: str) -> str:
-    # The script in /usr/sbin changes to the user rabbitmq; the one here, not.
-    return database.program(name, 'rabbitmq-server', '/usr/lib/rabbitmq/bin')

@@ -67,12 +67,14 @@ class Client:
         accepted: list[contract.Accepted] | None = None,
         stopping: threading.Event | None = None,
         progress: Callable[[], None] = lambda: None,
+        pace: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connect(endpoint)
         self.session = self._connection.baremetal
         self._accepted = [] if accepted is None else accepted
         self._stopping = stopping or threading.Event()
         self._progress = progress
+        self._pace = pace
 
     def lead(self, *path: lifecycle.Operation | str) -> WatchedNode:
         """Create a node and lead it through operations, or those of a name."""
@@ -96,6 +98,7 @@ class Client:
         self, node: WatchedNode, operation: lifecycle.Operation
     ) -> contract.Accepted:
         """Do one operation and wait until the node is at rest again."""
+        self._pace()
         before = node.provision_state
         if before != operation.start:
             raise errors.LaboratoryError(
@@ -172,8 +175,12 @@ def drive(
     cycles: int,
     operations: Sequence[lifecycle.Operation] = lifecycle.LIFE,
     progress: Callable[[], None] = lambda: None,
+    pace: Callable[[], None] = lambda: None,
 ) -> list[contract.Accepted]:
-    """Let clients lead nodes through their lives, all at once."""
+    """Let clients lead nodes through their lives, all at once.
+
+    :param pace: called before each operation; returns when it may begin.
+    """
     # The SDK tells at INFO which microversion it talks.
     logging.getLogger('openstack').setLevel(logging.WARNING)
     accepted: list[contract.Accepted] = []
@@ -181,7 +188,7 @@ def drive(
     ready = threading.Barrier(clients)
 
     def client() -> None:
-        one = Client(endpoint, accepted, stopping, progress)
+        one = Client(endpoint, accepted, stopping, progress, pace)
         ready.wait(60)
         for _ in range(cycles):
             one.session.delete_node(one.lead(*operations).id)

@@ -154,8 +154,7 @@ class Cluster:
     # What can be done to it
 
     def kill(self, number: int) -> None:
-        self._signal(number, signal.SIGKILL)
-        self.conductors[number].stop()
+        self.conductors[number].kill()
 
     def revive(self, number: int) -> None:
         part = self._ironics[number].part('ironic-conductor')
@@ -196,14 +195,10 @@ class Cluster:
         os.kill(self.conductors[number].pid, signal.SIGHUP)
 
     def freeze(self, number: int) -> None:
-        self._signal(number, signal.SIGSTOP)
+        self.conductors[number].signal(signal.SIGSTOP)
 
     def thaw(self, number: int) -> None:
-        self._signal(number, signal.SIGCONT)
-
-    def _signal(self, number: int, what: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.conductors[number].pid, what)
+        self.conductors[number].signal(signal.SIGCONT)
 
     def restart_database(self) -> None:
         assert self._database is not None

@@ -35,14 +35,14 @@ def parser(
     return made
 
 
-def run(name: str, work: Callable[[], int]) -> int:
+def run(name: str, work: Callable[[], int | None]) -> int:
     """Do the work of a command, and stop what it has started.
 
     :returns: what the work returns, or 2 when it could not be done.
     """
     processes.end_on_sigterm()
     try:
-        return work()
+        return work() or 0
     except errors.LaboratoryError as error:
         print(f'{name}: {error}', file=sys.stderr)
         return 2

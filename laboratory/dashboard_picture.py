@@ -127,12 +127,7 @@ def main() -> int:
     parser = command.parser('dashboard_picture', __doc__)
     parser.add_argument('output', type=pathlib.Path)
     output = parser.parse_args().output
-
-    def work() -> int:
-        draw(record(), output)
-        return 0
-
-    return command.run('dashboard_picture', work)
+    return command.run('dashboard_picture', lambda: draw(record(), output))
 
 
 if __name__ == '__main__':

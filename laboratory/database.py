@@ -46,10 +46,6 @@ class Database(processes.Server):
     _create: str
     _connect_args: Mapping[str, int] = {}
 
-    def __init__(self, directory: pathlib.Path) -> None:
-        super().__init__()
-        self.directory = directory
-
     @property
     def url(self) -> str:
         return self._url('ironic')
@@ -85,11 +81,6 @@ class Database(processes.Server):
             return False
         return True
 
-    def _process(self, name: str, *argv: str) -> processes.Process:
-        return processes.Process(
-            name, list(argv), self.directory / f'{name}.log'
-        )
-
 
 class MariaDB(Database):
     _first = 'mysql'
@@ -114,7 +105,7 @@ class MariaDB(Database):
     def _program(self, name: str, *options: str) -> processes.Process:
         """Prepare a program, which refuses to run as root unless told to."""
         as_root = getpass.getuser() == 'root'
-        return self._process(
+        return self.process(
             name,
             program(name, 'mariadb-server'),
             '--no-defaults',
@@ -161,7 +152,7 @@ class PostgreSQL(Database):
             become.append('--init-groups')
         places = pathlib.Path('/usr/lib/postgresql').glob('*/bin')
         path = program(name, 'postgresql', *sorted(map(str, places))[::-1])
-        return self._process(name, *become, path, *options)
+        return self.process(name, *become, path, *options)
 
     def serve(self) -> None:
         if getpass.getuser() == 'root':

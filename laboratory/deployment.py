@@ -52,11 +52,6 @@ class Run:
     command: Sequence[str] = ()
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def __str__(self) -> str:
-        database = 'MariaDB' if self.mariadb else 'SQLite'
-        bus = 'RabbitMQ' if self.rabbitmq else 'no broker'
-        return f'{self.side}, {database}, {bus}'
-
     @property
     def side(self) -> str:
         """What is compared with what."""

@@ -119,11 +119,9 @@ def here() -> tuple[Operation, ...]:
 LIFE = life(39)
 """Every operation that there is."""
 
-_BY_NAME = {str(one): one for one in LIFE}
-
 
 def operation(name: str) -> Operation:
-    return _BY_NAME[name]
+    return next(one for one in LIFE if str(one) == name)
 
 
 SHORT_LIFE = LIFE[:6]

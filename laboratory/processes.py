@@ -11,8 +11,8 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import time
-from typing import Any
 from typing import Self
 
 from laboratory import errors
@@ -130,9 +130,17 @@ class Process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(self.grace)
         # Children outlive a leader that was killed, or that crashed.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         self._popen.wait()
+
+    def signal(self, what: signal.Signals) -> None:
+        """Send a signal to the whole group, if it is still there."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, what)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -144,8 +152,16 @@ class Process:
 class Server:
     """Programs that serve together; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.directory = directory
         self.running: list[Process] = []
+
+    def process(
+        self, name: str, *argv: str, environment: Mapping[str, str] = {}
+    ) -> Process:
+        """Prepare a program, whose log is in the directory."""
+        log = self.directory / f'{name}.log'
+        return Process(name, list(argv), log, environment)
 
     def serve(self) -> None:
         """Start programs, append them to ``running``, and wait for them."""
@@ -180,11 +196,7 @@ class Server:
 
 def end_on_sigterm() -> None:
     """Have SIGTERM end this program, and so what it has started."""
-
-    def end(number: int, frame: Any) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def run_once(process: Process, seconds: float = START_SECONDS) -> str:
@@ -198,9 +210,7 @@ def run_once(process: Process, seconds: float = START_SECONDS) -> str:
     return process.log.read_text(encoding='utf-8', errors='replace')
 
 
+@atexit.register
 def _stop_all() -> None:
     for process in reversed(list(_RUNNING)):
         process.stop()
-
-
-atexit.register(_stop_all)

@@ -21,9 +21,8 @@ class Exporter(processes.Server):
     def __init__(
         self, directory: pathlib.Path, arguments: Sequence[str]
     ) -> None:
-        super().__init__()
+        super().__init__(directory)
         self.port = processes.free_port()
-        self._directory = directory
         self._arguments = list(arguments)
 
     @property
@@ -31,14 +30,11 @@ class Exporter(processes.Server):
         return f'http://127.0.0.1:{self.port}/metrics'
 
     def serve(self) -> None:
-        program = processes.Process(
+        program = self.process(
             'exporter',
-            [
-                *(sys.executable, '-m', 'ironic_async_events.command'),
-                *('exporter', '--listen', f'127.0.0.1:{self.port}'),
-                *self._arguments,
-            ],
-            self._directory / 'exporter.log',
+            *(sys.executable, '-m', 'ironic_async_events.command'),
+            *('exporter', '--listen', f'127.0.0.1:{self.port}'),
+            *self._arguments,
         )
         self.launch(program, lambda: api.answers(self.url), 'serve metrics')
 
@@ -70,23 +66,19 @@ class Prometheus(processes.Server):
     """Scrapes an exporter every second, with the alerts of ``contrib``."""
 
     def __init__(self, directory: pathlib.Path, exporter: int) -> None:
-        super().__init__()
+        super().__init__(directory)
         self.port = processes.free_port()
-        self._directory = directory
         self._exporter = exporter
 
     def serve(self) -> None:
-        configuration = self._directory / 'prometheus.yml'
+        configuration = self.directory / 'prometheus.yml'
         configuration.write_text(_CONFIGURATION % self._exporter)
-        program = processes.Process(
+        program = self.process(
             'prometheus',
-            [
-                database.program('prometheus', 'prometheus'),
-                f'--config.file={configuration}',
-                f'--storage.tsdb.path={self._directory / "tsdb"}',
-                f'--web.listen-address=127.0.0.1:{self.port}',
-            ],
-            self._directory / 'prometheus.log',
+            database.program('prometheus', 'prometheus'),
+            f'--config.file={configuration}',
+            f'--storage.tsdb.path={self.directory / "tsdb"}',
+            f'--web.listen-address=127.0.0.1:{self.port}',
         )
         self.launch(program, self._scrapes, 'scrape')
 

@@ -37,18 +37,13 @@ class RecordingDriver(notifier.Driver):  # type: ignore[misc]
                     'priority': priority,
                     'process': os.getpid(),
                     'thread': threading.current_thread().name,
-                    'monotonic': time.monotonic(),
                     'received_at': time.time(),
                 },
                 default=str,
             )
-            descriptor = os.open(
-                path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
-            )
-            try:
-                os.write(descriptor, line.encode() + b'\n')
-            finally:
-                os.close(descriptor)
+            # One write for a line: processes do not mix.
+            with open(path, 'ab', buffering=0) as recording:
+                recording.write(line.encode() + b'\n')
 
 
 def read(path: str | os.PathLike[str]) -> list[dict[str, Any]]:

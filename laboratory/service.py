@@ -80,8 +80,7 @@ class Ironic(processes.Server):
         command: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__()
-        self.directory = directory
+        super().__init__(directory)
         self.database = database or f'sqlite:///{directory}/ironic.sqlite'
         self.recording = directory / 'notifications.jsonl'
         self.split = split

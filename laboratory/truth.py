@@ -60,11 +60,7 @@ class Account:
     rows: tuple[Row, ...] = dataclasses.field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, int]:
-        return {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != 'rows'
-        }
+        return {k: n for k, n in vars(self).items() if k != 'rows'}
 
 
 def common(left: Sequence[Any], right: Sequence[Any]) -> list[tuple[int, int]]:

@@ -25,6 +25,10 @@ _NOW = {
     'mysql': 'UNIX_TIMESTAMP(SYSDATE(6))',
     'postgresql': 'extract(epoch FROM clock_timestamp())',
 }
+_INSERT = f"""
+        CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes FOR EACH ROW
+        BEGIN %(created)s; END
+        """
 _TRIGGERS = {
     'sqlite': (
         f"""
@@ -33,10 +37,7 @@ _TRIGGERS = {
         WHEN OLD.provision_state IS NOT NEW.provision_state
         BEGIN %(changed)s; END
         """,
-        f"""
-        CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes
-        BEGIN %(created)s; END
-        """,
+        _INSERT,
     ),
     'mysql': (
         f"""
@@ -47,10 +48,7 @@ _TRIGGERS = {
             END IF;
         END
         """,
-        f"""
-        CREATE TRIGGER {TABLE}_insert AFTER INSERT ON nodes FOR EACH ROW
-        %(created)s
-        """,
+        _INSERT,
     ),
     'postgresql': (
         f"""

@@ -89,38 +89,30 @@ class File:
             raise self.unexpected(f'{start!r} in {self.name}')
         return found[nth]
 
-    def replace(
-        self, start: str, text: str, *, nth: int = 0, comments: int = 0
+    def put(
+        self, where: str, start: str, text: str, *, nth: int = 0, lead: int = 0
     ) -> None:
-        """Put statements in the place of the one that begins with a text.
+        """Put statements beside a statement, or in its place.
 
+        :param where: ``before``, ``after`` or ``replace``
         :param start: how the statement begins, as ``ast.unparse`` writes it
         :param nth: which of those that begin so
-        :param comments: how many lines before it go as well
+        :param lead: how many lines of comments before it belong to it
         """
         node = self._statement(start, nth)
+        first, behind = node.lineno - lead, end(node) + 1
+        if where == 'before':
+            behind = first
+        elif where == 'after':
+            first = behind
         text = textwrap.indent(text, ' ' * node.col_offset)
-        self.splice(node.lineno - comments, end(node), text)
+        self.splice(first, behind - 1, text)
 
-    def before(
-        self, start: str, text: str, *, nth: int = 0, comments: int = 0
-    ) -> None:
-        """Put statements before the one that begins with a text."""
-        node = self._statement(start, nth)
-        text = textwrap.indent(text, ' ' * node.col_offset)
-        self.splice(node.lineno - comments, node.lineno - comments - 1, text)
-
-    def after(self, start: str, text: str) -> None:
-        """Put statements behind the one that begins with a text."""
-        node = self._statement(start)
-        text = textwrap.indent(text, ' ' * node.col_offset)
-        self.splice(end(node) + 1, end(node), text)
-
-    def cut(self, first: str, last: str = '', *, comments: int = 0) -> None:
+    def cut(self, first: str, last: str = '', *, lead: int = 0) -> None:
         """Remove statements and the blank lines before them."""
         begin = self._statement(first)
         behind = self._statement(last) if last else begin
-        self._cut(begin.lineno - comments, end(behind))
+        self._cut(begin.lineno - lead, end(behind))
 
     def _cut(self, first: int, last: int) -> None:
         lines = self.text.splitlines()

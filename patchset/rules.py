@@ -98,17 +98,16 @@ def expect_workers(file: edit.File, unless: str, also: str) -> None:
         if f'{mock}.side_effect' in ast.unparse(test):
             continue
         if mock not in [arg.arg for arg in test.args.args]:
-            file.after(f'{mock}.return_value', effect)
-        elif ast.get_docstring(test):
-            file.after('', effect)
+            file.put('after', f'{mock}.return_value', effect)
         else:
-            file.before('', effect)
+            where = 'after' if ast.get_docstring(test) else 'before'
+            file.put(where, '', effect)
 
 
 def add_races(file: edit.File) -> None:
     """Append the tests that the plugin passes, too."""
     races = (pathlib.Path(__file__).parents[1] / _RACES).read_text()
-    file.text += races[races.index('\n\n\nclass') :]
+    file.text += races[races.index('\n\nclass') :]
 
 
 def _calls(file: edit.File, *names: str) -> list[ast.Call]:

@@ -97,19 +97,17 @@ def _apply(file: edit.File, line: str, text: str) -> None:
     match = _EDIT.match(line)
     assert match is not None
     command, nth, comments, many, rest = match.groups(default='')
-    at = {'nth': int(nth or 0), 'comments': int(comments or 0)}
+    lead = int(comments or 0)
     if command == '@@':
         file.select(*rest.split())
-    elif command in ('replace', 'before'):
-        getattr(file, command)(rest, text, **at)
-    elif command == 'after':
-        file.after(rest, text)
-    elif command == 'cut':
-        file.cut(*rest.split(' .. '), comments=at['comments'])
-    elif command == 'sub':
-        file.sub(rest, text.removesuffix('\n'), many=bool(many))
+    elif command in ('replace', 'before', 'after'):
+        file.put(command, rest, text, nth=int(nth or 0), lead=lead)
     elif command == 'add':
         file.add(rest, text)
+    elif command == 'cut':
+        file.cut(*rest.split(' .. '), lead=lead)
+    elif command == 'sub':
+        file.sub(rest, text.removesuffix('\n'), many=bool(many))
     elif command == 'append':
         file.text += text
     elif command in ('import', 'from'):

@@ -38,7 +38,8 @@ from oslo_config import cfg
 import oslo_messaging
 from oslo_messaging.notify import notifier
 from ironic_async_events import patching
-conf = cfg.ConfigOpts()
+conf = cfg.CONF
+conf([], project='ironic', default_config_files=[])
 oslo_messaging.Notifier(
     oslo_messaging.get_notification_transport(conf, url='fake:/'),
     driver='async_events',

@@ -44,10 +44,7 @@ class _Gap(NamedTuple):
 
 
 class Chain:
-    """The chain of one node's states; used by one thread at a time.
-
-    :param ends: the known state of the node; None if unknown.
-    """
+    """The chain of one node's states; used by one thread at a time."""
 
     __slots__ = ('_back', '_ends', '_gaps', '_start', 'last', 'window')
 

@@ -142,10 +142,7 @@ def unwrap(message: Any) -> tuple[dict[str, Any], float | None]:
 
 
 def _decode(text: str | bytes) -> Any:
-    """Parse JSON.
-
-    :raises Unreadable: when the text is not JSON.
-    """
+    """Parse JSON, or raise Unreadable."""
     try:
         return json.loads(text.decode() if isinstance(text, bytes) else text)
     except RecursionError:

@@ -110,8 +110,7 @@ def _spans(
 
 
 def _flags(
-    known: list[tuple[float, obs.Observation]],
-    violations: Iterable[Violation],
+    known: list[tuple[float, obs.Observation]], violations: Iterable[Violation]
 ) -> list[Flag]:
     """Return the violations at a node, by the time of their notification."""
     times = {id(seen): time for time, seen in reversed(known)}

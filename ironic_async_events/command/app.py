@@ -47,5 +47,4 @@ class App(app.App):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; return the exit code."""
-    code: int = App().run(sys.argv[1:] if argv is None else list(argv))
-    return code
+    return App().run(sys.argv[1:] if argv is None else list(argv))

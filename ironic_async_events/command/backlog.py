@@ -31,8 +31,7 @@ AGE = metrics.Family(
     'Age of the oldest message that waits; 0 if none waits.',
 )
 DEAD = metrics.Family(
-    'ironic_async_events_outbox_dead_letters',
-    'Messages that are set aside.',
+    'ironic_async_events_outbox_dead_letters', 'Messages that are set aside.'
 )
 READ_AT = metrics.Family(
     'ironic_async_events_outbox_last_read_timestamp_seconds',

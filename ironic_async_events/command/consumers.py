@@ -7,6 +7,7 @@ priority a routing key of its own: ``<topic>.info``, ``<topic>.error``.
 
 import argparse
 import base64
+import collections
 from collections.abc import Sequence
 import http.client
 import json
@@ -117,23 +118,16 @@ def read(url: str, exchange: str) -> list[Queue]:
     :raises ManagementError: when they cannot be read.
     """
     parts = redaction.web(url, '--url')
-    bindings = [
-        binding
-        for binding in _get(parts, 'bindings')
-        if binding['source'] == exchange
-        and binding['destination_type'] == 'queue'
+    keys = collections.defaultdict[tuple[str, str], set[str]](set)
+    for each in _get(parts, 'bindings'):
+        if each['source'] == exchange and each['destination_type'] == 'queue':
+            place = each['vhost'], each['destination']
+            keys[place].add(each['routing_key'])
+    return [
+        Queue(*place, frozenset(keys[place]), queue.get('consumers', 0))
+        for queue in _get(parts, 'queues')
+        if (place := (queue['vhost'], queue['name'])) in keys
     ]
-    queues = []
-    for queue in _get(parts, 'queues'):
-        place = queue['vhost'], queue['name']
-        keys = frozenset(
-            binding['routing_key']
-            for binding in bindings
-            if (binding['vhost'], binding['destination']) == place
-        )
-        if keys:
-            queues.append(Queue(*place, keys, queue.get('consumers', 0)))
-    return queues
 
 
 def main(argv: Sequence[str]) -> int:

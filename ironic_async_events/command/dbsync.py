@@ -56,9 +56,7 @@ def drop() -> str:
 def _add_parsers(subparsers: Any) -> None:
     for command in (upgrade, current, drop):
         parser = subparsers.add_parser(
-            command.__name__,
-            help=command.__doc__,
-            description=command.__doc__,
+            command.__name__, help=command.__doc__, description=command.__doc__
         )
         parser.set_defaults(run=command)
     parser.add_argument(

@@ -68,7 +68,6 @@ _SETTINGS = {
     'font.family': 'sans-serif',
 }
 
-
 #: The title of a recording, and its nodes from top to bottom.
 Panel = tuple[str, Sequence[timeline.Life]]
 
@@ -141,7 +140,6 @@ def _draw_panel(
     unit, name = next(
         (unit, name) for least, unit, name in _UNITS if seconds >= least
     )
-
     title, lives = panel
     start, _ = timeline.extent(lives)
 

@@ -91,11 +91,10 @@ class Reading(command.Command):
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; what cannot be read is one line and exit code 2."""
         try:
-            code: int = super().run(parsed_args)
+            return super().run(parsed_args)
         except sources.SourceError as exc:
             self.app.stderr.write(f'{exc}\n')
             return 2
-        return code
 
 
 def add_rules(parser: argparse.ArgumentParser) -> Any:
@@ -159,12 +158,8 @@ def run(
         batch when no message came for a while.
     :raises SourceError: when the source cannot be read.
     """
-
-    def interrupt(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
     # SIGTERM ends a run like Ctrl-C: with the result and clean-up.
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with _source(args, path) as batches:
             end = time.monotonic() + (args.duration or float('inf'))

@@ -7,6 +7,7 @@ of receiving. An empty list means that no message came for a while.
 
 from collections.abc import Iterator
 import contextlib
+import itertools
 import os
 import queue
 import sys
@@ -85,13 +86,10 @@ def recording(path: str) -> Iterator[Batches]:
 
 
 def _batches(stream: BinaryIO) -> Batches:
-    batch: list[obs.Seen] = []
-    for seen in read(stream):
-        batch.append(seen)
-        if len(batch) >= _BATCH:
-            yield batch
-            batch = []
-    yield batch
+    messages = read(stream)
+    while batch := list(itertools.islice(messages, _BATCH)):
+        yield batch
+    yield []
 
 
 def _fed(stream: BinaryIO) -> Batches:

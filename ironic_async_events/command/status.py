@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return consumers.main(arguments[1:])
     register(CONF)
     try:
-        code: int = upgradecheck.main(
+        return upgradecheck.main(
             CONF,
             project='ironic',
             upgrade_command=checks.Checks(),
@@ -60,7 +60,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 255
-    return code
 
 
 if __name__ == '__main__':

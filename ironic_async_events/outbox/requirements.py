@@ -2,25 +2,22 @@
 """What the outbox replaces and uses in private."""
 
 from ironic_async_events.patching.requirement import INIT_HOST
-from ironic_async_events.patching.requirement import MANAGER
-from ironic_async_events.patching.requirement import TASK_MANAGER
 from ironic_async_events.patching.requirement import Requirement
+from ironic_async_events.patching.requirement import in_manager
+from ironic_async_events.patching.requirement import in_task_manager
 
 REQUIREMENTS = (
-    Requirement(
-        TASK_MANAGER,
+    in_task_manager(
         'TaskManager',
         'a state and its notification are saved in one transaction',
         'outbox.transaction:with_delivery',
     ),
-    Requirement(
-        MANAGER,
+    in_manager(
         INIT_HOST,
         'the relay of the outbox starts with the conductor',
         'outbox.service:started',
     ),
-    Requirement(
-        MANAGER,
+    in_manager(
         'ConductorManager.del_host(self, deregister, clear_node_reservations)',
         'the relay of the outbox ends with the conductor',
         'outbox.service:stopped',

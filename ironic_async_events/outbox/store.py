@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
+import functools
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,11 +28,7 @@ _RELAY = schema.RELAY.c
 _LEASE = _RELAY.id == 1
 _MAX_ERROR = 255
 
-
-def _list(name: str) -> sa.BindParameter[Any]:
-    return sa.bindparam(name, expanding=True)
-
-
+_list = functools.partial(sa.bindparam, expanding=True)
 # Selects messages after a message about the same subject that waits.
 _FOLLOWS = sa.exists().where(
     _OLDER.subject == _OUTBOX.subject,

@@ -30,10 +30,7 @@ def check(errors: Sequence[BaseException]) -> None:
 
 
 def in_one_transaction(change: Any) -> None:
-    """Commit state and notification together, or neither.
-
-    See :mod:`ironic_async_events.task.delivery`.
-    """
+    """Commit state and notification together, or neither: a delivery."""
     change.save_once(functools.partial(_attempt, change))
 
 

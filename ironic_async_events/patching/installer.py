@@ -262,7 +262,6 @@ def _guard(reason: str) -> None:
     Constructor and ``init_host()`` both refuse: a spawned service process
     unpickles its manager and never calls the constructor.
     """
-
     manager: Any = _arrived[requirement.MANAGER]
 
     def refuse_to_start(self: Any, *args: Any, **kwargs: Any) -> None:

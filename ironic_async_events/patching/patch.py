@@ -13,8 +13,6 @@ def replace(owner: Any, name: str, value: Any) -> Callable[[], None]:
 
     :param owner: a module or a class
     :param name: name of the attribute; the owner may inherit or lack it
-    :param value: the new value
-    :returns: a callable that restores the original object
     """
     # Not getattr(): it would bind a method, or return an inherited attribute.
     original = vars(owner).get(name, _ABSENT)

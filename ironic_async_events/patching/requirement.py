@@ -5,6 +5,7 @@ All requirements are checked before the first attribute is replaced.
 """
 
 import dataclasses
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -32,14 +33,11 @@ _ABSENT = object()
 class Requirement:
     """Attributes of a module of Ironic or of its libraries.
 
-    :param module: name of the module
-    :param names: the attributes, dotted below the module and separated by
-        semicolons; the last part can be an attribute that methods of a class
-        use. What is replaced or overridden has the names of its
-        parameters: ``TaskManager._lock(self)``
-    :param why: the reason for this requirement
+    :param names: the attributes, separated by semicolons; the last part can be
+        an attribute that methods of a class use. What is replaced or
+        overridden has its parameters: ``TaskManager._lock(self)``
     :param wrap: ``module:function`` below this package, which returns the
-        replacement of a single attribute; None for what is overridden or used
+        replacement; None for what is overridden or used
     :param optional: whether some supported releases lack the attribute
     """
 
@@ -51,7 +49,6 @@ class Requirement:
 
     @property
     def full_names(self) -> tuple[str, ...]:
-        """Full names of the attributes."""
         return tuple(
             f'{self.module}.{name.partition("(")[0]}'
             for name in self.names.split('; ')
@@ -60,24 +57,17 @@ class Requirement:
     def check(self) -> None:
         """Look all attributes up; imports the module.
 
-        :raises UnsupportedIronic: when an attribute is missing or has other
-            parameters, or the module cannot be imported
+        :raises UnsupportedIronic: when one is missing or has changed
         """
         for name in self.names.split('; '):
             self._find(name)
 
     def place(self) -> tuple[Any, str] | None:
-        """Return the owner and the name of the attribute that is replaced.
-
-        :returns: None when an optional attribute is missing, or nothing is
-            to be replaced
-        :raises UnsupportedIronic: see :meth:`check`
-        """
+        """Return owner and name of what is replaced, if it is there."""
         owner = self._find(self.names) if self.wrap else None
         return owner and (owner, self.full_names[0].rpartition('.')[2])
 
     def replacement(self, original: Any) -> Any:
-        """Return what takes the place of an attribute."""
         return pkgutil.resolve_name(f'{_PACKAGE}.{self.wrap}')(original)
 
     def _find(self, wanted: str) -> Any:
@@ -114,6 +104,11 @@ class Requirement:
                     f'not ({parameters}); it is needed because {self.why}'
                 )
         return owner
+
+
+in_node = functools.partial(Requirement, 'ironic.objects.node')
+in_manager = functools.partial(Requirement, MANAGER)
+in_task_manager = functools.partial(Requirement, TASK_MANAGER)
 
 
 def _uses(owner: Any, name: str) -> bool:

@@ -5,12 +5,12 @@ A driver casts ``continue_node_clean`` and the like once, and gets no answer.
 When there is no worker, the node keeps waiting for a step that has ended.
 """
 
+import collections
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import contextvars
 import functools
-import itertools
 import threading
 import time
 from typing import Any
@@ -26,79 +26,30 @@ from oslo_log import log as logging
 import wrapt
 
 from ironic_async_events import redaction
+from ironic_async_events.repairs.refused import SPACING
+from ironic_async_events.repairs.refused import Refused
+from ironic_async_events.repairs.refused import Wait
 from ironic_async_events.task import database
 
 CONF = cfg.CONF
 # Operators know the lines of a continuation by the name of the manager.
 LOG = logging.getLogger('ironic.conductor.manager')
 
-SPACING = 10
-"""Seconds between two passes."""
-_LONGEST_PAUSE = 60
-
 # The task that the method of a retry has to use.
 _lent: contextvars.ContextVar[list[Any]] = contextvars.ContextVar('lent')
 
 
-class _Refused:
-    """A continuation that was refused.
-
-    :param method: the method of the conductor
-    """
-
-    def __init__(self, method: Callable[..., Any]) -> None:
-        self.method = method
-        self.attempts = 0
-        # What the node waits for; None when the database was away.
-        self.seen: _Wait | None = None
-        self.back_off()
-
-    def back_off(self) -> None:
-        """Wait longer before the next attempt."""
-        pause = min(SPACING * 2**self.attempts, _LONGEST_PAUSE)
-        self.due = time.monotonic() + pause
-        self.attempts += 1
-
-
-class _Wait:
-    """What a node waits for."""
-
-    def __init__(self, node: Any) -> None:
-        info = node.driver_internal_info or {}
-        self._step = (
-            node.provision_state,
-            info.get('clean_step_index'),
-            info.get('deploy_step_index'),
-            info.get('service_step_index'),
-        )
-        self._updated_at = node.provision_updated_at
-
-    def is_same(self, before: '_Wait | None', here: bool) -> bool:
-        """Return whether the node still waits for the same.
-
-        :param before: what it waited for
-        :param here: whether this conductor would have seen a change; else
-            the node must not even have been touched
-        """
-        if before is None:
-            return here
-        return self._step == before._step and (
-            here or self._updated_at == before._updated_at
-        )
-
-
 class Continuations:
-    """The continuations that a conductor has refused, one for each node.
-
-    :param manager: Ironic's ``ConductorManager``
-    """
+    """The continuations that a conductor has refused, one for each node."""
 
     def __init__(self, manager: Any) -> None:
         self._manager = weakref.proxy(manager)
         self._lock = threading.Lock()
-        self._nodes: dict[str, _Refused] = {}
+        self._nodes: dict[str, Refused] = {}
+        # Those whose turn it is in this pass.
+        self._due: collections.deque[tuple[str, Refused]] = collections.deque()
 
-    def remember(self, context: Any, uuid: str, refused: _Refused) -> None:
+    def remember(self, context: Any, uuid: str, refused: Refused) -> None:
         """Remember a refused continuation.
 
         Called by the thread that was refused, when the node is unlocked.
@@ -108,7 +59,7 @@ class Continuations:
         # The node is read afterwards: a change of its state is either read,
         # or makes the conductor forget the node.
         try:
-            refused.seen = _Wait(node_object.Node.get_by_uuid(context, uuid))
+            refused.seen = Wait(node_object.Node.get_by_uuid(context, uuid))
         except Exception as e:
             LOG.debug(
                 'Node %s cannot be read: %s', uuid, redaction.redacted(e)
@@ -119,8 +70,9 @@ class Continuations:
         with self._lock:
             self._nodes.pop(uuid, None)
 
+    @periodics.periodic(spacing=SPACING)  # type: ignore[untyped-decorator]
     def continue_refused_nodes(self, context: Any) -> None:
-        """Ask for a worker for each node that is due.
+        """Ask for workers, which continue all nodes that are due.
 
         Without a worker nothing is written, and the pass ends. Called by the
         thread of the periodic task.
@@ -128,19 +80,38 @@ class Continuations:
         now = time.monotonic()
         with self._lock:
             due = [item for item in self._nodes.items() if item[1].due <= now]
-        due.sort(key=lambda item: item[1].due)
-        limit = CONF.conductor.periodic_max_workers
-        for uuid, refused in itertools.islice(due, limit):
-            refused.back_off()
+            due.sort(key=lambda item: item[1].due)
+            self._due = collections.deque(due)
+        for _ in range(CONF.conductor.periodic_max_workers):
+            turn = self._next()
+            if turn is None:
+                return
             try:
-                self._manager._spawn_worker(
-                    self._retry, context, uuid, refused
-                )
+                self._manager._spawn_worker(self._retry_all, context, turn)
             except Exception as e:
-                LOG.debug('Node %s is not continued yet: %s', uuid, e)
+                LOG.debug('Node %s is not continued yet: %s', turn[0], e)
                 return
 
-    def _retry(self, context: Any, uuid: str, refused: _Refused) -> None:
+    def _next(self) -> tuple[str, Refused] | None:
+        """Return the node that has been due longest, which then waits again.
+
+        Called by any thread.
+        """
+        with self._lock:
+            turn = self._due.popleft() if self._due else None
+        if turn is not None:
+            turn[1].back_off(time.monotonic())
+        return turn
+
+    def _retry_all(
+        self, context: Any, turn: tuple[str, Refused] | None
+    ) -> None:
+        """Continue one node after the other. Called by a worker."""
+        while turn is not None:
+            self._retry(context, *turn)
+            turn = self._next()
+
+    def _retry(self, context: Any, uuid: str, refused: Refused) -> None:
         """Continue a node if it waits for the same. Called by a worker."""
         try:
             task = task_manager.acquire(
@@ -159,7 +130,7 @@ class Continuations:
             error = redaction.redacted(e)
             LOG.debug('Node %s is not continued yet: %s', uuid, error)
 
-    def _take(self, node: Any, refused: _Refused) -> bool:
+    def _take(self, node: Any, refused: Refused) -> bool:
         """Forget a locked node; return whether it waits for the same."""
         if node.maintenance:
             return False
@@ -170,16 +141,12 @@ class Continuations:
             if self._nodes.get(node.uuid) is not refused:
                 return False
             del self._nodes[node.uuid]
-        return _Wait(node).is_same(refused.seen, here)
+        return Wait(node).is_same(refused.seen, here)
 
-    def _continue(self, context: Any, uuid: str, refused: _Refused) -> None:
+    def _continue(self, context: Any, uuid: str, refused: Refused) -> None:
         LOG.info(
-            'Node %(node)s is continued, attempt %(number)d of %(method)s',
-            {
-                'node': uuid,
-                'number': refused.attempts - 1,
-                'method': refused.method.__name__,
-            },
+            'Node %s is continued, attempt %d of %s',
+            *(uuid, refused.attempts - 1, refused.method.__name__),
         )
         try:
             refused.method(_WithWorker(self._manager), context, uuid)
@@ -244,15 +211,12 @@ def remembering(method: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as e:
             if _is_refusal(e):
                 LOG.info(
-                    '%(method)s of node %(node)s was refused (%(error)s); '
-                    'the conductor tries again while the node waits',
-                    {
-                        'method': method.__name__,
-                        'node': node_id,
-                        'error': redaction.redacted(e),
-                    },
+                    '%s of node %s was refused (%s); the conductor tries '
+                    'again while the node waits',
+                    *(method.__name__, node_id, redaction.redacted(e)),
                 )
-                _of(self).remember(context, node_id, _Refused(method))
+                refused = Refused(method, time.monotonic())
+                _of(self).remember(context, node_id, refused)
             raise
 
     return wrapper
@@ -268,14 +232,8 @@ def collecting(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def wrapper(self: Any, admin_context: Any) -> Any:
         result = method(self, admin_context)
-        kept = _of(self)
-
-        def continue_refused_nodes(context: Any) -> None:
-            kept.continue_refused_nodes(context)
-
-        periodic = periodics.periodic(spacing=SPACING)
         self._periodic_tasks.add(
-            periodic(continue_refused_nodes), admin_context
+            _of(self).continue_refused_nodes, admin_context
         )
         return result
 

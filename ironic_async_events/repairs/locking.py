@@ -51,15 +51,7 @@ def downgrading(method: Callable[[Any], None]) -> Callable[[Any], None]:
 
     :param method: ``TaskManager.downgrade_lock``
     """
-
-    @functools.wraps(method)
-    def downgrade_lock(self: Any) -> None:
-        if _is_locked(self):
-            locks.RESERVATIONS.give_back(self, functools.partial(method, self))
-        else:
-            method(self)
-
-    return downgrade_lock
+    return _of_own(locks.Reservations.give_back, method)
 
 
 def releasing(method: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -69,16 +61,18 @@ def releasing(method: Callable[[Any], None]) -> Callable[[Any], None]:
         that ends the task
     :returns: the replacement; it raises DBError when the database stays away
     """
+    return _of_own(locks.Reservations.release, method)
 
+
+def _of_own(
+    release: Callable[..., None], method: Callable[[Any], None]
+) -> Callable[[Any], None]:
     @functools.wraps(method)
-    def release_resources(self: Any) -> None:
-        if _is_locked(self):
-            locks.RESERVATIONS.release(self, functools.partial(method, self))
-        else:
+    def wrapper(self: Any) -> None:
+        if self.node is None or self.shared:
             method(self)
+        else:
+            own = functools.partial(method, self)
+            release(locks.RESERVATIONS, self, own)
 
-    return release_resources
-
-
-def _is_locked(task: Any) -> bool:
-    return task.node is not None and not task.shared
+    return wrapper

@@ -32,7 +32,6 @@ _PATIENCE = 10.0
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-
 _here = threading.local()
 
 
@@ -71,7 +70,6 @@ class Reservations:
 
         :param reserve: Ironic's statements; they return the locked node
         :raises NodeLocked: when another task holds the lock
-        :raises Exception: other errors of ``reserve``
         """
         task = getattr(_here, 'task', None)
         if task is None:
@@ -121,7 +119,6 @@ class Reservations:
             set on the task
         :raises NodeLocked: when another conductor holds the lock
         :raises NodeNotLocked: when the node is not locked
-        :raises Exception: other errors of ``release``
         """
         with self._closing(task.node, _MOMENT):
             self._release(task, release)
@@ -130,9 +127,9 @@ class Reservations:
         uuid = task.node.uuid
         if self._holders.get(uuid, task) is not task:
             LOG.warning(
-                'The lock of node %(node)s was taken away from a task '
-                '(%(purpose)s); another task has it now',
-                {'node': uuid, 'purpose': task._purpose},
+                'The lock of node %s was taken away from a task (%s); another '
+                'task has it now',
+                *(uuid, task._purpose),
             )
             task.shared = True
         release()
@@ -145,12 +142,9 @@ class Reservations:
 
         Called by the thread that ends the task.
 
-        :param task: the task that holds the lock
-        :param release: Ironic's method; releases no lock when ``shared`` is
-            set on the task
+        :param release: as in :meth:`give_back`
         :raises DBError: when the database does not come back in time; the
             lock is released when the next task asks for it
-        :raises Exception: other errors of ``release``
         """
         uuid = task.node.uuid
         try:
@@ -207,10 +201,9 @@ class Reservations:
                 self._changed.notify_all()
 
     def _clear(self, task: Any) -> bool:
-        """Release a lock of this conductor that no task holds.
+        """Release a lock that no task holds; return whether there was one.
 
         :param task: the task that asked for the lock
-        :returns: whether a lock was released
         """
         try:
             return database.retry_until_answered(self._clear_once, task)

@@ -43,8 +43,9 @@ class Orphans:
     def __init__(self) -> None:
         # By UUID of the node: the conductor that had reserved it.
         self._hosts: dict[str, str] = {}
-        # By UUID of the node: the node as it was reserved again.
-        self._given: dict[str, Any] = {}
+        # By UUID of the node that was reserved again: its number, the
+        # conductor and the mark.
+        self._given: dict[str, tuple[int, str, Any]] = {}
 
     def add(self, uuid: str, host: str) -> None:
         """Note a node before its reservation by a host is removed."""
@@ -52,8 +53,7 @@ class Orphans:
 
     def begin(self, context: Any, dbapi: Any) -> None:
         """Deal with what the last pass has left. Never raises."""
-        for uuid, node in list(self._given.items()):
-            host = node.reservation
+        for uuid, (_, host, _) in list(self._given.items()):
             if _settled(self._unlock_if_back, context, dbapi, uuid, host):
                 del self._given[uuid]
         # So that this pass finds nodes that could not be reserved.
@@ -64,8 +64,8 @@ class Orphans:
         is_known = isinstance(error, exception.IronicException)
         LOG.log(
             logging.WARNING if is_known else logging.ERROR,
-            'Node %(node)s could not be taken over: %(error)s',
-            {'node': uuid, 'error': error},
+            'Node %s could not be taken over: %s',
+            *(uuid, error),
             exc_info=None if is_known else error,
         )
 
@@ -88,12 +88,11 @@ class Orphans:
 
         if not statements.mark_reservation(node.id, None, host, _mark(node)):
             raise exception.NodeLocked(node=uuid, host=host)
-        node.reservation = host
-        self._given[uuid] = node
+        self._given[uuid] = node.id, host, _mark(node)
         LOG.warning(
-            'Node %(node)s could not be taken over from conductor '
-            '%(host)s; the next pass tries again',
-            {'node': uuid, 'host': host},
+            'Node %s could not be taken over from conductor %s; the next pass '
+            'tries again',
+            *(uuid, host),
         )
         self._unlock_if_back(context, dbapi, uuid, host)
 
@@ -105,12 +104,12 @@ class Orphans:
             return
         from ironic_async_events.repairs import statements  # sets up database
 
-        node = self._given[uuid]
-        if statements.mark_reservation(node.id, host, None, _mark(node)):
+        node_id, _, mark = self._given[uuid]
+        if statements.mark_reservation(node_id, host, None, mark):
             LOG.warning(
-                'Node %(node)s is unlocked: conductor %(host)s, from which it '
-                'could not be taken over, is back',
-                {'node': uuid, 'host': host},
+                'Node %s is unlocked: conductor %s, from which it could not '
+                'be taken over, is back',
+                *(uuid, host),
             )
 
 
@@ -139,16 +138,13 @@ def _settled(
     try:
         action(context, dbapi, uuid, host)
     except exception.IronicException as e:
-        LOG.info(
-            'Node %(node)s is not kept for the next pass: %(error)s',
-            {'node': uuid, 'error': e},
-        )
+        LOG.info('Node %s is not kept for the next pass: %s', uuid, e)
     except Exception as e:
         # Without the text of the error: it repeats the statement.
         LOG.error(
-            'Node %(node)s, which conductor %(host)s has left, could not be '
-            'kept for the next pass: %(error)s; the next pass tries again',
-            {'node': uuid, 'host': host, 'error': type(e).__name__},
+            'Node %s, which conductor %s has left, could not be kept for the '
+            'next pass: %s; the next pass tries again',
+            *(uuid, host, type(e).__name__),
         )
         return False
     return True
@@ -227,13 +223,11 @@ class _AskedOnce(wrapt.ObjectProxy):  # type: ignore[misc]
 
     def __init__(self, dbapi: Any) -> None:
         super().__init__(dbapi)
-        self._self_offline: list[str] | None = None
+        self._self_ask = functools.cache(dbapi.get_offline_conductors)
 
-    def get_offline_conductors(self) -> list[str]:
+    def get_offline_conductors(self) -> Any:
         """See Ironic."""
-        if self._self_offline is None:
-            self._self_offline = self.__wrapped__.get_offline_conductors()
-        return self._self_offline
+        return self._self_ask()
 
 
 _KEPT: weakref.WeakKeyDictionary[Any, Orphans] = weakref.WeakKeyDictionary()

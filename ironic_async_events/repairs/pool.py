@@ -38,11 +38,7 @@ def recovering(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def recover(executor: Any) -> None:
-    """Make a pool recover.
-
-    :param executor: the pool; a pool without native threads (eventlet, None)
-        is left alone
-    """
+    """Make a pool recover, if it is a pool of native threads."""
     if isinstance(executor, futurist.ThreadPoolExecutor):
         guard(executor)
         admit(executor)
@@ -53,8 +49,6 @@ def guard(executor: futurist.ThreadPoolExecutor) -> None:
 
     Ironic submits work in several places; all of them reach the method that
     adds a thread.
-
-    :param executor: the pool
     """
     add_thread = executor._add_thread
 
@@ -74,8 +68,6 @@ def admit(executor: futurist.ThreadPoolExecutor) -> None:
     """Make a pool accept work whenever it has an idle thread.
 
     Work that the pool's own check accepts is accepted as before.
-
-    :param executor: the pool
     """
     check = executor._check_and_reject
     work = executor._work_queue
@@ -98,12 +90,8 @@ def _forget_unstarted(workers: list[Any]) -> None:
         workers.remove(worker)
         # At exit futurist joins every worker that is still referenced, and a
         # thread that never started cannot be joined.
-        worker.join = _nothing_to_join
+        worker.join = lambda timeout=None: None
     LOG.warning(
         'The operating system could not start a worker; the pool has %d',
         len(workers),
     )
-
-
-def _nothing_to_join(timeout: float | None = None) -> None:
-    pass

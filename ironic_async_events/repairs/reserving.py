@@ -2,14 +2,18 @@
 """Lock a node with one UPDATE and one read, unlock it with one UPDATE.
 
 Ironic reads the node before both, in a transaction of its own, and reads the
-tags of a node, which a node object does not have.
+tags of a node, which a node object does not have. A task reads the node once
+more before it locks it, for the UUID in a line of the log.
 """
 
 from collections.abc import Callable
 import functools
+import threading
+import types
 from typing import Any
 
 from ironic import objects
+from oslo_utils import uuidutils
 
 from ironic_async_events.patching import known
 
@@ -42,8 +46,18 @@ REPLACED = known.Functions(
     {
         'ironic.objects.node.Node.reserve': ('25ba49792facb3dd',),
         'ironic.objects.node.Node.release': ('ae42f6e156ddae59',),
+        'ironic.objects.node.Node.get': (
+            'a676f8a54652d1e3',  # 39.0 and later
+            '12a2c32b03444677',  # 32.0 and later
+            'b7b2e3193e25a6b9',
+        ),
+        'ironic.conductor.task_manager.TaskManager.__init__': (
+            'a7ed856e427814aa',  # 35.0 and later
+            '56063bb9e392b25f',
+        ),
     },
 )
+_here = threading.local()
 
 
 def _are_known(cls: Any) -> bool:
@@ -87,6 +101,48 @@ def releasing(method: Any) -> Any:
         statements.release_node(tag, node_id)
 
     return _instead('release', method, release)
+
+
+def making(method: Callable[..., None]) -> Callable[..., None]:
+    """Have a task not read its node before it locks it.
+
+    :param method: ``TaskManager.__init__``
+    """
+    name = 'ironic.conductor.task_manager.TaskManager.__init__'
+    if not REPLACED.is_known(name, method):
+        return method
+
+    @functools.wraps(method)
+    def make(
+        self: Any,
+        context: Any,
+        node_id: int | str,
+        shared: bool = False,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        _here.names = not shared and uuidutils.is_uuid_like(node_id)
+        try:
+            method(self, context, node_id, shared, *args, **kwargs)
+        finally:
+            _here.names = False
+
+    return make
+
+
+def naming(method: Any) -> Any:
+    """Answer a task that asks for nothing but the UUID of its node.
+
+    :param method: ``Node.get``, a class method; called by any thread
+    """
+
+    def get(cls: Any, context: Any, node_id: int | str) -> Any:
+        if not getattr(_here, 'names', False):
+            return method.__func__(cls, context, node_id)
+        _here.names = False
+        return types.SimpleNamespace(uuid=node_id)
+
+    return _instead('get', method, get)
 
 
 def _instead(name: str, method: Any, shorter: Callable[..., Any]) -> Any:

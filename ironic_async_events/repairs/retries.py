@@ -35,35 +35,28 @@ def in_operations(method: Callable[..., Any]) -> Callable[..., Any]:
         if not database.is_in_operation():
             return found
         if name == 'create_node_history':
-            return functools.partial(
-                database.retry_until_answered, _Record(self, found)
-            )
-        if name.startswith(_REPEATABLE):
-            return functools.partial(database.retry_until_answered, found)
-        return found
+            found = _once(self, found)
+        elif not name.startswith(_REPEATABLE):
+            return found
+        return functools.partial(database.retry_until_answered, found)
 
     return find
 
 
-class _Record:
-    """Records an event in the history of a node, once.
+def _once(dbapi: Any, create: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what records an event in the history of a node, once."""
+    repeated = False
 
-    :param dbapi: the database API
-    :param create: its method that creates the record
-    """
-
-    def __init__(self, dbapi: Any, create: Callable[..., Any]) -> None:
-        self._dbapi = dbapi
-        self._create = create
-        self._repeated = False
-
-    def __call__(self, values: dict[str, Any]) -> Any:
-        if self._repeated:
+    def create_once(values: dict[str, Any]) -> Any:
+        nonlocal repeated
+        if repeated:
             # Perhaps only the answer was lost.
-            for record in self._dbapi.get_node_history_by_node_id(
+            for record in dbapi.get_node_history_by_node_id(
                 values['node_id'], limit=1, sort_key='id', sort_dir='desc'
             ):
                 if record.event == values['event']:
                     return record
-        self._repeated = True
-        return self._create(values)
+        repeated = True
+        return create(values)
+
+    return create_once

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The statements that take and give back the lock of a node.
+"""Read a node; the statements that take and give back its lock.
 
 Importing this module configures Ironic's database.
 """
@@ -17,15 +17,30 @@ from ironic_async_events.task import database
 
 _NODES: Any = models.NodeBase.__table__
 _TRAITS: Any = models.NodeTrait.__table__
-_HOLDER = sa.select(_NODES.c.uuid, _NODES.c.reservation)
+HAS_TRAITS = sa.exists().where(_TRAITS.c.node_id == _NODES.c.id)
 # Most nodes have no traits: reading them is another statement.
-_NODE_AND_TRAITS = sa.select(
-    _NODES,
-    sa.exists().where(_TRAITS.c.node_id == _NODES.c.id).label('traits'),
-)
+_NODE = sa.select(_NODES, HAS_TRAITS.label('traits'))
 _TRAITS_OF = sa.select(_TRAITS).where(
     _TRAITS.c.node_id == sa.bindparam('node_id')
 )
+_HOLDER = sa.select(_NODES.c.uuid, _NODES.c.reservation)
+
+
+def read(session: Any, identity: Any) -> dict[str, Any] | None:
+    """Return the row of a node, with its ``traits``; None: there is none.
+
+    :param identity: the condition of the node
+    """
+    found = session.execute(_NODE.where(identity)).mappings().first()
+    if found is None:
+        return None
+    traits = read_traits(session, found['id']) if found['traits'] else []
+    return {**found, 'traits': traits}
+
+
+def read_traits(session: Any, node_id: int) -> Any:
+    found = session.execute(_TRAITS_OF, {'node_id': node_id})
+    return found.mappings().all()
 
 
 @database.retried
@@ -61,26 +76,13 @@ def _reserve_node(
             .where(identity, _NODES.c.reservation.is_(None))
             .values(reservation=host)
         )
-        found = (
-            session.execute(_NODE_AND_TRAITS.where(identity))
-            .mappings()
-            .first()
-        )
-        if found is None:
+        row = read(session, identity)
+        if row is None:
             raise exception.NodeNotFound(node=node_id)
         if not reserved.rowcount:
             raise exception.NodeLocked(
-                node=found['uuid'], host=found['reservation']
+                node=row['uuid'], host=row['reservation']
             )
-        row = dict(found)
-        if row['traits']:
-            row['traits'] = (
-                session.execute(_TRAITS_OF, {'node_id': row['id']})
-                .mappings()
-                .all()
-            )
-        else:
-            row['traits'] = []
         return row
 
 

@@ -107,17 +107,13 @@ class StateChange:
 
     def save(self) -> None:
         """Save the new state to the database."""
-        from ironic_async_events.task import saving  # configures the database
-
+        if database.is_open():
+            database.lock_for_writing()
         self._set(self._fields)
         # Not obj_what_changed(), which would look into every field for an
         # object that has changed itself: the traits, not saved with a node.
         self._saving = set(self._node._changed_fields)
-        if 'provision_state' in self._clean:
-            saving.save(self._node, self._before['provision_state'])
-        else:
-            # The state on the object was not the state in the database.
-            saving.save_as_ironic_does(self._node)
+        database.retried(self._node.save)()
 
     def rolled_back(self) -> None:
         """Note that the transaction was rolled back after :meth:`save`.

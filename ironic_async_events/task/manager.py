@@ -266,7 +266,7 @@ class AsyncTaskManager(task_manager.TaskManager):
         # references only.
         if started is None:
             return
-        if not issubclass(type(future), futures.Future):
+        if not isinstance(future, futures.Future):
             # A spawn method with an unknown kind of future may never run
             # anything: there is nothing to wait for.
             timeout = 0.0

@@ -28,13 +28,8 @@ KEY = 'async_events_sequence'
 
 # The states in which an operation is under way; in a hold it waits for its
 # user.
-_WORKING = frozenset(
-    (
-        *states.UNSTABLE_STATES,
-        states.CLEANHOLD,
-        states.DEPLOYHOLD,
-        states.SERVICEHOLD,
-    )
+_WORKING = frozenset(states.UNSTABLE_STATES).union(
+    (states.CLEANHOLD, states.DEPLOYHOLD, states.SERVICEHOLD)
 )
 
 
@@ -66,9 +61,7 @@ def read(driver_internal_info: dict[str, Any] | None) -> Mark | None:
 
 
 def following(
-    driver_internal_info: dict[str, Any] | None,
-    transition: Any,
-    now: float,
+    driver_internal_info: dict[str, Any] | None, transition: Any, now: float
 ) -> tuple[Mark, dict[str, Any]]:
     """Return the mark of a transition, and the info in which it is kept.
 
@@ -122,10 +115,7 @@ class NodeProvisionEventNotification(notification.NotificationBase):
 
 
 def emit(task: Any, transition: Any, mark: Mark, now: float) -> None:
-    """Send the numbered notification of a transition; never raise.
-
-    :param now: in seconds since the epoch
-    """
+    """Send the numbered notification of a transition; never raise."""
     try:
         NodeProvisionEventNotification(
             publisher=notification.NotificationPublisher(

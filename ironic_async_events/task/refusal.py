@@ -55,10 +55,7 @@ class Snapshot:
         self._values = pickle.dumps(values, pickle.HIGHEST_PROTOCOL)
 
     def restore(self, node: Any) -> list[str]:
-        """Set the fields that differ; saving is the caller's.
-
-        :returns: names of the fields that were set
-        """
+        """Set the fields that differ, and return their names; save none."""
         values = pickle.loads(self._values)  # noqa: S301  # our own
         changed, names = [], _kept(node.__class__)[0]
         for name, value in zip(names, values, strict=True):
@@ -148,10 +145,7 @@ def take_back(
 
 
 def _restore(
-    node: Any,
-    before: Snapshot | None,
-    reason: str,
-    record_type: str,
+    node: Any, before: Snapshot | None, reason: str, record_type: str
 ) -> None:
     """Restore a node, unless an attempt before has committed it.
 

@@ -1,25 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the task manager replaces, overrides, and uses in private."""
 
-import functools
-
 from ironic_async_events.patching import patched
 from ironic_async_events.patching.requirement import INIT_HOST
-from ironic_async_events.patching.requirement import MANAGER
-from ironic_async_events.patching.requirement import TASK_MANAGER
 from ironic_async_events.patching.requirement import Requirement
-
-_in_manager = functools.partial(Requirement, MANAGER)
-_in_task_manager = functools.partial(Requirement, TASK_MANAGER)
+from ironic_async_events.patching.requirement import in_manager
+from ironic_async_events.patching.requirement import in_node
+from ironic_async_events.patching.requirement import in_task_manager
 
 # Also for an Ironic that has the task manager already.
 _ALWAYS = (
-    _in_manager(
+    in_manager(
         INIT_HOST,
         'errors of the database must not repeat the passwords of nodes',
         'redaction:hiding_parameters',
     ),
-    _in_manager(
+    in_manager(
         INIT_HOST,
         'the conductor says that it runs with the plugin, or refuses',
         'patching.installer:confirming',
@@ -29,21 +25,20 @@ _ALWAYS = (
         '_session_for_read; _session_for_write',
         'what belongs together is saved in one transaction',
     ),
-    Requirement(
-        'ironic.objects.node',
-        'Node._changed_fields; Node._context; Node._from_db_object',
-        'one UPDATE does what saving a node does',
+    in_node(
+        'Node._changed_fields; Node._context',
+        'they are what a save writes, and what it leaves',
     ),
 )
 
 REQUIREMENTS = (
-    _in_task_manager(
+    in_task_manager(
         'TaskManager(context, node_id, shared, purpose, retry, patient, '
         'load_driver)',
         'its workers shall save the state',
         'patching.loader:task_manager',
     ),
-    _in_task_manager(
+    in_task_manager(
         'TaskManager.process_event(self, event, callback, call_args, '
         'call_kwargs, err_handler, target_state, last_error); '
         'TaskManager.spawn_after(self, _spawn_method, args, kwargs); '
@@ -56,14 +51,14 @@ REQUIREMENTS = (
         'TaskManager.__exit__(self, exc_type, exc_val, exc_tb)',
         'the task manager of the plugin overrides or calls it',
     ),
-    _in_task_manager(
+    in_task_manager(
         'TaskManager._spawn_method; TaskManager._spawn_args; '
         'TaskManager._spawn_kwargs; TaskManager._on_error_method; '
         'TaskManager._on_error_args; TaskManager._on_error_kwargs',
         'the callback is decorated before it is spawned',
     ),
     *(
-        _in_manager(
+        in_manager(
             f'ConductorManager.continue_node_{kind}(self, context, node_id)',
             'a node whose operation cannot go on must keep waiting',
             'task.drop_in:late',
@@ -71,7 +66,7 @@ REQUIREMENTS = (
         )
         for kind in ('clean', 'deploy', 'service')
     ),
-    _in_manager(
+    in_manager(
         'ConductorManager._do_abort(self, task)',
         'the abort of a service fails the node before it asks for a worker',
         'task.drop_in:late',

@@ -18,7 +18,6 @@ from typing import Any
 from laboratory import command
 from laboratory import service
 from laboratory import tables
-from laboratory.bench import alone
 from laboratory.bench import figures
 from laboratory.bench import inspections
 from laboratory.bench import judge
@@ -31,13 +30,10 @@ LOG = logging.getLogger('bench')
 
 # The short ones first.
 _FIGURES: Mapping[str, Callable[[sides.Form], Any]] = {
-    'locks': alone.measure_locks,
-    'spawns': alone.measure_spawns,
     'statements': load.measure_statements,
     'startup': startup.measure,
     'trouble': inspections.measure_trouble,
     'memory': inspections.measure_memory,
-    'growth': load.measure_growth,
     'load': load.measure,
 }
 # What the short form measures when nothing is chosen.
@@ -70,11 +66,17 @@ def _work(parsed: argparse.Namespace) -> int:
         # What was measured is not lost when something goes wrong later.
         report.save(document, parsed.keep)
     LOG.info('everything is measured')
-    lines = judge.lines(document['figures'])
+    lines, again = judge.lines(document['figures']), None
     report.table(lines).show()
+    if parsed.against:
+        other = judge.lines(report.kept(parsed.against)['figures'])
+        again = list(judge.again(lines, other))
+        LOG.info('not so in %s:', parsed.against)
+        report.table(again).show()
     if parsed.page:
-        report.write_page(document, parsed.keep)
-    return int(any(line.verdict is figures.Verdict.MISSED for line in lines))
+        report.write_page(document, parsed.keep, again)
+    verdicts = [line.verdict for line in (*lines, *(again or ()))]
+    return int(figures.Verdict.MISSED in verdicts)
 
 
 def _compare(form: sides.Form, trees: Sequence[pathlib.Path]) -> tables.Table:
@@ -93,8 +95,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         'bench',
         __doc__,
         long=(False, 'all of it, in some hours'),
-        rounds=(5, 'how many paired rounds'),
+        rounds=(6, 'how many paired rounds; six have every order'),
         keep=(_DIRECTORY, 'where figures are written and looked for'),
+        against=(pathlib.Path, 'where a second run is that must agree'),
         page=(False, f'write {report.PAGE} with pictures there as well'),
     )
     parser.add_argument(

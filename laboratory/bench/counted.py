@@ -3,7 +3,7 @@
 
 ``python -m laboratory.bench.counted FILE COMMAND ...`` appends a line to the
 file for each statement, commit and rollback that SQLAlchemy's events tell of:
-the thread, the kind, and the table.
+the thread; kind and table, the function that says it, and the one that asked.
 """
 
 import collections
@@ -13,6 +13,7 @@ import re
 import runpy
 import sys
 import threading
+import types
 from typing import Any
 
 import sqlalchemy
@@ -20,6 +21,15 @@ from sqlalchemy import event
 
 _KIND = re.compile(r'\s*(\w+)')
 _TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE)\s+`?(\w+)', re.IGNORECASE)
+NO_ROW = 'UPDATE-OF-NO-ROW'
+_PLUGIN = 'ironic_async_events.'
+# They ask for somebody else, as repairs do.
+_BETWEEN = (
+    *('ironic.db.', 'ironic.objects.', f'{_PLUGIN}repairs.'),
+    *(f'{_PLUGIN}task.database:', f'{_PLUGIN}outbox.store:'),
+)
+# They pass on what somebody else asks for.
+_PASSING = 'wrapper', 'wrapped', '_retried', '__call__'
 
 
 def main() -> None:
@@ -28,12 +38,16 @@ def main() -> None:
 
     def write(what: str) -> None:
         name = threading.current_thread().name
+        by, whom = _callers(sys._getframe(2))
         # One write for a line: threads do not mix.
-        os.write(descriptor, f'{name}\t{what}\n'.encode())
+        line = f'{name}\t{what} by {by} for {whom}\n'
+        os.write(descriptor, line.encode())
 
     def executed(conn: Any, cursor: Any, statement: str, *more: Any) -> None:
         kind, table = _KIND.match(statement), _TABLE.search(statement)
         words = [kind.group(1).upper() if kind else '?']
+        if words == ['UPDATE'] and not cursor.rowcount:
+            words = [NO_ROW]
         write(' '.join([*words, *(table.groups() if table else ())]))
 
     engine = sqlalchemy.Engine
@@ -44,10 +58,27 @@ def main() -> None:
     runpy.run_path(command, run_name='__main__')
 
 
-def read(path: pathlib.Path, without: str) -> dict[str, int]:
-    """Count what was written down, but for a thread: kind and table."""
-    lines = (x.split('\t') for x in path.read_text().splitlines())
-    return collections.Counter(what for name, what in lines if name != without)
+def _callers(frame: types.FrameType | None) -> tuple[str, str]:
+    """Find Ironic's or our function, and who asks it to ask the database."""
+    names = []
+    while frame is not None:
+        module = frame.f_globals.get('__name__', '')
+        name = frame.f_code.co_name
+        if module.startswith(('ironic.', _PLUGIN)) and name not in _PASSING:
+            names.append(f'{module}:{name}')
+        frame = frame.f_back
+    by = names[0] if names else '?'
+    whom = (name for name in names if not name.startswith(_BETWEEN))
+    return by, next(whom, '?')
+
+
+def read(path: pathlib.Path) -> dict[str, collections.Counter[str]]:
+    """Count what was written down, for each thread."""
+    counts: dict[str, collections.Counter[str]] = {}
+    for line in path.read_text().splitlines():
+        name, what = line.split('\t')
+        counts.setdefault(name, collections.Counter())[what] += 1
+    return counts
 
 
 if __name__ == '__main__':

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import enum
-import math
+import functools
+import random
 import statistics
 from typing import Any
 
-# What an interval covers at least; all of five rounds cover more.
-_CONFIDENCE = 0.92
+# What an interval leaves out, and of how many medians it is made.
+_OUTSIDE = 0.05
+_DRAWS = 1000
+_SEED = 28
 # With fewer rounds an interval covers too little to decide anything.
 _ENOUGH = 5
 
@@ -53,25 +56,34 @@ class Spread:
         )
         return f'{middle} ({low} to {high})'
 
+    def agrees(self, other: 'Spread') -> bool:
+        """Tell whether one's median is in the other's interval."""
+        return any(
+            its.low <= middle <= its.high
+            for its, middle in ((self, other.middle), (other, self.middle))
+        )
+
 
 def spread(values: Sequence[float]) -> Spread:
-    """Compute the median and its interval.
+    """Compute the median and its 95 % interval, by bootstrap.
 
-    The interval is that of the sign test, which assumes nothing of how the
-    values are distributed: it reaches from the value that has ``k`` below it
-    to the value that has ``k`` above it. With fewer than eight values it is
-    all of them, which covers less when they are fewer than five.
+    Rounds are drawn again, with repetition; the same values always have the
+    same interval. The median of five values can be each of them: so few
+    rounds have an interval that is nearly all of them.
     """
-    ordered = sorted(values)
-    number = len(ordered)
-    k, outside = 0, 0.0
-    for i in range((number + 1) // 2):
-        # How often all values but so many are on one side of the true median.
-        outside += 2 * math.comb(number, i) / 2**number
-        if outside <= 1 - _CONFIDENCE:
-            k = i
+    return _spread(tuple(values))
+
+
+@functools.cache
+def _spread(values: tuple[float, ...]) -> Spread:
+    draws, number = random.Random(_SEED), len(values)
+    medians = sorted(
+        statistics.median(draws.choices(values, k=number))
+        for _ in range(_DRAWS)
+    )
+    cut = round(_DRAWS * _OUTSIDE / 2)
     return Spread(
-        statistics.median(ordered), ordered[k], ordered[-1 - k], number
+        statistics.median(values), medians[cut], medians[-1 - cut], number
     )
 
 
@@ -97,23 +109,16 @@ def done(rounds: Rounds, side: str) -> Rounds:
 class Limit:
     """What a ratio to stock must be.
 
-    :param interval: what the whole interval must be beyond; None: the median
-        decides alone.
-    :param least: whether these are lower limits.
+    :param least: whether it is a lower limit.
     :param whole: the whole interval is held against ``median``.
     """
 
     median: float
-    interval: float | None = None
     least: bool = False
     whole: bool = False
 
     def __str__(self) -> str:
-        way, side = ('least', 'above') if self.least else ('most', 'below')
-        text = f'at {way} {self.median:.2f}'
-        if self.interval is not None:
-            text += f', interval {side} {self.interval:.2f}'
-        return text
+        return f'at {"least" if self.least else "most"} {self.median:.2f}'
 
     def hold(self, ratio: Spread) -> Verdict:
         sign = -1 if self.least else 1
@@ -121,8 +126,6 @@ class Limit:
         near, far = sorted((sign * ratio.low, sign * ratio.high))
         if ratio.rounds < _ENOUGH or (self.whole and near <= limit < far):
             return Verdict.UNDECIDED
-        if self.interval is not None and far >= sign * self.interval:
-            return Verdict.MISSED
         return within(far if self.whole else middle, limit)
 
 
@@ -138,7 +141,7 @@ def within(value: float, limit: float) -> Verdict:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the result, in words; ``by`` tells what has decided."""
+    """One line of the result, in words."""
 
     figure: str
     where: str
@@ -146,16 +149,13 @@ class Line:
     value: str
     limit: str
     verdict: Verdict
-    by: str = 'count'
     ratio: Spread | None = None
 
     @property
     def cells(self) -> tuple[str, ...]:
-        return (
-            *(self.figure, self.where, self.side, self.value, self.limit),
-            *(self.verdict.name.lower(), self.by),
-        )
+        words = self.figure, self.where, self.side, self.value, self.limit
+        return (*words, self.verdict.name.lower())
 
 
-CELLS = ('figure', 'where', 'side', 'value', 'must be', 'verdict', 'by')
+CELLS = ('figure', 'where', 'side', 'value', 'must be', 'verdict')
 """The header above :attr:`Line.cells`."""

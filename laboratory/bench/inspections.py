@@ -16,7 +16,7 @@ import time
 from typing import Any
 from typing import NamedTuple
 from typing import Self
-import uuid
+import uuid as uuids
 
 import requests
 import sqlalchemy as sa
@@ -54,18 +54,32 @@ _RECOVERY_SECONDS = 180.0
 def add(running: sides.Running, how_many: int) -> list[str]:
     """Put copies of the row of a node that is ``manageable`` beside it."""
     first = clients.Client(running.bench.ironic.endpoint).lead('manage')
-    engine = running.bench.eye.engine
+    return [
+        first.id,
+        *copies(running.bench.eye.engine, first.id, how_many - 1),
+    ]
+
+
+def copies(engine: sa.Engine, uuid: str, how_many: int) -> list[str]:
+    """Put copies of a node's row beside it; each names itself where it did."""
     table = sa.Table('nodes', sa.MetaData(), autoload_with=engine)
-    fresh = [str(uuid.uuid4()) for _ in range(how_many - 1)]
+    fresh = [str(uuids.uuid4()) for _ in range(how_many)]
     with engine.begin() as connection:
-        query = sa.select(table).where(table.c.uuid == first.id)
+        query = sa.select(table).where(table.c.uuid == uuid)
         row = dict(connection.execute(query).mappings().one())
         del row['id']
         for begin in range(0, len(fresh), _AT_ONCE):
-            some = fresh[begin : begin + _AT_ONCE]
-            rows = [row | {'uuid': new} for new in some]
+            rows = [
+                {
+                    name: value.replace(uuid, new)
+                    if isinstance(value, str)
+                    else value
+                    for name, value in row.items()
+                }
+                for new in fresh[begin : begin + _AT_ONCE]
+            ]
             connection.execute(sa.insert(table), rows)
-    return [first.id, *fresh]
+    return fresh
 
 
 def count(running: sides.Running, where: str = '1 = 1') -> int:

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that lead nodes through lives: rates, times, CPU, statements."""
 
-from collections.abc import Callable
+import collections
+from collections.abc import Iterator
 from collections.abc import Sequence
+import itertools
 import logging
-import pathlib
 import statistics
 import sys
+import threading
 import time
 from typing import Any
+from typing import TypeVar
 
 from ironic_async_events.outbox import lanes
 from laboratory import clients
@@ -21,16 +24,19 @@ from laboratory.bench import counted
 from laboratory.bench import figures
 from laboratory.bench import inspections
 from laboratory.bench import sides
-from laboratory.bench import usage
+from laboratory.bench import whole
 
 LOG = logging.getLogger(__name__)
 
+_Side = TypeVar('_Side')
 _SECONDS = 120.0
 # A conductor's sign of life is no operation's statement.
 _SILENT = {'heartbeat_interval': 3600, 'heartbeat_timeout': 7200}
-_GROWTH_CLIENTS = 2
 # The relay, and the log of the statements, are done by then.
 _SETTLED = 1.0
+_ANNOUNCED = 0.5
+# Clients that ask more seldom, lives of each, share of what sides can do.
+_NOT_FULL, _LIVES, _SHARE = 8, 2, 0.45
 
 
 def measure(
@@ -42,17 +48,25 @@ def measure(
             for each in running:
                 # What is done for the first time takes its time.
                 play(each, max(how_many), 1)
-            rounds = {
-                str(number): [
-                    _round(running, number, lives) for _ in range(form.rounds)
+            idle = whole.idle(running[0], seconds=3.0)
+            rounds = {}
+            for number, lives in how_many.items():
+                every = [
+                    _round(order, number, lives)
+                    for order in orders(running, form.rounds)
                 ]
-                for number, lives in how_many.items()
-            }
+                rounds[str(number)] = every
+                if number == _NOT_FULL:
+                    rounds[f'{number}, not full'] = [
+                        _round(order, number, _LIVES, _SHARE * _rate(every))
+                        for order in orders(running, form.rounds)
+                    ]
             # Services that are stopped announce what is still to be announced.
             for each in running:
                 each.bench.ironic.stop()
             measured[backend.name] = {
                 'clients': rounds,
+                'idle': idle,
                 'notifications': {
                     each.side.name: each.bench.account().as_dict()
                     for each in running
@@ -61,8 +75,48 @@ def measure(
     return measured
 
 
+def orders(running: Sequence[_Side], rounds: int) -> Iterator[Sequence[_Side]]:
+    """Turn the order of the sides from round to round.
+
+    What a side finds is what the side before it left behind. In six rounds,
+    each of three sides is first, second and third twice, and comes three
+    times after each other side.
+    """
+    every = [
+        [*way[first:], *way[:first]]
+        for way in (running, running[::-1])
+        for first in range(len(running))
+    ]
+    return itertools.islice(itertools.cycle(every), rounds)
+
+
+def _rate(rounds: figures.Rounds) -> float:
+    """Return the operations per second that the sides can do."""
+    every = itertools.chain(*(each.values() for each in rounds))
+    return statistics.median(float(own.get('rate', 0)) for own in every)
+
+
+class Pace:
+    """Let operations begin one after the other, in equal distances.
+
+    :param rate: operations per second, of all clients; 0: as they come.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._distance = 1 / rate if rate else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            at = max(now, self._next)
+            self._next = at + self._distance
+        time.sleep(at - now)
+
+
 def _round(
-    running: list[sides.Running], number: int, lives: int
+    running: Sequence[sides.Running], number: int, lives: int, rate: float = 0
 ) -> dict[str, Any]:
     """Do a round; a side that goes wrong is noted down and ends nothing.
 
@@ -72,32 +126,43 @@ def _round(
     measured: dict[str, Any] = {}
     for each in running:
         try:
-            measured[each.side.name] = play(each, number, lives)
+            measured[each.side.name] = play(each, number, lives, rate)
         except errors.LaboratoryError as error:
             inspections.wait_unlocked(each, _SECONDS)
             measured[each.side.name] = {figures.FAILED: str(error)}
     LOG.info(
-        '%d clients: %s operations per second',
+        '%d clients%s: %s operations per second',
         number,
+        ', not full' if rate else '',
         ', '.join(f'{m.get("rate", 0.0):.2f}' for m in measured.values()),
     )
     return measured
 
 
-def play(running: sides.Running, number: int, lives: int) -> dict[str, Any]:
-    """Let clients lead so many lives each, one after the other."""
+def play(
+    running: sides.Running, number: int, lives: int, rate: float = 0
+) -> dict[str, Any]:
+    """Let clients lead so many lives each, one after the other.
+
+    :param rate: of the operations; 0: the clients ask as fast as they can.
+    """
     eye, endpoint = running.bench.eye, running.bench.ironic.endpoint
     seen = inspections.last_seen(eye)
-    used = usage.cpu_seconds(running.conductor)
-    accepted = clients.drive(endpoint, number, lives, sides.LIFE)
-    used = usage.cpu_seconds(running.conductor) - used
+    before = whole.read(running)
+    accepted = clients.drive(
+        endpoint, number, lives, sides.LIFE, pace=Pace(rate).wait
+    )
+    at_end = whole.read(running)
+    # What is announced by then is the operations', too.
+    time.sleep(_ANNOUNCED)
+    used = whole.used(before, at_end, whole.read(running), len(accepted))
     # Without the making of connections and of nodes.
     began = min(request.asked_at for request in accepted)
     ended = max(request.ended_at for request in accepted)
     return {
         'operations': len(accepted),
         'rate': len(accepted) / (ended - began),
-        'conductor_cpu_per_op': used / len(accepted),
+        **used,
         **times(accepted, eye.read(seen)),
     }
 
@@ -140,10 +205,6 @@ def times(
     return measured
 
 
-def _log(directory: pathlib.Path, side: sides.Side) -> pathlib.Path:
-    return directory / f'{side.name}.statements'
-
-
 def _counting(shared: sides.Servers, side: sides.Side) -> service.Ironic:
     """Configure a side whose conductor writes its statements down."""
     return sides.configured(
@@ -153,21 +214,10 @@ def _counting(shared: sides.Servers, side: sides.Side) -> service.Ironic:
         options={'conductor': _SILENT},
         command=[
             *(sys.executable, '-m', counted.__name__),
-            str(_log(shared.directory, side)),
+            str(shared.directory / f'{side.name}.statements'),
             service.script('ironic-conductor'),
         ],
     )
-
-
-def _counted(
-    running: sides.Running, work: Callable[[], Any]
-) -> tuple[Any, dict[str, int]]:
-    """Count what the conductor executes meanwhile, without the relay."""
-    log = _log(running.bench.ironic.directory.parent, running.side)
-    log.write_bytes(b'')
-    done = work()
-    time.sleep(_SETTLED)
-    return done, counted.read(log, lanes.THREAD)
 
 
 def measure_statements(form: sides.Form) -> dict[str, Any]:
@@ -178,7 +228,6 @@ def measure_statements(form: sides.Form) -> dict[str, Any]:
             measured[backend.name] = {
                 each.side.name: _count(each) for each in running
             }
-        LOG.info('statements on %s are counted', backend.name)
     return measured
 
 
@@ -188,37 +237,16 @@ def _count(running: sides.Running) -> dict[str, Any]:
     clients.drive(endpoint, 1, 1, sides.LIFE)
     time.sleep(_SETTLED)
     seen = inspections.last_seen(eye)
-    accepted, counts = _counted(
-        running, lambda: clients.drive(endpoint, 1, 1, lifecycle.here())
-    )
+    log = running.shared.directory / f'{running.side.name}.statements'
+    log.write_bytes(b'')
+    accepted = clients.drive(endpoint, 1, 1, lifecycle.here())
+    time.sleep(_SETTLED)
+    by_threads = counted.read(log)
     return {
         'operations': len(accepted),
         'transitions': sum(
             change.before_state is not None for change in eye.read(seen)
         ),
-        'by_operations': counts,
+        'by_relay': by_threads.pop(lanes.THREAD, {}),
+        'by_operations': sum(by_threads.values(), collections.Counter()),
     }
-
-
-def measure_growth(form: sides.Form) -> dict[str, Any]:
-    measured: dict[str, Any] = {}
-    with sides.started(sides.MARIADB, _counting) as running:
-        for each in running:
-            _play_and_count(each)
-        for number in form.growth_nodes:
-            for each in running:
-                inspections.add(each, number - inspections.count(each))
-            measured[str(number)] = [
-                {each.side.name: _play_and_count(each) for each in running}
-                for _ in range(form.growth_rounds)
-            ]
-            LOG.info('rounds with %d nodes are done', number)
-    return measured
-
-
-def _play_and_count(running: sides.Running) -> dict[str, Any]:
-    played, counts = _counted(
-        running, lambda: play(running, _GROWTH_CLIENTS, 1)
-    )
-    executed = sum(counts.values())
-    return played | {'statements_per_op': executed / played['operations']}

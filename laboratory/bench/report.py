@@ -74,7 +74,7 @@ def opened(directory: pathlib.Path) -> Document:
     fresh = new()
     if not path.exists():
         return fresh
-    old: Document = json.loads(path.read_text(encoding='utf-8'))
+    old = kept(directory)
     different = [
         f'{name}: {old[part].get(name)}, {fresh[part].get(name)}'
         for part in ('versions', 'machine')
@@ -116,7 +116,20 @@ def table(lines: Iterable[figures.Line]) -> tables.Table:
     return sheet
 
 
-def write_page(document: Document, directory: pathlib.Path) -> None:
+def kept(directory: pathlib.Path) -> Document:
+    """Read the document of some other run."""
+    path = directory / NAME
+    if not path.exists():
+        raise errors.LaboratoryError(f'{path} is missing')
+    document: Document = json.loads(path.read_text(encoding='utf-8'))
+    return document
+
+
+def write_page(
+    document: Document,
+    directory: pathlib.Path,
+    again: Iterable[figures.Line] | None,
+) -> None:
     about = tables.Table('what', 'version or size')
     for row in (*document['versions'].items(), *document['machine'].items()):
         about.add(*row)
@@ -131,6 +144,14 @@ def write_page(document: Document, directory: pathlib.Path) -> None:
             f'{document["plugins"][name]}.\n'
         )
         text.append(table(judge.JUDGES[name](measured)).rst())
+        for counted in measured.values() if name == 'statements' else ():
+            sheet = tables.Table('statement', 'by', 'for', *counted)
+            for row in judge.callers(counted):
+                sheet.add(*row)
+            text.append(sheet.rst())
+    if again is not None:
+        text.append('Not so in a second run\n======================\n')
+        text.append(table(again).rst())
     (directory / PAGE).write_text('\n'.join(text), encoding='utf-8')
 
 

@@ -51,17 +51,14 @@ SQLITE = Backend('SQLite, no broker', '', rabbitmq=False)
 
 
 # How many clients at once -> how many lives each leads.
-_CLIENTS = {1: 10, 8: 4, 32: 2}
+_CLIENTS = {1: 8, 8: 3, 32: 2}
 # Each is a pair: in the short form, in the long form.
 _FORMS: Mapping[str, tuple[Any, Any]] = {
     'name': ('short', 'long'),
     'clients': (
-        {MARIADB: _CLIENTS, SQLITE: {1: 10, 8: 4}},
+        {MARIADB: _CLIENTS, SQLITE: {1: 8, 8: 3}},
         dict.fromkeys((MARIADB, POSTGRESQL, SQLITE), _CLIENTS),
     ),
-    # How many nodes are in the database.
-    'growth_nodes': ((10, 1000), (10, 100, 1000, 10000)),
-    'growth_rounds': (1, 5),
     # How often each service is started.
     'starts': (5, 15),
     # Operations after which memory is compared.
@@ -74,15 +71,12 @@ _FORMS: Mapping[str, tuple[Any, Any]] = {
     # for an answer while it is down.
     'asked': (3, 5),
     'down_seconds': (3.0, 5.0),
-    # How many of them make up a round.
-    'locks': (30, 100),
-    'spawns': (50, 500),
 }
 Form = types.SimpleNamespace
 """How much of everything; a round is always the same work."""
 
 
-def form(long: bool, rounds: int = 5) -> Form:
+def form(long: bool, rounds: int = 6) -> Form:
     chosen = {name: pair[long] for name, pair in _FORMS.items()}
     return Form(rounds=rounds, **chosen)
 
@@ -109,10 +103,11 @@ class Running:
 
     side: Side
     bench: deployment.Bench
+    shared: Servers
 
     @property
     def conductor(self) -> int:
-        """The process group with the conductor."""
+        """The process that is the conductor, and the parent of others."""
         return self.bench.ironic.running[0].pid
 
 
@@ -183,7 +178,8 @@ def started(
             watched = deployment.watched(
                 configure(shared, side), amqp_url, side is OUTBOX
             )
-            return Running(side, own.enter_context(watched)), own.pop_all()
+            bench = own.enter_context(watched)
+            return Running(side, bench, shared), own.pop_all()
 
     with servers(backend, sides) as shared, contextlib.ExitStack() as stack:
         # Most of a start is waiting for a single thread of one process.

@@ -2,9 +2,10 @@
 """Messages that were never sent, to fill the outbox with and to refuse."""
 
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
+import contextlib
 from typing import Any
-from typing import Self
 
 import kombu
 import sqlalchemy as sa
@@ -75,37 +76,26 @@ def check(arrived: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     }
 
 
-class Refusing:
-    """A queue for errors that is full; a context manager.
+@contextlib.contextmanager
+def refusing(amqp_url: str) -> Iterator[Any]:
+    """Declare a queue for errors, and fill it.
 
-    Until it is gone the broker refuses each error, for other queues as well.
+    Until it is deleted the broker refuses all errors, for other queues too.
     """
-
-    def __init__(self, amqp_url: str) -> None:
-        self._connection = kombu.Connection(amqp_url, heartbeat=0)
-        full = 'reject-publish'
-        self._queue = kombu.Queue(
+    exchange = kombu.Exchange('ironic', 'topic', durable=True)
+    with kombu.Connection(amqp_url, heartbeat=0) as connection:
+        queue = kombu.Queue(
             'refusing',
-            exchange=kombu.Exchange(
-                'ironic', type='topic', durable=True, auto_delete=False
-            ),
-            routing_key='ironic_versioned_notifications.error',
+            exchange,
+            'ironic_versioned_notifications.error',
+            connection.channel(),
             durable=True,
-            queue_arguments={'x-max-length': 1, 'x-overflow': full},
+            queue_arguments={
+                'x-max-length': 1,
+                'x-overflow': 'reject-publish',
+            },
         )
-
-    def __enter__(self) -> Self:
-        self._queue = self._queue(self._connection.channel())
-        self._queue.declare()
+        queue.declare()
         # From now on it is full.
-        self._connection.Producer().publish(
-            '{}', exchange='', routing_key=self._queue.name
-        )
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._connection.release()
-
-    def end(self) -> None:
-        """Have the broker take errors again."""
-        self._queue.delete()
+        connection.Producer().publish('{}', queue.name, exchange='')
+        yield queue

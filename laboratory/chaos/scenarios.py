@@ -48,7 +48,7 @@ _TAKING_OVER = {
 
 Place = cluster.Cluster
 Load = wanderer.Wanderers
-Scenario = Callable[[Place, Load, int, random.Random], Figures]
+Scenario = Callable[[Place, Load, int, random.Random], Figures | None]
 
 
 def _under_load(
@@ -69,7 +69,7 @@ def _under_load(
                 ) as load:
                     load.work(_SOME)
                     chance = random.Random(seed)
-                    figures = scenario(place, load, how_much, chance)
+                    figures = scenario(place, load, how_much, chance) or {}
                 drained = place.drained()
                 account = place.account()
                 figures |= look(place) | account.as_dict()
@@ -220,32 +220,29 @@ def _numbers(place: Place) -> Figures:
 
 
 @_under_load(2, _TAKING_OVER, clients=8, look=_numbers)
-def numbers(place: Place, load: Load, *_: object) -> Figures:
+def numbers(place: Place, load: Load, *_: object) -> None:
     """Kill a conductor at work: the numbers go on where it has stopped."""
     processes.wait_for(lambda: place.works(1), 60, 0.01)
     place.kill(1)
     # The survivor notices, takes over, and goes on.
     processes.wait_for(lambda: _numbers(place)['taken_over'] > 0, 120, 1.0)
     load.work(_SOME)
-    return {}
 
 
 @_under_load(2)
-def database_restarts(place: Place, load: Load, times: int, _: Any) -> Figures:
+def database_restarts(place: Place, load: Load, times: int, _: Any) -> None:
     for _number in range(times):
         place.restart_database()
         load.work(_SOME)
-    return {}
 
 
 @_under_load(0, {})
-def sqlite(place: Place, load: Load, operations: int, _: Any) -> Figures:
+def sqlite(place: Place, load: Load, operations: int, _: Any) -> None:
     """The all-in-one service on SQLite; the broker goes away once."""
     place.broker.stop()
     load.work(operations)
     place.broker.start()
     load.work(_SOME)
-    return {}
 
 
 def _ways(place: Place) -> Figures:
@@ -268,10 +265,9 @@ def _ways(place: Place) -> Figures:
 
 
 @_under_load(2, clients=1, pause=0.5, look=_ways)
-def latency(place: Place, load: Load, operations: int, _: Any) -> Figures:
+def latency(place: Place, load: Load, operations: int, _: Any) -> None:
     """At low load, measure how long messages are on their way."""
     load.work(operations)
-    return {}
 
 
 def backlog(messages: int, *, seed: int) -> Figures:
@@ -315,7 +311,7 @@ def refusing(messages: int, *, seed: int) -> Figures:
     others = range(len(errors), len(errors) + messages)
     with (
         Place(1, _OPTIONS) as place,
-        filling.Refusing(place.broker.amqp_url) as queue,
+        filling.refusing(place.broker.amqp_url) as queue,
     ):
         place.wait_for_rpc(0, 1)
         place.kill(0)
@@ -330,7 +326,7 @@ def refusing(messages: int, *, seed: int) -> Figures:
         )
         seconds = time.monotonic() - began
         waiting = place.waiting()
-        queue.end()
+        queue.delete()
         began = time.monotonic()
         came, order = _all_came(place, messages + len(errors))
         return {

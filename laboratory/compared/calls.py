@@ -112,6 +112,7 @@ def _save_a_state(bench: Any, task: Any) -> Any:
     'save another field',
     lambda bench: objects.Node.get_by_uuid(bench.context, UUID),
     node=lambda node: node,
+    layers=('Node.save', 'Connection.update_node'),
 )
 def _save_another_field(bench: Any, node: Any) -> Any:
     node.description = 'ours'
@@ -156,7 +157,11 @@ def _release(bench: Any, node_id: Any) -> Any:
     return objects.Node.release(bench.context, HOST, node_id)
 
 
-@_call('lock', lambda bench: None, layers=('TaskManager._lock',))
+@_call(
+    'lock',
+    lambda bench: None,
+    layers=('TaskManager._lock', 'TaskManager.__init__', 'Node.get'),
+)
 def _lock(bench: Any, nothing: Any) -> Any:
     bench.task = _task(bench, retry=False)
     return bench.task.node

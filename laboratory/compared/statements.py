@@ -113,6 +113,8 @@ class Statements:
         self._thread = 0
         self._fault: Fault | None = None
         self._wrote = self._is_first = False
+        #: Called before the first statement of a call.
+        self.on_first: Callable[[], None] = lambda: None
         #: How long somebody else still holds the lock.
         self._busy = 0.0
         self._holder: Any = None
@@ -133,9 +135,6 @@ class Statements:
             yield
         finally:
             self._thread = 0
-
-    def on_first(self) -> None:
-        """Look at the database before the first statement of a call."""
 
     @contextlib.contextmanager
     def busy(self, seconds: float) -> Iterator[None]:

@@ -77,11 +77,6 @@ BETTER: tuple[tuple[str, str, str], ...] = (
         'TaskManager.process_event, before',
         'the class is replaced as a whole',
     ),
-    (
-        'save a state',
-        'writes traits',
-        'traits are written under the lock only; who locks reads them',
-    ),
     *(
         (name, 'is locked', 'a lock that no task of this conductor holds goes')
         for name in ('lock', 'upgrade')

@@ -24,7 +24,6 @@ def _arguments() -> argparse.Namespace:
     parser = command.parser(
         'faults',
         __doc__,
-        stock=(False, 'leave the plugin out'),
         case=(str, 'the id of one case: run it and tell all about it'),
         operation=('', 'only operations whose name begins so'),
         sample=(int, 'how many cases that are not of the hand-over'),
@@ -32,21 +31,10 @@ def _arguments() -> argparse.Namespace:
         jobs=(1, 'how many processes'),
         verbose=(False, 'name what is broken'),
     )
-    parser.add_argument(
-        '--outbox', choices=('with', 'without', 'both'), default='both'
-    )
+    usual = ['patched'] if patched.is_patched() else ['without', 'with']
+    every = [each.value for each in bench.World]
+    parser.add_argument('--world', nargs='+', choices=every, default=usual)
     return parser.parse_args()
-
-
-def _worlds(arguments: argparse.Namespace) -> tuple[bench.World, ...]:
-    if patched.is_patched():
-        return (bench.World.PATCHED,)
-    if arguments.stock:
-        return (bench.World.STOCK,)
-    both = (bench.World.PLUGIN, bench.World.OUTBOX)
-    return tuple(
-        each for each in both if arguments.outbox in (each.value, 'both')
-    )
 
 
 def _show_tables(report: sweep.Report) -> None:
@@ -114,7 +102,7 @@ def _show_case(point: sweep.Point, seen: invariants.Journal) -> bool:
 def _sweep(arguments: argparse.Namespace) -> bool:
     report = sweep.sweep(
         arguments.jobs,
-        _worlds(arguments),
+        list(map(bench.World, arguments.world)),
         arguments.operation,
         arguments.seed,
         arguments.sample,
@@ -131,7 +119,8 @@ def _sweep(arguments: argparse.Namespace) -> bool:
                 f'{operation.world}:{operation.name} without a fault: '
                 f'{name}: {text}'
             )
-    return report.is_good
+    without = [operation.broken for operation in report.operations]
+    return not any((*report.results.values(), *without))
 
 
 def main() -> int:

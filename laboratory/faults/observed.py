@@ -7,7 +7,6 @@ which never fails.
 """
 
 from collections.abc import Iterable
-import contextlib
 import logging
 import sqlite3
 from typing import Any
@@ -55,10 +54,7 @@ class Observer:
         copy.backup(self._connection)
 
     def rows(self, query: str, *parameters: Any) -> list[Any]:
-        with contextlib.closing(
-            self._connection.execute(query, parameters)
-        ) as cursor:
-            return cursor.fetchall()
+        return self._connection.execute(query, parameters).fetchall()
 
     def node(self, uuid: str) -> dict[str, Any]:
         (row,) = self.rows('SELECT * FROM nodes WHERE uuid = ?', uuid)

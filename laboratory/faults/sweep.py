@@ -137,12 +137,6 @@ class Report:
     operations: list[Operation]
     results: dict[Point, list[invariants.Violation]]
 
-    @property
-    def is_good(self) -> bool:
-        """Whether nothing is broken, with and without a fault."""
-        without = [operation.broken for operation in self.operations]
-        return not any((*self.results.values(), *without))
-
 
 def survey(
     conductor: bench.FaultBench, names: Iterable[str] = OPERATIONS

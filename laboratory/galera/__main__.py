@@ -159,8 +159,7 @@ def _work(arguments: argparse.Namespace) -> int:
                     )
                     runs.setdefault((name, side), []).append(figures)
                     # Stock promises nothing.
-                    if side != 'stock' and broken:
-                        holds = False
+                    holds = holds and (side == 'stock' or not broken)
     finally:
         table = tables.Table('scenario', 'side', 'runs', *judge.COLUMNS)
         for key, several in runs.items():

@@ -4,9 +4,7 @@
 from collections.abc import Iterator
 import contextlib
 import dataclasses
-import os
 import pathlib
-import signal
 import sys
 from typing import Any
 
@@ -55,13 +53,12 @@ class Brokers(processes.Server):
     """Three brokers that are one; a context manager."""
 
     def __init__(self, directory: pathlib.Path) -> None:
-        super().__init__()
+        super().__init__(directory)
         self.nodes: list[broker.RabbitMQ] = []
         for name in ('mq1', 'mq2', 'mq3'):
-            (directory / name).mkdir()
-            self.nodes.append(
-                broker.RabbitMQ(directory / name, *self.nodes[:1])
-            )
+            path = directory / name
+            path.mkdir()
+            self.nodes.append(broker.RabbitMQ(path, *self.nodes[:1]))
         hosts = (f'guest:guest@127.0.0.1:{x.port}' for x in self.nodes)
         # What Ironic, and kombu, connect to.
         self.url = f'rabbit://{",".join(hosts)}/'
@@ -79,14 +76,6 @@ class Brokers(processes.Server):
     def stop(self) -> None:
         for node in reversed(self.nodes):
             node.stop()
-
-
-def kill(node: broker.RabbitMQ) -> None:
-    """Kill a broker, and leave its epmd alone."""
-    process = node.running.pop()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.stop()
 
 
 class Place(cluster.Cluster):

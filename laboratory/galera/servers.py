@@ -4,7 +4,6 @@
 from collections.abc import Sequence
 import contextlib
 import getpass
-import os
 import pathlib
 import random
 import shutil
@@ -17,7 +16,6 @@ from sqlalchemy import exc
 from laboratory import database
 from laboratory import processes
 
-_START_SECONDS = 90.0
 _PROVIDER = '/usr/lib/galera/libgalera_smm.so'
 # A server that says nothing for so long is voted out.
 SUSPECT_SECONDS = 2
@@ -75,7 +73,7 @@ class Server(database.MariaDB):
                     other.status('wsrep_cluster_size') == size
                     for other in others
                 ),
-                _START_SECONDS,
+                processes.START_SECONDS,
             )
         addresses = ','.join(f'127.0.0.1:{x.group}' for x in self.members)
         provider = {
@@ -129,8 +127,7 @@ class Server(database.MariaDB):
 
     def signal(self, what: signal.Signals) -> None:
         for process in self.running:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, what)
+            process.signal(what)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
@@ -152,12 +149,12 @@ def lag(server: Server, table: str) -> None:
 
 
 class Galera(processes.Server):
-    """Three servers; a context manager."""
+    """Servers of one cluster; a context manager."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
-        super().__init__()
+    def __init__(self, directory: pathlib.Path, names: str = 'abc') -> None:
+        super().__init__(directory)
         self.servers: list[Server] = []
-        for name in 'abc':
+        for name in names:
             (directory / name).mkdir()
             self.servers.append(Server(directory / name))
         for server in self.servers:
@@ -187,8 +184,7 @@ class HAProxy(processes.Server):
     def __init__(
         self, directory: pathlib.Path, servers: Sequence[Server]
     ) -> None:
-        super().__init__()
-        self._directory = directory
+        super().__init__(directory)
         self._servers = servers
         self._active, self._all = port(), port()
 
@@ -213,16 +209,11 @@ class HAProxy(processes.Server):
             '  balance roundrobin',
             *self._lines(),
         ]
-        path = self._directory / 'haproxy.cfg'
+        path = self.directory / 'haproxy.cfg'
         path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
-        command = [database.program('haproxy', 'haproxy'), '-db', '-f']
-        self.running.append(
-            processes.Process(
-                'haproxy',
-                [*command, str(path)],
-                self._directory / 'haproxy.log',
-            ).start()
-        )
+        program = database.program('haproxy', 'haproxy')
+        process = self.process('haproxy', program, '-db', '-f', str(path))
+        self.running.append(process.start())
 
     def _lines(self, others: str = '') -> list[str]:
         return [

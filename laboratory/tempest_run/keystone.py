@@ -26,8 +26,7 @@ class Keystone(processes.Server):
     def __init__(
         self, directory: pathlib.Path, commands: pathlib.Path, database: str
     ) -> None:
-        super().__init__()
-        self.directory = directory
+        super().__init__(directory)
         self.port = processes.free_port()
         self._commands = commands
         self._config = directory / 'keystone.conf'
@@ -66,17 +65,14 @@ class Keystone(processes.Server):
             f'--bootstrap-region-id={REGION}',
             *(f'--bootstrap-{name}-url={self.url}' for name in _INTERFACES),
         )
-        process = processes.Process(
+        process = self.process(
             'keystone',
-            [
-                str(self._commands / 'python'),
-                # This directory has a keystone of its own.
-                '-P',
-                str(_SERVER),
-                str(self.port),
-            ],
-            self.directory / 'keystone.log',
-            {'OS_KEYSTONE_CONFIG_FILES': str(self._config)},
+            str(self._commands / 'python'),
+            # This directory has a keystone of its own.
+            '-P',
+            str(_SERVER),
+            str(self.port),
+            environment={'OS_KEYSTONE_CONFIG_FILES': str(self._config)},
         )
         self.launch(process, lambda: api.answers(self.url), 'answer')
 
@@ -123,14 +119,6 @@ class Keystone(processes.Server):
                 )
 
     def _manage(self, *arguments: str) -> None:
-        processes.run_once(
-            processes.Process(
-                f'keystone-manage {arguments[0]}',
-                [
-                    str(self._commands / 'keystone-manage'),
-                    f'--config-file={self._config}',
-                    *arguments,
-                ],
-                self.directory / 'keystone-manage.log',
-            )
-        )
+        path = str(self._commands / 'keystone-manage')
+        options = f'--config-file={self._config}', *arguments
+        processes.run_once(self.process('keystone-manage', path, *options))

@@ -71,7 +71,6 @@ def _run(
 
 def main() -> int:
     """Return 0 when the run is proven and as expected, 2 without a list."""
-    ironic = importlib.metadata.version('ironic')
     parser = command.parser(
         'upstream',
         __doc__,
@@ -82,11 +81,12 @@ def main() -> int:
         stock=(False, 'run without the plugin; no failure is expected then'),
     )
     args = parser.parse_args()
-    try:
-        listed = expectations.read(HERE / f'expected-{ironic}.txt')
-    except expectations.BadList as exc:
-        print(exc, file=sys.stderr)
-        return 2
+    return command.run('upstream', lambda: _work(args))
+
+
+def _work(args: argparse.Namespace) -> int:
+    ironic = importlib.metadata.version('ironic')
+    listed = expectations.read(HERE / f'expected-{ironic}.txt')
     known = {
         test_id
         for test_id in listed

@@ -6,46 +6,36 @@ from collections.abc import Mapping
 import dataclasses
 import pathlib
 
+from laboratory import errors
+
 #: What stestr says of a test that did what it promised.
 GOOD = frozenset({'success', 'xfail'})
 
 
-class BadList(ValueError):
-    """The list of expected failures cannot be read."""
-
-
-def parse(lines: Iterable[str]) -> dict[str, str]:
-    """Read lines of ``test.id  # reason``, and comments."""
-    expected: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text or text.startswith('#'):
-            continue
-        test_id, _, reason = (part.strip() for part in text.partition('#'))
-        if not reason:
-            raise BadList(
-                f'line {number}: {test_id} has no reason; write '
-                f'"{test_id}  # why it fails"'
-            )
-        if test_id in expected:
-            raise BadList(
-                f'line {number}: {test_id} is listed twice; remove one'
-            )
-        expected[test_id] = reason
-    return expected
-
-
 def read(path: pathlib.Path) -> dict[str, str]:
+    """Read lines of ``test.id  # reason``, and comments."""
     try:
         text = path.read_text()
     except OSError as exc:
-        raise BadList(
+        raise errors.LaboratoryError(
             f'{path}: {exc.strerror}; create it (it may be empty)'
         ) from exc
-    try:
-        return parse(text.splitlines())
-    except BadList as exc:
-        raise BadList(f'{path}: {exc}') from exc
+    expected: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        test_id, _, reason = (part.strip() for part in line.partition('#'))
+        if not test_id:
+            continue
+        if not reason:
+            raise errors.LaboratoryError(
+                f'{path}:{number}: {test_id} has no reason; write '
+                f'"{test_id}  # why it fails"'
+            )
+        if test_id in expected:
+            raise errors.LaboratoryError(
+                f'{path}:{number}: {test_id} is listed twice; remove one'
+            )
+        expected[test_id] = reason
+    return expected
 
 
 @dataclasses.dataclass(frozen=True)

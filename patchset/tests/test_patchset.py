@@ -3,7 +3,6 @@
 import contextlib
 import io
 import pathlib
-import subprocess
 import tempfile
 
 from oslotest import base
@@ -11,6 +10,7 @@ from oslotest import base
 from patchset import __main__ as program
 from patchset import edit
 from patchset import errors
+from patchset import git
 from patchset import rules
 from patchset import series
 
@@ -35,19 +35,13 @@ class TreeTestCase(base.BaseTestCase):
         self.addCleanup(directory.cleanup)
         self.tree = pathlib.Path(directory.name) / 'ironic'
         self.write('ironic/conductor/task_manager.py', 'import copy\n')
+        self.git = git.Repository(self.tree).run
         self.git('init', '--quiet')
 
     def write(self, name, text):
         path = self.tree / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-
-    def git(self, *args):
-        identity = ['-c', 'user.name=x', '-c', 'user.email=x@localhost']
-        command = ['git', *identity, *args]
-        return subprocess.run(
-            command, cwd=self.tree, check=True, capture_output=True, text=True
-        ).stdout
 
     def commit(self, message='Ironic'):
         self.git('add', '--all')
@@ -71,11 +65,9 @@ class TreeTestCase(base.BaseTestCase):
         self.assert_refused('with a commit', 'apply', self.tree)
         self.commit()
         self.assert_refused('not the top', 'apply', self.tree / 'ironic')
-        self.assert_refused(
-            r'commit 1 .* ironic/conductor/manager.py:1: expected',
-            *('apply', self.tree),
-        )
-        self.assert_refused('commit 1 .* expected', 'check', self.tree)
+        expected = r'commit 1 .* ironic/conductor/manager.py:1: expected'
+        self.assert_refused(expected, 'apply', self.tree)
+        self.assert_refused(expected, 'check', self.tree)
         self.assert_refused('no commit 99', 'apply', self.tree, '--upto', '99')
         self.assert_refused('patchset apply', 'export', self.tree, self.tree)
         self.write('setup.py', '')
@@ -123,9 +115,9 @@ class EditTestCase(base.BaseTestCase):
         self.file.select('Manager.do')
 
     def test_statements(self):
-        self.file.replace('self.save()', 'task.save()\n')
+        self.file.put('replace', 'self.save()', 'task.save()\n')
         self.file.cut('self.save(1)')
-        self.file.before('if task', 'x = 1\n', comments=1)
+        self.file.put('before', 'if task', 'x = 1\n', lead=1)
         self.assertIn(
             '        x = 1\n        # why\n        if task:\n'
             '            task.save()\n',
@@ -144,14 +136,15 @@ class EditTestCase(base.BaseTestCase):
         for edits in (
             lambda: self.file.select('Manager.do', '01234567'),
             lambda: self.file.select('Manager.undo'),
-            lambda: self.file.replace('self.load', ''),
+            lambda: self.file.put('replace', 'self.load', ''),
             lambda: self.file.sub('save', 'load'),
             lambda: self.file.remove('.*undo'),
         ):
             self.assertRaises(errors.Unexpected, edits)
 
     def test_a_callback_becomes_an_event(self):
-        self.file.replace(
+        self.file.put(
+            'replace',
             'self.save(1)',
             "task.process_event('deploy', callback=self._spawn,\n"
             '                   call_args=(run, task), err_handler=hook)\n',

@@ -10,9 +10,9 @@ from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import enginefacade
 import sqlalchemy as sa
 
+from ironic_async_events.repairs import saving
 from ironic_async_events.repairs import statements as lock_statements
 from ironic_async_events.task import database
-from ironic_async_events.task import saving
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 
@@ -59,7 +59,7 @@ class RetriedTestCase(db_base.DbTestCase):
         self.useFixture(async_fixtures.Conflicts(2))
         lock_statements.release_node('host', node.id)
         self.useFixture(async_fixtures.Conflicts(2))
-        saving.update_node(node.id, {'description': 'changed'}, {})
+        saving.update_node(node.id, {'description': 'changed'}, {}, False)
         # The first retry follows at once.
         self.assertEqual(3, self.pause.call_count)
 

@@ -3,6 +3,7 @@
 
 from unittest import mock
 
+from ironic import objects
 from ironic.conductor import manager
 from ironic.conductor import notification_utils
 from ironic.conductor import task_manager
@@ -21,10 +22,12 @@ from ironic_async_events.tests.unit import fixtures as async_fixtures
 
 REPLACED = {
     'locks': (
+        (task_manager.TaskManager, '__init__'),
         (task_manager.TaskManager, '_lock'),
         (task_manager.TaskManager, 'downgrade_lock'),
         (task_manager.TaskManager, 'release_resources'),
     ),
+    'saves': ((objects.Node, 'save'),),
     'turns': ((api.Connection, '_do_update_node'),),
     'retries': (
         (api.Connection, '_do_update_node'),

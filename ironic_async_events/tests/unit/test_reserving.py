@@ -8,6 +8,7 @@ import ddt
 from ironic import objects
 from ironic.common import exception
 from ironic.conductor import manager  # noqa: F401  # what is patched
+from ironic.conductor import task_manager
 from ironic.db.sqlalchemy import api
 from ironic.tests.unit.db import base as db_base
 from ironic.tests.unit.objects import utils as obj_utils
@@ -149,6 +150,36 @@ class ReservingTestCase(db_base.DbTestCase):
         del self.statements[:]
         objects.Node.reserve(self.context, 'host', self.node.id)
         self.assertEqual(['UPDATE', 'SELECT'], self.statements)
+
+    @ddt.data(
+        ({}, 'uuid', 1),
+        ({}, 'id', 4),
+        ({'shared': True}, 'uuid', 3),
+    )
+    @ddt.unpack
+    def test_a_task_reads_its_node_once(self, how, name, expected):
+        objects.TraitList.destroy(self.context, self.node.id)
+        self.useFixture(async_fixtures.Plugin())
+        del self.statements[:]
+        with task_manager.TaskManager(
+            self.context, getattr(self.node, name), load_driver=False, **how
+        ) as task:
+            self.assertEqual(expected, self.statements.count('SELECT'))
+            self.assertEqual(self.node.uuid, task.node.uuid)
+        self.assertEqual(
+            self.node.id, objects.Node.get(self.context, self.node.uuid).id
+        )
+
+    @ddt.data({}, {'shared': True})
+    def test_a_task_without_a_node(self, how):
+        self.useFixture(async_fixtures.Plugin())
+        self.assertRaises(
+            exception.NodeNotFound,
+            task_manager.TaskManager,
+            self.context,
+            NOBODY,
+            **how,
+        )
 
     def test_a_lock_is_told_though_sqlite_is_busy(self):
         self.useFixture(async_fixtures.Plugin())

@@ -17,8 +17,8 @@ from sqlalchemy import orm
 import wrapt
 
 from ironic_async_events.patching import known
+from ironic_async_events.repairs import saving
 from ironic_async_events.task import database
-from ironic_async_events.task import saving
 from ironic_async_events.tests.unit import fixtures as async_fixtures
 from laboratory import saved
 
@@ -68,6 +68,7 @@ class Recognized(db_base.DbTestCase):
         self.node = obj_utils.create_test_node(
             self.context, provision_state=states.CLEANING
         )
+        self.useFixture(async_fixtures.Plugin())
         self.statements = []
         engine = api.enginefacade.writer.get_engine()
         sa.event.listen(engine, 'before_cursor_execute', self._note)
@@ -80,7 +81,7 @@ class Recognized(db_base.DbTestCase):
 
     def save(self):
         self.node.provision_state = states.AVAILABLE
-        saving.save(self.node, states.CLEANING)
+        self.node.save()
         self.assertEqual(
             states.AVAILABLE,
             objects.Node.get_by_uuid(
@@ -90,8 +91,22 @@ class Recognized(db_base.DbTestCase):
 
     def test_one_update_saves_a_state(self):
         self.node.provision_state = states.AVAILABLE
-        saving.save(self.node, states.CLEANING)
+        self.node.save()
         self.assertEqual(['BEGIN', 'UPDATE'], self.statements)
+
+    def test_one_update_saves_other_fields(self):
+        self.node.extra = {'ours': 1}
+        self.node.save()
+        self.assertEqual(['BEGIN', 'UPDATE'], self.statements)
+
+    def test_traits_are_read_again(self):
+        node_id = self.node.id
+        for before, after in (([], ['CUSTOM_A']), (['CUSTOM_A'], [])):
+            with self.subTest(before):
+                objects.TraitList.create(self.context, node_id, after)
+                self.node.extra = {'ours': len(before)}
+                self.node.save()
+                self.assertEqual(after, self.node.traits.get_trait_names())
 
     def test_a_method_in_the_place_of_ironics_is_called(self):
         real = objects.Node.save
@@ -189,9 +204,10 @@ class Recognized(db_base.DbTestCase):
         other.save()
         del self.statements[:]
         self.node.provision_state = states.AVAILABLE
-        saving.save(self.node, states.CLEANING)
+        self.node.save()
         self.assertEqual(
-            ['BEGIN', 'UPDATE', 'UPDATE', 'SELECT'], self.statements
+            ['BEGIN', 'UPDATE', 'SELECT', 'UPDATE', 'SELECT'],
+            self.statements,
         )
         self.assertEqual({'theirs': 1}, self.node.driver_internal_info)
         self.node.set_driver_internal_info('ours', 2)
@@ -213,9 +229,10 @@ class Recognized(db_base.DbTestCase):
         self.assertTrue(saving.FUNCTIONS.are_known())
 
     def test_the_lock_for_writing_comes_first_on_sqlite(self):
-        self.node.extra = {'a': 1}
+        self.node.name = 'renamed'
         with database.transaction():
-            saving.save_as_ironic_does(self.node)
+            database.lock_for_writing()
+            self.node.save()
         self.assertEqual(['BEGIN', 'UPDATE', 'SELECT'], self.statements[:3])
 
     def test_every_function_of_this_release_is_known(self):

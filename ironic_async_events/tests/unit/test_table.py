@@ -37,6 +37,7 @@ def table_of(path):
         name = {
             'locking': 'locks',
             'reserving': 'locks',
+            'saving': 'saves',
             'statements': 'locks',
         }.get(name, name)
         room = name

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Save a state with one UPDATE. Importing this configures the database.
+"""Save a node with one UPDATE. Importing this configures the database.
 
 ``Node.save()`` reads the node, its tags and its traits before the UPDATE, and
-reads them again after it, in another transaction. A worker holds the lock of
-its node and knows what it writes. So the UPDATE says whether the rest of the
-row is as it was read. The row is read only if somebody else has written it.
+reads them again after it, in another transaction. Here the UPDATE says
+whether the rest of the row is as it was read. The row is read only if
+somebody else has written it.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,6 @@ from typing import Any
 
 from ironic.common import exception
 from ironic.common import states
-from ironic.common import utils
 from ironic.db.sqlalchemy import api
 from ironic.db.sqlalchemy import models
 from ironic.objects import node as node_object
@@ -23,15 +22,15 @@ from oslo_utils import timeutils
 import sqlalchemy as sa
 
 from ironic_async_events.patching import known
+from ironic_async_events.repairs import statements
 from ironic_async_events.task import database
 
 CONF = cfg.CONF
 
 _NODES: Any = models.NodeBase.__table__
-_NODE = sa.select(_NODES).where(_NODES.c.id == sa.bindparam('id'))
 
 FUNCTIONS = known.Functions(
-    'states are saved in',
+    'nodes are saved in',
     {
         'ironic.objects.node.Node.save': (
             'c73b01d0118c4120',  # 29.0 and later
@@ -60,51 +59,38 @@ _NOT_PLAIN = frozenset(
 )
 # Nobody changes these, or they are not saved with a node.
 _NOT_COMPARED = frozenset(('created_at', 'id', 'traits', 'uuid'))
+_INSPECTS = (states.INSPECTING, states.INSPECTWAIT)
 
 
-def save(node: Any, previous_state: str | None) -> None:
-    """Save a node whose provision state has changed.
+def save(node: Any) -> None:
+    """Save what has changed on a plain node.
 
     The row and the object are afterwards what ``Node.save()`` would have made
-    of them. Called by the thread that holds the lock on the node.
+    of them. Called by any thread that saves a node.
 
-    :param node: the node, with its new provision state
-    :param previous_state: its provision state in the database
     :raises NodeNotFound: when the node has been deleted
     """
-    if not (is_plain(node) and is_known(node)):
-        save_as_ironic_does(node)
-        return
     row = {name: getattr(node, name) for name in node._changed_fields}
-    row.update(_times(node.provision_state, previous_state))
-    row['version'] = node.VERSION
+    row.update(updated_at=timeutils.utcnow(), version=node.VERSION)
     # Others may write the row of a node that is locked.
     was = {
         name: getattr(node, name)
         for name in set(node.fields) - node._changed_fields - _NOT_COMPARED
     }
-    stored = update_node(node.id, row, was)
+    stored = update_node(node.id, row, was, bool(node.traits))
     if stored is None:
         raise exception.NodeNotFound(node=node.uuid)
     node._from_db_object(
-        node._context,
-        node,
-        stored,
-        set(node.fields).intersection(stored) - {'traits'},
+        node._context, node, stored, set(node.fields).intersection(stored)
     )
 
 
-def save_as_ironic_does(node: Any) -> None:
-    """Save a node that has more to it than a state."""
-    if database.is_open():
-        lock_for_writing()
-    database.retried(node.save)()
-
-
-def is_plain(node: Any) -> bool:
+def can_save(node: Any) -> bool:
     """Tell whether one UPDATE does all that ``Node.save()`` would do."""
     return (
-        type(node) is node_object.Node
+        bool(node._changed_fields)
+        and type(node) is node_object.Node
+        and all(map(node.obj_attr_is_set, node.fields))
         and node.get_target_version() == node.VERSION
         and _NOT_PLAIN.isdisjoint(node._changed_fields)
         and not (node.traits and node.traits.obj_what_changed())
@@ -112,29 +98,17 @@ def is_plain(node: Any) -> bool:
             len(text or '') > CONF.log_in_db_max_size
             for text in (node.last_error, node.maintenance_reason)
         )
-    )
-
-
-def is_known(node: Any) -> bool:
-    """Tell whether ``Node.save()`` would do what was read in it."""
-    return (
-        FUNCTIONS.are_known()
+        and FUNCTIONS.are_known()
         # Nobody has replaced it for this object alone.
         and 'update_node' not in vars(node.dbapi)
         and node_object.Node.indirection_api is None
     )
 
 
-def _times(
-    state: str | None, previous_state: str | None
-) -> dict[str, datetime.datetime | None]:
+def _times(state: str, inspected: bool) -> dict[str, datetime.datetime | None]:
     """Return the times that change with a provision state."""
     now = timeutils.utcnow()
-    times: dict[str, datetime.datetime | None] = {
-        'updated_at': now,
-        'provision_updated_at': now,
-    }
-    inspected = previous_state in (states.INSPECTING, states.INSPECTWAIT)
+    times: dict[str, datetime.datetime | None] = {'provision_updated_at': now}
     if state == states.INSPECTING:
         times['inspection_started_at'] = now
         times['inspection_finished_at'] = None
@@ -149,7 +123,10 @@ def _times(
 @database.retried
 @api.wrap_sqlite_retry  # type: ignore[untyped-decorator]
 def update_node(
-    node_id: int, row: dict[str, Any], was: Mapping[str, Any]
+    node_id: int,
+    row: dict[str, Any],
+    was: Mapping[str, Any],
+    has_traits: bool,
 ) -> Mapping[str, Any] | None:
     """Write columns of a node; read the node if others have written it.
 
@@ -158,45 +135,68 @@ def update_node(
 
     :param row: values by the names of their columns
     :param was: values of columns when the node was read
+    :param has_traits: whether the node had traits then: they are read again
     :returns: what reading the row would give: of the columns that were
         written, or of all columns if somebody else has written some of them;
         None when there is no such node
     """
+    # The UPDATE makes sure of it.
+    inspected = was.get('inspection_started_at') is not None
     with database.transaction() as session:
         dialect = session.connection().dialect
-        stored = {
-            name: _as_read_back(_NODES.c[name].type, value, dialect)
-            for name, value in row.items()
-        }
-        values: dict[str, Any] = {'number': node_id, **stored}
-        for name, value in was.items():
-            values[f'was_{name}'] = _bound(_NODES.c[name].type, value, dialect)
-        updated = session.execute(
-            _if_unchanged(frozenset(was), dialect.name), values
+        stored = _stored(row, inspected, dialect)
+        values = {'number': node_id, 'inspected': inspected, **stored}
+        for name, value in {**row, **was}.items():
+            values[f'is_{name}'] = _bound(name, value, dialect)
+        update = _if_only_we_change(
+            frozenset(was),
+            frozenset(row).difference(was),
+            has_traits,
+            dialect.name,
         )
-        if updated.rowcount:
+        if session.execute(update, values).rowcount:
+            if has_traits:
+                stored['traits'] = statements.read_traits(session, node_id)
             return stored
-        updated = session.execute(
-            sa.update(_NODES).where(_NODES.c.id == node_id).values(stored)
-        )
-        if not updated.rowcount:
+        node = _NODES.c.id == node_id
+        found = statements.read(session, node)
+        if found is None:
             return None
-        found: Mapping[str, Any] = (
-            session.execute(_NODE, {'id': node_id}).mappings().one()
-        )
+        stored = _stored(row, found['provision_state'] in _INSPECTS, dialect)
+        if any(
+            found[name] != stored[name]
+            for name in stored
+            if name != 'updated_at'
+        ):
+            session.execute(sa.update(_NODES).where(node).values(stored))
+            found = statements.read(session, node)
         return found
 
 
 @functools.lru_cache
-def _if_unchanged(names: frozenset[str], dialect: str) -> Any:
-    """Return the UPDATE of a node whose columns are what they were.
+def _if_only_we_change(
+    same: frozenset[str], new: frozenset[str], has_traits: bool, dialect: str
+) -> Any:
+    """Return the UPDATE of a node that has changed on our side only.
 
     ``updated_at`` has whole seconds: two writes in one look alike.
     """
-    return sa.update(_NODES).where(
-        _NODES.c.id == sa.bindparam('number'),
-        *(_is_unchanged(c, dialect) for c in _NODES.c if c.name in names),
+    is_same, is_old = (
+        [_is_unchanged(c, dialect) for c in _NODES.c if c.name in names]
+        for names in (same, new)
     )
+    update = sa.update(_NODES).where(
+        _NODES.c.id == sa.bindparam('number'), *is_same
+    )
+    if not has_traits:
+        update = update.where(~statements.HAS_TRAITS)
+    if 'provision_state' in new:
+        return update.where(
+            _NODES.c.provision_state.in_(_INSPECTS)
+            == sa.bindparam('inspected', type_=sa.Boolean)
+        )
+    # As on stock, a save that changes nothing leaves ``updated_at``.
+    return update.where(sa.not_(sa.and_(*is_old)))
 
 
 def _is_unchanged(column: Any, dialect: str) -> Any:
@@ -208,17 +208,33 @@ def _is_unchanged(column: Any, dialect: str) -> Any:
     if dialect == 'mysql' and isinstance(kind, sa.String):
         # It takes texts for equal that differ in case or in spaces at the end.
         now = sa.cast(now, sa.LargeBinary)
-    was = sa.bindparam(f'was_{column.name}', type_=kind)
-    return now.is_not_distinct_from(was)
+    value = sa.bindparam(f'is_{column.name}', type_=kind)
+    return now.is_not_distinct_from(value)
 
 
-def _bound(kind: Any, value: Any, dialect: Any) -> Any:
+def _bound(name: str, value: Any, dialect: Any) -> Any:
     """Return a value of a node object as a column is compared with it."""
+    kind = _NODES.c[name].type
     if isinstance(kind, sa.types.TypeDecorator):
         return kind.process_bind_param(value, dialect)
     if isinstance(value, datetime.datetime):
         return value.replace(tzinfo=None)
     return value
+
+
+def _stored(
+    row: dict[str, Any], inspected: bool, dialect: Any
+) -> dict[str, Any]:
+    """Return what reading a row would give after it was written.
+
+    :param inspected: whether the node was inspected before
+    """
+    state = row.get('provision_state')
+    times = _times(state, inspected) if state else {}
+    return {
+        name: _as_read_back(_NODES.c[name].type, value, dialect)
+        for name, value in (row | times).items()
+    }
 
 
 def _as_read_back(kind: Any, value: Any, dialect: Any) -> Any:
@@ -234,18 +250,3 @@ def _as_read_back(kind: Any, value: Any, dialect: Any) -> Any:
             value += datetime.timedelta(microseconds=500_000)
         return value.replace(microsecond=0)
     return value
-
-
-def lock_for_writing() -> None:
-    """Take SQLite's lock for writing, in the transaction that is open.
-
-    Ironic retries a statement for ever when the database is locked. This
-    never helps in a transaction that began with a read.
-    """
-    if utils.is_ironic_using_sqlite():
-        with database.transaction() as session:
-            session.execute(
-                sa.update(_NODES)
-                .where(_NODES.c.id == 0)
-                .values(id=_NODES.c.id, updated_at=_NODES.c.updated_at)
-            )
