@@ -8,7 +8,6 @@ scenarios without workers and with time-outs on SQLite.
 from collections.abc import Sequence
 import pathlib
 import sys
-import tempfile
 import time
 
 from ironic_async_events.command import app
@@ -18,10 +17,10 @@ from laboratory import contract
 from laboratory import deployment
 from laboratory import tables
 from laboratory.hardware import lives
-from laboratory.hardware import machines
 from laboratory.hardware import trouble
 
 _COUNTS = 'expected', 'received', 'lost', 'out_of_order', 'illegal'
+_LIVES = trouble.Setting({}, conductors=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,11 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command.parser(
         'hardware',
         __doc__,
-        nodes=(6, 'how many live a life'),
+        nodes=(3, 'how many live a life'),
         only=('', 'scenarios of trouble whose names hold this'),
         keep=(pathlib.Path, 'keep configuration, logs and pictures there'),
     )
-    choices = ['lives', *trouble.PLACES]
+    choices = ['lives', *trouble.SETTINGS]
     parser.add_argument('part', nargs='*', choices=choices, default=choices)
     parser.add_argument('--side', nargs='+', default=[*cluster.SIDES])
     parsed = parser.parse_args(arguments)
@@ -57,17 +56,15 @@ def _lives(
     table = tables.Table('lives', *columns)
     held = True
     for side in sides:
-        with tempfile.TemporaryDirectory(prefix='hw-') as name:
-            park = machines.Machines(pathlib.Path(name), nodes)
-            with park, trouble.Place(park, 1, {}, side) as place:
-                began = time.monotonic()
-                accepted = lives.drive(park)
-                seconds = time.monotonic() - began
-                place.drained()
-                account = place.account()
-                broken = contract.violations(accepted, place.eye.read())
-                if keep is not None:
-                    _keep(place, keep / side, side)
+        with trouble.placed(nodes, _LIVES, side) as place:
+            began = time.monotonic()
+            accepted = lives.drive(place.park)
+            seconds = time.monotonic() - began
+            place.drained()
+            account = place.account()
+            broken = contract.violations(accepted, place.eye.read())
+            if keep is not None:
+                _keep(place, keep / side, side)
         counts = account.as_dict()
         fine = not account.rows and not broken
         table.add(
@@ -89,12 +86,13 @@ def _keep(place: trouble.Place, directory: pathlib.Path, title: str) -> None:
 
 
 def _trouble(part: str, sides: Sequence[str], only: str) -> bool:
-    outcomes = {side: trouble.PLACES[part](side, only) for side in sides}
+    setting = trouble.SETTINGS[part]
+    outcomes = {side: trouble.run(setting, side, only) for side in sides}
     table = tables.Table(part, *outcomes)
     for name in next(iter(outcomes.values())).said:
         cells = [one.said[name] or 'held' for one in outcomes.values()]
         table.add(name, *cells)
-    for name in ('expected', *_COUNTS[1:]):
+    for name in _COUNTS:
         counts = [one.account.as_dict()[name] for one in outcomes.values()]
         table.add(name, *counts)
     table.add('left', *('\n'.join(one.left) for one in outcomes.values()))

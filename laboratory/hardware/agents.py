@@ -1,29 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agents of many nodes, in one process, behind one port.
+"""The agents of some nodes, in one process, behind one port.
 
 Each answers as ironic-python-agent does: it looks its node up, gets a token,
 sends heartbeats, carries out one command at a time, and says at once when a
 step has ended. A :class:`Bend` says what an agent does otherwise.
 """
 
+import collections
 from collections.abc import Callable
 from collections.abc import Mapping
-import concurrent.futures
-import contextlib
 import dataclasses
-import heapq
 from http import server
-import itertools
 import json
 import threading
-import time
 from typing import Any
 from typing import Self
 import urllib.parse
 
 from laboratory.api import Api
 
-_VERSION = '11.4.0'
 _MANAGER = 'LaboratoryHardwareManager'
 # The newest version of the API that all releases know, and agents use.
 _API_VERSION = '1.84'
@@ -31,24 +26,12 @@ _RETRY, _LONGEST_RETRY = 0.5, 8.0
 # Of methods that have ended before they are answered.
 _SYNCHRONOUS = ('get_', 'sync', 'finalize_rescue', 'lockdown', 'collect_')
 _OFF = {'power_off': 'ForceOff', 'run_image': 'ForceRestart'}
-
-
-def _step(name: str, priority: int = 0) -> dict[str, Any]:
-    return {
-        'step': name,
-        'interface': 'deploy',
-        'priority': priority,
-        'reboot_requested': False,
-        'abortable': True,
-    }
-
-
-STEPS: Mapping[str, list[dict[str, Any]]] = {
-    'clean': [_step('erase_devices_metadata', 10), _step('burnin_cpu')],
-    'deploy': [_step('burnin_cpu')],
-    'service': [_step('burnin_cpu')],
+# What an agent is asked for and knows: kind of steps, and names.
+_STEPS = {
+    'clean': ('erase_devices_metadata', 'burnin_cpu'),
+    'deploy': ('burnin_cpu',),
+    'service': ('burnin_cpu',),
 }
-"""The steps of an agent: kind -> what it answers when it is asked for them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,27 +39,25 @@ class Bend:
     """What an agent does in another way than it should; a value.
 
     :param seconds: how long a step takes.
-    :param silent: looks its node up, and is never heard of again.
     :param twice: sends each heartbeat twice at once.
     :param stale: sends the token of the boot before.
-    :param lose: methods that are carried out, each once without an answer.
-    :param fail: methods that end with an error.
-    :param die: methods on which the whole agent dies, without an answer.
-    :param mute: gets its token, and waits until it is woken.
+    :param mute: looks its node up, and is not heard of until it is woken.
+    :param lose: a method that is carried out, once without an answer.
+    :param fail: a method that ends with an error.
+    :param die: a method on which the whole agent dies, without an answer.
     """
 
     seconds: float = 0.1
-    silent: bool = False
     twice: bool = False
     stale: bool = False
-    lose: frozenset[str] = frozenset()
-    fail: frozenset[str] = frozenset()
-    die: frozenset[str] = frozenset()
     mute: bool = False
+    lose: str = ''
+    fail: str = ''
+    die: str = ''
 
 
 class Agent:
-    """One ramdisk from its boot to its end; the methods run in the pool."""
+    """One ramdisk from its boot to its end."""
 
     def __init__(self, fleet: 'Agents', uuid: str, bend: Bend) -> None:
         self._fleet = fleet
@@ -86,13 +67,8 @@ class Agent:
         self.token = ''
         self.first: Callable[[], None] = self.look_up
         self.commands: list[dict[str, Any]] = []
-        self._lost = set(bend.lose)
         self._lock = threading.Lock()
         self._retry = _RETRY
-
-    @property
-    def url(self) -> str:
-        return f'{self._fleet.url}/{self.uuid}'
 
     # What it does by itself
 
@@ -102,29 +78,27 @@ class Agent:
             self.first()
 
     def wake(self) -> None:
-        """Be mute or silent no longer."""
-        self.bend = dataclasses.replace(self.bend, silent=False, mute=False)
+        """Be mute no longer."""
+        self.bend = dataclasses.replace(self.bend, mute=False)
         self.beat() if self.token else self.first()
 
     def look_up(self) -> None:
         """Get the token, and send the first heartbeat."""
-        path = f'/v1/lookup?node_uuid={self.uuid}'
-        code, found = self._fleet.api().call('GET', path)
-        self._fleet.note(self.uuid, 'lookup', code)
+        code, found = self._call('GET', f'lookup?node_uuid={self.uuid}')
         if code != 200:
             self._again(self.look_up)
             return
-        tokens = self._fleet.tokens.setdefault(self.uuid, [])
+        tokens = self._fleet.tokens[self.uuid]
         tokens.append(found['config']['agent_token'])
         self.token = tokens[-2 if self.bend.stale else -1]
         self.beat()
 
     def beat(self) -> None:
         """Send a heartbeat, and the next one after a while."""
-        if not self.alive or self.bend.silent or self.bend.mute:
+        if not self.alive or self.bend.mute:
             return
         if self.bend.twice:
-            self._fleet.soon(self.heartbeat)
+            self._fleet.later(0, self.heartbeat)
         if self.heartbeat() == 202:
             self._retry = _RETRY
             self._fleet.later(self._fleet.seconds, self.beat)
@@ -134,25 +108,29 @@ class Agent:
     def heartbeat(self) -> int:
         """Send one heartbeat; return the code of the answer."""
         body = {
-            'callback_url': self.url,
-            'agent_version': _VERSION,
+            'callback_url': f'{self._fleet.url}/{self.uuid}',
+            'agent_version': '11.4.0',
             'agent_token': self.token,
         }
-        path = f'/v1/heartbeat/{self.uuid}'
-        code, _ = self._fleet.api().call('POST', path, body)
-        self._fleet.note(self.uuid, 'heartbeat', code)
+        code, _ = self._call('POST', f'heartbeat/{self.uuid}', body)
+        self._fleet.codes[self.uuid].append(code)
         return code
 
-    def inspect(self, callback: str, inventory: Mapping[str, Any]) -> None:
+    def inspect(self, inventory: Mapping[str, Any]) -> None:
         """Send what inspection has found, until it is accepted."""
-        if self.bend.silent or self.bend.mute:
+        if self.bend.mute:
             return
-        path = urllib.parse.urlsplit(callback).path
         body = {'inventory': inventory}
-        code, _ = self._fleet.api().call('POST', path, body)
-        self._fleet.note(self.uuid, 'inspection', code)
+        code, _ = self._call('POST', 'continue_inspection', body)
+        self._fleet.codes[self.uuid].append(code)
         if not 200 <= code < 300:
-            self._again(lambda: self.inspect(callback, inventory))
+            self._again(lambda: self.inspect(inventory))
+
+    def _call(
+        self, method: str, path: str, body: object = None
+    ) -> tuple[int, Any]:
+        api = Api(self._fleet.endpoint, _API_VERSION)
+        return api.call(method, f'/v1/{path}', body)
 
     def _again(self, what: Callable[[], None]) -> None:
         if self.alive:
@@ -162,12 +140,10 @@ class Agent:
     # What it is asked for
 
     def ask(
-        self, name: str, params: Mapping[str, Any]
+        self, method: str, params: Mapping[str, Any]
     ) -> tuple[int, dict[str, Any]] | None:
         """Begin or carry out a command; None if there is no answer."""
-        method = name.rpartition('.')[2]
-        self._fleet.note(self.uuid, method, 0)
-        if method in self.bend.die:
+        if method == self.bend.die:
             self.alive = False
             return None
         with self._lock:
@@ -184,17 +160,17 @@ class Agent:
                 'command_result': None,
             }
             self.commands.append(command)
-        end = _end(method, params, method in self.bend.fail)
+        end = _end(method, params, method == self.bend.fail)
         if method.startswith(_SYNCHRONOUS):
             command.update(end)
         else:
             seconds = self.bend.seconds if 'step' in method else 0.0
             self._fleet.later(seconds, lambda: self._ended(command, end))
-        if method in self._lost:
-            self._lost.remove(method)
+        if method == self.bend.lose:
+            self.bend = dataclasses.replace(self.bend, lose='')
             return None
         if method == 'finalize_rescue':
-            # The rescue system needs no agent.
+            # A rescue system needs no agent.
             self.alive = False
         return 200, command
 
@@ -204,7 +180,7 @@ class Agent:
         if what and self.alive:
             self._fleet.power(self.uuid, what)
         elif 'step' in command['command_name']:
-            self._fleet.soon(self.heartbeat)
+            self.heartbeat()
 
 
 def _end(
@@ -212,24 +188,33 @@ def _end(
 ) -> dict[str, Any]:
     """Tell what a command comes to."""
     if fails:
-        error = {'type': 'CommandExecutionError', 'code': 500}
-        error |= {'message': 'failed', 'details': 'as it was told to'}
+        error = {'type': 'CommandExecutionError', 'message': 'as it should'}
         return {'command_status': 'FAILED', 'command_error': error}
     result: Any = None
     verb, _, rest = method.partition('_')
     kind = rest.partition('_')[0]
-    if kind in STEPS and verb == 'get':
+    if kind in _STEPS and verb == 'get':
         result = {
-            f'{kind}_steps': {_MANAGER: [*STEPS[kind]]},
+            f'{kind}_steps': {_MANAGER: [*map(_step, _STEPS[kind])]},
             'hardware_manager_version': {_MANAGER: '1'},
         }
-    elif kind in STEPS:
+    elif kind in _STEPS:
         result = {f'{kind}_result': None, f'{kind}_step': params['step']}
     elif method == 'get_partition_uuids':
         result = {}
     elif method == 'collect_system_logs':
         result = {'system_logs': ''}
     return {'command_status': 'SUCCEEDED', 'command_result': result}
+
+
+def _step(name: str) -> dict[str, Any]:
+    return {
+        'step': name,
+        'interface': 'deploy',
+        'priority': 10 if name.startswith('erase') else 0,
+        'reboot_requested': False,
+        'abortable': True,
+    }
 
 
 class _Handler(server.BaseHTTPRequestHandler):
@@ -246,11 +231,10 @@ class _Handler(server.BaseHTTPRequestHandler):
         agent, body = self._agent(), self._body()
         if agent is None:
             return
-        asked = agent.ask(body['name'], body['params'])
-        if asked is None:
-            self.close_connection = True
-        else:
-            self._answer(*asked)
+        name = body['name'].rpartition('.')[2]
+        answer = agent.ask(name, body['params'])
+        if answer is not None:
+            self._answer(*answer)
 
     def do_HEAD(self) -> None:
         """Tell that there is an image; nobody fetches it."""
@@ -267,7 +251,6 @@ class _Handler(server.BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         agent = self.server.agents.get(url.path.split('/')[1])
         if agent is None or not agent.alive:
-            self.close_connection = True
             return None
         token = urllib.parse.parse_qs(url.query).get('agent_token')
         if token != [agent.token]:
@@ -292,106 +275,57 @@ class _Handler(server.BaseHTTPRequestHandler):
 class Agents(server.ThreadingHTTPServer):
     """All agents; a context manager.
 
-    :param endpoint: where the API of Ironic is.
-    :param seconds: between two heartbeats of one agent.
     :param power: has a machine go off, or restart, on behalf of its agent.
+    :param report: is told each change of a machine's power.
     """
 
     request_queue_size = 256
     daemon_threads = True
+    endpoint = ''
+    """Where the API of Ironic is."""
+    seconds = 2.0
+    """Between two heartbeats of one agent."""
 
     def __init__(
         self,
-        endpoint: str,
-        seconds: float = 2.0,
-        power: Callable[[str, str], None] = lambda uuid, what: None,
-        threads: int = 8,
+        power: Callable[[str, str], None],
+        report: Callable[[dict[str, Any]], None],
     ) -> None:
         super().__init__(('127.0.0.1', 0), _Handler)
-        self.endpoint = endpoint
-        self.seconds = seconds
-        self.power = power
-        self.report: Callable[[dict[str, Any]], None] = lambda system: None
+        self.url = f'http://127.0.0.1:{self.server_port}'
+        self.power, self.report = power, report
         self.agents: dict[str, Agent] = {}
         #: UUID -> how its agents behave, from the next boot on.
-        self.bends: dict[str, Bend] = {}
-        self.tokens: dict[str, list[str]] = {}
-        self.noted: list[tuple[float, str, str, int]] = []
-        """When, which node, what it did or was asked for, and the code."""
-        self._pool = concurrent.futures.ThreadPoolExecutor(threads)
-        self._local = threading.local()
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()
-        self._changed = threading.Condition()
-        self._ending = False
+        self.bends: collections.defaultdict[str, Bend] = (
+            collections.defaultdict(Bend)
+        )
+        #: UUID -> the tokens that its agents got, the newest last.
+        self.tokens: dict[str, list[str]] = collections.defaultdict(list)
+        #: UUID -> how heartbeats and results of inspections were answered.
+        self.codes: dict[str, list[int]] = collections.defaultdict(list)
 
     def __enter__(self) -> Self:
-        for loop in (self.serve_forever, self._run):
-            threading.Thread(target=loop, daemon=True).start()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        with self._changed:
-            self._ending = True
-            self._changed.notify_all()
         for uuid in list(self.agents):
             self.end(uuid)
         self.shutdown()
         self.server_close()
-        self._pool.shutdown()
-
-    @property
-    def url(self) -> str:
-        return f'http://127.0.0.1:{self.server_port}'
-
-    def api(self) -> Api:
-        """Return the connection of this thread."""
-        if not hasattr(self._local, 'api'):
-            self._local.api = Api(self.endpoint, _API_VERSION)
-        own: Api = self._local.api
-        return own
 
     def boot(self, uuid: str) -> Agent:
-        """Start the agent of a node, which does nothing yet."""
+        """Boot the agent of a node, which does nothing yet."""
         self.end(uuid)
-        agent = Agent(self, uuid, self.bends.get(uuid, Bend()))
-        self.agents[uuid] = agent
-        return agent
+        self.agents[uuid] = Agent(self, uuid, self.bends[uuid])
+        return self.agents[uuid]
 
     def end(self, uuid: str) -> None:
         if uuid in self.agents:
             self.agents.pop(uuid).alive = False
 
-    def note(self, uuid: str, what: str, code: int) -> None:
-        self.noted.append((time.time(), uuid, what, code))
-
-    def codes(self, uuid: str, what: str) -> list[int]:
-        """Tell how the API has answered the agents of a node."""
-        return [x[3] for x in [*self.noted] if x[1:3] == (uuid, what)]
-
-    def soon(self, what: Callable[[], object]) -> None:
-        # Nobody asks any more who is to do it.
-        with contextlib.suppress(RuntimeError):
-            self._pool.submit(what)
-
-    def later(self, seconds: float, what: Callable[[], None]) -> None:
-        due = time.monotonic() + seconds
-        with self._changed:
-            heapq.heappush(self._due, (due, next(self._numbers), what))
-            self._changed.notify_all()
-
-    def _run(self) -> None:
-        """Hand out what is due; the thread of all agents runs this."""
-        while True:
-            with self._changed:
-                if self._ending:
-                    return
-                if not self._due:
-                    self._changed.wait()
-                    continue
-                wait = self._due[0][0] - time.monotonic()
-                if wait > 0:
-                    self._changed.wait(wait)
-                    continue
-                _, _, what = heapq.heappop(self._due)
-            self.soon(what)
+    def later(self, seconds: float, what: Callable[[], object]) -> None:
+        """Have something done after a while, in a thread of its own."""
+        timer = threading.Timer(seconds, what)
+        timer.daemon = True
+        timer.start()

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of a node whose operations wait for an agent."""
 
-from collections.abc import Callable
 from collections.abc import Sequence
 import concurrent.futures
 
@@ -16,57 +15,58 @@ _BIOS = {
     'step': 'apply_configuration',
     'args': {'settings': [{'name': 'ProcTurboMode', 'value': 'Disabled'}]},
 }
-FIRMWARE_STEP = {
+_IMAGE = {'url': 'http://127.0.0.1/', 'checksum': '0'}
+_FIRMWARE = {
     'interface': 'management',
     'step': 'update_firmware',
-    'args': {
-        'firmware_images': [{'url': 'http://127.0.0.1/', 'checksum': '0'}]
-    },
+    'args': {'firmware_images': [_IMAGE]},
 }
-_PASSWORD = {'rescue_password': 'secret'}
 _operation = lifecycle.Operation
 
 
-def clean(name: str, *steps: object) -> lifecycle.Operation:
-    more = {'clean_steps': [*steps]}
+def _clean(name: str, step: object) -> lifecycle.Operation:
+    more = {'clean_steps': [step]}
     return _operation('clean', 'manageable', 'manageable', name, more)
 
 
-def service(name: str, *steps: object) -> lifecycle.Operation:
-    more = {'service_steps': [*steps]}
+def _service(name: str, step: object) -> lifecycle.Operation:
+    more = {'service_steps': [step]}
     return _operation('service', 'active', 'active', name, more)
 
 
 MANAGE = _operation('manage', 'enroll', 'manageable')
 INSPECT = _operation('inspect', 'manageable', 'manageable')
-CLEAN = clean('', _STEP)
-FIRMWARE = clean('clean, firmware', FIRMWARE_STEP)
+CLEAN = _clean('', _STEP)
+CLEAN_FIRMWARE = _clean('clean, firmware', _FIRMWARE)
 PROVIDE = _operation('provide', 'manageable', 'available')
 DEPLOY = _operation('active', 'available', 'active')
-RESCUE = _operation('rescue', 'active', 'rescue', arguments=_PASSWORD)
-UNRESCUE = _operation('unrescue', 'rescue', 'active')
-SERVICE = service('', _STEP)
-REBUILD = _operation('rebuild', 'active', 'active')
+RESCUE = _operation(
+    'rescue', 'active', 'rescue', arguments={'rescue_password': 'secret'}
+)
+SERVICE = _service('', _STEP)
+SERVICE_FIRMWARE = _service('service, firmware', _FIRMWARE)
 DELETE = _operation('deleted', 'active', 'available')
+ADOPT = _operation('adopt', 'manageable', 'active')
 
 LIFE = (
     MANAGE,
     INSPECT,
     CLEAN,
-    clean('clean, BIOS', _BIOS),
-    FIRMWARE,
+    _clean('clean, BIOS', _BIOS),
+    CLEAN_FIRMWARE,
     PROVIDE,
     DEPLOY,
     RESCUE,
-    UNRESCUE,
+    _operation('unrescue', 'rescue', 'active'),
     SERVICE,
-    REBUILD,
+    SERVICE_FIRMWARE,
+    _operation('rebuild', 'active', 'active'),
     DELETE,
     _operation('manage', 'available', 'manageable', 'manage, available'),
-    _operation('adopt', 'manageable', 'active'),
+    ADOPT,
     _operation('deleted', 'active', 'available', 'deleted, adopted'),
 )
-"""All that a node can be asked for; each operation waits for agents."""
+"""All that a node can be asked for; most operations wait for an agent."""
 
 SHORT = (MANAGE, INSPECT, PROVIDE, DEPLOY, SERVICE, DELETE)
 
@@ -83,39 +83,32 @@ class Client(clients.Client):
         accepted: list[contract.Accepted] | None = None,
     ) -> None:
         super().__init__(park.agents.endpoint, accepted)
-        self._park = park
-        self._machine = machine
+        self.park = park
+        self.machine = machine
 
     def create(self) -> clients.WatchedNode:
         """Enroll the machine with its port."""
-        own = self._machine
-        self.session.create_node(**self._park.node(own))
-        self.session.create_port(address=self._park.mac(own), node_id=own)
+        own = self.machine
+        self.session.create_node(**self.park.node(own))
+        self.session.create_port(address=self.park.mac(own), node_id=own)
         node = clients.WatchedNode.existing(
             connection=self._connection, id=own
         )
         node.fetch(self.session)
         return node
 
-    def operate(
+    def _ask(
         self, node: clients.WatchedNode, operation: lifecycle.Operation
-    ) -> contract.Accepted:
-        self.prepare(node, operation)
-        return super().operate(node, operation)
-
-    def prepare(
-        self, node: clients.WatchedNode, operation: lifecycle.Operation
-    ) -> None:
-        """Say what is to be deployed; what is torn down forgets it."""
+    ) -> float:
+        # What is torn down forgets it.
         if operation.verb in ('active', 'adopt'):
-            info = self._park.instance_info()
+            info = self.park.instance_info()
             self.session.update_node(node.id, instance_info=info)
+        return super()._ask(node, operation)
 
 
 def drive(
-    park: machines.Machines,
-    life: Sequence[lifecycle.Operation] = LIFE,
-    progress: Callable[[], None] = lambda: None,
+    park: machines.Machines, life: Sequence[lifecycle.Operation] = LIFE
 ) -> list[contract.Accepted]:
     """Let each machine live a life, all at once."""
     accepted: list[contract.Accepted] = []

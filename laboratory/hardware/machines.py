@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Machines that a Redfish emulator turns on, and what boots on them."""
 
-import contextlib
 import functools
 import hashlib
 import pathlib
-import re
 import sys
 from typing import Any
 import uuid
@@ -18,17 +16,23 @@ from laboratory import processes
 from laboratory import service
 from laboratory.hardware import agents
 
-# Nobody reads them; their names and sizes are what counts.
+# Nobody reads it; its name and size are what counts.
 _IMAGE = b'\0' * 1024
 _BOOT_SECONDS = 1.0
-_CALLBACK = re.compile(r'ipa-inspection-callback-url=(\S+)')
+_FILES = [
+    f'{what}_{part}'
+    for what in ('deploy', 'rescue')
+    for part in ('kernel', 'ramdisk')
+]
 _INTERFACES = {
     'bios': 'redfish',
     'boot': 'ipxe',
+    'console': 'no-console',
     'deploy': 'direct',
     'firmware': 'no-firmware',
     'inspect': 'agent',
     'management': 'redfish',
+    'network': 'noop',
     'power': 'redfish',
     'raid': 'no-raid',
     'rescue': 'agent',
@@ -48,78 +52,55 @@ class Machines(processes.Server):
 
     :param directory: holds what the machines boot, and the emulator's state.
     :param number: how many machines.
-    :param seconds: between two heartbeats of one agent.
     """
 
-    def __init__(
-        self, directory: pathlib.Path, number: int, seconds: float = 2.0
-    ) -> None:
-        super().__init__()
-        self.directory = directory
-        self.port = processes.free_port()
+    def __init__(self, directory: pathlib.Path, number: int) -> None:
+        super().__init__(directory)
+        self.endpoint = f'http://127.0.0.1:{processes.free_port()}'
         self.uuids = [str(uuid.uuid4()) for _ in range(number)]
-        self.agents = agents.Agents('', seconds, self.power)
-        self.agents.report = self.report
+        self.agents = agents.Agents(self._press, self._report)
+        self._http = directory / 'http'
         self._on: set[str] = set()
 
     def serve(self) -> None:
-        self._stack = contextlib.ExitStack()
-        self._stack.enter_context(self.agents)
-        self._http = self.directory / 'http'
+        self.agents.__enter__()
         self._http.mkdir()
-        for name in ('kernel', 'ramdisk', 'image'):
+        for name in _FILES:
             (self.directory / name).write_bytes(_IMAGE)
         settings = {
             'SUSHY_EMULATOR_FAKE_SYSTEMS': [
                 {
                     'uuid': one,
-                    'name': f'machine-{number}',
+                    'name': one,
                     'power_state': 'Off',
                     'external_notifier': True,
                     'nics': [{'mac': self.mac(one), 'ip': '127.0.0.1'}],
                 }
-                for number, one in enumerate(self.uuids)
+                for one in self.uuids
             ],
             'SUSHY_EMULATOR_STATE_DIR': str(self.directory),
             'EXTERNAL_NOTIFICATION_URL': self.agents.url,
         }
-        lines = [f'{name} = {value!r}' for name, value in settings.items()]
         path = self.directory / 'emulator.conf'
+        lines = [f'{name} = {value!r}' for name, value in settings.items()]
         path.write_text('\n'.join(lines))
-        module = 'laboratory.hardware.emulator'
-        emulator = processes.Process(
-            'emulator',
-            [sys.executable, '-m', module, str(path), str(self.port)],
-            self.directory / 'emulator.log',
-        )
+        argv = '-m', 'laboratory.hardware.emulator', str(path)
+        port = self.endpoint.rpartition(':')[2]
+        emulator = self.process('emulator', sys.executable, *argv, port)
         url = f'{self.endpoint}/redfish/v1/'
         self.launch(emulator, lambda: api.answers(url), 'answer')
 
     def stop(self) -> None:
         super().stop()
-        self._stack.close()
-
-    @property
-    def endpoint(self) -> str:
-        return f'http://127.0.0.1:{self.port}'
+        self.agents.__exit__()
 
     @staticmethod
     def mac(machine: str) -> str:
-        tail = machine.replace('-', '')[:10]
-        pairs = (tail[place : place + 2] for place in range(0, 10, 2))
-        return ':'.join(('52', *pairs))
-
-    # What Ironic is told
+        return ':'.join(('52', *(machine[i : i + 2] for i in (0, 2, 4, 6, 9))))
 
     def options(self) -> configuration.Options:
         """Tell what an Ironic needs that takes care of these machines."""
-        default: dict[str, object] = {
-            'enabled_hardware_types': 'redfish',
-            'enabled_network_interfaces': 'noop',
-            'default_network_interface': 'noop',
-            'enabled_console_interfaces': 'no-console',
-            'default_console_interface': 'no-console',
-        }
+        default: dict[str, object] = {'enabled_hardware_types': 'redfish'}
         for kind, name in _INTERFACES.items():
             default[f'enabled_{kind}_interfaces'] = name
             default[f'default_{kind}_interface'] = name
@@ -149,20 +130,16 @@ class Machines(processes.Server):
 
     def node(self, machine: str) -> dict[str, Any]:
         """Tell how a machine is enrolled, under its own UUID."""
+        files = {name: f'file://{self.directory}/{name}' for name in _FILES}
         return {
             'uuid': machine,
             'driver': 'redfish',
             'driver_info': {
                 'redfish_address': self.endpoint,
                 'redfish_system_id': f'/redfish/v1/Systems/{machine}',
-                **{
-                    f'{what}_{part}': f'file://{self.directory}/{part}'
-                    for what in ('deploy', 'rescue')
-                    for part in ('kernel', 'ramdisk')
-                },
+                **files,
             },
             'properties': {'cpu_arch': 'x86_64'},
-            'instance_info': self.instance_info(),
         }
 
     def instance_info(self) -> dict[str, Any]:
@@ -177,7 +154,7 @@ class Machines(processes.Server):
 
     # What happens to machines
 
-    def power(self, machine: str, what: str) -> None:
+    def _press(self, machine: str, what: str) -> None:
         """Press a button of a machine."""
         url = f'{self.endpoint}/redfish/v1/Systems/{machine}'
         with requests.Session() as session:
@@ -188,7 +165,7 @@ class Machines(processes.Server):
                 timeout=30,
             ).raise_for_status()
 
-    def report(self, system: dict[str, Any]) -> None:
+    def _report(self, system: dict[str, Any]) -> None:
         """Boot or end what is on a machine; the emulator calls this."""
         machine = system['uuid']
         if system['power_state'] != 'On':
@@ -204,28 +181,19 @@ class Machines(processes.Server):
         if device != 'Pxe' or not path.exists():
             return
         agent = self.agents.boot(machine)
-        callback = _CALLBACK.search(path.read_text())
-        if callback is not None:
+        if 'ipa-inspection-callback-url' in path.read_text():
             found = self._inventory(machine)
-            agent.first = functools.partial(agent.inspect, callback[1], found)
+            agent.first = functools.partial(agent.inspect, found)
         self.agents.later(_BOOT_SECONDS, agent.start)
 
     def _inventory(self, machine: str) -> dict[str, Any]:
+        mac = self.mac(machine)
+        port = {'name': 'eth0', 'mac_address': mac, 'has_carrier': True}
         return {
-            'interfaces': [
-                {
-                    'name': 'eth0',
-                    'mac_address': self.mac(machine),
-                    'ipv4_address': '192.0.2.1',
-                    'has_carrier': True,
-                }
-            ],
+            'interfaces': [{**port, 'ipv4_address': '192.0.2.1'}],
             'cpu': {'count': 2, 'architecture': 'x86_64'},
             'memory': {'physical_mb': 4096},
             'disks': [{'name': '/dev/sda', 'size': 2**34}],
-            'boot': {
-                'current_boot_mode': 'uefi',
-                'pxe_interface': self.mac(machine),
-            },
+            'boot': {'current_boot_mode': 'uefi', 'pxe_interface': mac},
             'bmc_address': '',
         }
