@@ -20,7 +20,6 @@ from laboratory.hardware import lives
 from laboratory.hardware import trouble
 
 _COUNTS = 'expected', 'received', 'lost', 'out_of_order', 'illegal'
-_LIVES = trouble.Setting({}, conductors=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         only=('', 'scenarios of trouble whose names hold this'),
         keep=(pathlib.Path, 'keep configuration, logs and pictures there'),
     )
-    choices = ['lives', *trouble.SETTINGS]
-    parser.add_argument('part', nargs='*', choices=choices, default=choices)
+    parts = [*trouble.OPTIONS]
+    parser.add_argument('part', nargs='*', choices=parts, default=parts)
     parser.add_argument('--side', nargs='+', default=[*cluster.SIDES])
     parsed = parser.parse_args(arguments)
 
@@ -56,7 +55,7 @@ def _lives(
     table = tables.Table('lives', *columns)
     held = True
     for side in sides:
-        with trouble.placed(nodes, _LIVES, side) as place:
+        with trouble.placed('lives', nodes, side) as place:
             began = time.monotonic()
             accepted = lives.drive(place.park)
             seconds = time.monotonic() - began
@@ -86,8 +85,7 @@ def _keep(place: trouble.Place, directory: pathlib.Path, title: str) -> None:
 
 
 def _trouble(part: str, sides: Sequence[str], only: str) -> bool:
-    setting = trouble.SETTINGS[part]
-    outcomes = {side: trouble.run(setting, side, only) for side in sides}
+    outcomes = {side: trouble.run(part, side, only) for side in sides}
     table = tables.Table(part, *outcomes)
     for name in next(iter(outcomes.values())).said:
         cells = [one.said[name] or 'held' for one in outcomes.values()]

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 import concurrent.futures
+import dataclasses
 
 from laboratory import clients
 from laboratory import contract
@@ -21,50 +22,35 @@ _FIRMWARE = {
     'step': 'update_firmware',
     'args': {'firmware_images': [_IMAGE]},
 }
-_operation = lifecycle.Operation
 
 
 def _clean(name: str, step: object) -> lifecycle.Operation:
     more = {'clean_steps': [step]}
-    return _operation('clean', 'manageable', 'manageable', name, more)
+    return dataclasses.replace(lifecycle.CLEAN, name=name, arguments=more)
 
 
 def _service(name: str, step: object) -> lifecycle.Operation:
     more = {'service_steps': [step]}
-    return _operation('service', 'active', 'active', name, more)
+    return dataclasses.replace(lifecycle.SERVICE, name=name, arguments=more)
 
 
-MANAGE = _operation('manage', 'enroll', 'manageable')
-INSPECT = _operation('inspect', 'manageable', 'manageable')
+MANAGE, PROVIDE, DEPLOY, RESCUE, UNRESCUE, AGAIN, ADOPT, DELETE = map(
+    lifecycle.operation,
+    (
+        *('manage', 'provide', 'active', 'rescue', 'unrescue'),
+        *('manage, available', 'adopt', 'deleted'),
+    ),
+)
+INSPECT = lifecycle.INSPECT
 CLEAN = _clean('', _STEP)
 CLEAN_FIRMWARE = _clean('clean, firmware', _FIRMWARE)
-PROVIDE = _operation('provide', 'manageable', 'available')
-DEPLOY = _operation('active', 'available', 'active')
-RESCUE = _operation(
-    'rescue', 'active', 'rescue', arguments={'rescue_password': 'secret'}
-)
 SERVICE = _service('', _STEP)
 SERVICE_FIRMWARE = _service('service, firmware', _FIRMWARE)
-DELETE = _operation('deleted', 'active', 'available')
-ADOPT = _operation('adopt', 'manageable', 'active')
 
 LIFE = (
-    MANAGE,
-    INSPECT,
-    CLEAN,
-    _clean('clean, BIOS', _BIOS),
-    CLEAN_FIRMWARE,
-    PROVIDE,
-    DEPLOY,
-    RESCUE,
-    _operation('unrescue', 'rescue', 'active'),
-    SERVICE,
-    SERVICE_FIRMWARE,
-    _operation('rebuild', 'active', 'active'),
-    DELETE,
-    _operation('manage', 'available', 'manageable', 'manage, available'),
-    ADOPT,
-    _operation('deleted', 'active', 'available', 'deleted, adopted'),
+    *(MANAGE, INSPECT, CLEAN, _clean('clean, BIOS', _BIOS), CLEAN_FIRMWARE),
+    *(PROVIDE, DEPLOY, RESCUE, UNRESCUE, SERVICE, SERVICE_FIRMWARE),
+    *(lifecycle.REBUILD, DELETE, AGAIN, ADOPT, DELETE),
 )
 """All that a node can be asked for; most operations wait for an agent."""
 

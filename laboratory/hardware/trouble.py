@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import concurrent.futures
 import contextlib
 import dataclasses
-import functools
 import pathlib
 import tempfile
 import threading
+from typing import NamedTuple
 
 from laboratory import cluster
 from laboratory import configuration
@@ -30,12 +30,10 @@ from laboratory.hardware import machines
 # It may not be imported here.
 _FORCED = str(pathlib.Path(cluster.__file__).with_name('forced.py'))
 _SECONDS = 240.0
-_TIMEOUT = 15
 _MUTE = agents.Bend(mute=True)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """A wait state: how a node gets there, and where it may end.
 
     :param worker: the function that an abort needs a worker for.
@@ -44,36 +42,42 @@ class Wait:
     path: Sequence[lifecycle.Operation]
     operation: lifecycle.Operation
     failed: str
+    worker: str
     abort: str = 'abort'
     aborted: str = ''
-    worker: str = ''
 
 
 _MANAGED, _ACTIVE = (lives.MANAGE,), (lives.MANAGE, lives.ADOPT)
+_AVAILABLE = (lives.MANAGE, lives.PROVIDE)
 WAITS: Mapping[str, Wait] = {
     'clean wait': Wait(
-        _MANAGED, lives.CLEAN, 'clean failed', worker='do_node_clean_abort'
+        _MANAGED, lives.CLEAN, 'clean failed', 'do_node_clean_abort'
     ),
-    'inspect wait': Wait(_MANAGED, lives.INSPECT, 'inspect failed'),
+    'inspect wait': Wait(_MANAGED, lives.INSPECT, 'inspect failed', ''),
     'wait call-back': Wait(
-        (lives.MANAGE, lives.PROVIDE),
-        lives.DEPLOY,
-        'deploy failed',
-        'deleted',
-        'available',
-        '_do_node_tear_down',
+        *(_AVAILABLE, lives.DEPLOY, 'deploy failed', '_do_node_tear_down'),
+        *('deleted', 'available'),
     ),
     'rescue wait': Wait(
-        _ACTIVE, lives.RESCUE, 'rescue failed', worker='_do_node_rescue_abort'
+        _ACTIVE, lives.RESCUE, 'rescue failed', '_do_node_rescue_abort'
     ),
     'service wait': Wait(
-        _ACTIVE,
-        lives.SERVICE,
-        'service failed',
-        aborted='active',
-        worker='do_node_service_abort',
+        *(_ACTIVE, lives.SERVICE, 'service failed', 'do_node_service_abort'),
+        *('abort', 'active'),
     ),
 }
+_STEP = 'execute_clean_step'
+BENDS: Mapping[str, tuple[agents.Bend, str]] = {
+    'slow': (agents.Bend(seconds=8), 'manageable'),
+    'loses the answer of a step': (
+        agents.Bend(seconds=3, lose=_STEP),
+        'manageable',
+    ),
+    'loses an answer': (agents.Bend(lose='get_clean_steps'), 'manageable'),
+    'fails': (agents.Bend(fail=_STEP), 'clean failed'),
+    'dies': (agents.Bend(die=_STEP), 'clean failed'),
+}
+"""What an agent does otherwise, and how a cleaning ends then."""
 
 
 class Play(lives.Client):
@@ -89,6 +93,11 @@ class Play(lives.Client):
     @property
     def agent(self) -> agents.Agent:
         return self.park.agents.agents[self.machine]
+
+    @property
+    def codes(self) -> list[int]:
+        """How heartbeats and results of inspections were answered."""
+        return self.park.agents.codes[self.machine]
 
     def bend(self, bend: agents.Bend) -> None:
         """Say how the agents of this node behave from the next boot on."""
@@ -160,16 +169,34 @@ class Play(lives.Client):
             full.unlink()
 
 
+Scenario = Callable[[Play, str], None]
+SCENARIOS: dict[str, dict[str, tuple[Scenario, str]]] = {}
+"""Place -> name -> what is done, and in which state or for which bend."""
+
+
+def _in(place: str, *states: str) -> Callable[[Scenario], Scenario]:
+    def register(scenario: Scenario) -> Scenario:
+        name = scenario.__name__.replace('_', ' ')
+        for state in states:
+            full = ', '.join(filter(None, (name, state)))
+            SCENARIOS.setdefault(place, {})[full] = scenario, state
+        return scenario
+
+    return register
+
+
+@_in('no-worker', *WAITS)
 def no_worker_at_heartbeat(play: Play, state: str) -> None:
-    """No worker for a heartbeat: the agent repeats it, the life goes on."""
+    """The agent repeats its heartbeat, and the life goes on."""
     wait = play.waits(state)
     with play.without_worker('heartbeat', 'continue_inspection'):
         play.wake()
     play.until(wait.operation.end)
 
 
+@_in('no-worker', *(state for state in WAITS if WAITS[state].worker))
 def no_worker_at_abort(play: Play, state: str) -> None:
-    """No worker for an abort: it changes nothing, the life goes on."""
+    """The abort changes nothing, and the life goes on."""
     wait = play.waits(state)
     with play.without_worker(wait.worker):
         code = play.put(wait.abort)
@@ -180,8 +207,9 @@ def no_worker_at_abort(play: Play, state: str) -> None:
     play.until(wait.operation.end)
 
 
+@_in('no-worker', 'clean wait', 'service wait')
 def no_worker_at_resume(play: Play, state: str) -> None:
-    """No worker when an out-of-band step says its end, which it does once."""
+    """An out-of-band step says its end once, and the life goes on."""
     operation = lives.CLEAN_FIRMWARE
     if state == 'service wait':
         operation = lives.SERVICE_FIRMWARE
@@ -191,6 +219,7 @@ def no_worker_at_resume(play: Play, state: str) -> None:
     play.until(operation.end)
 
 
+@_in('time-outs', *WAITS)
 def timed_out(play: Play, state: str) -> None:
     """The agent is silent until the time-out, and comes back after it."""
     wait = play.waits(state)
@@ -198,10 +227,11 @@ def timed_out(play: Play, state: str) -> None:
     play.until(wait.failed)
     agent.alive = True
     agent.wake()
-    play.meet(lambda: len(play.park.agents.codes[play.machine]) > 1)
+    play.meet(lambda: len(play.codes) > 1)
     play.until(wait.failed)
 
 
+@_in('time-outs', 'clean wait', 'service wait', 'wait call-back')
 def died_in_step(play: Play, state: str) -> None:
     """The machine goes off within a step: the time-out ends the wait."""
     wait = WAITS[state]
@@ -213,6 +243,7 @@ def died_in_step(play: Play, state: str) -> None:
     play.until(wait.failed)
 
 
+@_in('agents', *WAITS)
 def aborted(play: Play, state: str) -> None:
     """Abort while the node waits."""
     wait = play.waits(state)
@@ -221,6 +252,49 @@ def aborted(play: Play, state: str) -> None:
     play.until(wait.aborted or wait.failed)
 
 
+@_in('agents', *BENDS)
+def bent_agent(play: Play, name: str) -> None:
+    """An agent behaves in another way than it should."""
+    bend, end = BENDS[name]
+    play.go(lives.MANAGE)
+    play.bend(bend)
+    play.ask(lives.CLEAN)
+    play.until(end)
+
+
+@_in('agents', '')
+def old_token(play: Play, _: str) -> None:
+    """An agent with the token of another boot is refused, the node waits."""
+    play.go(lives.MANAGE, lives.CLEAN)
+    play.bend(agents.Bend(stale=True))
+    play.ask(lives.CLEAN)
+    tokens = play.park.agents.tokens[play.machine]
+    play.meet(lambda: len(tokens) > 1 and play.codes[-1] >= 400)
+    play.until('clean wait')
+    play.agent.token = tokens[-1]
+    play.until('manageable')
+
+
+@_in('agents', '')
+def heartbeats_without_a_pause(play: Play, _: str) -> None:
+    """A whole life of heartbeats, each twice at once."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(0.05):
+            agent = play.park.agents.agents.get(play.machine)
+            if agent is not None and agent.token:
+                agent.heartbeat()
+
+    play.bend(agents.Bend(twice=True))
+    threading.Thread(target=beat).start()
+    try:
+        play.go(*lives.SHORT)
+    finally:
+        ended.set()
+
+
+@_in('killed', *WAITS)
 def killed(play: Play, state: str) -> None:
     """The conductor dies while the node waits; another one goes on."""
     wait = play.waits(state)
@@ -231,141 +305,22 @@ def killed(play: Play, state: str) -> None:
     play.until(wait.operation.end)
 
 
-def bent(
-    play: Play,
-    bend: agents.Bend,
-    path: Sequence[lifecycle.Operation] = (lives.CLEAN,),
-    end: str = '',
-) -> None:
-    """An agent behaves in another way than it should."""
-    play.go(lives.MANAGE)
-    play.bend(bend)
-    *before, last = path
-    play.go(*before)
-    play.ask(last)
-    play.until(end or last.end)
-
-
-def old_token(play: Play) -> None:
-    """An agent with the token of another boot is refused, the node waits."""
-    play.go(lives.MANAGE, lives.CLEAN)
-    play.bend(agents.Bend(stale=True))
-    play.ask(lives.CLEAN)
-    tokens = play.park.agents.tokens[play.machine]
-    codes = play.park.agents.codes[play.machine]
-    play.meet(lambda: len(tokens) > 1 and codes[-1] >= 400)
-    play.until('clean wait')
-    play.agent.token = tokens[-1]
-    play.until('manageable')
-
-
-def storm(play: Play) -> None:
-    """Heartbeats without a pause, from two threads, for a whole life."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(0.05):
-            agent = play.park.agents.agents.get(play.machine)
-            if agent is not None and agent.token:
-                agent.heartbeat()
-
-    threads = [threading.Thread(target=beat) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
-        play.go(*lives.SHORT)
-    finally:
-        ended.set()
-
-
-Scenario = Callable[[Play], None]
-
-
-def _each(
-    name: str, scenario: Callable[[Play, str], None], *states: str
-) -> dict[str, Scenario]:
-    return {
-        f'{name}, {state}': functools.partial(scenario, state=state)
-        for state in states or WAITS
-    }
-
-
-def _bent(
-    bend: agents.Bend, *path: lifecycle.Operation, end: str = ''
-) -> Scenario:
-    path = path or (lives.CLEAN,)
-    return functools.partial(bent, bend=bend, path=path, end=end)
-
-
-_STEP = 'execute_clean_step'
 _CHECKS = {'check_provision_state_interval': 3}
-_SHORT = (
-    'deploy_callback_timeout clean_callback_timeout inspect_wait_timeout '
-    'rescue_callback_timeout service_callback_timeout'
+_TIMEOUTS = (
+    'inspect_wait_timeout',
+    *(
+        f'{what}_callback_timeout'
+        for what in ('clean', 'deploy', 'rescue', 'service')
+    ),
 )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Setting:
-    """Scenarios that run at once, and what they run on.
-
-    :param conductors: how many; 0 for all in one.
-    :param heir: the last conductor starts when the first one is killed.
-    """
-
-    scenarios: Mapping[str, Scenario]
-    conductors: int = 0
-    options: configuration.Options = dataclasses.field(default_factory=dict)
-    heir: bool = False
-
-
-SETTINGS: Mapping[str, Setting] = {
-    'no-worker': Setting(
-        _each('no worker at a heartbeat', no_worker_at_heartbeat)
-        | _each(
-            'no worker at an abort',
-            no_worker_at_abort,
-            *(state for state, wait in WAITS.items() if wait.worker),
-        )
-        | _each(
-            'no worker at a resume',
-            no_worker_at_resume,
-            *('clean wait', 'service wait'),
-        ),
-    ),
-    'time-outs': Setting(
-        _each('timed out, came back', timed_out)
-        | _each(
-            'died within a step',
-            died_in_step,
-            *('clean wait', 'service wait', 'wait call-back'),
-        ),
-        options={
-            'conductor': _CHECKS | dict.fromkeys(_SHORT.split(), _TIMEOUT)
-        },
-    ),
-    'agents': Setting(
-        _each('aborted', aborted)
-        | {
-            'slow': _bent(agents.Bend(seconds=8)),
-            'twice at once': _bent(agents.Bend(twice=True), *lives.SHORT[1:]),
-            'old token': old_token,
-            'lost answer of a step': _bent(agents.Bend(seconds=3, lose=_STEP)),
-            'lost answer to a question': _bent(
-                agents.Bend(lose='get_clean_steps')
-            ),
-            'failed step': _bent(agents.Bend(fail=_STEP), end='clean failed'),
-            'died when asked': _bent(
-                agents.Bend(die=_STEP), end='clean failed'
-            ),
-            'heartbeats without a pause': storm,
-        },
-        conductors=2,
-    ),
-    'killed': Setting(
-        _each('conductor killed', killed),
-        conductors=2,
-        options={
+OPTIONS: Mapping[str, tuple[int, configuration.Options]] = {
+    'lives': (1, {}),
+    'no-worker': (0, {}),
+    'time-outs': (0, {'conductor': _CHECKS | dict.fromkeys(_TIMEOUTS, 15)}),
+    'agents': (2, {}),
+    'killed': (
+        2,
+        {
             # As in laboratory.chaos: who is killed must be known by one name.
             'DEFAULT': {
                 'hash_ring_reset_interval': 3,
@@ -378,30 +333,29 @@ SETTINGS: Mapping[str, Setting] = {
                 **_CHECKS,
             },
         },
-        heir=True,
     ),
 }
+"""Place -> how many conductors, 0 for all in one, and their options."""
 
 
 class Place(cluster.Cluster):
     """Conductors that take care of machines."""
 
-    def __init__(
-        self, park: machines.Machines, setting: Setting, side: str
-    ) -> None:
-        more = configuration.merged(park.options(), setting.options)
-        super().__init__(setting.conductors, more, side)
-        self.park, self._setting = park, setting
-        count = len(setting.scenarios) or 1
-        self.all_wait = threading.Barrier(count, self._replace)
-        name = 'ironic-conductor' if setting.conductors else _FORCED
-        self._command = machines.command(name)
+    def __init__(self, name: str, park: machines.Machines, side: str) -> None:
+        count, options = OPTIONS[name]
+        more = configuration.merged(park.options(), options)
+        super().__init__(count, more, side)
+        self.name, self.park = name, park
+        self.all_wait = threading.Barrier(len(park.uuids), self._replace)
+        script = 'ironic-conductor' if count else _FORCED
+        self._command = machines.command(script)
 
     def _start(self) -> None:
         super()._start()
         self.park.agents.endpoint = self.endpoint
-        if self._setting.heir:
-            self.conductors[-1].stop()
+        if self.name == 'killed':
+            # This one is the heir.
+            self.conductors[1].stop()
 
     def _replace(self) -> None:
         self.kill(0)
@@ -437,30 +391,29 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def placed(count: int, setting: Setting, side: str) -> Iterator[Place]:
-    with tempfile.TemporaryDirectory(prefix='hw-') as name:
-        park = machines.Machines(pathlib.Path(name), count)
-        with park, Place(park, setting, side) as place:
+def placed(name: str, count: int, side: str) -> Iterator[Place]:
+    """Start a place, and machines for it."""
+    with tempfile.TemporaryDirectory(prefix='hw-') as home:
+        park = machines.Machines(pathlib.Path(home), count)
+        with park, Place(name, park, side) as place:
             yield place
 
 
-def run(setting: Setting, side: str, only: str) -> Outcome:
-    """Run the scenarios whose names hold a text, all at once."""
-    scenarios = {k: x for k, x in setting.scenarios.items() if only in k}
-    setting = dataclasses.replace(setting, scenarios=scenarios)
-    with placed(len(scenarios), setting, side) as place:
+def run(name: str, side: str, only: str) -> Outcome:
+    """Run the scenarios of a place whose names hold a text, all at once."""
+    scenarios = {k: x for k, x in SCENARIOS[name].items() if only in k}
+    with placed(name, len(scenarios), side) as place:
         plays = [Play(place, machine) for machine in place.park.uuids]
         with concurrent.futures.ThreadPoolExecutor(len(plays)) as executor:
-            futures = dict(
-                zip(
-                    scenarios,
-                    map(executor.submit, scenarios.values(), plays),
-                    strict=True,
+            futures = {
+                scenario: executor.submit(work, play, state)
+                for play, (scenario, (work, state)) in zip(
+                    plays, scenarios.items(), strict=True
                 )
-            )
+            }
         processes.wait_for(lambda: not place.left(), 60, 1.0)
         place.drained()
-        said = {name: _said(future) for name, future in futures.items()}
+        said = {one: _said(future) for one, future in futures.items()}
         return Outcome(said, place.account(), place.left())
 
 
