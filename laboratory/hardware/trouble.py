@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong between a conductor and its agents, and what must hold.
+"""Lives, what can go wrong with agents in them, and what must hold.
 
 Each scenario has a node of its own; all of one place run at once.
 """
@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from laboratory import cluster
 from laboratory import configuration
+from laboratory import contract
 from laboratory import errors
 from laboratory import lifecycle
 from laboratory import processes
@@ -30,6 +31,7 @@ from laboratory.hardware import machines
 # It may not be imported here.
 _FORCED = str(pathlib.Path(cluster.__file__).with_name('forced.py'))
 _SECONDS = 240.0
+_HELD = 'held'
 _MUTE = agents.Bend(mute=True)
 
 
@@ -84,11 +86,9 @@ class Play(lives.Client):
     """One node in trouble, for one thread."""
 
     def __init__(self, place: 'Place', machine: str) -> None:
-        super().__init__(place.park, machine)
+        super().__init__(place.park, machine, place.accepted)
         self.place = place
         self.node = self.create()
-        # What is cleaned is cleaned because it is asked for.
-        self.session.update_node(machine, automated_clean=False)
 
     @property
     def agent(self) -> agents.Agent:
@@ -131,10 +131,16 @@ class Play(lives.Client):
             now = self.node.provision_state
             raise errors.LaboratoryError(f'is in {now}, not in {state}')
 
+    def before(self, state: str) -> Wait:
+        """Bring the node to where the way into a wait state begins."""
+        # What is cleaned is cleaned because it is asked for.
+        self.session.update_node(self.machine, automated_clean=False)
+        self.go(*WAITS[state].path)
+        return WAITS[state]
+
     def waits(self, state: str) -> Wait:
         """Bring the node into a wait state; its agent is there, and mute."""
-        wait = WAITS[state]
-        self.go(*wait.path)
+        wait = self.before(state)
         self.bend(_MUTE)
         self.ask(wait.operation)
         self.until(state)
@@ -185,6 +191,12 @@ def _in(place: str, *states: str) -> Callable[[Scenario], Scenario]:
     return register
 
 
+@_in('lives', '1', '2', '3')
+def life(play: Play, _: str) -> None:
+    """A node does all that it can be asked for."""
+    play.go(*lives.LIFE)
+
+
 @_in('no-worker', *WAITS)
 def no_worker_at_heartbeat(play: Play, state: str) -> None:
     """The agent repeats its heartbeat, and the life goes on."""
@@ -213,7 +225,7 @@ def no_worker_at_resume(play: Play, state: str) -> None:
     operation = lives.CLEAN_FIRMWARE
     if state == 'service wait':
         operation = lives.SERVICE_FIRMWARE
-    play.go(*WAITS[state].path)
+    play.before(state)
     with play.without_worker('continue_node_clean', 'continue_node_service'):
         play.ask(operation)
     play.until(operation.end)
@@ -234,8 +246,7 @@ def timed_out(play: Play, state: str) -> None:
 @_in('time-outs', 'clean wait', 'service wait', 'wait call-back')
 def died_in_step(play: Play, state: str) -> None:
     """The machine goes off within a step: the time-out ends the wait."""
-    wait = WAITS[state]
-    play.go(*wait.path)
+    wait = play.before(state)
     play.bend(agents.Bend(seconds=_SECONDS))
     play.ask(wait.operation)
     play.meet(lambda: play.agent.commands[-1]['command_status'] == 'RUNNING')
@@ -341,11 +352,18 @@ OPTIONS: Mapping[str, tuple[int, configuration.Options]] = {
 class Place(cluster.Cluster):
     """Conductors that take care of machines."""
 
-    def __init__(self, name: str, park: machines.Machines, side: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        park: machines.Machines,
+        side: str,
+        scenarios: Mapping[str, tuple[Scenario, str]],
+    ) -> None:
         count, options = OPTIONS[name]
         more = configuration.merged(park.options(), options)
         super().__init__(count, more, side)
-        self.name, self.park = name, park
+        self.name, self.park, self._scenarios = name, park, scenarios
+        self.accepted: list[contract.Accepted] = []
         self.all_wait = threading.Barrier(len(park.uuids), self._replace)
         script = 'ironic-conductor' if count else _FORCED
         self._command = machines.command(script)
@@ -375,6 +393,28 @@ class Place(cluster.Cluster):
             if lock or state.endswith(('ing', 'wait', 'call-back'))
         ]
 
+    def play(self) -> 'Outcome':
+        """Run all scenarios at once."""
+        plays = [Play(self, machine) for machine in self.park.uuids]
+        with concurrent.futures.ThreadPoolExecutor(len(plays)) as executor:
+            futures = {
+                name: executor.submit(scenario, play, state)
+                for play, (name, (scenario, state)) in zip(
+                    plays, self._scenarios.items(), strict=True
+                )
+            }
+        processes.wait_for(lambda: not self.left(), 60, 1.0)
+        self.drained()
+        broken = contract.violations(self.accepted, self.eye.read())
+        said = {name: _said(future) for name, future in futures.items()}
+        return Outcome(said, self.account(), broken, self.left())
+
+
+def _said(future: concurrent.futures.Future[None]) -> str:
+    """Say whether a scenario held, or why not."""
+    error = future.exception()
+    return _HELD if error is None else f'{type(error).__name__}: {error}'
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
@@ -382,42 +422,23 @@ class Outcome:
 
     said: Mapping[str, str]
     account: truth.Account
+    broken: Sequence[str]
     left: Sequence[str]
 
     @property
     def held(self) -> bool:
-        fine = all(row.name == 'duplicate' for row in self.account.rows)
-        return fine and not self.left and not any(self.said.values())
+        return (
+            all(row.name == 'duplicate' for row in self.account.rows)
+            and all(said == _HELD for said in self.said.values())
+            and not (self.left or self.broken)
+        )
 
 
 @contextlib.contextmanager
-def placed(name: str, count: int, side: str) -> Iterator[Place]:
-    """Start a place, and machines for it."""
-    with tempfile.TemporaryDirectory(prefix='hw-') as home:
-        park = machines.Machines(pathlib.Path(home), count)
-        with park, Place(name, park, side) as place:
-            yield place
-
-
-def run(name: str, side: str, only: str) -> Outcome:
-    """Run the scenarios of a place whose names hold a text, all at once."""
+def placed(name: str, side: str, only: str) -> Iterator[Place]:
+    """Start a place for the scenarios whose names hold a text."""
     scenarios = {k: x for k, x in SCENARIOS[name].items() if only in k}
-    with placed(name, len(scenarios), side) as place:
-        plays = [Play(place, machine) for machine in place.park.uuids]
-        with concurrent.futures.ThreadPoolExecutor(len(plays)) as executor:
-            futures = {
-                scenario: executor.submit(work, play, state)
-                for play, (scenario, (work, state)) in zip(
-                    plays, scenarios.items(), strict=True
-                )
-            }
-        processes.wait_for(lambda: not place.left(), 60, 1.0)
-        place.drained()
-        said = {one: _said(future) for one, future in futures.items()}
-        return Outcome(said, place.account(), place.left())
-
-
-def _said(future: concurrent.futures.Future[None]) -> str:
-    """Say in words why a scenario did not hold; empty if it did."""
-    error = future.exception()
-    return '' if error is None else f'{type(error).__name__}: {error}'
+    with tempfile.TemporaryDirectory(prefix='hw-') as home:
+        park = machines.Machines(pathlib.Path(home), len(scenarios))
+        with park, Place(name, park, side, scenarios) as place:
+            yield place

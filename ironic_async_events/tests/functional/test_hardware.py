@@ -25,7 +25,7 @@ class Hardware(base.FunctionalTestCase):
             )
         )
         park.agents.endpoint = bench.ironic.endpoint
-        accepted = lives.drive(park, lives.SHORT)
+        accepted = lives.drive(park)
         bench.ironic.stop()
         account = bench.account()
         self.addDetail('figures', content.json_content(account.as_dict()))
@@ -33,7 +33,7 @@ class Hardware(base.FunctionalTestCase):
         for state in ('inspect', 'clean', 'service'):
             self.assertIn(f'{state} wait', states)
         self.assertIn('wait call-back', states)
-        self.assertEqual(NODES * len(lives.SHORT), len(accepted))
+        self.assertEqual(NODES * len(lives.LIFE), len(accepted))
         self.assertEqual([], list(account.rows))
         self.assertEqual(account.expected, account.in_order)
         self.assertEqual([], contract.violations(accepted, bench.eye.read()))
