@@ -77,7 +77,7 @@ class Client(clients.Client):
         own = self.machine
         self.session.create_node(**self.park.node(own))
         self.session.create_port(address=self.park.mac(own), node_id=own)
-        node = clients.WatchedNode.existing(
+        node: clients.WatchedNode = clients.WatchedNode.existing(
             connection=self._connection, id=own
         )
         node.fetch(self.session)

@@ -5,7 +5,6 @@ From release 35 on, Ironic hashes the password of a BMC 600,000 times before
 each request to it, for a third of a second.
 """
 
-import functools
 import hashlib
 import runpy
 import sys
@@ -14,14 +13,11 @@ from typing import Any
 _real = hashlib.pbkdf2_hmac
 
 
-@functools.wraps(_real)
-def _once(
-    name: str, password: bytes, salt: bytes, iterations: int, *more: Any
-) -> bytes:
-    return _real(name, password, salt, 1, *more)
+def _once(name: str, word: bytes, salt: bytes, _: int, *more: Any) -> bytes:
+    return _real(name, word, salt, 1, *more)
 
 
 if __name__ == '__main__':
-    hashlib.pbkdf2_hmac = _once
+    vars(hashlib)['pbkdf2_hmac'] = _once
     del sys.argv[0]
     runpy.run_path(sys.argv[0], run_name='__main__')
