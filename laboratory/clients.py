@@ -19,7 +19,6 @@ from laboratory import errors
 from laboratory import lifecycle
 
 _BUSY = (409, 503)
-_OPERATION_SECONDS = 60.0
 _FIRST_PAUSE = 0.05
 _LAST_PAUSE = 0.4
 
@@ -58,6 +57,9 @@ class WatchedNode(sdk_node.Node):
 
 class Client:
     """One client with a connection of its own, for one thread."""
+
+    seconds = 60.0
+    """How long an operation may take."""
 
     def __init__(
         self,
@@ -122,7 +124,7 @@ class Client:
         return accepted
 
     def _ask(self, node: WatchedNode, operation: lifecycle.Operation) -> float:
-        deadline = time.monotonic() + _OPERATION_SECONDS
+        deadline = time.monotonic() + self.seconds
         while True:
             node.first_get = None
             asked_at = time.time()
@@ -142,7 +144,7 @@ class Client:
         self, node: WatchedNode, operation: lifecycle.Operation
     ) -> float:
         """Poll until nobody holds the node and it is where it should be."""
-        deadline = time.monotonic() + _OPERATION_SECONDS
+        deadline = time.monotonic() + self.seconds
         pause = _FIRST_PAUSE
         # The lock is what counts: after it is released nobody works on the
         # node, and nothing is to be announced any more.
@@ -160,7 +162,7 @@ class Client:
     def _pause(self, seconds: float, deadline: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise errors.LaboratoryError(
-                f'a node did not {what} within {_OPERATION_SECONDS:.0f} s'
+                f'a node did not {what} within {self.seconds:.0f} s'
             )
         if self._stopping.wait(seconds):
             raise errors.LaboratoryError('the clients were told to stop')

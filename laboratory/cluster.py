@@ -110,6 +110,7 @@ class Cluster:
     def _configured(self, shared: deployment.Servers) -> list[service.Ironic]:
         rpc = 'json-rpc' if self._count else 'none'
         port, api_port = processes.free_port(), processes.free_port()
+        endpoint = f'http://127.0.0.1:{api_port}'
         ironics = []
         for number in range(1, max(1, self._count) + 1):
             host = f'127.0.0.{number}'
@@ -122,6 +123,7 @@ class Cluster:
                 'conductor': {'heartbeat_timeout': 600},
                 'oslo_messaging_notifications': {'driver': [*self._driver]},
                 'oslo_messaging_rabbit': {'amqp_durable_queues': True},
+                'service_catalog': {'endpoint_override': endpoint},
             }
             one = service.Ironic(
                 shared.room(f'ironic-{number}'),

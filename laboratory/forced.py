@@ -4,7 +4,9 @@
 Each worker ends before its request goes on. Nothing in Ironic forbids this
 order, and a busy machine takes it now and then. Stock Ironic then never
 announces the start: see ``TaskManager.__exit__``. From the moment when the
-file ``full`` stands in the state path, there is no worker at all.
+file ``full`` stands in the state path, there is no worker at all; while
+``full-UUID`` stands there, there is none for the functions on a node that it
+names, and each refusal is a line of ``refused``.
 """
 
 import concurrent.futures
@@ -28,9 +30,18 @@ def _force(base_manager: Any) -> None:
 
     def spawn_worker(self: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
         # The workers without a task are those that never end.
-        if not any(isinstance(one, task_manager.TaskManager) for one in args):
+        kind = task_manager.TaskManager
+        if not any(isinstance(one, kind) for one in args):
             return spawn(self, func, *args, **kwargs)
-        if pathlib.Path(CONF.state_path, 'full').exists():
+        home = pathlib.Path(CONF.state_path)
+        task = next(x for x in args if isinstance(x, kind))
+        full = home / f'full-{task.node.uuid}'
+        name = getattr(func, '__name__', '')
+        if full.exists() and name in full.read_text().split():
+            with (home / 'refused').open('a') as refused:
+                refused.write(f'{task.node.uuid} {name}\n')
+            raise exception.NoFreeConductorWorker()
+        if (home / 'full').exists():
             raise exception.NoFreeConductorWorker()
         future = spawn(self, func, *args, **kwargs)
         concurrent.futures.wait([future], _SECONDS)

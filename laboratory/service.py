@@ -121,6 +121,8 @@ class Ironic(processes.Server):
             },
             'oslo_concurrency': {'lock_path': directory / 'locks'},
             'oslo_messaging_notifications': {'driver': drivers},
+            # Where agents are told to call.
+            'service_catalog': {'endpoint_override': self.endpoint},
         }
         self.options = configuration.merged(common, options or {})
 
