@@ -199,11 +199,9 @@ class StateChange:
             numbered.emit(self._task, transition, self._mark, time.time())
 
     def undo(self) -> None:
-        """Put node and state machine back: the state could not be saved."""
+        """Put the node back: its state could not be saved."""
         self._set(self._before)
         self._node.obj_reset_changes(self._clean)
-        # Also puts the state machine back.
-        self._task.node = self._node
 
     def _set(self, fields: dict[str, Any]) -> None:
         for name, value in fields.items():

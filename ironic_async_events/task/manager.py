@@ -188,13 +188,18 @@ class AsyncTaskManager(task_manager.TaskManager):
         starting = self._started is not None and self._started.running()
         while self._transitions:
             last = starting and len(self._transitions) == 1
-            action = change.StateChange(
-                self, self._transitions[0], self._started if last else None
-            )
+            started = self._started if last else None
+            action = None
             try:
+                action = change.StateChange(
+                    self, self._transitions[0], started
+                )
                 self._process(action, starting)
             except Exception as e:
-                action.undo()
+                if action is not None:
+                    action.undo()
+                # Puts the state machine back.
+                self.node = self.node
                 self._transitions.clear()
                 error = redaction.redacted(e)
                 if error is e:

@@ -798,6 +798,16 @@ class ProcessEventTestCase(base.TaskTestCase):
             task.process_event('deploy')
         self.assertEqual([DEPLOY], self.lines)
 
+    def test_an_event_that_cannot_be_prepared_leaves_the_task_usable(self):
+        broken = mock.patch.object(
+            change, 'StateChange', autospec=True, side_effect=ImportError
+        )
+        with self.task() as task:
+            with broken:
+                self.assertRaises(ImportError, task.process_event, 'deploy')
+            task.process_event('deploy')
+        self.assertEqual([DEPLOY], self.lines)
+
     def test_what_was_announced_is_not_taken_back(self):
         self.node.provision_state = states.CLEANWAIT
         self.node.target_provision_state = states.AVAILABLE
