@@ -16,7 +16,8 @@ _COMMITS = pathlib.Path(__file__).parent / 'commits'
 
 def commits() -> list[script.Commit]:
     """Return the series."""
-    return [script.Commit(path) for path in sorted(_COMMITS.glob('[0-9]*'))]
+    made = map(script.Commit, _COMMITS.glob('[0-9]*'))
+    return sorted(made, key=lambda commit: int(commit.number))
 
 
 def backport() -> script.Commit:

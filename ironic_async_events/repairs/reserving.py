@@ -54,6 +54,7 @@ REPLACED = known.Functions(
         'ironic.conductor.task_manager.TaskManager.__init__': (
             'a7ed856e427814aa',  # 35.0 and later
             '56063bb9e392b25f',
+            'bc2101ee8ab41033',  # patched: 35.0 and later
         ),
     },
 )

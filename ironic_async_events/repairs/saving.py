@@ -45,6 +45,7 @@ FUNCTIONS = known.Functions(
         ),
         'ironic.db.sqlalchemy.api.Connection._do_update_node': (
             '2e40db36704b35bf',
+            'c2b935113df787af',  # patched
         ),
     },
 )

@@ -86,8 +86,9 @@ class TreeTestCase(base.BaseTestCase):
         code, lines = self.run_program('check', self.tree)
         self.assertEqual((0, 'nothing is missing'), (code, lines[-1]))
         code, lines = self.run_program('export', self.tree, self.tree / 'out')
-        self.assertEqual((0, 8), (code, len(lines)))
+        self.assertEqual((0, 10), (code, len(lines)))
         self.assertIn('0001-', lines[0])
+        self.assertIn('0010-Do-not-load', lines[-1])
 
     def test_others_in_between(self):
         first, second, *_ = series.commits()
@@ -105,7 +106,7 @@ class TreeTestCase(base.BaseTestCase):
             self.assertEqual('', blank)
             self.assertLessEqual(max(map(len, body)), 72)
             self.assertRegex(body[-1], '^Change-Id: I[0-9a-f]{40}$')
-        self.assertEqual(9, len({commit.change_id for commit in commits}))
+        self.assertEqual(11, len({commit.change_id for commit in commits}))
 
 
 class EditTestCase(base.BaseTestCase):
