@@ -198,7 +198,7 @@ class AsyncTaskManager(task_manager.TaskManager):
             except Exception as e:
                 if action is not None:
                     action.undo()
-                # Puts the state machine back.
+                # Ironic's setter puts the state machine back, to the node's.
                 self.node = self.node
                 self._transitions.clear()
                 error = redaction.redacted(e)
@@ -228,10 +228,10 @@ class AsyncTaskManager(task_manager.TaskManager):
             database.retry_until_answered(process, action)
 
     def _may_refuse(self, starting: bool) -> bool:
-        """Take the answer if the caller still waits for it, as on stock."""
+        """Decide that an error is the answer, if the caller still waits."""
         if starting:
             return self._answer.acquire(blocking=False)
-        return self._spawn_method is None  # this task has no worker
+        return self._spawn_method is None  # no worker: raised as on stock
 
     # The end of the with block
 
@@ -276,7 +276,8 @@ class AsyncTaskManager(task_manager.TaskManager):
             started.result(timeout)
         except TimeoutError:
             if started.done() or not answer.acquire(blocking=False):
-                # The worker has raised a TimeoutError, or is refusing.
+                # The state is saved, the TimeoutError is the worker's own, or
+                # the worker is refusing and ends this wait.
                 started.result()
             elif timeout:
                 LOG.warning(
@@ -366,7 +367,7 @@ class AsyncTaskManager(task_manager.TaskManager):
             return None
         if started.running() and error is not None:
             return error  # saving the state has failed
-        # The worker has ended without a claim on the task.
+        # It has ended without a claim, or without saving the state.
         return refusal.answer_to(error or futures.CancelledError())
 
     def _failed(self, error: BaseException) -> None:

@@ -158,11 +158,11 @@ def _restore(
         stored = type(node).get_by_uuid(node._context, node.uuid)
     error = stored.last_error
     differing = before.restore(stored) if before else []
-    # The node's error is the reason already, shortened by Ironic. If it does
-    # not differ, the request before has left it: then record twice.
+    # Whether an attempt before was committed: the row has the reason, which
+    # Ironic shortens. The same reason of a request before does not differ.
     recorded = 'last_error' in differing and reason.startswith(error or '-')
     if recorded and _WRITTEN.issuperset(differing):
-        stored.last_error = error
+        stored.last_error = error  # restored on the object, not in the row
     else:
         with database.transaction():
             utils.node_history_record(
