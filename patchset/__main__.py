@@ -8,7 +8,7 @@ import argparse
 import pathlib
 import sys
 
-from patchset import errors
+from patchset import edit
 from patchset import script
 from patchset import series
 from patchset import tree as trees
@@ -20,7 +20,6 @@ def _parser() -> argparse.ArgumentParser:
     apply = commands.add_parser('apply', help='write the commits')
     export = commands.add_parser('export', help='write files for "git am"')
     check = commands.add_parser('check', help='say whether the series fits')
-    commands.add_parser('list', help='list the commits')
     for command in (apply, export, check):
         command.add_argument('tree', type=pathlib.Path, metavar='TREE')
     export.add_argument('directory', type=pathlib.Path, metavar='DIR')
@@ -34,14 +33,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _wanted(args: argparse.Namespace) -> list[script.Commit]:
-    if args.only == series.BACKPORT:
-        return [series.backport()]
+    if args.only == 'backport':
+        return series.commits('backport*')
     commits = series.commits()
     number = args.only or args.upto
     if number is None:
         return commits
     if number not in map(str, range(1, len(commits) + 1)):
-        raise errors.Refusal(
+        raise edit.Refusal(
             f'there is no commit {number}; the series has 1 to {len(commits)}'
         )
     return commits[int(number) - 1 if args.only else 0 : int(number)]
@@ -58,11 +57,11 @@ def _apply(args: argparse.Namespace) -> None:
         print('what is missing fits' if made else 'nothing is missing')
         return
     if not made:
-        raise errors.Refusal(f'{args.tree} already has what is asked for')
+        raise edit.Refusal(f'{args.tree} already has what is asked for')
     if args.branch:
-        tree.repository.run('switch', '--quiet', '--create', args.branch)
+        tree.git('switch', '--quiet', '--create', args.branch)
     for commit, files in made:
-        summary = series.write(tree, commit, files, args.signoff)
+        summary = tree.commit(commit.message, files, args.signoff)
         print(f'{commit.number}. {commit.subject}\n   {summary}')
 
 
@@ -70,16 +69,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run the program; return 1 when it refuses."""
     args = _parser().parse_args(argv)
     try:
-        if args.command == 'list':
-            for commit in series.commits():
-                print(f'{commit.number}. {commit.subject}')
-        elif args.command == 'export':
+        if args.command == 'export':
             tree = trees.Tree(args.tree)
             tree.check_usable()
             print(*series.export(tree, args.directory), sep='\n')
         else:
             _apply(args)
-    except errors.Refusal as e:
+    except edit.Refusal as e:
         print(f'patchset: {e}', file=sys.stderr)
         return 1
     return 0

@@ -13,9 +13,18 @@ import re
 import sys
 import textwrap
 
-from patchset import errors
-
 _Definition = ast.FunctionDef | ast.ClassDef
+
+
+class Refusal(Exception):
+    """The tree is not what the series was made for."""
+
+
+class Unexpected(Refusal):
+    """A file of the tree does not hold what a commit expects."""
+
+    def __init__(self, path: str, line: int, expected: str) -> None:
+        super().__init__(f'{path}:{line}: expected {expected}')
 
 
 class File:
@@ -53,14 +62,14 @@ class File:
                     found = node
                     break
             else:
-                raise errors.Unexpected(self.path, 1, name)
+                raise Unexpected(self.path, 1, name)
         assert isinstance(found, _Definition)
         return found
 
-    def unexpected(self, expected: str) -> errors.Unexpected:
+    def unexpected(self, expected: str) -> Unexpected:
         """Return the error that says where something else was expected."""
         line = self.find(self.name).lineno if self.name else 1
-        return errors.Unexpected(self.path, line, expected)
+        return Unexpected(self.path, line, expected)
 
     def lines(self, name: str) -> tuple[int, int]:
         """Return the first line, decorators included, and the last."""
@@ -76,7 +85,7 @@ class File:
 
     def _statement(self, start: str, nth: int = 0) -> ast.stmt:
         """Return the statement of the function that begins with a text."""
-        function = self.find(self.name)
+        function = self.find(self.name) if self.name else parse(self.text)
         found = [
             node
             for node in ast.walk(function)
@@ -158,24 +167,9 @@ class File:
         """
         names = [n for n in self.methods() if re.fullmatch(pattern, n)]
         if not names:
-            raise errors.Unexpected(self.path, 1, pattern)
+            raise Unexpected(self.path, 1, pattern)
         for name in names:
             self._cut(*self.lines(name))
-
-    def add_import(self, statement: str) -> None:
-        """Add an import to its group, in the order of Ironic's style."""
-        lines = self.text.splitlines()
-        rows = [
-            (_order(lines[node.lineno - 1]), node.lineno)
-            for node in parse(self.text).body
-            if isinstance(node, ast.Import | ast.ImportFrom)
-        ]
-        own = _order(statement)
-        if own not in [order for order, _ in rows]:
-            group = [row for row in rows if row[0][0] == own[0]]
-            behind = [line + 1 for order, line in group if order < own]
-            place = max(behind, default=group[0][1])
-            self.splice(place, place - 1, f'{statement}\n')
 
 
 @functools.lru_cache(maxsize=2)
@@ -188,12 +182,3 @@ def end(node: ast.stmt) -> int:
     """Return the last line of a node."""
     assert node.end_lineno is not None
     return node.end_lineno
-
-
-def _order(statement: str) -> tuple[int, str]:
-    """Return the group of an import, and the name by which it is sorted."""
-    words = statement.lower().split()
-    name = words[1] if words[0] == 'import' else f'{words[1]}.{words[3]}'
-    root = name.partition('.')[0]
-    group = 2 if root == 'ironic' else int(root not in sys.stdlib_module_names)
-    return group, name

@@ -6,7 +6,6 @@ import pathlib
 import re
 
 from patchset import edit
-from patchset import errors
 
 _WIDTH = 79
 _RACES = 'ironic_async_events/tests/unit/races.py'
@@ -35,7 +34,7 @@ def spawn_with_events(file: edit.File) -> None:
             or not isinstance(_keyword(call, 'call_args'), ast.Tuple)
             or given & {'call_kwargs', None}
         ):
-            raise errors.Unexpected(
+            raise edit.Unexpected(
                 file.path, call.lineno, 'event, callback=, call_args=(...)'
             )
         callee = ast.unparse(call.func).removesuffix('process_event')
@@ -164,7 +163,7 @@ def _method_at(file: edit.File, call: ast.Call) -> str:
     for name, node in file.methods().items():
         if node.lineno <= call.lineno <= edit.end(node):
             return name
-    raise errors.Unexpected(file.path, call.lineno, 'a method')
+    raise edit.Unexpected(file.path, call.lineno, 'a method')
 
 
 def _write(

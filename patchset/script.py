@@ -15,7 +15,6 @@ the lines below it, four columns in, are its text::
     sub PATTERN                      the text replaces what matches
     add CLASS.METHOD                 the text is a method behind that one
     append                           the text is the end of the file
-    import ..., from ...             an import
     remove NAME...                   functions and methods that match
     rule NAME ...                    a function of rules.py
 
@@ -30,7 +29,6 @@ import pathlib
 import re
 
 from patchset import edit
-from patchset import errors
 from patchset import rules
 from patchset import tree as trees
 
@@ -77,8 +75,8 @@ class Commit:
                     else:
                         _apply(file, command, text)
                 tree.write(path, file.text)
-        except errors.Unexpected as e:
-            raise errors.Refusal(
+        except edit.Unexpected as e:
+            raise edit.Refusal(
                 f'commit {self.number} ({self.subject}) does not fit: {e}'
             ) from e
         return tree.take_changes()
@@ -110,8 +108,6 @@ def _apply(file: edit.File, line: str, text: str) -> None:
         file.sub(rest, text.removesuffix('\n'), many=bool(many))
     elif command == 'append':
         file.text += text
-    elif command in ('import', 'from'):
-        file.add_import(line)
     elif command == 'remove':
         file.remove(rest)
     elif command == 'rule':

@@ -14,8 +14,8 @@ import sys
 import tempfile
 
 from patchset import __main__ as program
-from patchset import git
 from patchset import series
+from patchset import tree as trees
 
 
 def unpack(release: str, directory: pathlib.Path) -> pathlib.Path:
@@ -27,10 +27,10 @@ def unpack(release: str, directory: pathlib.Path) -> pathlib.Path:
     (archive,) = directory.glob('ironic-*.tar.gz')
     shutil.unpack_archive(archive, directory, filter='data')
     tree = directory / archive.name.removesuffix('.tar.gz')
-    repository = git.Repository(tree)
-    repository.run('init', '--quiet')
-    repository.run('add', '--all', '--force')
-    repository.run('commit', '--quiet', '-m', f'Ironic {release}')
+    git = trees.Tree(tree).git
+    git('init', '--quiet')
+    git('add', '--all', '--force')
+    git('commit', '--quiet', '-m', f'Ironic {release}')
     return tree
 
 
