@@ -133,6 +133,12 @@ class Witness:
         rows = self.query(f'{query} ORDER BY id', after=after, node=node)
         return [Seen(*row) for row in rows]
 
+    def last(self) -> int:
+        """Give back the id of the last change, or 0."""
+        return int(
+            self.query(f'SELECT coalesce(max(id), 0) FROM {TABLE}')[0][0]
+        )
+
     def changes(self) -> list[tuple[str, str | None, str | None]]:
         """Give back the changes alone: node, state before, state after."""
         seen = self.read()

@@ -19,25 +19,17 @@ from laboratory import command
 from laboratory import service
 from laboratory import tables
 from laboratory.bench import figures
-from laboratory.bench import inspections
 from laboratory.bench import judge
 from laboratory.bench import load
 from laboratory.bench import report
 from laboratory.bench import sides
-from laboratory.bench import startup
 
 LOG = logging.getLogger('bench')
 
-# The short ones first.
 _FIGURES: Mapping[str, Callable[[sides.Form], Any]] = {
     'statements': load.measure_statements,
-    'startup': startup.measure,
-    'trouble': inspections.measure_trouble,
-    'memory': inspections.measure_memory,
     'load': load.measure,
 }
-# What the short form measures when nothing is chosen.
-_SHORT = ('statements', 'load')
 _DIRECTORY = pathlib.Path('build/benchmark')
 
 
@@ -57,10 +49,7 @@ def _work(parsed: argparse.Namespace) -> int:
         _compare(form, parsed.tree).show()
         return 0
     document = report.opened(parsed.keep)
-    wanted = parsed.only
-    if wanted is None:
-        wanted = _FIGURES if parsed.long else _SHORT
-    for name in wanted:
+    for name in _FIGURES if parsed.only is None else parsed.only:
         LOG.info('%s', name)
         report.add(document, name, form, _FIGURES[name](form))
         # What was measured is not lost when something goes wrong later.
@@ -94,7 +83,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command.parser(
         'bench',
         __doc__,
-        long=(False, 'all of it, in some hours'),
+        long=(False, 'on PostgreSQL as well'),
         rounds=(6, 'how many paired rounds; six have every order'),
         keep=(_DIRECTORY, 'where figures are written and looked for'),
         against=(pathlib.Path, 'where a second run is that must agree'),
@@ -104,8 +93,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         '--only',
         nargs='*',
         choices=_FIGURES,
-        help=f'measure these figures and keep the others; without a name only '
-        f'the report is made; else {", ".join(_SHORT)}, with --long all',
+        help='measure these figures and keep the others; without a name only '
+        'the report is made',
     )
     text = 'compare only the load of these patched sources with stock'
     parser.add_argument(

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
-import itertools
 import re
 import statistics
 
@@ -81,16 +80,8 @@ _TIMES = 2
 _OTHERS_USE = 0.05
 _IDLE = 0.05
 
-# Part of a start -> how it is called, and the milliseconds it may take more.
-_STARTS = {
-    'ironic-conductor': ('ironic-conductor', 50.0),
-    'ironic-api': ('ironic-api', 50.0),
-    'preparation': ('ironic-api, up to its configuration', 5.0),
-}
 _TRANSACTIONS = 'COMMIT and ROLLBACK'
 _SELECTS = 15.0
-_MEMORY_LIMIT = 1.02
-_BROKER_LIMIT = 0.2
 
 
 def load(
@@ -296,96 +287,9 @@ def again(first: Sequence[Line], second: Sequence[Line]) -> Iterator[Line]:
         )
 
 
-def startup(measured: figures.Figures) -> Iterator[Line]:
-    for (part, (name, most)), side in itertools.product(
-        _STARTS.items(), OTHERS
-    ):
-        added = figures.added(measured[part], side, 'seconds')
-        if figures.at_most(added, most / 1e3) is Verdict.UNDECIDED:
-            # CPU seconds decide what the wall clock cannot.
-            added = figures.added(measured[part], side, 'cpu')
-        title, limit = f'start of {name}', f'at most {most:.0f} ms more'
-        value = f'{added.text(1, 1e3)} ms more'
-        verdict = figures.at_most(added, most / 1e3)
-        yield Line(title, _MARIADB, side, value, limit, verdict)
-
-
-def memory(measured: figures.Figures) -> Iterator[Line]:
-    rounds, churn = measured['running'], measured['churn']
-    # The middle with the end: the beginning fills caches.
-    grown = {
-        name: samples[-1][1] / samples[len(samples) // 2 - 1][1]
-        for name, samples in churn.items()
-    }
-    for side in OTHERS:
-        ratio = figures.ratio(rounds, side, 'during')
-        own, stock = (
-            statistics.median(
-                (each[who]['during'] - each[who]['before'])
-                / each[who]['operations']
-                / 1024
-                for each in rounds
-            )
-            for who in (side, STOCK)
-        )
-        number = rounds[0][side]['operations']
-        title = f'memory with {number} operations running'
-        value = f'{ratio.text(3)}; {own:.0f} KiB for each, stock {stock:.0f}'
-        limit = f'at most {_MEMORY_LIMIT:.2f}'
-        verdict = figures.within(ratio.middle, _MEMORY_LIMIT)
-        yield Line(title, _MARIADB, side, value, limit, verdict, ratio)
-        number = churn[side][-1][0]
-        title = f'growth of memory in the second half of {number} operations'
-        value = f'{grown[side]:.3f}; stock {grown[STOCK]:.3f}'
-        # What stock grows by is not the plugin's.
-        may = _MEMORY_LIMIT * max(1.0, grown[STOCK])
-        verdict = figures.within(grown[side], may)
-        limit = f'at most {may:.2f}'
-        yield Line(title, _MARIADB, side, value, limit, verdict)
-
-
-def trouble(measured: figures.Figures) -> Iterator[Line]:
-    rounds = measured['rounds']
-    none = f'none within {measured["down_seconds"]:.0f} s'
-    for state, side, (name, way) in itertools.product(
-        ('slow', 'down'),
-        OTHERS,
-        (('put_to_202', 'PUT to 202'), ('put_to_end', 'PUT to end')),
-    ):
-        title = f'{way}: later than with a healthy broker'
-        own, stock = (_later(rounds, x, state, name) for x in (side, STOCK))
-        value = '; stock '.join(
-            f'{figures.spread(late).text(1, 1e3)} ms' if late else none
-            for late in (own, stock)
-        )
-        limit, verdict = 'reported', Verdict.REPORTED
-        # The worker announces: it waits, unless there is an outbox.
-        if side == 'outbox' or name == 'put_to_202':
-            limit = f'at most {_BROKER_LIMIT * 1e3:.0f} ms'
-            verdict = Verdict.MISSED
-            if len(own) == len(rounds):
-                verdict = figures.within(statistics.median(own), _BROKER_LIMIT)
-        yield Line(title, f'broker {state}', side, value, limit, verdict)
-
-
-def _later(
-    rounds: figures.Rounds, side: str, state: str, name: str
-) -> list[float]:
-    """Return how much later than in health, of rounds in which all came."""
-    late = []
-    for each in rounds:
-        healthy, now = (each[side][when][name] for when in ('healthy', state))
-        if None not in (*healthy, *now):
-            late.append(statistics.median(now) - statistics.median(healthy))
-    return late
-
-
 JUDGES: Mapping[str, Callable[[figures.Figures], Iterator[Line]]] = {
     'load': load,
     'statements': statements,
-    'startup': startup,
-    'memory': memory,
-    'trouble': trouble,
 }
 """Figure -> what makes lines of it, in the order of the report."""
 

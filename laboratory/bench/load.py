@@ -22,7 +22,6 @@ from laboratory import service
 from laboratory import witness
 from laboratory.bench import counted
 from laboratory.bench import figures
-from laboratory.bench import inspections
 from laboratory.bench import sides
 from laboratory.bench import whole
 
@@ -128,7 +127,7 @@ def _round(
         try:
             measured[each.side.name] = play(each, number, lives, rate)
         except errors.LaboratoryError as error:
-            inspections.wait_unlocked(each, _SECONDS)
+            _wait_unlocked(each)
             measured[each.side.name] = {figures.FAILED: str(error)}
     LOG.info(
         '%d clients%s: %s operations per second',
@@ -139,6 +138,15 @@ def _round(
     return measured
 
 
+def _wait_unlocked(running: sides.Running) -> None:
+    query = 'SELECT count(*) FROM nodes WHERE reservation IS NOT NULL'
+    running.bench.ironic.running[0].require(
+        lambda: not running.bench.eye.query(query)[0][0],
+        _SECONDS,
+        'unlock its nodes',
+    )
+
+
 def play(
     running: sides.Running, number: int, lives: int, rate: float = 0
 ) -> dict[str, Any]:
@@ -147,7 +155,7 @@ def play(
     :param rate: of the operations; 0: the clients ask as fast as they can.
     """
     eye, endpoint = running.bench.eye, running.bench.ironic.endpoint
-    seen = inspections.last_seen(eye)
+    seen = eye.last()
     before = whole.read(running)
     accepted = clients.drive(
         endpoint, number, lives, sides.LIFE, pace=Pace(rate).wait
@@ -247,7 +255,7 @@ def _count(running: sides.Running) -> dict[str, Any]:
     # What is only done once in a process is not counted.
     clients.drive(endpoint, 1, 1, sides.LIFE)
     time.sleep(_SETTLED)
-    seen = inspections.last_seen(eye)
+    seen = eye.last()
     log = running.shared.directory / f'{running.side.name}.statements'
     log.write_bytes(b'')
     accepted = clients.drive(endpoint, 1, 1, lifecycle.here())

@@ -7,12 +7,10 @@ a round and what the machine does meanwhile hits all of them.
 
 from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
 import types
-from typing import Any
 
 from laboratory import cluster
 from laboratory import configuration
@@ -51,33 +49,16 @@ SQLITE = Backend('SQLite, no broker', '', rabbitmq=False)
 
 # How many clients at once -> how many lives each leads.
 _CLIENTS = {1: 8, 8: 3, 32: 2}
-# Each is a pair: in the short form, in the long form.
-_FORMS: Mapping[str, tuple[Any, Any]] = {
-    'name': ('short', 'long'),
-    'clients': (
-        {MARIADB: _CLIENTS, SQLITE: {1: 8, 8: 3}},
-        dict.fromkeys((MARIADB, POSTGRESQL, SQLITE), _CLIENTS),
-    ),
-    # How often each service is started.
-    'starts': (5, 15),
-    # Operations after which memory is compared.
-    'churn': (500, 10000),
-    # How many run when memory is looked at; each time in new services.
-    'running': (50, 100),
-    'running_rounds': (1, 3),
-    'trouble_rounds': (2, 5),
-    # Requests for each state of the broker and round, and how long to wait
-    # for an answer while it is down.
-    'asked': (3, 5),
-    'down_seconds': (3.0, 5.0),
-}
 Form = types.SimpleNamespace
 """How much of everything; a round is always the same work."""
 
 
 def form(long: bool, rounds: int = 6) -> Form:
-    chosen = {name: pair[long] for name, pair in _FORMS.items()}
-    return Form(rounds=rounds, **chosen)
+    clients = {MARIADB: _CLIENTS, SQLITE: {1: 8, 8: 3}}
+    if long:
+        clients = dict.fromkeys((MARIADB, POSTGRESQL, SQLITE), _CLIENTS)
+    name = 'long' if long else 'short'
+    return Form(name=name, rounds=rounds, clients=clients)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,19 +96,14 @@ def configured(
     split: bool | None = None,
     options: configuration.Options | None = None,
     command: Sequence[str] = (),
-    port: int = 0,
 ) -> service.Ironic:
     """Configure the service of one side; it has a database by then.
 
     :param split: by default, where there is a database server.
-    :param port: where the broker is to be reached, if not at its port.
     """
     transport, chosen = '', list(side.drivers)
     if shared.rabbitmq is not None:
         transport = shared.rabbitmq.url + side.name
-        if port:
-            own = f':{shared.rabbitmq.port}/'
-            transport = transport.replace(own, f':{port}/')
     else:
         # Where there is no broker, the recorder stands for publishing.
         chosen = ['async_events_recorder', *chosen]

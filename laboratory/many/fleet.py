@@ -5,6 +5,9 @@ import concurrent.futures
 import itertools
 import time
 from typing import Any
+import uuid as uuids
+
+import sqlalchemy as sa
 
 from laboratory import clients
 from laboratory import configuration
@@ -14,7 +17,6 @@ from laboratory import lifecycle
 from laboratory import processes
 from laboratory import service
 from laboratory.api import Api
-from laboratory.bench import inspections
 from laboratory.bench import load
 from laboratory.bench import sides
 from laboratory.bench import usage
@@ -40,6 +42,7 @@ _CLIENTS = 3
 _WAITS = 'clean wait'
 _SETTLED = 1.0
 _SECONDS = 60.0
+_AT_ONCE = 500
 
 
 class _Client(clients.Client):
@@ -134,7 +137,7 @@ class Fleet:
         first = template[0]
         first.work()
         self._token, self._nodes = first.token, nodes
-        copies = inspections.copies(self._eye.engine, first.node.id, nodes - 1)
+        copies = _copies(self._eye.engine, first.node.id, nodes - 1)
         self._turn = itertools.cycle([first.node.id, *copies])
 
     def beats(self, rate: float, seconds: float) -> dict[str, Any]:
@@ -161,7 +164,7 @@ class Fleet:
 
     def lives(self, seconds: float) -> dict[str, Any]:
         """Let each client lead its node through lives."""
-        seen, used = inspections.last_seen(self._eye), self._cpu()
+        seen, used = self._eye.last(), self._cpu()
         with concurrent.futures.ThreadPoolExecutor(_CLIENTS) as pool:
             ended = [pool.submit(one.live, seconds) for one in self._clients]
         failed = [str(x.exception()) for x in ended if x.exception()]
@@ -229,3 +232,25 @@ def _another(running: sides.Running, number: int) -> processes.Process:
     more = service.Ironic(room, plugin=False, split=True)
     more.options = configuration.merged(ironic.options, own)
     return more.part('ironic-conductor')
+
+
+def _copies(engine: sa.Engine, uuid: str, how_many: int) -> list[str]:
+    """Put copies of a node's row beside it; each names itself where it did."""
+    table = sa.Table('nodes', sa.MetaData(), autoload_with=engine)
+    fresh = [str(uuids.uuid4()) for _ in range(how_many)]
+    with engine.begin() as connection:
+        query = sa.select(table).where(table.c.uuid == uuid)
+        row = dict(connection.execute(query).mappings().one())
+        del row['id']
+        for begin in range(0, len(fresh), _AT_ONCE):
+            rows = [
+                {
+                    name: value.replace(uuid, new)
+                    if isinstance(value, str)
+                    else value
+                    for name, value in row.items()
+                }
+                for new in fresh[begin : begin + _AT_ONCE]
+            ]
+            connection.execute(sa.insert(table), rows)
+    return fresh

@@ -231,52 +231,6 @@ class Judge(base.BaseTestCase):
             self.missed('statements', {'SQLite': measured}, side),
         )
 
-    def test_cpu_decides_of_a_start_that_spreads(self):
-        rounds = []
-        for more in (-0.2, -0.1, 0.0, 0.1, 0.2):
-            own = {'seconds': 1.0 + more, 'cpu': 1.01}
-            stock = {'seconds': 1.0, 'cpu': 1.0}
-            rounds.append({'stock': stock, 'plugin': own, 'outbox': own})
-        parts = ('ironic-conductor', 'ironic-api', 'preparation')
-        verdicts = self.verdicts('startup', dict.fromkeys(parts, rounds))
-        self.assertEqual([MET, MET, MISSED], list(verdicts.values()))
-
-    @ddt.unpack
-    @ddt.data(
-        (2000, 0, [MET, MET]),
-        (2100, 0, [MISSED, MET]),
-        (2000, 1, [MET, MISSED]),
-    )
-    def test_memory_is_compared_and_does_not_grow(self, during, grows, said):
-        stock = {'operations': 10, 'before': 1000, 'during': 2000}
-        own = stock | {'during': during}
-        flat = [(number, 100) for number in range(1, 11)]
-        churn = [(number, 100 + grows * number) for number in range(1, 11)]
-        measured = {
-            'running': [{'stock': stock, 'plugin': own, 'outbox': stock}],
-            'churn': {'stock': flat, 'plugin': churn, 'outbox': flat},
-        }
-        verdicts = self.verdicts('memory', measured)
-        self.assertEqual(said, list(verdicts.values()))
-
-    @ddt.unpack
-    @ddt.data(
-        # Only the outbox must end without the broker.
-        ('put_to_202', [0.1, None], [MISSED, REPORTED], [MISSED, MET]),
-        ('put_to_end', [None, None], [MET, REPORTED], [MET, MISSED]),
-        ('put_to_202', [0.4, 0.4], [MISSED, REPORTED], [MISSED, MET]),
-    )
-    def test_a_broker_that_is_down(self, name, times, plugin, outbox):
-        calm = {'put_to_202': [0.1, 0.1], 'put_to_end': [0.2, 0.2]}
-        well = {'healthy': calm, 'slow': calm, 'down': calm}
-        ill = well | {'down': calm | {name: times}}
-        one = {'stock': well, 'plugin': ill, 'outbox': ill}
-        lines = judge.trouble({'rounds': [one] * 5, 'down_seconds': 3.0})
-        self.assertEqual(
-            plugin + outbox,
-            [x.verdict for x in lines if x.where == 'broker down'],
-        )
-
 
 class Orders(base.BaseTestCase):
     def test_each_side_has_each_place_and_follows_each_other_side(self):
