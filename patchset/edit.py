@@ -51,10 +51,7 @@ class File:
             raise self.unexpected(f'another {name} (this is {fingerprint})')
 
     def find(self, name: str) -> _Definition:
-        """Return the syntax tree of a function or class.
-
-        :raises Unexpected: when there is none
-        """
+        """Return the tree of a function or class, or raise Unexpected."""
         found: ast.AST = parse(self.text)
         for part in name.split('.'):
             for node in getattr(found, 'body', ()):
@@ -161,10 +158,7 @@ class File:
         }
 
     def remove(self, pattern: str) -> None:
-        """Remove the functions and methods whose whole name matches.
-
-        :raises Unexpected: when there is none
-        """
+        """Remove all functions and methods whose whole name matches."""
         names = [n for n in self.methods() if re.fullmatch(pattern, n)]
         if not names:
             raise Unexpected(self.path, 1, pattern)

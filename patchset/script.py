@@ -56,10 +56,7 @@ class Commit:
         self.message = f'{text}Change-Id: {self.change_id}\n'
 
     def make(self, tree: trees.Tree) -> dict[str, str]:
-        """Change files of a tree in memory, and return them.
-
-        :raises Refusal: when the tree is not what the commit expects
-        """
+        """Change files of a tree in memory; refuse what is not expected."""
         try:
             for head, body in self._sections:
                 kind, _, name = head.rpartition(' ')

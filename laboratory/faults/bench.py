@@ -227,9 +227,6 @@ class FaultBench(base.Bench):
         self.locks.begin()
         self.log.lines.clear()
         edges.forget_locks()
-        if self.world is World.PATCHED:
-            # As after the start of a conductor.
-            self.service._orphans = type(self.service._orphans)()
         return uuid
 
     def _configure(self, options: Iterable[tuple[str, str, Any]]) -> None:
