@@ -82,8 +82,9 @@ def reserving(method: Any) -> Any:
         # Configures the database.
         from ironic_async_events.repairs import statements
 
-        row = statements.reserve_node(tag, node_id)
-        return cls._from_db_object(context, cls(), row)
+        return statements.reserve_node(
+            tag, node_id, lambda row: cls._from_db_object(context, cls(), row)
+        )
 
     return _instead('reserve', method, reserve)
 

@@ -4,6 +4,7 @@
 Importing this module configures Ironic's database.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ironic.common import exception
@@ -45,8 +46,10 @@ def read_traits(session: Any, node_id: int) -> Any:
 
 @database.retried
 @api.wrap_sqlite_retry  # type: ignore[untyped-decorator]
-def reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
-    """Lock a node and return its row, with its ``traits``.
+def reserve_node(
+    host: str, node_id: int | str, make: Callable[[dict[str, Any]], Any]
+) -> Any:
+    """Lock a node and return what is made of its row.
 
     Raises what Ironic's method raises, and is retried as this is: after a
     deadlock and while SQLite is locked. Called by the thread that makes the
@@ -54,10 +57,12 @@ def reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
 
     :param host: who gets the lock
     :param node_id: number or UUID of the node
+    :param make: takes the row, with its ``traits``; when it raises, such as
+        for a row of a newer Ironic, the node is not locked
     """
     identity = _identity(node_id)
     try:
-        return _reserve_node(host, identity, node_id)
+        return _reserve_node(host, identity, node_id, make)
     except sa.exc.OperationalError:
         # Who writes to SQLite for long keeps nobody from reading.
         with api._session_for_read() as session:
@@ -68,8 +73,11 @@ def reserve_node(host: str, node_id: int | str) -> dict[str, Any]:
 
 
 def _reserve_node(
-    host: str, identity: Any, node_id: int | str
-) -> dict[str, Any]:
+    host: str,
+    identity: Any,
+    node_id: int | str,
+    make: Callable[[dict[str, Any]], Any],
+) -> Any:
     with database.transaction() as session:
         reserved = session.execute(
             sa.update(_NODES)
@@ -83,7 +91,7 @@ def _reserve_node(
             raise exception.NodeLocked(
                 node=row['uuid'], host=row['reservation']
             )
-        return row
+        return make(row)
 
 
 @database.retried

@@ -63,6 +63,7 @@ WRITES: dict[str, Any] = {
     'reservation': 'another',
     'updated_at': datetime.datetime(2025, 6, 7, 8, 9, 10),
     'traits': None,
+    'version': '99.0',
     'id': None,
 }
 

@@ -55,7 +55,7 @@ class RetriedTestCase(db_base.DbTestCase):
     def test_every_statement_of_a_lock_survives_a_conflict(self):
         node = self._node()
         self.useFixture(async_fixtures.Conflicts(2))
-        lock_statements.reserve_node('host', node.id)
+        lock_statements.reserve_node('host', node.id, dict)
         self.useFixture(async_fixtures.Conflicts(2))
         lock_statements.release_node('host', node.id)
         self.useFixture(async_fixtures.Conflicts(2))
