@@ -41,7 +41,6 @@ class File:
 
         :param known: the fingerprints of its text that the edits fit; none
             for a test, and for what an earlier commit has made
-        :raises Unexpected: when it is another function, or none
         """
         self.name = name
         first, last = self.lines(name)
@@ -130,7 +129,6 @@ class File:
         """Replace what matches a regular expression in the function.
 
         :param many: whether it may match more than once
-        :raises Unexpected: when it does not match
         """
         lines = self.lines(self.name) if self.name else (1, sys.maxsize)
         rows = self.text.splitlines(keepends=True)[lines[0] - 1 : lines[1]]

@@ -20,10 +20,7 @@ _FUNCTIONS = (
 
 
 def spawn_with_events(file: edit.File) -> None:
-    """Turn ``process_event(callback=...)`` into ``spawn_after(event=...)``.
-
-    :raises Unexpected: when there is none, or one of another form
-    """
+    """Turn ``process_event(callback=...)`` into ``spawn_after(event=...)``."""
     calls = _calls_with_callback(file, 'process_event')
     if not calls:
         raise file.unexpected('process_event(callback=...)')

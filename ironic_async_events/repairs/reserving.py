@@ -44,7 +44,10 @@ FUNCTIONS = known.Functions(
 REPLACED = known.Functions(
     _WHAT,
     {
-        'ironic.objects.node.Node.reserve': ('25ba49792facb3dd',),
+        'ironic.objects.node.Node.reserve': (
+            '25ba49792facb3dd',
+            '0b95aa9d5a9cd95a',  # patched
+        ),
         'ironic.objects.node.Node.release': ('ae42f6e156ddae59',),
         'ironic.objects.node.Node.get': (
             'a676f8a54652d1e3',  # 39.0 and later
@@ -54,7 +57,7 @@ REPLACED = known.Functions(
         'ironic.conductor.task_manager.TaskManager.__init__': (
             'a7ed856e427814aa',  # 35.0 and later
             '56063bb9e392b25f',
-            'bc2101ee8ab41033',  # patched: 35.0 and later
+            'c595b8028bffb548',  # patched: 35.0 and later
         ),
     },
 )

@@ -89,14 +89,6 @@ class TreeTestCase(base.BaseTestCase):
         self.assertIn('0001-', lines[0])
         self.assertIn('0010-Do-not-load', lines[-1])
 
-    def test_others_in_between(self):
-        first, second, *_ = series.commits()
-        for message in ('x', first.message, 'Other', second.message):
-            self.commit(message)
-        self.assert_refused(
-            'do not follow', 'export', self.tree, self.tree / 'out'
-        )
-
     def test_messages(self):
         commits = series.commits('*')
         for commit in commits:
