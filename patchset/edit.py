@@ -81,10 +81,11 @@ class File:
 
     def _statement(self, start: str, nth: int = 0) -> ast.stmt:
         """Return the statement of the function that begins with a text."""
-        function = self.find(self.name) if self.name else parse(self.text)
+        function = self.find(self.name) if self.name else None
+        nodes = ast.walk(function) if function else parse(self.text).body
         found = [
             node
-            for node in ast.walk(function)
+            for node in nodes
             if isinstance(node, ast.stmt)
             and node is not function
             and ast.unparse(node).startswith(start)
