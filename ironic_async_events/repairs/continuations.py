@@ -166,6 +166,9 @@ class _WithWorker(wrapt.ObjectProxy):  # type: ignore[misc]
         """See Ironic; returns when the function has ended."""
         return futurist.SynchronousExecutor().submit(func, *args, **kwargs)
 
+    # A patched Ironic waits for a worker, here for a second one.
+    _spawn_worker_patiently = _spawn_worker
+
 
 @contextlib.contextmanager
 def _lending(task: Any) -> Iterator[None]:
