@@ -22,8 +22,9 @@ import collections
 from collections.abc import Iterable
 from collections.abc import Sequence
 import dataclasses
-from typing import Any
 from typing import NamedTuple
+
+from rapidfuzz.distance import LCSseq
 
 from ironic_async_events.audit import machine
 from ironic_async_events.audit import observation as obs
@@ -63,39 +64,6 @@ class Account:
         return {k: n for k, n in vars(self).items() if k != 'rows'}
 
 
-def common(left: Sequence[Any], right: Sequence[Any]) -> list[tuple[int, int]]:
-    """Return a longest common subsequence.
-
-    It takes the square of what lies between the first and the last difference.
-
-    :returns: pairs of indices (left, right) of equal items, ascending.
-    """
-    shorter = min(len(left), len(right))
-    begin = next((i for i in range(shorter) if left[i] != right[i]), shorter)
-    rest = shorter - begin
-    end = next((i for i in range(rest) if left[~i] != right[~i]), rest)
-    a, b = left[begin : len(left) - end], right[begin : len(right) - end]
-    # How much is in common from (i, j) behind the beginning on.
-    length = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
-    for i in reversed(range(len(a))):
-        for j in reversed(range(len(b))):
-            length[i][j] = max(length[i + 1][j], length[i][j + 1])
-            if a[i] == b[j]:
-                length[i][j] = 1 + length[i + 1][j + 1]
-    pairs = [(i, i) for i in range(begin)]
-    i = j = 0
-    while length[i][j]:
-        if a[i] == b[j]:
-            pairs.append((begin + i, begin + j))
-            i, j = i + 1, j + 1
-        elif length[i + 1][j] == length[i][j]:
-            i += 1
-        else:
-            j += 1
-    last = range(end, 0, -1)
-    return pairs + [(len(left) - back, len(right) - back) for back in last]
-
-
 def _announced(
     seen: obs.Observation, open_changes: Sequence[Change]
 ) -> Change | None:
@@ -126,12 +94,12 @@ def _compare_node(
         verdict = machine.judge(one.previous_state, one.event, one.state)
         wrong = verdict is machine.Verdict.ILLEGAL
         (illegal if wrong else legal).append(one)
-    pairs = common(
+    blocks = LCSseq.opcodes(
         [change[1:] for change in changes],
         [(one.previous_state, one.state) for one in legal],
-    )
-    matched = {i for i, _j in pairs}
-    placed = {j for _i, j in pairs}
+    ).as_matching_blocks()
+    matched = {block.a + i for block in blocks for i in range(block.size)}
+    placed = {block.b + i for block in blocks for i in range(block.size)}
     left = [c for i, c in enumerate(changes) if i not in matched]
     wrongly = 0
     for one in illegal:
@@ -154,7 +122,7 @@ def _compare_node(
     counts.update(
         expected=len(changes),
         received=len(legal) + len(illegal),
-        in_order=len(pairs),
+        in_order=len(placed),
         announced_wrongly=wrongly,
     )
     return counts, rows

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exact comparison with what the database witnessed."""
 
-import functools
-import itertools
-import random
-
 from oslotest import base
 
 from ironic_async_events.audit import observation as obs
@@ -34,43 +30,6 @@ def change(step, node='n1'):
 
 CHANGES = [change(step) for step in STEPS]
 SEEN = [seen(number, step) for number, step in enumerate(STEPS)]
-
-
-def longest(left, right):
-    """The length of a longest common subsequence, the slow way."""
-
-    @functools.cache
-    def length(i, j):
-        if i == len(left) or j == len(right):
-            return 0
-        if left[i] == right[j]:
-            return 1 + length(i + 1, j + 1)
-        return max(length(i + 1, j), length(i, j + 1))
-
-    return length(0, 0)
-
-
-class CommonTest(base.BaseTestCase):
-    def test_is_a_longest_common_subsequence_of_any_two(self):
-        words = [
-            word
-            for size in range(5)
-            for word in itertools.product('ab', repeat=size)
-        ]
-        dice = random.Random(4)
-        longer = [
-            dice.choices('abc', k=dice.randrange(12)) for _ in range(999)
-        ]
-        pairs = [*itertools.product(words, words), *itertools.pairwise(longer)]
-        for left, right in pairs:
-            found = truth.common(left, right)
-            self.assertEqual(longest(left, right), len(found), (left, right))
-            self.assertEqual(
-                [left[i] for i, _j in found], [right[j] for _i, j in found]
-            )
-            for (i, j), (later_i, later_j) in itertools.pairwise(found):
-                self.assertLess(i, later_i)
-                self.assertLess(j, later_j)
 
 
 class CompareTest(base.BaseTestCase):
