@@ -8,7 +8,6 @@ import datetime
 import itertools
 import random
 import threading
-import time
 from typing import Any
 from unittest import mock
 
@@ -23,7 +22,6 @@ from oslo_db.sqlalchemy import enginefacade
 from oslo_db.sqlalchemy import engines
 from oslo_utils import timeutils
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy import pool
 
 from ironic_async_events import patching
@@ -72,12 +70,13 @@ class Bench:
         #: How many calls of the plugin began with a write.
         self.short = 0
         self._called: set[str] = set()
-        self._now = 0.0
+        self.now = 0.0
+        # What Ironic has committed elsewhere is read.
+        causal = {'init_command': 'SET SESSION wsrep_sync_wait = 7'}
         # Of its own: what happens here is no part of a call.
-        self.engine = sa.create_engine(url or engine.url)
-        if url:
-            # What Ironic has committed elsewhere is read.
-            event.listen(self.engine, 'connect', _reads_causally)
+        self.engine = sa.create_engine(
+            url or engine.url, connect_args=causal if url else {}
+        )
         self.execute(*map(sa.delete, _TABLES))
         node = objects.Node(context, driver='fake-hardware', uuid=calls.UUID)
         node.create()
@@ -103,7 +102,7 @@ class Bench:
             self._called.add(name)
 
     def sleep(self, seconds: float) -> None:
-        self._now += seconds
+        self.now += seconds
         self.statements.passes(seconds)
 
     def on_waiting_for_ever(self) -> None:
@@ -146,23 +145,11 @@ class Bench:
     ) -> list[str]:
         """Make a call in each trouble, of stock and with the plugin."""
         calm = self.run(call, troubles.NONE)
-        stock = {row: self.run(call, row) for row in rows}
-
-        def judged(row: troubles.Trouble) -> list[str]:
-            own = self.run(call, row, plugin=True)
-            passes = calm if row.passes else None
-            worse = outcome.worse([stock[row]], own, passes)
-            if any(
-                name == call.name and part in row.name
-                for name, part, _ in troubles.BETTER
-            ):
-                worse = [] if worse else ['is as stock, but listed as better']
-            return [f'{call.name}: {row.name}: {line}' for line in worse]
-
+        stock = [(call, row, [self.run(call, row)], calm) for row in rows]
         # The plugin comes after what is around it.
-        lines = [judged(row) for row in stock if row.around is not None]
+        lines = [self._judge(*each) for each in stock if each[1].around]
         with async_fixtures.Plugin():
-            lines += [judged(row) for row in stock if row.around is None]
+            lines += [self._judge(*x) for x in stock if not x[1].around]
         return list(itertools.chain(*lines))
 
     def compare_all(
@@ -171,15 +158,10 @@ class Bench:
         row: troubles.Trouble = troubles.NONE,
     ) -> list[str]:
         """Make calls in one trouble, of stock and with the plugin."""
-        stock = [(call, self.run(call, row)) for call in several]
-        lines = []
+        stock = [(call, row, [self.run(call, row)]) for call in several]
         with async_fixtures.Plugin():
-            for call, expected in stock:
-                own = self.run(call, row, plugin=True)
-                self.short += self.statements.made[:1] == [statements.WRITE]
-                for line in outcome.worse([expected], own, None):
-                    lines.append(f'{call.name}: {row.name}: {line}')
-        return lines
+            lines = [self._judge(*each) for each in stock]
+        return list(itertools.chain(*lines))
 
     def compare_faults(self, call: calls.Call) -> list[str]:
         """Let each statement of a call fail, of stock and with the plugin.
@@ -193,15 +175,32 @@ class Bench:
             expected.setdefault(row.name, []).append(self.run(call, row))
         # Stock may do with a read what the plugin does with a write.
         least = expected['before at a read']
-        lines = []
         with async_fixtures.Plugin():
             self.run(call, troubles.NONE, plugin=True)
-            for row in self._faults():
-                own = self.run(call, row, plugin=True)
-                stock = expected.get(row.name, least)
-                for line in outcome.worse(stock, own, calm, row.demands):
-                    lines.append(f'{call.name}: {row.name}: {line}')
-        return lines
+            lines = [
+                self._judge(call, row, expected.get(row.name, least), calm)
+                for row in self._faults()
+            ]
+        return list(itertools.chain(*lines))
+
+    def _judge(
+        self,
+        call: calls.Call,
+        row: troubles.Trouble,
+        stock: list[outcome.Outcome],
+        calm: outcome.Outcome | None = None,
+    ) -> list[str]:
+        """Make a call with the plugin; return in what it is worse."""
+        own = self.run(call, row, plugin=True)
+        self.short += self.statements.made[:1] == [statements.WRITE]
+        passes = calm if row.passes else None
+        worse = outcome.worse(stock, own, passes, row.demands)
+        if any(
+            name == call.name and part in row.name
+            for name, part, _ in troubles.BETTER
+        ):
+            worse = [] if worse else ['is as stock, but listed as better']
+        return [f'{call.name}: {row.name}: {line}' for line in worse]
 
     def _faults(self) -> list[troubles.Trouble]:
         """Return the faults of the last call; of very many, only some."""
@@ -224,7 +223,7 @@ class Bench:
             stack.enter_context(row.within(self))
             before = self._read()
             self._called.clear()
-            self._now = 0.0
+            self.now = 0.0
             self.acts = True
             try:
                 with self.statements.counted(row.fault):
@@ -240,9 +239,7 @@ class Bench:
             fields = _fields(node)
         if call.columns_compared:
             after = {name: after.get(name) for name in call.columns_compared}
-        return outcome.Outcome(
-            answer, before, after, fields, called, self._now
-        )
+        return outcome.Outcome(answer, before, after, fields, called, self.now)
 
     def catch_up(self) -> None:
         """Let Ironic's server see what other clients have written so far."""
@@ -252,16 +249,9 @@ class Bench:
     @contextlib.contextmanager
     def _simulated(self) -> Iterator[None]:
         """Replace time, and waiting for other threads."""
-        clock = schedule.Like(
-            time,
-            sleep=self.sleep,
-            monotonic=lambda: self._now,
-            time=lambda: self._now,
+        table = schedule.stand_ins(
+            self, Condition=lambda *args: _Condition(self, *args)
         )
-        threads = schedule.Like(
-            threading, Condition=lambda *args: _Condition(self, *args)
-        )
-        table = ('time', time, clock), ('threading', threading, threads)
         with (
             edges.StandIns(table, *edges.SLEEPERS),
             mock.patch.object(
@@ -273,32 +263,20 @@ class Bench:
             yield
 
 
-def _reads_causally(raw: Any, record: Any) -> None:
-    raw.cursor().execute('SET SESSION wsrep_sync_wait = 7')
-
-
-class _Condition(threading.Condition):
+class _Condition(schedule.Condition):
     """Waits in simulated time for another thread, which hangs."""
 
-    def __init__(self, bench: Bench, *args: Any) -> None:
-        super().__init__(*args)
-        self._bench = bench
+    def __init__(self, bench: Bench, lock: Any = None) -> None:
+        super().__init__(bench, lock or threading.RLock())
         self._mine = threading.get_ident()
 
     def wait(self, timeout: float | None = None) -> bool:
-        if threading.get_ident() != self._mine:
-            return super().wait(timeout)
-        if timeout is not None:
-            self._bench.sleep(timeout)
-            return False
-        self._bench.sleep(outcome.FOR_EVER)
-        self._bench.on_waiting_for_ever()
-        return super().wait()
-
-    def wait_for(self, predicate: Any, timeout: float | None = None) -> Any:
-        if timeout is None or threading.get_ident() != self._mine:
-            return super().wait_for(predicate, timeout)
-        return predicate() or (self.wait(timeout), predicate())[1]
+        if threading.get_ident() == self._mine:
+            self._plan.sleep(outcome.FOR_EVER if timeout is None else timeout)
+            if timeout is not None:
+                return False
+            self._plan.on_waiting_for_ever()
+        return threading.Condition.wait(self, timeout)
 
 
 def _name(error: BaseException) -> str:

@@ -67,7 +67,6 @@ WRITES: dict[str, Any] = {
     'id': None,
 }
 
-
 #: For how many seconds a server of a Galera cluster lags.
 LAG = 3
 
@@ -221,19 +220,11 @@ def late() -> Iterator[Trouble]:
     Another server of the Galera cluster has committed them before.
     """
     nodes: Any = models.NodeBase.__table__
-    update = sa.update(nodes)
+    write = sa.update(nodes).values
     for name, before, last in (
-        (
-            'free',
-            update.values(reservation='another'),
-            update.values(reservation=None),
-        ),
-        (
-            'locked',
-            update.values(reservation=None),
-            update.values(reservation=calls.HOST),
-        ),
-        ('changed', None, update.values(description='theirs')),
+        ('free', write(reservation='another'), write(reservation=None)),
+        ('locked', write(reservation=None), write(reservation=calls.HOST)),
+        ('changed', None, write(description='theirs')),
         ('new', sa.delete(nodes), None),
     ):
         yield Trouble(

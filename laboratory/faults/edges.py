@@ -54,24 +54,28 @@ class Edges(fixtures.Fixture):
         self._plan = plan
 
     def _setUp(self) -> None:
-        # A future waits in the last of these modules.
-        stand_ins = self.useFixture(
-            StandIns(schedule.stand_ins(self._plan), *SLEEPERS, _base)
+        made = functools.partial
+        reentrant = made(schedule.Lock, self._plan, reentrant=True)
+        table = schedule.stand_ins(
+            self._plan,
+            Lock=made(schedule.Lock, self._plan),
+            RLock=reentrant,
+            Condition=made(schedule.Condition, self._plan),
+            Event=made(schedule.Event, self._plan),
         )
+        # A future waits in the last of these modules.
+        stand_ins = self.useFixture(StandIns(table, *SLEEPERS, _base))
         # Made before there was a stand-in.
         stand_ins.put(database, '_TURN', database.threading.RLock())
-        fair = functools.cache(
-            lambda name: schedule.Lock(self._plan, reentrant=True)
-        )
+        fair = functools.cache(lambda name: reentrant())
         stand_ins.put(lockutils, 'internal_fair_lock', fair)
 
 
 def forget_locks() -> None:
     """Let the process know of no task and no orphan, as after its start."""
     database._TURN = database.threading.RLock()
-    locks: Any = sys.modules.get('ironic_async_events.repairs.locks')
-    if locks is not None:
+    repairs = f'{_PRODUCT}repairs.'
+    if locks := sys.modules.get(f'{repairs}locks'):
         locks.RESERVATIONS = type(locks.RESERVATIONS)()
-    orphans: Any = sys.modules.get('ironic_async_events.repairs.orphans')
-    if orphans is not None:
+    if orphans := sys.modules.get(f'{repairs}orphans'):
         orphans._KEPT.clear()

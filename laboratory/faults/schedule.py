@@ -234,8 +234,12 @@ class Like(types.SimpleNamespace):
         return getattr(self._module, name)
 
 
-def stand_ins(plan: Schedule) -> tuple[tuple[str, Any, Any], ...]:
-    """Make ``time`` and ``threading``: name, real module and stand-in."""
+def stand_ins(plan: Any, **threads: Any) -> tuple[tuple[str, Any, Any], ...]:
+    """Make ``time`` and ``threading``: name, real module and stand-in.
+
+    :param plan: tells the time and sleeps
+    :param threads: what is replaced of ``threading``
+    """
     clock = Like(
         time,
         sleep=plan.sleep,
@@ -243,11 +247,5 @@ def stand_ins(plan: Schedule) -> tuple[tuple[str, Any, Any], ...]:
         # A time of day that moves with the schedule.
         time=lambda: 1e9 + plan.now,
     )
-    threads = Like(
-        threading,
-        Lock=lambda: Lock(plan),
-        RLock=lambda: Lock(plan, reentrant=True),
-        Condition=lambda lock=None: Condition(plan, lock),
-        Event=lambda: Event(plan),
-    )
-    return ('time', time, clock), ('threading', threading, threads)
+    replaced = Like(threading, **threads)
+    return ('time', time, clock), ('threading', threading, replaced)
