@@ -28,20 +28,15 @@ _SOME = 20
 _NODES = 4
 
 _OPTIONS = {'async_events': {'outbox_lease': LEASE}}
-_TAKING_OVER = {
-    # Over json-rpc on a port of its own a conductor is known by another name
-    # than the one that it locks nodes with, and nobody takes them over.
-    'DEFAULT': {'hash_ring_reset_interval': 3, 'rpc_transport': 'oslo'},
-    'async_events': {'sequence_notifications': True, 'outbox_lease': LEASE},
-    'conductor': {
-        'heartbeat_interval': 2,
-        'heartbeat_timeout': 8,
-        'check_provision_state_interval': 3,
+_NUMBERS = configuration.merged(
+    _OPTIONS,
+    cluster.TAKING_OVER,
+    {
+        'async_events': {'sequence_notifications': True},
+        # So that the conductor that is killed is at work.
+        'fake': {'deploy_delay': '1'},
     },
-    # So that the conductor that is killed is at work.
-    'fake': {'deploy_delay': '1'},
-}
-
+)
 
 Place = cluster.Cluster
 Load = wanderer.Wanderers
@@ -129,9 +124,7 @@ def leader_killed(place: Place, load: Load, *_: object) -> Figures:
     leader, seconds = _take_over(place, place.kill)
     # What the dead conductor's nodes are asked for comes to nothing.
     load.work(1)
-    starts = place.starts(leader)
-    place.revive(leader)
-    place.wait_for_rpc(leader, starts + 1)
+    place.come_back(leader)
     load.work(_SOME)
     return {'taken_over_after': seconds}
 
@@ -191,7 +184,7 @@ def _numbers(place: Place) -> Figures:
     }
 
 
-@_under_load(2, _TAKING_OVER, clients=8, look=_numbers)
+@_under_load(2, _NUMBERS, clients=8, look=_numbers)
 def numbers(place: Place, load: Load, *_: object) -> None:
     """Kill a conductor at work: the numbers go on where it has stopped."""
     processes.wait_for(lambda: place.works(1), 60, 0.01)
@@ -265,8 +258,7 @@ def refusing(messages: int, *, seed: int) -> Figures:
         filling.store(place.eye.engine, errors, range(10), 'ERROR')
         filling.store(place.eye.engine, others, range(10, 1010), 'INFO')
         place.eye.execute('UPDATE async_events_relay SET expires_at = 0')
-        place.revive(0)
-        place.wait_for_rpc(0, 2)
+        place.come_back(0)
         published = processes.wait_for(
             lambda: place.waiting() <= len(errors), 60, 0.05
         )

@@ -131,17 +131,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> int:
-    chosen = arguments.scenario
+    chosen, every = arguments.scenario, scenarios.SCENARIOS
     runs: dict[tuple[str, str], list[judge.Figures]] = {}
-    layouts = dict.fromkeys(scenarios.SCENARIOS[x].layout for x in chosen)
+    layouts = dict.fromkeys(every[name].layout for name in chosen)
     holds = True
     try:
         for side, layout in itertools.product(arguments.side, layouts):
-            here = [
-                name
-                for name in chosen
-                if scenarios.SCENARIOS[name].layout == layout
-            ]
+            here = [x for x in chosen if every[x].layout == layout]
             with contextlib.ExitStack() as stack:
                 place = stack.enter_context(p.Place(side, layout))
                 if arguments.keep:
@@ -151,9 +147,8 @@ def _work(arguments: argparse.Namespace) -> int:
                     range(arguments.runs), here
                 ):
                     print(f'{name}, {side}, run {number}:', flush=True)
-                    scenario = scenarios.SCENARIOS[name]
                     figures, broken = run(
-                        place, scenario, side, number, arguments.seconds
+                        place, every[name], side, number, arguments.seconds
                     )
                     runs.setdefault((name, side), []).append(figures)
                     # Stock promises nothing.

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of a node whose operations wait for an agent."""
 
-from collections.abc import Sequence
 import concurrent.futures
 import dataclasses
 
@@ -24,14 +23,11 @@ _FIRMWARE = {
 }
 
 
-def _clean(name: str, step: object) -> lifecycle.Operation:
-    more = {'clean_steps': [step]}
-    return dataclasses.replace(lifecycle.CLEAN, name=name, arguments=more)
-
-
-def _service(name: str, step: object) -> lifecycle.Operation:
-    more = {'service_steps': [step]}
-    return dataclasses.replace(lifecycle.SERVICE, name=name, arguments=more)
+def _do(
+    step: object, operation: lifecycle.Operation, name: str = ''
+) -> lifecycle.Operation:
+    more = {f'{operation.verb}_steps': [step]}
+    return dataclasses.replace(operation, name=name, arguments=more)
 
 
 MANAGE, PROVIDE, DEPLOY, RESCUE, UNRESCUE, AGAIN, ADOPT, DELETE = map(
@@ -42,13 +38,14 @@ MANAGE, PROVIDE, DEPLOY, RESCUE, UNRESCUE, AGAIN, ADOPT, DELETE = map(
     ),
 )
 INSPECT = lifecycle.INSPECT
-CLEAN = _clean('', _STEP)
-CLEAN_FIRMWARE = _clean('clean, firmware', _FIRMWARE)
-SERVICE = _service('', _STEP)
-SERVICE_FIRMWARE = _service('service, firmware', _FIRMWARE)
+CLEAN = _do(_STEP, lifecycle.CLEAN)
+CLEAN_BIOS = _do(_BIOS, CLEAN, 'clean, BIOS')
+CLEAN_FIRMWARE = _do(_FIRMWARE, CLEAN, 'clean, firmware')
+SERVICE = _do(_STEP, lifecycle.SERVICE)
+SERVICE_FIRMWARE = _do(_FIRMWARE, SERVICE, 'service, firmware')
 
 LIFE = (
-    *(MANAGE, INSPECT, CLEAN, _clean('clean, BIOS', _BIOS), CLEAN_FIRMWARE),
+    *(MANAGE, INSPECT, CLEAN, CLEAN_BIOS, CLEAN_FIRMWARE),
     *(PROVIDE, DEPLOY, RESCUE, UNRESCUE, SERVICE, SERVICE_FIRMWARE),
     *(lifecycle.REBUILD, DELETE, AGAIN, ADOPT, DELETE),
 )
@@ -66,11 +63,10 @@ class Client(clients.Client):
         self,
         park: machines.Machines,
         machine: str,
-        accepted: list[contract.Accepted] | None = None,
+        accepted: list[contract.Accepted],
     ) -> None:
         super().__init__(park.agents.endpoint, accepted)
-        self.park = park
-        self.machine = machine
+        self.park, self.machine = park, machine
 
     def create(self) -> clients.WatchedNode:
         """Enroll the machine with its port."""
@@ -93,14 +89,12 @@ class Client(clients.Client):
         return super()._ask(node, operation)
 
 
-def drive(
-    park: machines.Machines, life: Sequence[lifecycle.Operation] = LIFE
-) -> list[contract.Accepted]:
-    """Let each machine live a life, all at once."""
+def drive(park: machines.Machines) -> list[contract.Accepted]:
+    """Let each machine live :data:`LIFE`, all at once."""
     accepted: list[contract.Accepted] = []
     with concurrent.futures.ThreadPoolExecutor(len(park.uuids)) as executor:
         futures = [
-            executor.submit(Client(park, one, accepted).lead, *life)
+            executor.submit(Client(park, one, accepted).lead, *LIFE)
             for one in park.uuids
         ]
         for future in concurrent.futures.as_completed(futures):

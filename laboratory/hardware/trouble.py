@@ -316,34 +316,24 @@ def killed(play: Play, state: str) -> None:
     play.until(wait.operation.end)
 
 
-_CHECKS = {'check_provision_state_interval': 3}
-_TIMEOUTS = (
-    'inspect_wait_timeout',
-    *(
-        f'{what}_callback_timeout'
-        for what in ('clean', 'deploy', 'rescue', 'service')
-    ),
-)
+_TIMEOUTS = {
+    'check_provision_state_interval': 3,
+    'inspect_wait_timeout': 15,
+    'clean_callback_timeout': 15,
+    'deploy_callback_timeout': 15,
+    'rescue_callback_timeout': 15,
+    'service_callback_timeout': 15,
+}
 OPTIONS: Mapping[str, tuple[int, configuration.Options]] = {
     'lives': (1, {}),
     'no-worker': (0, {}),
-    'time-outs': (0, {'conductor': _CHECKS | dict.fromkeys(_TIMEOUTS, 15)}),
+    'time-outs': (0, {'conductor': _TIMEOUTS}),
     'agents': (2, {}),
     'killed': (
         2,
-        {
-            # As in laboratory.chaos: who is killed must be known by one name.
-            'DEFAULT': {
-                'hash_ring_reset_interval': 3,
-                'rpc_transport': 'oslo',
-                'rpc_response_timeout': 20,
-            },
-            'conductor': {
-                'heartbeat_interval': 2,
-                'heartbeat_timeout': 8,
-                **_CHECKS,
-            },
-        },
+        configuration.merged(
+            cluster.TAKING_OVER, {'DEFAULT': {'rpc_response_timeout': 20}}
+        ),
     ),
 }
 """Place -> how many conductors, 0 for all in one, and their options."""

@@ -207,7 +207,6 @@ class Result:
     """
 
     kind: str
-    seed: int
     may_lose: bool
     struck: Sequence[faults.Struck]
     operations: Sequence[wanderer.Operation]
@@ -255,37 +254,28 @@ class Result:
 
     def violations(self) -> list[str]:
         books = self.books
+        no_reason = [x for x in self.left if x.fault is None]
+        lost = [x for x in self.lost if not self.may_lose or x.fault is None]
+        wrong = [
+            f'node {row.node}: {row.name}: {row.observation}'
+            for row in books.rows
+            if row.name not in ('lost', 'duplicate')
+        ]
+        idle = [x for x in self.struck if not x.took_effect]
         found = [
             ('stranded', self.stranded),
             ('a lock is left', [x for x in self.left if x.reservation]),
-            (
-                'no fault has taken its worker',
-                [x for x in self.left if x.fault is None],
-            ),
+            ('no fault has taken its worker', no_reason),
             (
                 'was accepted, and neither ended nor failed with a reason',
                 self.unaccounted,
             ),
             ('was accepted, and saved nothing', self.not_saved),
-            (
-                'never announced',
-                [x for x in self.lost if not self.may_lose or x.fault is None],
-            ),
-            (
-                'a wrong notification',
-                [
-                    f'node {row.node}: {row.name}: {row.observation}'
-                    for row in books.rows
-                    if row.name not in ('lost', 'duplicate')
-                ],
-            ),
+            ('never announced', lost),
+            ('a wrong notification', wrong),
             (
                 'a fault that was none',
-                [
-                    f'{x.number}, {x}: {x.note}'
-                    for x in self.struck
-                    if not x.took_effect
-                ],
+                [f'{x.number}, {x}: {x.note}' for x in idle],
             ),
         ]
         lines = [f'{what}: {one}' for what, those in found for one in those]

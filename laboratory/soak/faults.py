@@ -70,12 +70,9 @@ def strike(
 def _kill(place: cluster.Cluster, planned: Planned, seconds: float) -> Seen:
     """Kill a conductor; sometimes the other one has time to take over."""
     place.kill(planned.victim)
-    # Counted afterwards: the fault begins with the kill.
-    starts = place.starts(planned.victim)
     gone = away(planned, seconds)
     time.sleep(gone)
-    place.revive(planned.victim)
-    place.wait_for_rpc(planned.victim, starts + 1)
+    place.come_back(planned.victim)
     return f'dead for {gone:.0f} s', True
 
 

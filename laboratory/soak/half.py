@@ -51,14 +51,9 @@ class Plan:
         short intervals. A pool has some workers more than Ironic wants at
         least, so that it can be filled.
         """
-        return {
-            'DEFAULT': {
-                'rpc_transport': 'oslo',
-                'rpc_response_timeout': 20,
-                'hash_ring_reset_interval': 3,
-            },
+        own: configuration.Options = {
+            'DEFAULT': {'rpc_response_timeout': 20},
             'conductor': {
-                'heartbeat_interval': 2,
                 'heartbeat_timeout': self.heartbeat_timeout,
                 'check_provision_state_interval': _CHECK_SECONDS,
                 'sync_local_state_interval': 20,
@@ -77,6 +72,7 @@ class Plan:
             },
             'async_events': {'outbox_lease': 5.0},
         }
+        return configuration.merged(cluster.TAKING_OVER, own)
 
 
 def run(plan: Plan, keep: pathlib.Path | None = None) -> account.Result:
@@ -127,7 +123,6 @@ def _run(place: cluster.Cluster, plan: Plan) -> account.Result:
     announced = [x for x in messages if isinstance(x, observation.Observation)]
     return account.Result(
         kind=plan.kind,
-        seed=seed,
         may_lose=plan.kind != OUTBOX,
         struck=struck,
         operations=work.operations,

@@ -155,7 +155,6 @@ class Verdict(base.BaseTestCase):
     def result(self, **more):
         fields = {
             'kind': half.PLUGIN,
-            'seed': 7,
             'may_lose': True,
             'struck': [self.KILL],
             'operations': [operation(ended_at=12.0, state='manageable')],
