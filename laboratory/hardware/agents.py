@@ -26,11 +26,11 @@ _RETRY, _LONGEST_RETRY = 0.5, 8.0
 # Of methods that have ended before they are answered.
 _SYNCHRONOUS = ('get_', 'sync', 'finalize_rescue', 'lockdown', 'collect_')
 _OFF = {'power_off': 'ForceOff', 'run_image': 'ForceRestart'}
-# What an agent is asked for and knows: kind of steps, and names.
+# What an agent is asked for and knows: kind of steps, names and priorities.
 _STEPS = {
-    'clean': ('erase_devices_metadata', 'burnin_cpu'),
-    'deploy': ('burnin_cpu',),
-    'service': ('burnin_cpu',),
+    'clean': {'erase_devices_metadata': 10, 'burnin_cpu': 0},
+    'deploy': {'inject_files': 70, 'burnin_cpu': 0},
+    'service': {'burnin_cpu': 0},
 }
 
 
@@ -195,7 +195,9 @@ def _end(
     kind = rest.partition('_')[0]
     if kind in _STEPS and verb == 'get':
         result = {
-            f'{kind}_steps': {_MANAGER: [*map(_step, _STEPS[kind])]},
+            f'{kind}_steps': {
+                _MANAGER: [_step(*each) for each in _STEPS[kind].items()]
+            },
             'hardware_manager_version': {_MANAGER: '1'},
         }
     elif kind in _STEPS:
@@ -207,11 +209,11 @@ def _end(
     return {'command_status': 'SUCCEEDED', 'command_result': result}
 
 
-def _step(name: str) -> dict[str, Any]:
+def _step(name: str, priority: int) -> dict[str, Any]:
     return {
         'step': name,
         'interface': 'deploy',
-        'priority': 10 if name.startswith('erase') else 0,
+        'priority': priority,
         'reboot_requested': False,
         'abortable': True,
     }

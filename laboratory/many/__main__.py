@@ -7,6 +7,7 @@ from round to round. Ends with 0 when what must hold holds.
 
 import argparse
 from collections.abc import Mapping
+import contextlib
 import dataclasses
 import json
 import logging
@@ -20,7 +21,7 @@ from laboratory import errors
 from laboratory import service
 from laboratory.bench import load
 from laboratory.bench import sides
-from laboratory.many import agents
+from laboratory.hardware import agents
 from laboratory.many import fleet
 from laboratory.many import report
 
@@ -75,15 +76,19 @@ def _measure(
     :param rounds: their numbers: of those that are there, the order goes on
     """
     with (
-        agents.Agents() as own,
         sides.started(sides.MARIADB, scenario.configured) as running,
+        contextlib.ExitStack() as stack,
     ):
-        fleets = {
-            each.side.name: fleet.Fleet(
-                each, own, scenario.nodes, scenario.conductors
+        fleets = {}
+        for each in running:
+            # There are no machines.
+            own = agents.Agents(lambda *_: None, lambda _: None)
+            fleets[each.side.name] = fleet.Fleet(
+                each,
+                stack.enter_context(own),
+                scenario.nodes,
+                scenario.conductors,
             )
-            for each in running
-        }
         LOG.info('%d nodes are there', scenario.nodes)
         for each in fleets.values():
             # What is done for the first time takes its time.

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One side with its nodes: most of them wait, some lead lives."""
 
+import collections
 import concurrent.futures
 import itertools
+import threading
 import time
 from typing import Any
 import uuid as uuids
@@ -20,7 +22,7 @@ from laboratory.api import Api
 from laboratory.bench import load
 from laboratory.bench import sides
 from laboratory.bench import usage
-from laboratory.many import agents
+from laboratory.hardware import agents
 
 LIFE = [
     lifecycle.operation(name)
@@ -38,48 +40,52 @@ OPTIONS: configuration.Options = {
     # Only the agents want to know.
     'service_catalog': {'endpoint_override': 'http://127.0.0.1:1'},
 }
-_CLIENTS = 3
+_CLIENTS, _THREADS = 3, 32
 _WAITS = 'clean wait'
 _SETTLED = 1.0
 _SECONDS = 60.0
 _AT_ONCE = 500
 
 
+# Their clients say when they are heard of.
+_QUICK = agents.Bend(mute=True)
+_BUSY = agents.Bend(mute=True, seconds=1e6)
+
+
 class _Client(clients.Client):
-    """A client that is the agent of its node as well."""
+    """A client that wakes the agent of its node."""
 
     def __init__(
         self,
-        endpoint: str,
         own: agents.Agents,
         accepted: list[contract.Accepted],
+        bend: agents.Bend = _QUICK,
     ) -> None:
-        super().__init__(endpoint, accepted)
-        self._agents, self._api = own, Api(endpoint)
+        super().__init__(own.endpoint, accepted)
+        self._own = own
         self.node = self.create()
-        self.token = ''
+        own.bends[self.node.id] = bend
+        self.agent = own.boot(self.node.id)
         self._path = itertools.cycle(LIFE)
         self._next = next(self._path)
         patch = {'op': 'add', 'path': '/driver_info/deploy_forces_oob_reboot'}
         path = f'/v1/nodes/{self.node.id}'
-        self._api.call('PATCH', path, [{**patch, 'value': True}])
+        Api(own.endpoint).call('PATCH', path, [{**patch, 'value': True}])
         self.operate(self.node, lifecycle.operation('manage'))
 
     def _pause(self, seconds: float, deadline: float, what: str) -> None:
         super()._pause(seconds, deadline, what)
-        self._wake(agents.QUICK)
+        self._wake()
 
-    def _wake(self, kind: str) -> None:
-        """Send a heartbeat if the node waits for it."""
+    def _wake(self) -> None:
+        """Have a heartbeat sent if the node waits for it."""
         if self.node.provision_state not in (_WAITS, 'wait call-back'):
             return
-        uuid = self.node.id
-        self.token = self.token or self._agents.look_up(self._api, uuid)
-        if self.token:
-            code = self._agents.beat(self._api, kind, uuid, self.token)
-            if code == 400:
-                # The node was booted again: there is a new one.
-                self.token = ''
+        if not self.agent.token:
+            self.agent.look_up()
+        if self.agent.heartbeat() == 400:
+            # The node was booted again: there is a new token.
+            self.agent = self._own.boot(self.node.id)
 
     def live(self, seconds: float) -> None:
         """Lead the node through lives, from where the last one has ended."""
@@ -98,7 +104,7 @@ class _Client(clients.Client):
             node = self.node.fetch(self.session)
             if node.clean_step and node.provision_state == _WAITS:
                 return not node.reservation
-            self._wake(agents.BUSY)
+            self._wake()
             return False
 
         if not processes.wait_for(waits, _SECONDS, 0.3):
@@ -121,7 +127,6 @@ class Fleet:
         conductors: int,
     ) -> None:
         self._side, self._bench = running.side, running.bench
-        self._agents = own
         ironic, self._eye = self._bench.ironic, self._bench.eye
         for number in range(2, conductors + 1):
             ironic.running.append(_another(running, number).start())
@@ -130,34 +135,60 @@ class Fleet:
             lambda: ironic.conductors() == conductors, _SECONDS, 'be all'
         )
         self._accepted: list[contract.Accepted] = []
-        self._clients, template = [
-            [_Client(ironic.endpoint, own, self._accepted) for _ in range(n)]
-            for n in (_CLIENTS, 1)
-        ]
-        first = template[0]
+        own.endpoint = ironic.endpoint
+        self._clients = [_Client(own, self._accepted) for _ in range(_CLIENTS)]
+        first = _Client(own, self._accepted, _BUSY)
         first.work()
-        self._token, self._nodes = first.token, nodes
-        copies = _copies(self._eye.engine, first.node.id, nodes - 1)
-        self._turn = itertools.cycle([first.node.id, *copies])
+        waiting = [first.agent]
+        for uuid in _copies(self._eye.engine, first.node.id, nodes - 1):
+            waiting.append(own.boot(uuid))
+            waiting[-1].token = first.agent.token
+            waiting[-1].commands = first.agent.commands
+        self._nodes, self._turn = nodes, itertools.cycle(waiting)
 
     def beats(self, rate: float, seconds: float) -> dict[str, Any]:
-        """Send heartbeats of the nodes that wait, one after the other."""
+        """Let nodes that wait send heartbeats, one after the other.
+
+        :param rate: heartbeats a second; 0 for as many as are answered
+        :returns: how often each code was answered, how late the latest
+            heartbeat was sent, and so on
+        """
         at = time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())
         used = self._cpu()
-        beaten = agents.beat_all(
-            self._agents,
-            self._bench.ironic.endpoint,
-            self._turn,
-            self._token,
-            rate,
-            seconds,
-        )
+        codes: collections.Counter[int] = collections.Counter()
+        lock = threading.Lock()
+        sent, late, began = 0, 0.0, time.monotonic()
+
+        def send() -> None:
+            nonlocal sent, late
+            while True:
+                with lock:
+                    now = time.monotonic()
+                    due = began + sent / rate if rate else now
+                    if max(due, now) > began + seconds:
+                        return
+                    sent += 1
+                    agent = next(self._turn)
+                    late = max(late, now - due)
+                time.sleep(max(0.0, due - now))
+                code = agent.heartbeat()
+                with lock:
+                    codes[code] += 1
+
+        with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+            for future in [pool.submit(send) for _ in range(_THREADS)]:
+                future.result()
+        taken, accepted = time.monotonic() - began, codes[202]
         self.stranded()
-        accepted = beaten['codes'][202]
         touched = self._count(
             f"provision_state = '{_WAITS}' AND provision_updated_at >= '{at}'"
         )
-        beaten['forgotten'] = max(0, min(self._nodes, accepted) - touched)
+        beaten = {
+            'codes': codes,
+            'late': late,
+            'rate': accepted / taken,
+            'forgotten': max(0, min(self._nodes, accepted) - touched),
+        }
         if accepted:
             beaten['cpu_per_beat'] = (self._cpu() - used) / accepted
         return beaten

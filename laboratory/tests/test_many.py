@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agents of many nodes, and what is made of their heartbeats."""
+"""What is made of the heartbeats of many nodes."""
 
 from oslotest import base
-import requests
 
-from laboratory.many import agents
 from laboratory.many import report
-
-STEP = {'interface': 'deploy', 'step': 'write', 'priority': 80}
 
 
 def a_round(cpu, refused=0):
@@ -18,37 +14,6 @@ def a_round(cpu, refused=0):
     lives['took'] = took
     one = {'beats': beats, 'lives': lives, 'both': lives | beats}
     return {'before': 190e6, **one, 'memory': 200e6}
-
-
-class Agents(base.BaseTestCase):
-    def setUp(self):
-        super().setUp()
-        self.agents = agents.Agents()
-        self.agents.__enter__()
-        self.addCleanup(self.agents.__exit__)
-
-    def ask(self, method, path, **body):
-        url = f'http://127.0.0.1:{self.agents.server_port}/{path}/v1/commands/'
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.request(method, url, **body).json()
-
-    def test_a_quick_agent_has_ended_its_step(self):
-        body = {'name': 'clean.execute_clean_step', 'params': {'step': STEP}}
-        self.ask('POST', 'quick/a', json=body)
-        (last,) = self.ask('GET', 'quick/a')['commands']
-        self.assertEqual('SUCCEEDED', last['command_status'])
-        self.assertEqual(STEP, last['command_result']['clean_step'])
-
-    def test_a_busy_agent_never_ends(self):
-        (last,) = self.ask('GET', 'busy/a')['commands']
-        self.assertEqual('RUNNING', last['command_status'])
-
-    def test_an_agent_tells_its_steps(self):
-        body = {'name': 'deploy.get_deploy_steps', 'params': {}}
-        result = self.ask('POST', 'quick/a', json=body)['command_result']
-        (steps,) = result['deploy_steps'].values()
-        self.assertEqual('write', steps[0]['step'])
 
 
 class Report(base.BaseTestCase):
