@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The judge of Ironic's own tests contradicts every kind of wrong run."""
 
+import atexit
+import pathlib
+import sys
+from unittest import mock
+
 import ddt
+import fixtures
 from oslotest import base
 
 from laboratory.upstream import expectations
@@ -39,31 +45,35 @@ class ContradictionsTestCase(base.BaseTestCase):
         self.assertEqual({'a'}, found['skipped, as all others'])
 
 
-@ddt.ddt
-class ObjectionsTestCase(base.BaseTestCase):
-    def account(self, lists=False, at_start='active', at_end='active'):
-        return testimony.Testimony(lists, (), at_start, at_end)
+class TestimonyTestCase(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        home = self.useFixture(fixtures.TempDir()).path
+        self.home = pathlib.Path(home)
+        for name, value in (
+            (testimony.DIRECTORY, home),
+            (testimony.PLUGIN, 'active'),
+        ):
+            self.useFixture(fixtures.EnvironmentVariable(name, value))
+        self.state = self.useFixture(
+            fixtures.MockPatchObject(testimony, 'plugin_state', autospec=True)
+        ).mock
 
-    def objections(self, *workers):
-        return testimony.objections(
-            [self.account(lists=True), *workers], 'active'
+    def test_a_test_that_is_loaded_without_the_plugin_is_an_error(self):
+        self.state.return_value = 'absent'
+        self.assertRaisesRegex(
+            RuntimeError, 'is absent, not active', testimony.testify, ['a']
         )
+        said = ['no test was loaded']
+        self.assertEqual((set(), said), testimony.hear(self.home))
 
-    def test_an_active_plugin_everywhere_is_no_objection(self):
-        self.assertEqual([], self.objections(self.account(), self.account()))
-
-    @ddt.unpack
-    @ddt.data(
-        ({'at_start': 'absent'}, 'had the plugin absent at its start, not'),
-        ({'at_end': 'absent'}, 'had the plugin absent at its end, not'),
-        ({'at_end': None}, 'died before its end'),
-    )
-    def test_a_worker_that_was_not_active_is_an_objection(self, seen, why):
-        (line,) = self.objections(self.account(), self.account(**seen))
-        self.assertEqual(f'a worker {why}', line.removesuffix(' active'))
-
-    def test_no_process_at_all_is_an_objection(self):
-        self.assertEqual(
-            ['no process listed the tests', 'no process ran the tests'],
-            testimony.objections([], 'active'),
-        )
+    def test_a_plugin_that_is_gone_at_the_end_is_a_complaint(self):
+        self.state.side_effect = ['active', 'bypassed']
+        with (
+            mock.patch.object(atexit, 'register', autospec=True) as register,
+            mock.patch.object(sys, 'argv', ['--list']),
+        ):
+            testimony.testify(['a', 'b'])
+        register.call_args.args[0]()
+        said = ['the plugin is bypassed at the end, not active']
+        self.assertEqual(({'a', 'b'}, said), testimony.hear(self.home))

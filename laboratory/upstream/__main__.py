@@ -55,7 +55,7 @@ def _run(
             # tests kill their process by default.
             'BASE_TEST_TIMEOUT': os.environ.get('BASE_TEST_TIMEOUT', '600'),
             testimony.SUITE: args.suite,
-            testimony.PLUGIN: '0' if args.stock else '1',
+            testimony.PLUGIN: 'absent' if args.stock else 'active',
             testimony.DIRECTORY: str(scratch / 'testimony'),
         },
     )
@@ -97,14 +97,9 @@ def _work(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as name:
         scratch = pathlib.Path(name)
         complaints, stream = _run(args, scratch)
-        accounts = testimony.hear(scratch / 'testimony')
+        loaded, heard = testimony.hear(scratch / 'testimony')
+    complaints += heard
     tests = results.read(stream)
-    complaints += testimony.objections(
-        accounts, 'absent' if args.stock else 'active'
-    )
-    loaded = {test_id for a in accounts if a.lists for test_id in a.tests}
-    if not loaded:
-        complaints.append('no test was loaded')
     statuses = {test_id: one['status'] for test_id, one in tests.items()}
     wrong = expectations.contradictions(statuses, loaded, known)
     for test_id in sorted(wrong['failed, not listed']):

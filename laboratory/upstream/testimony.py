@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each test process saw of the plugin, told through one file each.
+"""What each test process says of the plugin, for only it can see it.
 
 The processes are stestr's: the runner starts stestr, stestr starts one
-process to list the tests and one per worker. Only the process itself can say
-whether the plugin was active in it, and only at its end whether it still was.
+process to list the tests and one per worker. Each refuses to load a test
+where the plugin is not what it should be, and complains if it is not at the
+end.
 """
 
 import atexit
 from collections.abc import Sequence
-import dataclasses
-import json
 import os
 import pathlib
 import sys
@@ -18,16 +17,8 @@ import sys
 DIRECTORY = 'UPSTREAM_TESTIMONY'
 #: The Ironic package or module to load.
 SUITE = 'UPSTREAM_SUITE'
-#: "1": with the plugin; "0": stock Ironic.
+#: What the plugin must be: "active", or "absent" on stock Ironic.
 PLUGIN = 'UPSTREAM_PLUGIN'
-
-
-@dataclasses.dataclass(frozen=True)
-class Testimony:
-    lists: bool
-    tests: Sequence[str]
-    at_start: str
-    at_end: str | None = None
 
 
 def plugin_state() -> str:
@@ -47,44 +38,29 @@ def plugin_state() -> str:
 
 
 def testify(tests: Sequence[str]) -> None:
-    """Leave this process's account now, and complete it at exit."""
-    pid = os.getpid()
-    path = pathlib.Path(os.environ[DIRECTORY]) / f'{pid}.json'
-    account = Testimony('--list' in sys.argv, tests, plugin_state())
-    path.write_text(json.dumps(vars(account)))
+    """Say which tests were loaded; complain of the plugin, now or at exit.
 
-    def complete() -> None:
-        # A test may fork: only the process that testified completes.
-        if os.getpid() == pid:
-            whole = vars(account) | {'at_end': plugin_state()}
-            path.write_text(json.dumps(whole))
+    :raises RuntimeError: when the plugin is not what it should be
+    """
+    pid, wanted = os.getpid(), os.environ[PLUGIN]
+    directory = pathlib.Path(os.environ[DIRECTORY])
+    if (state := plugin_state()) != wanted:
+        raise RuntimeError(f'the plugin is {state}, not {wanted}')
+    if '--list' in sys.argv:
+        (directory / 'tests').write_text('\n'.join(tests))
 
-    atexit.register(complete)
+    def complain() -> None:
+        # A test may fork: only the process that loaded the tests complains.
+        if os.getpid() == pid and (state := plugin_state()) != wanted:
+            text = f'the plugin is {state} at the end, not {wanted}'
+            (directory / f'{pid}.complaint').write_text(text)
 
-
-def hear(directory: pathlib.Path) -> list[Testimony]:
-    return [
-        Testimony(**json.loads(path.read_text()))
-        for path in sorted(directory.glob('*.json'))
-    ]
+    atexit.register(complain)
 
 
-def objections(accounts: Sequence[Testimony], wanted: str) -> list[str]:
-    """Say why the accounts do not prove that the run was what it claims."""
-    roles = {account.lists for account in accounts}
-    lines = [
-        f'no process {what} the tests'
-        for lists, what in ((True, 'listed'), (False, 'ran'))
-        if lists not in roles
-    ]
-    for account in accounts:
-        who = 'the listing process' if account.lists else 'a worker'
-        states = {'start': account.at_start, 'end': account.at_end}
-        for when, state in states.items():
-            if state is None:
-                lines.append(f'{who} died before its end')
-            elif state != wanted:
-                lines.append(
-                    f'{who} had the plugin {state} at its {when}, not {wanted}'
-                )
-    return lines
+def hear(directory: pathlib.Path) -> tuple[set[str], list[str]]:
+    """Return the tests that were loaded, and what the processes say."""
+    complaints = [x.read_text() for x in directory.glob('*.complaint')]
+    listed = directory / 'tests'
+    tests = set(listed.read_text().split()) if listed.exists() else set()
+    return tests, complaints if tests else [*complaints, 'no test was loaded']

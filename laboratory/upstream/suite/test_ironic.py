@@ -30,7 +30,7 @@ def load_tests(
     loader: unittest.TestLoader, tests: object, pattern: object
 ) -> unittest.TestSuite:
     """Return Ironic's tests instead of this module's."""
-    wanted = os.environ[testimony.PLUGIN] == '1'
+    wanted = os.environ[testimony.PLUGIN] == 'active'
     if wanted:
         from ironic_async_events import plugin
 
