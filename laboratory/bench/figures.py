@@ -110,27 +110,19 @@ class Limit:
     """What a ratio to stock must be.
 
     :param least: whether it is a lower limit.
-    :param whole: the whole interval is held against ``median``.
     """
 
     median: float
     least: bool = False
-    whole: bool = False
 
     def __str__(self) -> str:
         return f'at {"least" if self.least else "most"} {self.median:.2f}'
 
     def hold(self, ratio: Spread) -> Verdict:
-        sign = -1 if self.least else 1
-        limit, middle = sign * self.median, sign * ratio.middle
-        near, far = sorted((sign * ratio.low, sign * ratio.high))
-        if ratio.rounds < _ENOUGH or (self.whole and near <= limit < far):
+        if ratio.rounds < _ENOUGH:
             return Verdict.UNDECIDED
-        return within(far if self.whole else middle, limit)
-
-
-def at_most(ratio: Spread, limit: float) -> Verdict:
-    return Limit(limit, whole=True).hold(ratio)
+        sign = -1 if self.least else 1
+        return within(sign * ratio.middle, sign * self.median)
 
 
 def within(value: float, limit: float) -> Verdict:

@@ -24,7 +24,6 @@ from laboratory.bench.figures import Verdict
 _SERVERS = 'database', 'broker'
 _MARIADB, _SQLITE = sides.MARIADB.name, sides.SQLITE.name
 _CPU, _WHOLE = 'conductor_per_op', 'whole_per_op'
-_CPU_LIMIT = 1.02
 _WRITTEN, _ANNOUNCED = 'written_per_op', 'announced_per_op'
 
 TITLES = {
@@ -55,6 +54,7 @@ _LIMITS: Sequence[tuple[str, str, str, float | None, float | None]] = (
     ('rate', _MARIADB, '32', 1.25, 1.15),
     ('rate', _SQLITE, '1', 1.20, 1.15),
     ('rate', _SQLITE, '8', 1.15, 1.10),
+    ('rate', '', '', 1.00, 1.00),
     (_WHOLE, '', '', 0.80, 0.92),
     # The API is in the same process.
     (_CPU, _SQLITE, '', 0.75, 0.85),
@@ -67,10 +67,9 @@ _LIMITS: Sequence[tuple[str, str, str, float | None, float | None]] = (
     ('put_to_end_p99', '', '', 1.00, 1.05),
     # The answer comes much earlier than on stock.
     ('202_to_end_p50', _SQLITE, '8', None, None),
+    ('202_to_end_p50', '', '', 1.05, 1.05),
+    ('202_to_end_p99', '', '', 1.05, 1.05),
 )
-# Elsewhere the whole interval is held against these; where it contains the
-# limit, times cannot decide, and the CPU seconds do.
-_ELSEWHERE = {'rate': 1.00, '202_to_end_p50': 1.05, '202_to_end_p99': 1.05}
 # What the plugin may let the database write; with the outbox, how often each
 # message: it is stored and deleted.
 _WRITES = 1.00
@@ -176,12 +175,11 @@ def _limit(name: str, backend: str, clients: str, side: str) -> Limit | None:
     # Where clients ask more seldom, they decide on the rate.
     if side not in OTHERS or (name == 'rate' and ',' in clients):
         return None
-    limit, whole = _ELSEWHERE.get(name), True
     for figure, where, many, *limits in _LIMITS:
         if figure == name and where in ('', backend) and many in ('', clients):
-            limit, whole = limits[OTHERS.index(side)], False
-            break
-    return None if limit is None else Limit(limit, name == 'rate', whole)
+            limit = limits[OTHERS.index(side)]
+            return None if limit is None else Limit(limit, name == 'rate')
+    return None
 
 
 def _round(
@@ -194,7 +192,6 @@ def _round(
     verdict, ratio = Verdict.REPORTED, None
     added = figures.added(rounds, side, name)
     value = f'{added.text(1, 1e3)} ms more; stock has ended before'
-    text = str(limit or 'reported')
     # What may begin after it has ended has no ratio.
     if all(each[STOCK][name] > 0 for each in rounds):
         ratio = figures.ratio(rounds, side, name)
@@ -203,10 +200,7 @@ def _round(
             value += f'; {added.middle * 1e3:+.1f} ms'
         if limit is not None:
             verdict = limit.hold(ratio)
-            if limit.whole and verdict is Verdict.UNDECIDED:
-                cpu = figures.ratio(rounds, side, _CPU)
-                verdict = figures.at_most(cpu, _CPU_LIMIT)
-                text = f"conductor's CPU seconds: at most {_CPU_LIMIT:.2f}"
+    text = str(limit or 'reported')
     return Line(TITLES[name], where, side, value, text, verdict, ratio)
 
 

@@ -56,13 +56,8 @@ class Spread(base.BaseTestCase):
         (Limit(0.9), spread(0.5, rounds=4), UNDECIDED),
         (Limit(1.12, least=True), spread(1.12, 1.01, 2.0), MET),
         (Limit(1.12, least=True), spread(1.11, 1.05, 2.0), MISSED),
-        (Limit(1.0, whole=True), spread(0.95, 0.9, 1.0), MET),
-        (Limit(1.0, whole=True), spread(1.2, 1.01, 1.3), MISSED),
-        (Limit(1.0, whole=True), spread(1.2, 1.0, 1.3), UNDECIDED),
-        (Limit(1.0, least=True, whole=True), spread(1.2, 1.0, 1.3), MET),
-        (Limit(1.0, least=True, whole=True), spread(0.8, 0.7, 0.9), MISSED),
     )
-    def test_a_limit_is_for_median_or_interval(self, limit, ratio, verdict):
+    def test_a_limit_is_for_the_median(self, limit, ratio, verdict):
         self.assertEqual(verdict, limit.hold(ratio))
 
 
@@ -170,17 +165,6 @@ class Judge(base.BaseTestCase):
 
         said = judge.again(run(one), run(other))
         self.assertEqual(expected, [line.verdict for line in said])
-
-    @ddt.data((0.8, MET), (1.1, MISSED))
-    @ddt.unpack
-    def test_cpu_decides_what_the_wall_clock_cannot(self, cpu, verdict):
-        measured = under_load(backend=sides.POSTGRESQL)
-        rounds = measured[sides.POSTGRESQL.name]['clients']['8']
-        for number, rate in enumerate((0.8, 0.9, 1.0, 1.1, 1.2)):
-            own = GOOD | {'rate': rate, 'conductor_per_op': cpu}
-            rounds[number] = rounds[number] | {'plugin': own}
-        line = next(iter(judge.load(measured)))
-        self.assertEqual(verdict, line.verdict)
 
     def test_a_lost_notification_misses(self):
         self.assertEqual(
