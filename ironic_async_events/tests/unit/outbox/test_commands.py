@@ -121,7 +121,7 @@ class OutboxTestCase(outbox_base.OutboxTestCase):
         self.assertEqual(1, len(self.rows()))
 
 
-class ProgramTestCase(base.BaseTestCase):
+class _ProgramTestCase(base.BaseTestCase):
     """The programs themselves, each in a process of its own."""
 
     def setUp(self):
@@ -159,6 +159,8 @@ class ProgramTestCase(base.BaseTestCase):
         self.assertNotIn('Warning', done.stderr)
         return done.stdout if code == 0 else done.stderr
 
+
+class ProgramTestCase(_ProgramTestCase):
     def test_without_tables_it_says_what_to_do(self):
         refusal = self.run_program('__main__', 'outbox', 'status', code=1)
         self.assertIn('ironic-async-events-dbsync upgrade', refusal)
@@ -169,25 +171,25 @@ class ProgramTestCase(base.BaseTestCase):
         self.assertIn('/nowhere/ironic.conf', refusal)
 
 
-class WithoutDatabaseTestCase(ProgramTestCase):
+class WithoutDatabaseTestCase(_ProgramTestCase):
     """A database that cannot be reached is one line that tells no secret."""
 
-    COMMANDS = (
-        ('dbsync', 'upgrade'),
+    # One of each program.
+    COMMANDS = (('dbsync', 'upgrade'), ('__main__', 'outbox', 'status'))
+    OTHERS = (
         ('dbsync', 'current'),
         ('dbsync', 'drop'),
-        ('__main__', 'outbox', 'status'),
         ('__main__', 'outbox', 'purge', '1'),
     )
 
-    def assert_refused(self, url, expected):
+    def assert_refused(self, url, expected, commands=COMMANDS):
         with open(self.config, 'w') as file:
             file.write(
                 '[DEFAULT]\nlog_file = /dev/null\n'
                 f'[database]\nconnection = {url}\n'
                 'max_retries = 1\nretry_interval = 0\n'
             )
-        for command in self.COMMANDS:
+        for command in commands:
             refusal = self.run_program(*command, code=1)
             self.assertIn(expected, refusal)
             self.assertIn('[database] connection', refusal)
@@ -198,6 +200,7 @@ class WithoutDatabaseTestCase(ProgramTestCase):
         self.assert_refused(
             'mysql+pymysql://ironic:s3cret@127.0.0.1:1/ironic',
             'the database cannot be used',
+            self.COMMANDS + self.OTHERS,
         )
 
     def test_a_directory_that_is_not_there(self):
