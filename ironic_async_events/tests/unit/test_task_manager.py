@@ -184,7 +184,8 @@ class HandOverTestCase(base.TaskTestCase):
         )
         self.assertIsNone(self.stored().reservation)
 
-    def test_a_mocked_spawn_method_does_not_block(self):
+    def test_a_mocked_spawn_method_blocks_until_the_time_out(self):
+        self.config(start_timeout=0.01, group='async_events')
         for future in (mock.Mock(), mock.Mock(spec=futurist.Future)):
             task = self.task()
             with task:
