@@ -12,11 +12,11 @@ from ironic.tests.unit.db import base as db_base
 from oslo_db.sqlalchemy import enginefacade
 
 from ironic_async_events.tests.unit import fixtures as async_fixtures
+from ironic_async_events.tests.unit.compared import bench
+from ironic_async_events.tests.unit.compared import calls
+from ironic_async_events.tests.unit.compared import saves
+from ironic_async_events.tests.unit.compared import troubles
 from ironic_async_events.tests.unit.spawn_failures import base
-from laboratory.compared import bench
-from laboratory.compared import calls
-from laboratory.compared import saves
-from laboratory.compared import troubles
 from laboratory.faults import database
 
 # Set by ``laboratory.compared``: the database, and another server of its

@@ -10,7 +10,6 @@ import datetime
 import functools
 import inspect
 import threading
-import types
 from typing import Any
 from unittest import mock
 
@@ -22,10 +21,10 @@ from ironic.db.sqlalchemy import models
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import orm
-import wrapt
 
-from laboratory.compared import calls
-from laboratory.compared import statements
+from ironic_async_events.tests.unit.compared import calls
+from ironic_async_events.tests.unit.compared import statements
+from laboratory import strangers
 
 _OWNERS: dict[str, Callable[[], Any]] = {
     'Node': lambda: objects.Node,
@@ -128,48 +127,14 @@ def busy() -> Iterator[Trouble]:
 # Wrappers
 
 
-def _proxy(function: Any, note: Callable[[], None]) -> Any:
-    """Wrap as OpenTelemetry does."""
-
-    def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        note()
-        return wrapped(*args, **kwargs)
-
-    return wrapt.FunctionWrapper(function, wrapper)
-
-
-def _closure(function: Any, note: Callable[[], None]) -> Any:
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        note()
-        return function(*args, **kwargs)
-
-    return wrapper
-
-
-class _Callable:
-    """A callable object in the place of a method."""
-
-    def __init__(self, function: Any, note: Callable[[], None]) -> None:
-        functools.update_wrapper(self, function)
-        self._function, self._note = function, note
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self._note()
-        return self._function(*args, **kwargs)
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else types.MethodType(self, instance)
-
-
 def wrappers(layers: Iterable[str]) -> Iterator[Trouble]:
     """Return every kind of wrapper around some functions.
 
     Some are there before the plugin, some come later.
     """
     for layer in layers:
-        for kind in (_proxy, _closure, _Callable):
-            name = f'{kind.__name__[1:].lower()} around {layer}'
+        for kind in strangers.KINDS:
+            name = f'{kind.__name__.lower()} around {layer}'
             wrap = functools.partial(_wrapped, layer=layer, kind=kind)
             yield Trouble(f'{name}, before the plugin', around=wrap)
             yield Trouble(f'{name}, after the plugin', within=wrap)
@@ -180,7 +145,9 @@ def _wrapped(bench: Any, layer: str, kind: Any) -> Any:
     place = _OWNERS[owner]()
     function = inspect.getattr_static(place, name)
     note = functools.partial(bench.note, layer)
-    if kind is not _proxy and isinstance(function, classmethod | staticmethod):
+    if kind is not strangers.proxy and isinstance(
+        function, classmethod | staticmethod
+    ):
         wrapper = type(function)(kind(function.__func__, note))
     else:
         wrapper = kind(function, note)
@@ -235,7 +202,7 @@ def late() -> Iterator[Trouble]:
 
 @contextlib.contextmanager
 def _lagging(bench: Any, before: Any, last: Any) -> Iterator[None]:
-    """See ``laboratory.compared.__main__`` for the table that it needs."""
+    """See ``laboratory.compared`` for the table that it needs."""
     if before is not None:
         bench.execute(before)
     bench.catch_up()

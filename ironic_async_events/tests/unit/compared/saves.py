@@ -14,8 +14,8 @@ from ironic.common import states
 from ironic.conf import CONF
 
 from ironic_async_events.audit import table
-from laboratory.compared import calls
-from laboratory.compared import troubles
+from ironic_async_events.tests.unit.compared import calls
+from ironic_async_events.tests.unit.compared import troubles
 
 _BEFORE = datetime.datetime(2025, 1, 2, 3, 4, 5)
 

@@ -27,10 +27,10 @@ from sqlalchemy import pool
 from ironic_async_events import patching
 from ironic_async_events.task import database
 from ironic_async_events.tests.unit import fixtures as async_fixtures
-from laboratory.compared import calls
-from laboratory.compared import outcome
-from laboratory.compared import statements
-from laboratory.compared import troubles
+from ironic_async_events.tests.unit.compared import calls
+from ironic_async_events.tests.unit.compared import outcome
+from ironic_async_events.tests.unit.compared import statements
+from ironic_async_events.tests.unit.compared import troubles
 from laboratory.faults import edges
 from laboratory.faults import schedule
 
