@@ -100,19 +100,20 @@ class StateChange:
         self._before = {
             name: getattr(self._node, name) for name in self._fields
         }
-        # What the last attempt to save has written; empty before the first.
-        self._saving: set[str] = set()
-        # What the caller has not changed itself.
-        self._clean = self._fields.keys() - self._node._changed_fields
+        # Names of the fields that the last attempt to save has written; empty
+        # before the first.
+        self._written: set[str] = set()
+        # Names of the fields that the caller had not changed by then.
+        self._untouched = self._fields.keys() - self._node._changed_fields
 
     def save(self) -> None:
         """Save the new state to the database."""
-        if database.is_open():
+        if database.in_transaction():
             database.lock_for_writing()
         self._set(self._fields)
         # Not obj_what_changed(), which would look into every field for an
         # object that has changed itself: the traits, not saved with a node.
-        self._saving = set(self._node._changed_fields)
+        self._written = set(self._node._changed_fields)
         database.retried(self._node.save)()
 
     def rolled_back(self) -> None:
@@ -121,7 +122,7 @@ class StateChange:
         The next save writes all fields again, with those that the caller has
         changed on the node.
         """
-        self._set({name: getattr(self._node, name) for name in self._saving})
+        self._set({name: getattr(self._node, name) for name in self._written})
 
     def save_once(self, attempt: Callable[[], None]) -> None:
         """Save the state, unless an attempt before has saved it.
@@ -133,7 +134,7 @@ class StateChange:
         :raises Exception: what the attempt raised; or what reading the row
             raised, and whether the state is saved is not known
         """
-        if not (self._saving and self._was_saved()):
+        if not (self._written and self._was_saved()):
             try:
                 attempt()
             except Exception:
@@ -201,7 +202,7 @@ class StateChange:
     def undo(self) -> None:
         """Put the node back: its state could not be saved."""
         self._set(self._before)
-        self._node.obj_reset_changes(self._clean)
+        self._node.obj_reset_changes(self._untouched)
 
     def _set(self, fields: dict[str, Any]) -> None:
         for name, value in fields.items():

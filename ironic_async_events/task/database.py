@@ -45,7 +45,9 @@ _PERMANENT = (
 
 
 class _Here(threading.local):
-    retries = operates = is_open = False
+    """What this thread does at the moment."""
+
+    is_retrying = is_worker = in_transaction = False
 
 
 _here = _Here()
@@ -126,10 +128,10 @@ def retry_until_answered(
     :raises Exception: the error of the function, if it is no error of the
         database or the limit is reached
     """
-    if _here.retries:
+    if _here.is_retrying:
         # The outermost call counts the attempts.
         return function(*args, **kwargs)
-    with _noted('retries'):
+    with _noted('is_retrying'):
         return _call_and_retry(_is_temporary, function, *args, **kwargs)
 
 
@@ -144,7 +146,7 @@ def retried(function: Callable[..., _T]) -> Callable[..., _T]:
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> _T:
-        if is_open():
+        if in_transaction():
             return function(*args, **kwargs)
         return _call_and_retry(is_conflict, function, *args, **kwargs)
 
@@ -191,8 +193,8 @@ def transaction() -> Iterator[Any]:
     """
     from ironic.db.sqlalchemy import api  # configures the database
 
-    joins = is_open()
-    with _noted('is_open'), turn(), api._session_for_write() as session:
+    joins = in_transaction()
+    with _noted('in_transaction'), turn(), api._session_for_write() as session:
         if not joins and getattr(CONF.database, _SYNC_WAIT, None):
             # With this option a server of a Galera cluster first catches up
             # with the others before it reads; before an UPDATE it does not.
@@ -237,17 +239,17 @@ def causal() -> Iterator[None]:
 
 def operation() -> contextlib.AbstractContextManager[None]:
     """Note that this thread is a worker: no client waits for it."""
-    return _noted('operates')
+    return _noted('is_worker')
 
 
 def is_in_operation() -> bool:
     """Tell whether this thread may wait for the database."""
-    return _here.operates and not _here.is_open
+    return _here.is_worker and not _here.in_transaction
 
 
-def is_open() -> bool:
+def in_transaction() -> bool:
     """Tell whether this thread has opened a :func:`transaction`."""
-    return _here.is_open
+    return _here.in_transaction
 
 
 @contextlib.contextmanager

@@ -78,6 +78,7 @@ class DropInTaskManager(manager.AsyncTaskManager):
         """
         if callback is None:
             self._advance(event, target_state, last_error)
+            # The worker of this task's with block saves an early event.
             if event != _early_event.get():
                 self.post_process_event()
             return
@@ -123,10 +124,10 @@ class DropInTaskManager(manager.AsyncTaskManager):
 
         # The hook that is set last counts.
         self._on_error_method = None
-        self._refused_as = None
+        self._replaces_hook, self._record_type = False, ''
         for name, record_type in REPLACED_HOOKS.items():
             if hook is getattr(utils, name, None):
-                self._refused_as = record_type
+                self._replaces_hook, self._record_type = True, record_type
                 return
         super().set_spawn_error_hook(hook, *args, **kwargs)
 

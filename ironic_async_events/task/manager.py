@@ -55,9 +55,10 @@ class AsyncTaskManager(task_manager.TaskManager):
         self._started: futures.Future[None] | None = None
         # Taken by the thread that decides how the request is answered.
         self._answer = threading.Lock()
-        # Set when a hook of Ironic was replaced: the type of the record of a
-        # refused request, or empty for the type that Ironic would choose.
-        self._refused_as: str | None = None
+        # Whether this task does the work of the spawn error hook, and the type
+        # of its record in the node's history; empty: take_back() chooses.
+        self._replaces_hook = False
+        self._record_type = ''
         super().__init__(*args, **kwargs)
 
     def _lock(self) -> None:
@@ -375,9 +376,9 @@ class AsyncTaskManager(task_manager.TaskManager):
 
         :param error: what the caller of the request gets
         """
-        if self._started is not None or self._refused_as is not None:
+        if self._started is not None or self._replaces_hook:
             refusal.take_back(
-                self.node, self._snapshot, error, self._refused_as
+                self.node, self._snapshot, error, self._record_type
             )
         hook = self._on_error_method
         if hook is None:

@@ -97,7 +97,7 @@ def take_back(
     node: Any,
     before: Snapshot | None,
     error: BaseException,
-    record_type: str | None,
+    record_type: str,
 ) -> None:
     """Restore a node and record the reason, in one commit.
 
@@ -108,8 +108,8 @@ def take_back(
     :param node: the node, locked
     :param before: the fields of the node before the request
     :param error: the error for the caller of the request
-    :param record_type: type of the record in the node's history; by default
-        as in Ironic
+    :param record_type: type of the record in the node's history; empty: as
+        Ironic chooses by the node's state
     """
     if isinstance(error, exception.NoFreeConductorWorker):
         what = 'No free conductor workers available to perform an action'

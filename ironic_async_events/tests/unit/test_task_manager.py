@@ -681,6 +681,26 @@ class HandOverTestCase(base.TaskTestCase):
                 )
             self.assertFalse(hook.called)
 
+    def test_the_record_has_the_type_that_ironic_gives_it(self):
+        for hook, expected in (
+            (utils.provisioning_error_handler, states.PROVISIONING),
+            (utils.spawn_cleaning_error_handler, states.CONDUCTOR),
+            (mock.Mock(), states.PROVISIONING),
+            (None, states.PROVISIONING),
+        ):
+            self.assertRaises(
+                exception.NoFreeConductorWorker,
+                self.deploy,
+                self.succeed,
+                mock.Mock(side_effect=RuntimeError),
+                hook,
+            )
+            (entry,) = objects.NodeHistory.list_by_node_id(
+                self.context, self.node.id
+            )
+            self.assertEqual(expected, entry.event_type)
+            entry.destroy()
+
     def test_other_hooks_get_what_they_were_promised(self):
         calls = []
 
