@@ -7,6 +7,7 @@ requests reach them without the broker, which is what may be away.
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 import contextlib
 import os
 import signal
@@ -107,6 +108,8 @@ class Cluster:
     # What a subclass does in another way
 
     _quorum = False
+    _command: Sequence[str] = ()
+    """How conductors are run; empty: as Ironic's own."""
 
     def _servers(self) -> contextlib.AbstractContextManager[Any]:
         return deployment.servers('mariadb' if self._count else '', True)
@@ -144,6 +147,7 @@ class Cluster:
                 transport=self.broker.url,
                 split=bool(self._count),
                 options=configuration.merged(common, self._extra),
+                command=self._command,
             )
             one.port = api_port
             ironics.append(one)

@@ -2,11 +2,17 @@
 """What agents answer, and what they do when they are bent."""
 
 import collections
+import pathlib
 from unittest import mock
 
+import ddt
+import fixtures
 from oslotest import base
 
+from laboratory import deployment
 from laboratory.hardware import agents
+from laboratory.hardware import machines
+from laboratory.hardware import trouble
 
 STEP = {'interface': 'deploy', 'step': 'burnin_cpu'}
 EXECUTE = 'execute_clean_step'
@@ -77,3 +83,24 @@ class AgentTestCase(base.BaseTestCase):
         agent.beat()
         pauses = [each.args[0] for each in self.fleet.later.call_args_list]
         self.assertEqual([0.5, 1.0], pauses)
+
+
+@ddt.ddt
+class PlaceTestCase(base.BaseTestCase):
+    @ddt.unpack
+    @ddt.data(
+        ('lives', 'ironic-conductor', 'ironic-conductor'),
+        ('no-worker', 'ironic', 'forced.py'),
+    )
+    def test_a_place_runs_its_service_quickly(self, name, part, script):
+        home = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        park = machines.Machines(home, 1)
+        self.addCleanup(park.agents.server_close)
+        place = trouble.Place(name, park, 'plugin', {})
+        place.broker = mock.Mock(url='fake:/')
+        place._database = None
+        (one,) = place._configured(deployment.Servers(home))
+        self.assertEqual(
+            ['-m', 'laboratory.hardware.quick'], one.part(part).argv[1:3]
+        )
+        self.assertTrue(one.part(part).argv[3].endswith(script))
