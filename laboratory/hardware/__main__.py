@@ -26,14 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         only=('', 'scenarios whose names hold this'),
         keep=(pathlib.Path, 'keep configuration, logs and pictures there'),
     )
-    parts = [*trouble.OPTIONS]
-    parser.add_argument('part', nargs='*', choices=parts, default=parts)
+    parser.add_argument('part', nargs='*', choices=[*trouble.OPTIONS, []])
     parser.add_argument('--side', nargs='+', default=[*cluster.SIDES])
     parsed = parser.parse_args(arguments)
 
     def work() -> int:
         held = True
-        for part in parsed.part:
+        for part in parsed.part or trouble.OPTIONS:
             outcomes = {}
             for side in parsed.side:
                 with trouble.placed(part, side, parsed.only) as place:
