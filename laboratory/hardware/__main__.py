@@ -12,6 +12,7 @@ from ironic_async_events.command import app
 from laboratory import cluster
 from laboratory import command
 from laboratory import deployment
+from laboratory import errors
 from laboratory import tables
 from laboratory.hardware import trouble
 
@@ -32,7 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> int:
         held = True
-        for part in parsed.part or trouble.OPTIONS:
+        parts = [
+            part
+            for part in parsed.part or trouble.OPTIONS
+            if any(parsed.only in name for name in trouble.SCENARIOS[part])
+        ]
+        if not parts:
+            raise errors.LaboratoryError(f'no name holds {parsed.only!r}')
+        for part in parts:
             outcomes = {}
             for side in parsed.side:
                 with trouble.placed(part, side, parsed.only) as place:
